@@ -1,0 +1,187 @@
+"""Figures: each function takes a frame and an `ax`, draws on it and returns it. Order is the study's order.
+
+Nothing is told by colour alone: signs, marks and counts stand beside it, so a figure survives grey print.
+"""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from sklearn.metrics import ConfusionMatrixDisplay
+
+AXIS = 18  # characters of a line in an axis label
+INK, FAINT, ALERT = "#222222", "#767676", "#c44601"
+GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
+
+
+def text(name: str, width: int = 60) -> str:
+    """A name as matplotlib shows it literally (a `$` in it starts no formula), in lines of `width` characters."""
+    return textwrap.fill(str(name), width).replace("$", r"\$")
+
+
+def signed(points: float) -> str:
+    """A difference with its sign, to .1 point, or to .01 where that would round to zero and hide the side it is on."""
+    return f"{points:+.1f}" if abs(points) >= 0.05 else f"{points:+.2f}"
+
+
+def panel_title(encoder: str, limit: int | None) -> str:
+    """The heading of one panel: the encoder and how much training data the target had."""
+    return f"{text(encoder)}, {'all training data' if pd.isna(limit) else f'{limit} training examples'}"
+
+
+def supporting_label(supporting: str | None) -> str:
+    """A supporting task in words: `none` for single, and shuffled labels said so."""
+    return "none" if pd.isna(supporting) else supporting.replace("[shuffle_labels=true]", ", shuffled labels")
+
+
+def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, ends: float | None = None) -> Axes:
+    """Supporting x target matrix of mean deltas from `transfer_table`, for one encoder and data limit.
+
+    Each cell: the mean in points with its sign, its interval, and the seeds behind it of those asked for; bold with *
+    where Holm's p is below 1 - confidence; † where all seeds share one supporting model. Cells without a pair are
+    hatched. Controls stand below a line. ends: |delta| at the ends of the colours, in points; by default the largest.
+    """
+    table = table.sort_values("control", kind="stable")
+    rows, columns = table["supporting"].unique(), table["target"].unique()
+    ends = ends or max(1, table["delta"].abs().fillna(0).max())
+    colour = ax.figure.colorbar(_colours(table, rows, columns, ends, ax), ax=ax, pad=0.02, fraction=0.04)
+    colour.set_label("delta, points")
+    for cell in table.itertuples():
+        x, y = list(columns).index(cell.target), list(rows).index(cell.supporting)
+        _heatmap_cell(cell, x, y, dark=abs(cell.delta) > 0.6 * ends, alpha=1 - confidence, ax=ax)
+    present = set(zip(table["supporting"], table["target"], strict=True))
+    for x, y in np.ndindex(len(columns), len(rows)):
+        if (rows[y], columns[x]) not in present:
+            ax.text(x, y, "not in\nthe study", ha="center", va="center", color=FAINT, fontsize=8)
+    ax.set_xticks(range(len(columns)), [text(target, AXIS) for target in columns])
+    ax.set_yticks(range(len(rows)), [text(supporting_label(supporting), AXIS) for supporting in rows])
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.set(xlabel="target", ylabel="supporting")
+    n_controls = table.loc[table["control"], "supporting"].nunique()
+    if 0 < n_controls < len(rows):
+        ax.axhline(len(rows) - n_controls - 0.5, color=INK, linewidth=3)
+    return ax
+
+
+def _colours(table, rows, columns, ends, ax):
+    means = table.pivot(index="supporting", columns="target", values="delta").reindex(index=rows, columns=columns)
+    return ax.imshow(means.to_numpy(dtype=float), cmap=GRADIENT, norm=Normalize(-ends, ends), aspect="auto")
+
+
+def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> None:
+    ink = "white" if dark else INK
+    seeds = f"{cell.n} of {cell.n_expected} seeds{' †' if cell.pseudo_replicates else ''}"
+    if cell.n == 0:
+        ax.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, facecolor="white", edgecolor=FAINT, hatch="///")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+        ax.text(x, y, f"missing\n{seeds}", ha="center", va="center", fontsize=8, bbox=box)
+        return
+    significant = cell.p_holm < alpha
+    interval = cell.note if cell.note else f"[{signed(cell.low)}, {signed(cell.high)}]"
+    ax.text(x, y - 0.17, signed(cell.delta) + "*" * significant, ha="center", va="center", color=ink,
+            fontsize=13, fontweight="bold" if significant else "normal")  # fmt: skip
+    ax.text(x, y + 0.11, interval, ha="center", va="center", color=ink, fontsize=8)
+    ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
+
+
+def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
+    """Every paired difference as a cross and the mean with its interval as a dot with a bar; one line per cell.
+
+    pairs: from `deltas`; table: `transfer_table` of the same runs; both for one encoder and data limit.
+    """
+    for y, cell in enumerate(table.itertuples()):
+        own = pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)]
+        ax.plot(own["delta"], [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
+        if cell.n == 0:
+            ax.text(0, y, " missing", va="center", color=FAINT)
+            continue
+        bar = [[cell.delta - cell.low], [cell.high - cell.delta]] if cell.note == "" else None
+        marker = "s" if cell.control else "o"
+        ax.errorbar(cell.delta, y - 0.08, xerr=bar, fmt=marker, color=INK, capsize=3, markersize=5,
+                    markerfacecolor="white" if cell.control else INK)  # fmt: skip
+    ax.set_yticks(range(len(table)), [_pair_label(cell) for cell in table.itertuples()])
+    ax.invert_yaxis()
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.set(xlabel="delta, points (× one seed; ● mean and interval; □ control)")
+    return ax
+
+
+def _pair_label(cell) -> str:
+    seeds = f" ({cell.n} of {cell.n_expected} seeds)" if cell.n < cell.n_expected else ""
+    return text(f"{supporting_label(cell.supporting)} → {cell.target}{seeds}")
+
+
+def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
+    """Distribution of one target's scores over restarts, without and with each supporting task.
+
+    After Figure 1 of Phang et al. 2018: a cross per run, mean ± 1 sd (ddof=1) beside it. Degenerate runs are open
+    circles and are counted under the axis; the majority class is the dashed line. runs: the target runs, done or not,
+    of one encoder, data limit and target.
+    """
+    groups = list(runs.groupby("supporting", sort=False, dropna=False))
+    for x, (_, group) in enumerate(groups):
+        _strip(group[group["done"]], x, ax)
+    if runs["majority"].notna().any():
+        ax.axhline(runs["majority"].mean(), color=FAINT, linestyle="--", linewidth=1, zorder=0)
+        place = (len(groups) - 0.52, runs["majority"].mean())
+        ax.annotate("majority", place, ha="right", va="bottom", color=FAINT, fontsize=8)
+    labels = [f"{text(supporting_label(supporting), AXIS)}\n{_counts(group)}" for supporting, group in groups]
+    ax.set_xticks(range(len(groups)), labels, fontsize=8)
+    ax.set(xlim=(-0.5, len(groups) - 0.5), ylabel="score, 0–100")
+    return ax
+
+
+def _counts(group: pd.DataFrame) -> str:
+    degenerate = int(group["degenerate"].sum())
+    return f"{int(group['done'].sum())} of {len(group)} runs\n{degenerate} degenerate"
+
+
+def _strip(group: pd.DataFrame, x: int, ax: Axes) -> None:
+    places = x - 0.12 + np.linspace(-0.12, 0.12, len(group))  # side by side, so that equal scores stay visible
+    degenerate = group["degenerate"].fillna(False).to_numpy(dtype=bool)
+    scores = group["score"].to_numpy()
+    ax.plot(places[~degenerate], scores[~degenerate], "x", color=INK, markersize=6)
+    ax.plot(places[degenerate], scores[degenerate], "o", color=ALERT, markersize=6, markerfacecolor="none")
+    if len(group):
+        sd = group["score"].std() if len(group) > 1 else None
+        ax.errorbar(x + 0.22, group["score"].mean(), yerr=sd, fmt="_", color=INK, capsize=4, markersize=12)
+
+
+def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
+    """Main dev score (dots, left axis, best ringed) and training loss (dashed, right axis) over the examples seen.
+
+    curve: the run's curve.csv, columns examples, train_loss, main.
+    """
+    ax.plot(curve["examples"], curve["main"], "o-", color=INK, markersize=4, label="dev score")
+    best = curve.loc[curve["main"].idxmax()]
+    ax.plot(best["examples"], best["main"], "o", color=ALERT, markersize=11, markerfacecolor="none", label="best")
+    loss = ax.twinx()
+    loss.plot(curve["examples"], curve["train_loss"], "--", color=FAINT)
+    loss.set_ylabel("training loss (dashed)")
+    loss.grid(False)
+    ax.set(xlabel="training examples seen", ylabel="dev score, 0–100")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # above: the curves go anywhere
+    return ax
+
+
+def confusion(labels, predictions, names: list[str], ax: Axes) -> Axes:
+    """Counts of true label (rows) against predicted label (columns); labels, predictions: ids 0..len(names)-1."""
+    ConfusionMatrixDisplay.from_predictions(
+        labels, predictions, labels=range(len(names)), display_labels=[text(name, AXIS) for name in names],
+        cmap="Greys", colorbar=False, ax=ax,
+    )  # fmt: skip
+    ax.grid(False)
+    return ax
+
+
+def regression_scatter(labels, predictions, ax: Axes) -> Axes:
+    """Predicted against true value, one dot per example, with the line where both are equal."""
+    ax.plot(labels, predictions, "o", color=INK, alpha=0.3, markersize=4)
+    ends = [min(labels), max(labels)]
+    ax.plot(ends, ends, "--", color=FAINT, label="equal")
+    ax.set(xlabel="true label", ylabel="predicted")
+    ax.legend(loc="best")
+    return ax

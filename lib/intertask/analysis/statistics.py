@@ -1,0 +1,194 @@
+"""Transfer deltas paired by seed, their intervals and tests, and the summaries that the papers print."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from intertask.errors import IntertaskError
+
+PAIR = ["encoder", "target", "limit", "seed"]
+CELL = ["encoder", "limit", "supporting", "target"]
+GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
+
+
+def deltas(runs: pd.DataFrame) -> pd.DataFrame:
+    """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
+
+    One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
+    is missing where one of the two is. Columns: encoder, limit, supporting, target, seed, supporting_run, score,
+    baseline, delta.
+    """
+    targets = runs[runs["stage"] == "target"]
+    single = targets.loc[targets["regime"] == "single", [*PAIR, "score"]].rename(columns={"score": "baseline"})
+    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "supporting_run", "score"]]
+    paired = stilts.merge(single.drop_duplicates(), on=PAIR, how="left", validate="many_to_one")
+    return paired.assign(delta=paired["score"] - paired["baseline"])
+
+
+class PairedT(NamedTuple):
+    """Mean of paired differences, its two-sided t interval, the p value of "the mean is zero", and the pairs behind it.
+
+    `note` says in words why interval and p are NaN, and is empty where they are not.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    n: int
+    note: str = ""
+
+
+def paired_t(differences, confidence: float = 0.95) -> PairedT:
+    """Student's t for paired differences; `differences` has shape (n,), missing ones are left out.
+
+    Fewer than two pairs, or pairs that all differ by the same amount, hold no estimate of the spread: the interval and
+    p are then NaN and the note says so.
+    """
+    if not 0 < confidence < 1:
+        raise IntertaskError(f"confidence is a share between 0 and 1, such as 0.95; found {confidence!r}.")
+    x = np.asarray(differences, dtype=float)
+    x = x[~np.isnan(x)]
+    mean = float(x.mean()) if len(x) else np.nan
+    if len(x) < 2:
+        return PairedT(mean, np.nan, np.nan, np.nan, len(x), "needs two seeds or more")
+    if np.ptp(x) < 1e-9:  # equal up to rounding; scores are points
+        return PairedT(mean, np.nan, np.nan, np.nan, len(x), "all differences are equal")
+    test = stats.ttest_1samp(x, 0)
+    interval = test.confidence_interval(confidence)
+    return PairedT(mean, float(interval.low), float(interval.high), float(test.pvalue), len(x))
+
+
+def is_control(supporting: str) -> bool:
+    """Whether a supporting task is the negative control, trained on shuffled labels."""
+    return "shuffle_labels=true" in supporting
+
+
+def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """One row per cell (encoder, limit, supporting, target), in the study's order.
+
+    n: seeds with both runs; n_expected: seeds that the study asks for; single, stilts: means over the paired seeds,
+    0-100; delta, low, high, p, note: `paired_t`; p_holm: Holm's correction over the family of all cells of this table
+    that have a p, whose number is `family`; pseudo_replicates: several seeds share one supporting model, so the spread
+    between supporting models is missing from the interval; control: the supporting task's labels were shuffled.
+    """
+    cells = deltas(runs).groupby(CELL, sort=False, dropna=False)
+    table = pd.DataFrame([dict(zip(CELL, cell, strict=True)) | _cell(pairs, confidence) for cell, pairs in cells])
+    if table.empty:
+        raise IntertaskError(
+            "No transfer to tabulate: the study has no target run with regime stilts. "
+            "Give it supporting tasks and regimes: [single, stilts], or take transfer_matrix out of its report."
+        )
+    tested = table["p"].notna()
+    table["p_holm"] = np.nan
+    if tested.any():
+        table.loc[tested, "p_holm"] = multipletests(table.loc[tested, "p"], method="holm")[1]
+    return table.assign(family=int(tested.sum()), note=table.pop("note")).astype({"limit": "Int64"})
+
+
+def _cell(pairs: pd.DataFrame, confidence: float) -> dict:
+    found = pairs[pairs["delta"].notna()]
+    test = paired_t(found["delta"], confidence)
+    return {
+        "n": test.n,
+        "n_expected": len(pairs),
+        "single": found["baseline"].mean(),
+        "stilts": found["score"].mean(),
+        "delta": test.mean,
+        "low": test.low,
+        "high": test.high,
+        "p": test.p,
+        "note": test.note,
+        "pseudo_replicates": pairs["supporting_run"].nunique() < len(pairs),
+        "control": is_control(pairs["supporting"].iloc[0]),
+    }
+
+
+def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Spread of the target scores over restarts: one row per (encoder, limit, supporting or none, target).
+
+    n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
+    majority-class score; degenerate: runs that do not beat it.
+    """
+    targets = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"])]
+    groups = targets.groupby(["target", "encoder", "limit", "supporting"], sort=False, dropna=False)
+    return groups.agg(
+        n=("score", "count"),
+        n_expected=("run", "size"),
+        mean=("score", "mean"),
+        sd=("score", "std"),
+        min=("score", "min"),
+        median=("score", "median"),
+        max=("score", "max"),
+        majority=("majority", "mean"),
+        degenerate=("degenerate", "sum"),
+    ).reset_index()
+
+
+def glue_average(scores: dict[str, float], wnli_majority: float | None = None) -> float:
+    """The GLUE score as Wang et al. 2019 print it: the mean over the nine tasks' main scores, 0-100.
+
+    scores: main score by task name (two-metric tasks averaged already). WNLI counts at least `wnli_majority`, the
+    majority class of the split that is scored (dev 56.3, test 65.1), where that is given. A missing task makes the
+    average missing (NaN): a mean over fewer tasks is another number.
+    """
+    nine = {task: scores.get(task, np.nan) for task in GLUE}
+    if wnli_majority is not None:
+        nine["wnli"] = np.maximum(nine["wnli"], wnli_majority)
+    return float(np.mean(list(nine.values())))
+
+
+def replicates_in_words(table: pd.DataFrame) -> str:
+    """Whether the seeds of a `transfer_table` are independent restarts of the supporting model, in a sentence."""
+    shared = int(table["pseudo_replicates"].sum())
+    if not shared:
+        return "Every seed has a supporting model of its own, so the intervals hold the spread of both trainings."
+    return (
+        f"In {shared} of {len(table)} cells (†) several seeds start from one supporting model. They are "
+        "pseudo-replicates: the spread between supporting models is missing, and the intervals are too narrow."
+    )
+
+
+def restarts_in_words(summary: pd.DataFrame) -> str:
+    """What a `restart_summary` says of degenerate runs and of the spread, without and with a supporting task.
+
+    The control with shuffled labels is left out.
+    """
+    summary = summary[~summary["supporting"].fillna("").map(is_control)]
+    single = summary["supporting"].isna()
+    counts = summary.groupby(single)[["degenerate", "n"]].sum().reindex([True, False], fill_value=0)
+    alone, after = (f"{row.degenerate} of {row.n}" for row in counts.itertuples())
+    cell = ["target", "encoder", "limit"]
+    both = summary[~single].merge(summary.loc[single, [*cell, "sd"]], on=cell, suffixes=("", "_single"))
+    both = both.dropna(subset=["sd", "sd_single"])
+    return (
+        f"Degenerate runs: {alone} alone, {after} after a supporting task. The standard deviation over restarts is "
+        f"smaller after the supporting task in {int((both['sd'] < both['sd_single']).sum())} of {len(both)} pairs."
+    )
+
+
+def control_in_words(table: pd.DataFrame) -> str:
+    """What the shuffled-label control shows, in sentences made from a `transfer_table`."""
+    control = table[table["control"]]
+    if control.empty:
+        return (
+            "This study has no control with shuffled labels: a gain above may come from more training on any text, "
+            "not from what the supporting task teaches."
+        )
+    tested = control["p"].notna()
+    gains, losses = int((control["low"] > 0).sum()), int((control["high"] < 0).sum())
+    words = (
+        f"With shuffled labels, {gains} of {len(control)} cells have an interval wholly above zero, {losses} wholly "
+        f"below, and {int(tested.sum()) - gains - losses} hold zero; {int((~tested).sum())} have no interval."
+    )
+    if tested.any():
+        best = control.loc[control["delta"].idxmax()]
+        words += f" The largest mean is {best['delta']:+.1f} points, on {best['target']}."
+    if gains:
+        return f"{words} Where the control gains, a gain with true labels is not due to the labels alone."
+    if not tested.any():
+        return f"{words} Nothing can be said before more seeds are in."
+    return f"{words} The control shows no clear gain, so clear gains in the other rows need more than longer training."

@@ -1,0 +1,13 @@
+"""Frames as a reader sees them."""
+
+import pandas as pd
+
+
+def shown(frame: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
+    """The frame with every value as it is to be read: floats to `digits` places, p values to two significant figures,
+    and an empty cell, never a 0, where a value is missing. The frame displays itself escaped."""
+    out = frame.astype(object).where(frame.notna(), "")
+    for name in frame.select_dtypes("float").columns:
+        form = "{:.2g}" if name in ("p", "p_holm") else f"{{:.{digits}f}}"
+        out[name] = ["" if pd.isna(value) else form.format(value) for value in frame[name]]
+    return out

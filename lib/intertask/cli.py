@@ -1,0 +1,159 @@
+"""The command `intertask`: studies in batches, from checking to the report."""
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from intertask.errors import IntertaskError
+
+
+class Friendly(typer.core.TyperGroup):
+    """Shows what the user can mend as a message, not as a traceback."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except IntertaskError as error:
+            typer.secho(str(error), fg="red", err=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=Friendly, help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study file, or the name of one in params/")]
+
+
+@app.command()
+def run(
+    study: StudyName,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show the graph and what it will cost; start nothing")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, help="runs at a time; 0: as many as the processors (or GPUs) carry")
+    ] = 0,
+    timeout: Annotated[float, typer.Option(min=1, help="wall-clock limit of one run, in minutes")] = 24 * 60,
+) -> None:
+    """Executes the runs of a study that are not finished yet."""
+    from intertask.studies.check import problems
+    from intertask.studies.estimate import estimate
+    from intertask.studies.execute import duration, execute
+
+    graph = _expanded(study)
+    todo = _unfinished(graph)
+    workers = workers or _default_workers(graph.study.threads)
+    if dry_run:
+        expected = estimate(todo)
+        _print_graph(graph, todo)
+        source = "measured on finished runs" if expected.measured else "a guess; finished runs will better it"
+        seconds = sum(expected.seconds.values()) / workers
+        print(f"About {duration(seconds)} with {workers} workers ({source}) and {expected.bytes / 1e6:.0f} MB of disk.")
+        return
+    if found := problems(graph.study, todo, graph.runs.keys() - todo.keys()):
+        raise IntertaskError("\n".join(found))
+    graph.save()
+    print(
+        f"{graph.name}: {len(graph.runs)} runs, {len(graph.runs) - len(todo)} of them finished before; {workers} at a time."
+    )
+    progress = execute(todo, workers, timeout * 60, estimate(todo)) if todo else None
+    if progress and progress.failed:
+        lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
+        raise IntertaskError(
+            f"{len(lines)} of {len(todo)} runs failed; repeat the command to retry.\n" + "\n".join(lines)
+        )
+    print(f"All runs of {graph.name} are finished. Next: intertask report {study}")
+
+
+@app.command()
+def check(study: StudyName) -> None:
+    """Validates a study, its encoders and its data; starts nothing."""
+    from intertask.studies.check import problems
+
+    graph = _expanded(study)
+    todo = _unfinished(graph)
+    if found := problems(graph.study, graph.runs, graph.runs.keys() - todo.keys()):
+        raise IntertaskError("\n".join(found))
+    print(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
+
+
+@app.command()
+def status(study: StudyName) -> None:
+    """Says which runs are finished, failed and missing."""
+    from intertask.analysis.read import read_runs
+
+    runs = read_runs(_name(study))
+    for stage, rows in runs.groupby("stage", sort=False):
+        print(f"{stage:12} {rows[rows.done].run.nunique()} of {rows.run.nunique()} runs finished")
+    for row in runs[~runs.done].drop_duplicates("run").itertuples():
+        print(f"{row.run}: {row.reason}")
+
+
+@app.command()
+def scores(
+    study: StudyName,
+    csv: Annotated[Path | None, typer.Option(help="the file to write; default: standard output")] = None,
+) -> None:
+    """Writes the tidy table of scores (0-100), one row per score, as CSV."""
+    from intertask.analysis.read import read_scores
+
+    table = read_scores(_name(study))
+    table.to_csv(csv or sys.stdout, index=False)
+    if csv:
+        print(f"{csv}: {len(table)} scores")
+
+
+@app.command()
+def report(study: StudyName) -> None:
+    """Executes and renders the study's analysis notebooks."""
+    from intertask.report import build_report
+
+    print(os.path.relpath(build_report(_name(study)) / "index.html"))
+
+
+def _expanded(study: str):
+    from intertask.studies.graph import expand
+    from intertask.studies.study import load_study
+
+    return expand(*load_study(study))
+
+
+def _unfinished(graph) -> dict:
+    from intertask.studies import store
+
+    return {i: run for i, run in graph.runs.items() if not store.finished(i, run.keep_encoder)}
+
+
+def _name(study: str) -> str:
+    """The name under which results lie: of a study file, or of a folder in the results."""
+    from intertask.studies import store
+    from intertask.studies.study import study_file, study_name
+
+    if (store.results_root() / study / "study.json").is_file():
+        return study
+    return study_name(study_file(study))
+
+
+def _default_workers(threads: int) -> int:
+    """One run per GPU where there are any, else as many as the processors carry at the study's threads per run."""
+    gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*")])
+    return gpus or max(1, len(os.sched_getaffinity(0)) // threads)
+
+
+def _print_graph(graph, todo: dict) -> None:
+    """The study's runs by role, counted."""
+    for row, count in Counter((r.stage, r.encoder, r.supporting, r.task, r.limit) for r in graph.rows).items():
+        stage, encoder, supporting, task, limit = row
+        after = f" after {supporting}" if stage == "target" and supporting else ""
+        print(f"{stage:12} {task}{after}, {encoder}, {limit or 'all'} examples: {count} runs")
+    print(
+        f"{len(graph.runs)} trainings ({len(graph.rows)} roles), {len(graph.runs) - len(todo)} done, {len(todo)} to do."
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,85 @@
+"""Loads encoders by name and saves them; weights are read and written as safetensors only, code is never fetched."""
+
+import hashlib
+import inspect
+from pathlib import Path
+
+from intertask import hub
+from intertask.encoders import mini
+from intertask.errors import IntertaskError, did_you_mean
+
+FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+
+
+def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0):
+    """The encoder of that name and its tokenizer.
+
+    `source` is a Hub id, a local folder, or a mini encoder (then its weights are random, drawn with `seed`; so is the
+    pooler of a checkpoint that has none). Raises IntertaskError where the encoder is missing or has no safetensors.
+    """
+    if str(source).startswith("mini/"):
+        return mini.build(_known_mini(str(source)), seed)
+    folder = encoder_folder(source)
+
+    import torch
+    from transformers import AutoConfig, AutoModel, AutoTokenizer, logging
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    torch.manual_seed(seed)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    options = {}
+    if "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters:
+        options["add_pooling_layer"] = pooling == "pooler"
+    elif pooling == "pooler":
+        raise IntertaskError(f"pooling: pooler, but {source} ({config.model_type}) has no pooler. Use first or mean.")
+    model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, **options)
+    return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+
+
+def save_encoder(encoder, tokenizer, folder: Path) -> None:
+    """Writes a folder that `load_encoder` and `AutoModel.from_pretrained` read."""
+    from transformers import logging
+
+    logging.disable_progress_bar()
+    encoder.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def fingerprint(source: str) -> str:
+    """A hash of an encoder's configuration and weights as they lie on disk; a mini encoder, being code, is its name."""
+    if source.startswith("mini/"):
+        return _known_mini(source)
+    digest = hashlib.sha256()
+    for file in sorted(path for pattern in FILES for path in encoder_folder(source).glob(pattern)):
+        with file.open("rb") as stream:
+            digest.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def encoder_bytes(source: str) -> int:
+    """The size of the encoder's weights."""
+    if source.startswith("mini/"):
+        return mini.BYTES
+    return sum(file.stat().st_size for file in encoder_folder(source).glob("*.safetensors"))
+
+
+def encoder_folder(source: str | Path) -> Path:
+    """The local folder of an encoder, fetched from the Hub if need be; refused where it holds no usable weights."""
+    folder = Path(source) if Path(source).is_dir() else hub.folder(str(source), "model", FILES)
+    found = sorted(path.name for path in folder.iterdir())
+    if "config.json" not in found:
+        raise IntertaskError(f"Encoder {source}: expected config.json in {folder}, found {found or 'nothing'}.")
+    if not any(name.endswith(".safetensors") for name in found):
+        raise IntertaskError(
+            f"Encoder {source}: expected weights as .safetensors in {folder}, found {found}. Convert them: load the "
+            "model with transformers in an environment that you trust and call save_pretrained."
+        )
+    return folder
+
+
+def _known_mini(name: str) -> str:
+    if name not in mini.MINI:
+        raise IntertaskError(f"There is no encoder {name}.{did_you_mean(name, mini.MINI)}")
+    return name

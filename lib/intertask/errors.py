@@ -1,0 +1,21 @@
+"""The one error that is meant for the user: it says what was expected, what was found and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class IntertaskError(Exception):
+    """Something in the user's hands is wrong; the message is all they need, so it is shown without a traceback."""
+
+
+def refusal(where: object, expected: str, found: str, remedy: str) -> IntertaskError:
+    """An IntertaskError in the usual form; `where` names the file, with the row or key where there is one."""
+    return IntertaskError(f"{where}: expected {expected}, found {found}. {remedy.strip()}")
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """The hint " Did you mean 'x'?" where a choice is close to `name`, else " Choices: a, b, c."; "" without any."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    if close := get_close_matches(name.lower(), by_lower, n=1):
+        return f" Did you mean '{by_lower[close[0]]}'?"
+    return f" Choices: {', '.join(by_lower.values())}." if by_lower else ""

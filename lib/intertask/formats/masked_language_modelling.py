@@ -1,0 +1,56 @@
+"""Masked language modelling (Devlin et al. 2019, section 3.1): the pretraining of our own encoders."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from intertask.formats.base import Format, pad
+
+CHOSEN = 0.15  # the share of the tokens that is predicted
+MASKED, RANDOM = 0.8, 0.1  # what becomes of a chosen token; the rest stays as it is
+
+
+class MaskedLanguageModelling(Format):
+    """Labels are the ids of the chosen tokens, in the order of the examples; the main score is their accuracy."""
+
+    keeps_logits = False
+
+    def collate(self, encoded, index, tokenizer, rng):
+        batch = pad({name: [column[i] for i in index] for name, column in encoded.inputs.items()}, tokenizer)
+        ids = batch["input_ids"].numpy()
+        chosen = (rng.random(ids.shape) < CHOSEN) & ~np.isin(ids, tokenizer.all_special_ids)
+        chosen[0, 1] |= not chosen.any()  # a short last batch must still have something to predict
+        fate = rng.random(ids.shape)
+        batch["chosen"] = torch.from_numpy(chosen)
+        batch["labels"] = torch.from_numpy(ids[chosen])
+        corrupted = np.where(chosen & (fate < MASKED), tokenizer.mask_token_id, ids)
+        replaced = chosen & (fate >= MASKED) & (fate < MASKED + RANDOM)
+        batch["input_ids"] = torch.from_numpy(np.where(replaced, rng.integers(0, len(tokenizer), ids.shape), corrupted))
+        return batch
+
+    def head(self, encoder, pooling):
+        return VocabularyHead(encoder)
+
+    def loss(self, logits, labels):
+        return functional.cross_entropy(logits.float(), labels)
+
+    def predict(self, logits):
+        return logits.argmax(axis=1)
+
+
+class VocabularyHead(nn.Module):
+    """A dense layer, and a decoder that shares its weights with the encoder's input embeddings."""
+
+    def __init__(self, encoder: nn.Module):
+        super().__init__()
+        embeddings = encoder.get_input_embeddings()
+        width = embeddings.weight.shape[1]
+        self.dense = nn.Linear(encoder.config.hidden_size, width)
+        self.norm = nn.LayerNorm(width)
+        self.bias = nn.Parameter(torch.zeros(embeddings.weight.shape[0]))
+        self._embeddings = [embeddings]  # in a list: the weights belong to the encoder, not to the head
+
+    def forward(self, outputs, batch) -> torch.Tensor:
+        hidden = self.norm(functional.gelu(self.dense(outputs.last_hidden_state[batch["chosen"]])))
+        return hidden @ self._embeddings[0].weight.T + self.bias

@@ -1,0 +1,33 @@
+"""Regression on one text or a pair: one output, squared error (STS-B as in Devlin et al. 2019)."""
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from intertask.formats.base import Format, PooledHead
+
+
+class Regression(Format):
+    """Labels are numbers; a `label_range` scales them to 0..1 for the loss, and predictions come back in the range."""
+
+    label_type = torch.float32
+
+    def head(self, encoder, pooling):
+        return PooledHead(encoder, 1, pooling)
+
+    def loss(self, logits, labels):
+        return functional.mse_loss(logits.float().squeeze(1), (labels - self._low) / self._width)
+
+    def predict(self, logits):
+        return self._low + logits[:, 0] * self._width
+
+    def majority(self, labels):
+        return np.full(len(labels), labels.mean())
+
+    @property
+    def _low(self) -> float:
+        return self.entry.label_range[0] if self.entry.label_range else 0.0
+
+    @property
+    def _width(self) -> float:
+        return self.entry.label_range[1] - self._low if self.entry.label_range else 1.0

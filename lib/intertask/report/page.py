@@ -1,0 +1,232 @@
+"""The pages of a report: self-contained HTML that runs no script but our own and loads nothing.
+
+Text from data sets and studies is escaped or cleaned, and, should any of it get through, the page's content security
+policy still forbids it to run: only the one script below, named by its hash, may.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import jinja2
+import nh3
+import pandas as pd
+import yaml
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
+
+from intertask.analysis.read import missing
+from intertask.analysis.tables import shown
+
+SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]
+"""Kinds of output that are rendered; all others, scripts and widgets among them, are dropped."""
+
+RUN_COLUMNS = ["stage", "regime", "encoder", "supporting", "task", "limit", "seed", "split", "score", "majority"]
+RUN_COLUMNS += ["degenerate", "n_train", "seconds", "run"]
+
+LIBRARIES = ["intertask", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert"]
+
+CODE_FOLDED = """
+{%- extends 'basic/index.html.j2' -%}
+{%- block input %}<details><summary>code</summary>{{ super() }}</details>{% endblock input -%}
+"""
+
+SORT = """
+for (const head of document.querySelectorAll("table.sortable th")) {
+  head.tabIndex = 0;
+  head.onclick = () => {
+    const rows = [...head.closest("table").tBodies[0].rows];
+    const text = row => row.cells[head.cellIndex].textContent;
+    const number = row => text(row) === "" ? -Infinity : Number(text(row));
+    const numeric = rows.every(row => !Number.isNaN(number(row)));
+    const order = numeric ? (a, b) => number(a) - number(b) : (a, b) => text(a).localeCompare(text(b));
+    const up = head.ariaSort !== "ascending";
+    head.parentNode.querySelectorAll("th").forEach(other => other.ariaSort = "none");
+    head.ariaSort = up ? "ascending" : "descending";
+    rows.sort((a, b) => up ? order(a, b) : order(b, a)).forEach(row => row.parentNode.append(row));
+  };
+  head.onkeydown = event => { if (event.key === "Enter") head.click(); };
+}
+"""
+SORT_HASH = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
+
+STYLE = """
+body { max-width: 76rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; color: #222; }
+h1, h2, h3 { line-height: 1.2; } a { color: #0b57a4; } a.anchor-link { display: none; }
+p, li, details > pre { max-width: 50rem; } img { max-width: 100%; height: auto; } p.note { color: #555; }
+pre, code { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
+pre { overflow-x: auto; background: #f6f6f4; padding: .6rem .8rem; margin: .3rem 0; white-space: pre-wrap; }
+div.scroll, div.output_html { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; margin: .6rem 0; }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
+table.missing th, table.missing td { text-align: left; } p.picture img { max-height: 30rem; }
+table.dataframe td { white-space: nowrap; }
+tbody th { border-bottom: 1px solid #ddd; font-weight: normal; color: #666; }
+th { border-bottom: 2px solid #888; vertical-align: bottom; }
+table.sortable th { cursor: pointer; } th[aria-sort=ascending]::after { content: " \\25B2"; }
+th[aria-sort=descending]::after { content: " \\25BC"; }
+div.prompt { display: none; } details > summary { color: #666; cursor: pointer; font-size: 13px; }
+div.code_cell { margin: .4rem 0 1rem; } div.output_stderr pre { background: #fdf0e8; }
+"""
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
+script-src 'sha256-{{ sort_hash }}'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>{{ style | safe }}</style>
+</head>
+<body>
+{{ body | safe }}
+<script>{{ sort | safe }}</script>
+</body>
+</html>
+"""
+
+INDEX = """
+<h1>{{ title }}</h1>
+<p class="note">Study <b>{{ name }}</b>, expanded {{ written }}; its {{ count.done }} finished runs ended
+{{ first }} to {{ last }} (UTC); report built {{ built }}.</p>
+
+<h2>Runs</h2>
+<p><b>{{ count.expected }}</b> expected: <b>{{ count.done }}</b> done, <b>{{ count.failed }}</b> failed,
+<b>{{ count.waiting }}</b> not run. {% if absent %}Missing, and so absent from every figure:{% else %}Nothing is
+missing.{% endif %}</p>
+{% if absent %}<div class="scroll">{{ absent | safe }}</div>{% endif %}
+
+<h2>Analyses</h2>
+{% for page in pages %}
+<h3><a href="{{ page.stem }}.html">{{ page.title }}</a></h3>
+{% if page.picture %}<p class="picture"><a href="{{ page.stem }}.html"><img alt="{{ page.alt }}" \
+src="data:image/png;base64,{{ page.picture }}"></a></p>{% endif %}
+<p class="note">With tables, tests and limits: <a href="{{ page.stem }}.html">the rendered notebook</a>, or
+<a href="{{ page.stem }}.ipynb">the notebook itself</a> for JupyterLab.</p>
+{% endfor %}
+
+<h2>Settings</h2>
+<details open><summary>the study as read</summary><pre>{{ settings }}</pre></details>
+
+<h2>Every run</h2>
+<p class="note">One row per role of a run; click a heading to sort. Scores in 0–100 on the split named; the executed
+notebook of a run lies in <code>runs/&lt;run&gt;/notebook.ipynb</code> in the results folder.</p>
+<details><summary>{{ count.rows }} rows</summary><div class="scroll">{{ table | safe }}</div></details>
+
+<h2>Provenance</h2>
+<p class="note">What the runs record of themselves, with the number of runs, and what built this report.</p>
+<div class="scroll">{{ provenance | safe }}</div>
+"""
+
+ENVIRONMENT = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+
+
+@dataclass(frozen=True)
+class NotebookPage:
+    """An executed notebook as HTML, its code folded away; title: its first heading; picture: its first, base64 PNG."""
+
+    stem: str
+    title: str
+    html: str
+    picture: str = ""
+    alt: str = ""
+
+    @classmethod
+    def of(cls, stem: str, notebook: NotebookNode) -> "NotebookPage":
+        title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+        _drop_unknown_outputs(notebook)
+        body, _ = _exporter().from_notebook_node(notebook)
+        back = '<p><a href="index.html">Back to the report</a></p>'
+        html = page(title, f"{back}\n{body}", HtmlFormatter().get_style_defs(".highlight"))
+        return cls(stem, title, html, *next(_pictures(notebook), ()))
+
+
+def _drop_unknown_outputs(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                output.data = {kind: output.data[kind] for kind in SHOWN if kind in output.data}
+        cell.outputs = [output for output in cell.get("outputs", []) if output.get("data") != {}]
+
+
+def _pictures(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
+    """(base64 PNG, alternative text) of every picture among the outputs."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                yield output.data["image/png"], cell.metadata.get("alt", "")
+
+
+def page(title: str, body: str, style: str = "") -> str:
+    """A whole document around trusted HTML."""
+    template = ENVIRONMENT.from_string(PAGE)
+    return template.render(title=title, body=body, style=STYLE + style, sort=SORT, sort_hash=SORT_HASH)
+
+
+def clean(html: str) -> str:
+    """HTML without anything that acts or loads: tables, text and classes stay; images come as outputs of their own."""
+    tags = nh3.ALLOWED_TAGS - {"img", "map", "area"}
+    return nh3.clean(html, tags=tags, attributes=nh3.ALLOWED_ATTRIBUTES | {"*": {"class"}})
+
+
+def _exporter() -> HTMLExporter:
+    """nbconvert with nh3 in the place of its own cleaner, which drops tables and headings."""
+    exporter = HTMLExporter(template_name="basic", raw_template=CODE_FOLDED, sanitize_html=True)
+    exporter.register_filter("clean_html", clean)
+    return exporter
+
+
+def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pages: list[NotebookPage]) -> str:
+    """The first page: what is missing, the notebooks with their first pictures, settings, runs and provenance."""
+    absent = missing(runs)
+    ended = sorted(record["finished"] for record in records.values())
+    title = snapshot["title"]
+    body = ENVIRONMENT.from_string(INDEX).render(
+        title=title,
+        name=snapshot["name"],
+        written=snapshot["written"],
+        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        first=ended[0] if ended else "–",
+        last=ended[-1] if ended else "–",
+        count=_counts(runs),
+        absent="" if absent.empty else _table(absent, "missing"),
+        pages=pages,
+        settings=yaml.safe_dump(snapshot["study"], sort_keys=False, allow_unicode=True),
+        table=_table(runs[RUN_COLUMNS], "sortable"),
+        provenance=_table(_provenance(records), "sortable"),
+    )
+    return page(title, body)
+
+
+def _counts(runs: pd.DataFrame) -> dict[str, int]:
+    once = runs.drop_duplicates("run")
+    counts = {"expected": len(once), "done": int(once["done"].sum()), "failed": int(once["failed"].count())}
+    return counts | {"waiting": counts["expected"] - counts["done"] - counts["failed"], "rows": len(runs)}
+
+
+def _provenance(records: dict[str, dict]) -> pd.DataFrame:
+    """How many runs were made with which commit, device and versions; then the versions that made the report."""
+    facts = [
+        {"what": what, "value": str(value)}
+        for record in records.values()
+        for what, value in {
+            "git commit": record["git_commit"],
+            "device": record["device"],
+            "threads": record["threads"],
+            "checkpoint": record["selection"],
+            **record["versions"],
+        }.items()
+    ]
+    counted = pd.DataFrame(facts, columns=["what", "value"]).value_counts(sort=False).rename("runs").reset_index()
+    here = pd.DataFrame({"what": [f"report: {name}" for name in LIBRARIES], "value": [version(n) for n in LIBRARIES]})
+    return pd.concat([counted, here], ignore_index=True).astype({"runs": "Int64"})
+
+
+def _table(frame: pd.DataFrame, kind: str) -> str:
+    """A frame as an escaped HTML table."""
+    return shown(frame).to_html(index=False, border=0, classes=kind, escape=True)

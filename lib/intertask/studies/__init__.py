@@ -1,0 +1,1 @@
+"""Studies: YAML to a graph of runs, the results store, execution."""

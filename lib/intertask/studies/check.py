@@ -1,0 +1,44 @@
+"""Everything that can be refused before a study trains: its tasks and their data, its encoders, its notebooks."""
+
+from collections.abc import Iterable
+
+from intertask.encoders import encoder_folder
+from intertask.errors import IntertaskError, did_you_mean
+from intertask.run import Run
+from intertask.studies import store
+from intertask.studies.study import Study
+from intertask.tasks.load import load_task
+
+
+def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> list[str]:
+    """One message per problem; empty if the runs to do can start. Loads the data of every task that they train on."""
+    found = []
+    for encoder in {run.encoder: None for run in todo.values() if not run.encoder.startswith("mini/")}:
+        found += _refusal(encoder_folder, encoder)
+    for task, task_file in {(run.task, run.task_file): None for run in todo.values()}:
+        found += _refusal(_trainable, task, task_file)
+    for run_id in finished:
+        found += _refusal(store.read, run_id)
+    return found + [message for name in study.report for message in _refusal(analysis_notebook, name)]
+
+
+def analysis_notebook(name: str):
+    folder = store.project_root() / "notebooks" / "analysis"
+    if (path := folder / f"{name}.ipynb").is_file():
+        return path
+    known = sorted(path.stem for path in folder.glob("*.ipynb"))
+    raise IntertaskError(f"report: there is no notebook {name} in {folder}.{did_you_mean(name, known)}")
+
+
+def _trainable(task: str, task_file: str) -> None:
+    splits = load_task(task, task_file).splits
+    if "train" not in splits:
+        raise IntertaskError(f"Task {task} has no train split (found {', '.join(splits)}): it can only be scored.")
+
+
+def _refusal(check, *arguments) -> list[str]:
+    try:
+        check(*arguments)
+    except IntertaskError as error:
+        return [str(error)]
+    return []

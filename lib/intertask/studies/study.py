@@ -1,0 +1,137 @@
+"""A study: a short YAML file of encoders, tasks, regimes, seeds and settings."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from intertask.errors import IntertaskError, did_you_mean
+from intertask.run import Run, describe
+from intertask.studies import store
+
+SETTINGS = set(Run.model_fields) - {
+    "task",
+    "task_file",
+    "encoder",
+    "parent",
+    "seed",
+    "shuffle_labels",
+    "keep_encoder",
+    "threads",
+}
+"""The parameters of a run that a study's `train`, `pretraining`, `intermediate` and `target` may set."""
+
+
+def _settings(values: Any) -> dict[str, Any]:
+    """Checks names and values by building a run of them; numbers written `1e-5` (YAML's strings) become numbers."""
+    if not isinstance(values, dict):
+        raise IntertaskError(f"expected settings such as {{learning_rate: 2.0e-5}}, found {values!r}")
+    for name in values:
+        if name not in SETTINGS:
+            raise IntertaskError(f"there is no training setting {name!r}.{did_you_mean(name, SETTINGS)}")
+    run = Run.checked({"task": "any", **values}, "settings")
+    return {name: getattr(run, name) for name in values}
+
+
+Settings = Annotated[dict[str, Any], BeforeValidator(_settings)]
+
+
+class Supporting(BaseModel):
+    """A supporting task; `{task: mini/mnli, shuffle_labels: true}` is its negative control."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    shuffle_labels: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"task": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        return Run(task=self.task, shuffle_labels=self.shuffle_labels).label
+
+
+class Study(BaseModel):
+    """What a study file may say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    encoders: list[str] = Field(min_length=1)
+    supporting: list[Supporting] = []
+    targets: list[str] = Field(min_length=1)
+    regimes: list[Literal["single", "stilts"]] = ["single", "stilts"]
+    seeds: Annotated[list[int], BeforeValidator(lambda n: list(range(n)) if isinstance(n, int) else n)] = Field(
+        min_length=1
+    )
+    limits: list[Annotated[int, Field(ge=1)] | None] = Field(
+        [None], min_length=1, description="training examples of the target; null: all"
+    )
+    intermediate_per_restart: bool = Field(
+        True, description="false: every restart starts from one intermediate encoder"
+    )
+    holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
+    task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
+    threads: int = Field(1, ge=1, description="per run")
+    train: Settings = Field({}, description="of the intermediate and the target stage")
+    pretraining: Settings = {}
+    intermediate: Settings = {}
+    target: Settings = {}
+    report: list[str] = ["transfer_matrix", "restarts"]
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Study":
+        if "stilts" in self.regimes and not self.supporting:
+            raise IntertaskError("regime stilts needs at least one task under supporting.")
+        if {"limit", "holdout"} & {*self.train, *self.target, *self.pretraining} or "holdout" in self.intermediate:
+            raise IntertaskError("the targets' limit and holdout are keys of the study: limits: [1000], holdout: 0.5.")
+        for name in ("encoders", "supporting", "targets", "seeds", "limits"):
+            values = getattr(self, name)
+            if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+                raise IntertaskError(f"{name} names {twice[0]} twice.")
+        return self
+
+
+def load_study(name: str) -> tuple[str, Study]:
+    """A study's short name and content, from a file, from `params/<name>.yaml`, or from a snapshot in the results."""
+    path = study_file(name)
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise IntertaskError(f"{path}: expected YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise IntertaskError(f"{path}: expected keys such as title, encoders and targets, found {content!r}.")
+    for key in content:
+        if key not in Study.model_fields:
+            raise IntertaskError(f"{path}: there is no key {key!r} in a study.{did_you_mean(key, Study.model_fields)}")
+    try:
+        study = Study(**content)
+    except ValidationError as error:
+        raise IntertaskError(f"{path}: {describe(error)}") from None
+    except IntertaskError as error:
+        raise IntertaskError(f"{path}: {error}") from None
+    if study.task_file:
+        study.task_file = str((path.parent / study.task_file).resolve())
+    return study_name(path), study
+
+
+def study_file(name: str) -> Path:
+    if Path(name).is_file():
+        return Path(name).resolve()
+    params = store.project_root() / "params"
+    if (path := params / f"{name}.yaml").is_file():
+        return path
+    known = sorted(str(file.relative_to(params).with_suffix("")) for file in params.rglob("*.yaml"))
+    raise IntertaskError(f"There is no study {name}: neither a file nor in {params}.{did_you_mean(name, known)}")
+
+
+def study_name(path: Path) -> str:
+    """Path within `params/` without the ending (`weller2022/pairwise`), or the file's own stem."""
+    params = store.project_root() / "params"
+    inside = os.path.relpath(path, params)
+    return str(Path(inside if not inside.startswith("..") else path.name).with_suffix(""))

@@ -1,0 +1,50 @@
+"""Task entries by name: the YAML files in catalogue/ beside this module, and a user's own file."""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.tasks.schema import TaskEntry, parse_entry
+
+
+def find_entry(name: str, task_file: str = "") -> TaskEntry:
+    """The entry called `name`, of the catalogue or of the user's `task_file` (YAML)."""
+    entries = dict(catalogue())
+    if task_file:
+        own = read_entries(Path(task_file))
+        if taken := own.keys() & entries.keys():
+            found = f"'{min(taken)}', which the catalogue has"
+            raise refusal(task_file, "names of its own", found, "Rename your task.")
+        entries |= own
+    if name not in entries:
+        raise IntertaskError(
+            f"Unknown task '{name}': expected a task of the catalogue or of a task file "
+            f"(task_file: '{task_file}').{did_you_mean(name, entries)}"
+        )
+    return entries[name]
+
+
+@cache
+def catalogue() -> dict[str, TaskEntry]:
+    """Name -> entry of every task that comes with the library."""
+    folder = Path(__file__).with_name("catalogue")
+    return {name: entry for path in sorted(folder.glob("*.yaml")) for name, entry in read_entries(path).items()}
+
+
+def read_entries(path: Path) -> dict[str, TaskEntry]:
+    """Name -> entry of one YAML file; paths under `files` are taken relative to its folder."""
+    try:
+        tasks = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise refusal(path, "a readable YAML file (UTF-8)", str(error), "Check the path and the file.") from None
+    if not isinstance(tasks, dict):
+        raise refusal(path, "a mapping of task names to entries", repr(tasks)[:80], "Begin with `my_task:`.")
+    return {str(name): _entry(str(name), fields, path) for name, fields in tasks.items()}
+
+
+def _entry(name: str, fields: object, path: Path) -> TaskEntry:
+    entry = parse_entry(name, fields, str(path))
+    files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}
+    return entry.model_copy(update={"files": files})

@@ -1,0 +1,6 @@
+"""The mini suite: a small synthetic language, and in it a counterpart of every task, made in seconds without a download."""
+
+from intertask.tasks.mini.lexicon import words
+from intertask.tasks.mini.suite import NAMES, generate
+
+__all__ = ["NAMES", "generate", "words"]

@@ -1,0 +1,97 @@
+"""The words of the mini language and what they imply: reads lexicon.yaml."""
+
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+LEXICON = yaml.safe_load(Path(__file__).with_name("lexicon.yaml").read_text(encoding="utf-8"))
+DIVISIONS = [line for section in LEXICON["divisions"].values() for entry in section for line in entry.items()]
+
+PARENT = {below: above for above, words in DIVISIONS for below in words}
+SIBLINGS = {word: [other for other in words if other != word] for _, words in DIVISIONS for word in words}
+CHILDREN = defaultdict(list)
+for _above, _words in DIVISIONS:
+    CHILDREN[_above] += _words
+NAMES = frozenset(CHILDREN["woman"] + CHILDREN["man"])
+
+
+@cache
+def lineage(word: str) -> tuple[str, ...]:
+    """The word and every word above it, nearest first: poodle, dog, animal."""
+    above = PARENT.get(word, "any")
+    return (word,) if above == "any" else (word, *lineage(above))
+
+
+@cache
+def excludes(word: str, other: str) -> bool:
+    """True where nothing can be both: poodle and cat, happy and sad (but not woman and doctor)."""
+    return any(b in SIBLINGS.get(a, ()) for a in lineage(word) for b in lineage(other))
+
+
+@cache
+def below(root: str) -> tuple[str, ...]:
+    """The word and every word below it; of "any" and "none", nothing."""
+    return () if root in ("any", "none") else (root, *(w for child in CHILDREN.get(root, ()) for w in below(child)))
+
+
+def section(name: str) -> list[str]:
+    """All concepts of a section of the divisions: kinds, actions, properties, places or times."""
+    return list(dict.fromkeys(w for entry in LEXICON["divisions"][name] for line in entry.values() for w in line))
+
+
+@cache
+def frames() -> dict[str, tuple[str, str]]:
+    """action -> (kind of its subject, kind of its object), "any" and "none" included."""
+    return {
+        word: (frame["subject"], frame["object"])
+        for frame in LEXICON["frames"]
+        for root in frame["actions"]
+        for word in below(root)
+    }
+
+
+def forms(word: str) -> list[str]:
+    """The concept's own word and its synonyms."""
+    return [word, *LEXICON["synonyms"].get(word, ())]
+
+
+def plural(noun: str) -> str:
+    return LEXICON["irregular_plurals"].get(noun) or _with_s(noun)
+
+
+def third_person(verb: str) -> str:
+    return LEXICON["irregular_verbs"].get(verb, [_with_s(verb)])[0]
+
+
+def past(verb: str) -> str:
+    return LEXICON["irregular_verbs"].get(verb, [0, _with_ed(verb)])[1]
+
+
+def participle(verb: str) -> str:
+    return LEXICON["irregular_verbs"].get(verb, [0, 0, _with_ed(verb)])[2]
+
+
+def words() -> list[str]:
+    """The whole surface vocabulary, sorted: every token of every mini task is one of them."""
+    concepts = {name: section(name) for name in LEXICON["divisions"]}
+    surface = {name: [form for word in concepts[name] for form in forms(word)] for name in concepts}
+    reviews = LEXICON["reviews"]
+    verbs = surface["actions"] + reviews["likes"] + reviews["dislikes"]
+    inflected = [inflect(verb) for verb in verbs for inflect in (third_person, past, participle)]
+    plurals = [plural(noun) for noun in surface["kinds"]]
+    listed = [*LEXICON["function_words"], *inflected, *plurals, *(w for group in reviews.values() for w in group)]
+    return sorted({*listed, *(form for group in surface.values() for form in group)})
+
+
+def _with_s(word: str) -> str:
+    if word.endswith("y") and word[-2] not in "aeou":
+        return word[:-1] + "ies"
+    return word + ("es" if word.endswith(("s", "sh", "ch", "x")) else "s")
+
+
+def _with_ed(word: str) -> str:
+    if word.endswith("y") and word[-2] not in "aeou":
+        return word[:-1] + "ied"
+    return word + ("d" if word.endswith("e") else "ed")

@@ -1,0 +1,118 @@
+"""Data files as raw frames: text stays as it stands, and a damaged file is refused with its row."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from intertask.errors import refusal
+
+DAMAGED = "Repair the file or fetch it again; is it cut off?"
+
+
+def read_files(paths: list[Path]) -> pd.DataFrame:
+    """The rows of all files, in order, under the index of `with_rows`."""
+    return with_rows([read_file(path) for path in paths], [str(path) for path in paths])
+
+
+def with_rows(frames: list[pd.DataFrame], files: list[str]) -> pd.DataFrame:
+    """The frames under one another with the index (file, row); rows count from 1, without the header."""
+    numbered = [frame.set_axis(range(1, len(frame) + 1)) for frame in frames]
+    return pd.concat(numbered, keys=files, names=["file", "row"])
+
+
+def read_file(path: Path) -> pd.DataFrame:
+    """The rows of one CSV, TSV, JSONL, JSON or Parquet file, text as it stands: 'NA' and '007' stay what they are.
+
+    CSV has quotes, as in RFC 4180; TSV has none, as in the GLUE files: a quotation mark there is a character.
+    Both have a header. JSON is one object per line, or one array of objects.
+    """
+    if path.suffix not in _READERS:
+        known = ", ".join(_READERS)
+        raise refusal(path, f"a file name that ends in {known}", f"'{path.suffix}'", "Convert or rename the file.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        remedy = "Check the path; in a task file it is relative to that file."
+        raise refusal(path, "a readable data file", str(error), remedy) from None
+    if content.startswith(b"version https://git-lfs"):
+        raise refusal(path, "data", "a Git LFS pointer", "Run `git lfs pull` in the clone.")
+    return _READERS[path.suffix](path, content)
+
+
+def _read_csv(path: Path, content: bytes) -> pd.DataFrame:
+    return _read_table(path, csv.reader(io.StringIO(_decode(path, content), newline=""), strict=True))
+
+
+def _read_tsv(path: Path, content: bytes) -> pd.DataFrame:
+    lines = io.StringIO(_decode(path, content), newline="")
+    return _read_table(path, csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _read_table(path: Path, lines: Any) -> pd.DataFrame:
+    # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
+    csv.field_size_limit(2**31 - 1)
+    rows: list[list[str]] = []
+    try:
+        header = next(lines, [])
+        for fields in filter(None, lines):  # a blank line is no row
+            if len(fields) != len(header):
+                raise csv.Error(f"{len(fields)} fields")
+            rows.append(fields)
+    except csv.Error as error:
+        where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
+        raise refusal(where, f"{len(header)} well-formed fields as in the header", str(error), DAMAGED) from None
+    return pd.DataFrame(rows, columns=header, dtype=object)
+
+
+def _read_json(path: Path, content: bytes) -> pd.DataFrame:
+    text = _decode(path, content)
+    if text.lstrip().startswith("["):
+        records = _parse_json(str(path), text)
+    else:
+        lines = [line for line in text.split("\n") if line.strip()]
+        records = [_parse_json(f"{path}, row {row}", line) for row, line in enumerate(lines, start=1)]
+    for row, record in enumerate(records, start=1):
+        if not isinstance(record, dict):
+            found = type(record).__name__
+            raise refusal(f"{path}, row {row}", "a JSON object with the columns as keys", found, "Mend this row.")
+    return pd.DataFrame(records, dtype=object)
+
+
+def _parse_json(where: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise refusal(where, "valid JSON", str(error), DAMAGED) from None
+
+
+def _read_parquet(path: Path, content: bytes) -> pd.DataFrame:
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(io.BytesIO(content))
+        table.validate(full=True)  # invalid UTF-8 would otherwise show only when the text is used
+    except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
+        raise refusal(path, "a complete Parquet file", str(error).splitlines()[0], DAMAGED) from None
+    return table.to_pandas()
+
+
+def _decode(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"byte 0x{content[error.start]:02x}"
+        raise refusal(f"{path}, line {line}", "text in UTF-8", found, "Convert it: iconv -f LATIN1 -t UTF-8.") from None
+
+
+_READERS = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".jsonl": _read_json,
+    ".json": _read_json,
+    ".parquet": _read_parquet,
+}

@@ -1,0 +1,36 @@
+"""What a run trains on and what it is scored on: limits, held-out reporting, shuffled labels."""
+
+from dataclasses import replace
+
+from intertask.errors import IntertaskError
+from intertask.run import Run
+from intertask.tasks.load import Task
+from intertask.tasks.sample import limited, shuffled_labels, split_dev
+
+
+def prepare(run: Run, task: Task) -> Task:
+    """The task as this run sees it; every frame's index still holds the row numbers of the data set.
+
+    `limit` draws training examples without replacement; `holdout` replaces `validation` by `validation_select`, on
+    which checkpoints are chosen, and `validation_report`, which reports. Raises IntertaskError without a train split.
+    """
+    if "train" not in task.splits:
+        raise IntertaskError(
+            f"Task {run.task} has no train split (found {', '.join(task.splits)}): it can only be scored."
+        )
+    splits = dict(task.splits)
+    train = limited(splits["train"], run.limit, run.seed_of("limit"))
+    splits["train"] = shuffled_labels(train, run.seed) if run.shuffle_labels else train
+    if run.holdout:
+        stratify = task.entry.format == "classification"
+        select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, stratify)
+        splits |= {"validation_select": select, "validation_report": report}
+    return replace(task, splits=splits)
+
+
+def selection_split(task: Task) -> str:
+    return "validation_select" if "validation_select" in task.splits else "validation"
+
+
+def reporting_split(task: Task) -> str:
+    return "validation_report" if "validation_report" in task.splits else "validation"

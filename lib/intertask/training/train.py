@@ -1,0 +1,280 @@
+"""The training of one stage: AdamW, linear schedule with warm-up, clipping, the best checkpoint kept."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from intertask.encoders import load_encoder
+from intertask.errors import IntertaskError
+from intertask.formats import FORMATS, Encoded, Format, score
+from intertask.run import Run
+from intertask.tasks.load import Task
+from intertask.training.batches import bucketed, by_length
+from intertask.training.data import reporting_split, selection_split
+
+
+@dataclass
+class Model:
+    """An encoder with one task's head on it, and what it takes to feed them."""
+
+    encoder: torch.nn.Module
+    tokenizer: Any
+    head: torch.nn.Module
+    format: Format
+    device: torch.device
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [*self.encoder.parameters(), *self.head.parameters()]
+
+    def train(self, mode: bool = True) -> None:
+        self.encoder.train(mode)
+        self.head.train(mode)
+
+    def logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        inputs = {name: batch[name] for name in (*self.tokenizer.model_input_names, "attention_mask") if name in batch}
+        precision = torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+        with precision:
+            return self.head(self.encoder(**inputs), batch)
+
+    def batch(self, encoded: Encoded, index: np.ndarray, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        batch = self.format.collate(encoded, index, self.tokenizer, rng)
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def state(self) -> list[dict[str, torch.Tensor]]:
+        return copy.deepcopy([self.encoder.state_dict(), self.head.state_dict()])
+
+    def load_state(self, state: list[dict[str, torch.Tensor]]) -> None:
+        self.encoder.load_state_dict(state[0])
+        self.head.load_state_dict(state[1])
+
+
+@dataclass
+class Result:
+    """What a finished training leaves; scores are in 0–100 (see `formats.score`)."""
+
+    run: Run
+    task: Task
+    model: Model
+    curve: pd.DataFrame  # one row per evaluation: step, epoch, examples, train_loss, the dev metrics, main
+    predictions: pd.DataFrame  # split, row, label (missing where unlabelled), prediction, logits
+    scores: dict[str, dict[str, float]]  # split to metric to score, at the best checkpoint
+    majority: dict[str, dict[str, float]]  # the same for the majority class, in regression the mean
+    steps: int
+    best_step: int
+    examples_seen: int
+    truncated: dict[str, int]
+    seconds: dict[str, float]
+
+    @property
+    def reported(self) -> str:
+        """The split whose scores the run reports."""
+        return reporting_split(self.task)
+
+    @property
+    def degenerate(self) -> bool:
+        """Whether the run does not beat the majority class or, in regression, a constant (Phang 2018, section 4)."""
+        return self.scores[self.reported]["main"] <= self.majority[self.reported]["main"]
+
+    @property
+    def constant_predictions(self) -> bool:
+        return self.predictions.loc[self.predictions.split == self.reported, "prediction"].nunique() == 1
+
+
+def train(run: Run, task: Task, start: str | Path) -> Result:
+    """Trains the encoder found at `start` on a prepared task and scores the best checkpoint on every split.
+
+    The same run on the same machine gives the same bits on a CPU. Raises IntertaskError when the loss is not finite.
+    """
+    clock = Clock()
+    torch.set_num_threads(run.threads)
+    model = build_model(run, task, start)
+    encoded = {split: model.format.encode(rows, model.tokenizer, run.max_length) for split, rows in task.splits.items()}
+    clock.stop("load")
+    curve, best, steps, seen = fit(run, model, encoded["train"], encoded[selection_split(task)], clock)
+    model.load_state(best.state)
+    predictions = pd.concat(
+        [
+            predict(model, encoded[split], run.per_device_eval_batch_size).assign(split=split)
+            for split in task.splits
+            if split != "train"
+        ],
+        ignore_index=True,
+    )[["split", "row", "label", "prediction", "logits"]]
+    labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
+    scores = {split: score_frame(task, rows.label, rows.prediction) for split, rows in labelled}
+    majority = {
+        split: score_frame(task, rows.label, model.format.majority(_labels(task, rows.label)))
+        for split, rows in labelled
+    }
+    clock.stop("evaluate")
+    truncated = {split: rows.truncated for split, rows in encoded.items()}
+    return Result(
+        run, task, model, curve, predictions, scores, majority, steps, best.step, seen, truncated, clock.seconds
+    )
+
+
+def build_model(run: Run, task: Task, start: str | Path) -> Model:
+    """The encoder with a fresh head; whatever starts random is drawn with the head's seed."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"))
+    longest = getattr(encoder.config, "max_position_embeddings", run.max_length)
+    if run.max_length > longest:
+        raise IntertaskError(
+            f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {longest}. Lower it."
+        )
+    form = FORMATS[task.entry.format](task.entry)
+    torch.manual_seed(run.seed_of("head"))
+    head = form.head(encoder, run.pooling)
+    return Model(encoder.to(device), tokenizer, head.to(device), form, device)
+
+
+@dataclass
+class Best:
+    """The best checkpoint so far, in memory."""
+
+    score: float = -math.inf
+    step: int = 0
+    state: Any = None
+    evaluations_since: int = 0
+
+    def update(self, score: float, step: int, model: Model) -> None:
+        """Keeps the model if it is better than any before; of equals, the earliest stays."""
+        if score > self.score:
+            self.score, self.step, self.state, self.evaluations_since = score, step, model.state(), 0
+        else:
+            self.evaluations_since += 1
+
+
+def fit(run: Run, model: Model, data: Encoded, dev: Encoded, clock: "Clock") -> tuple[pd.DataFrame, Best, int, int]:
+    """The loop: returns the curve, the best checkpoint, and how many steps and examples it took."""
+    per_epoch = math.ceil(len(data) / run.per_device_train_batch_size)
+    total = max(1, math.ceil(per_epoch * run.num_train_epochs))
+    every = math.ceil(_steps(run.eval_steps, total)) if run.eval_steps else per_epoch
+    optimizer = adamw(model, run)
+    schedule = linear_schedule(optimizer, _steps(run.warmup_steps, total), total)
+    rng = np.random.default_rng(run.seed_of("order"))
+    torch.manual_seed(run.seed_of("dropout"))
+    best, curve, losses, seen = Best(), [], [], 0
+    bar = tqdm(
+        epochs(data, run.per_device_train_batch_size, rng), total=total, desc=run.label, leave=False, mininterval=1
+    )
+    for step, index in enumerate(bar, start=1):
+        losses.append(train_step(model, model.batch(data, index, rng), optimizer, schedule, run.max_grad_norm, step))
+        seen += len(index)
+        if step % every == 0 or step == total:
+            clock.stop("train")
+            dev_scores = evaluate(model, dev, run.per_device_eval_batch_size)
+            best.update(dev_scores["main"], step, model)
+            curve.append(
+                {"step": step, "epoch": step / per_epoch, "examples": seen, "train_loss": np.mean(losses)} | dev_scores
+            )
+            bar.set_postfix(loss=f"{np.mean(losses):.3f}", dev=f"{dev_scores['main']:.1f}")
+            losses = []
+            clock.stop("evaluate")
+        if step == total or best.evaluations_since >= (run.early_stopping_patience or math.inf):
+            break
+    bar.close()
+    clock.stop("train")
+    return pd.DataFrame(curve), best, step, seen
+
+
+def train_step(model: Model, batch, optimizer, schedule, max_grad_norm: float, step: int) -> float:
+    """One update; returns the batch's mean loss."""
+    model.train()
+    loss = model.format.loss(model.logits(batch), batch["labels"])
+    value = loss.item()
+    if not math.isfinite(value):
+        raise IntertaskError(
+            f"The loss became {value} at step {step} (learning rate {schedule.get_last_lr()[0]:.1e}): the run stops. "
+            "Expected a finite number; lower learning_rate, lengthen warmup_steps, or look for extreme labels."
+        )
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    optimizer.step()
+    schedule.step()
+    optimizer.zero_grad(set_to_none=True)
+    return value
+
+
+@torch.inference_mode()
+def predict(model: Model, encoded: Encoded, batch_size: int) -> pd.DataFrame:
+    """One row per prediction, in the order of the split: row, label, prediction, logits."""
+    model.train(False)
+    rng = np.random.default_rng(0)  # a format that corrupts its inputs does it alike at every evaluation
+    parts = []
+    for index in by_length(encoded.lengths, batch_size):
+        batch = model.batch(encoded, index, rng)
+        logits = model.logits(batch).float().cpu().numpy()
+        labels = batch["labels"].cpu().numpy() if "labels" in batch else np.full(len(logits), np.nan)
+        rows = encoded.rows[index] if len(logits) == len(index) else np.full(len(logits), -1)
+        kept = list(logits) if model.format.keeps_logits else [None] * len(logits)
+        parts.append(
+            pd.DataFrame({"row": rows, "label": labels, "prediction": model.format.predict(logits), "logits": kept})
+        )
+    return pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
+
+
+def evaluate(model: Model, encoded: Encoded, batch_size: int) -> dict[str, float]:
+    """The metrics of the whole split."""
+    rows = predict(model, encoded, batch_size)
+    return score(model.format.entry.metrics, rows.label.to_numpy(), rows.prediction.to_numpy())
+
+
+def score_frame(task: Task, labels: pd.Series, predictions) -> dict[str, float]:
+    return score(task.entry.metrics, _labels(task, labels), np.asarray(predictions))
+
+
+def _labels(task: Task, labels: pd.Series) -> np.ndarray:
+    """Labels of one frame with unlabelled splits come back as floats; ids are ints again."""
+    return labels.to_numpy() if task.entry.format == "regression" else labels.to_numpy().astype(np.int64)
+
+
+def adamw(model: Model, run: Run) -> torch.optim.Optimizer:
+    """AdamW; biases and norms are not decayed, as in Devlin et al. 2019."""
+    weights = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": run.weight_decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=run.learning_rate, fused=True)
+
+
+def linear_schedule(optimizer, warmup: float, total: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """Up from 0 over the warm-up, then linearly down to 0 at the last step."""
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(step / warmup if warmup else 1.0, (total - step) / max(1.0, total - warmup))
+    )
+
+
+def epochs(data: Encoded, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Batches without end, each epoch in a new order."""
+    while True:
+        yield from bucketed(data.lengths, batch_size, rng)
+
+
+def _steps(value: float, total: int) -> float:
+    """transformers' reading: below 1, a share of all steps."""
+    return value * total if value < 1 else value
+
+
+class Clock:
+    """Adds up where the seconds go."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stop(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now

@@ -1,0 +1,114 @@
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from intertask.analysis import plots
+from intertask.analysis.read import read_runs
+from intertask.analysis.statistics import deltas, transfer_table
+from made_store import make_store
+
+
+def scores(target, supporting, seed):
+    """On rte mini/mnli gives 9, 10, 11 (significant); on cola it has no run; single seed 2 is below the majority."""
+    if supporting is None:
+        return 48.0 if seed == 2 and target == "mini/cola" else 60.0
+    return None if target == "mini/cola" else 69.0 + seed
+
+
+@pytest.fixture
+def runs(tmp_path):
+    make_store(tmp_path, scores, seeds=3)
+    return read_runs("demo", tmp_path)
+
+
+@pytest.fixture
+def ax():
+    fig, ax = plt.subplots()
+    yield ax
+    fig.canvas.draw()  # warnings of the drawing itself are errors too
+    plt.close(fig)
+
+
+def words(ax):
+    return [found.get_text() for found in ax.texts]
+
+
+def test_heatmap_shows_sign_star_interval_and_seeds(runs, ax):
+    assert plots.transfer_heatmap(transfer_table(runs), ax) is ax
+    # 9, 10, 11: mean 10, half width 4.3027 / sqrt(3) = 2.48
+    assert words(ax)[:3] == ["+10.0*", "[+7.5, +12.5]", "3 of 3 seeds"]
+    assert words(ax).count("missing\n0 of 3 seeds") == 2
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["mini/rte", "mini/cola"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["mini/mnli", "mini/mnli,\nshuffled labels"]
+    assert ax.images[0].get_clim() == (-10, 10)
+
+
+def test_heatmap_marks_pseudo_replicates_and_one_seed(tmp_path, ax):
+    make_store(tmp_path, lambda *_: 60.0, seeds=2, one_intermediate=True)
+    plots.transfer_heatmap(transfer_table(read_runs("demo", tmp_path)), ax)
+    assert words(ax)[:3] == ["+0.00", "all differences are equal", "2 of 2 seeds †"]
+
+
+def test_heatmap_tells_a_pair_that_is_not_in_the_study_from_a_missing_one(runs, ax):
+    table = transfer_table(runs)
+    plots.transfer_heatmap(table[~((table["target"] == "mini/rte") & table["control"])], ax)
+    assert words(ax).count("not in\nthe study") == 1 and words(ax).count("missing\n0 of 3 seeds") == 2
+
+
+def test_heatmap_of_nothing_is_all_hatched(tmp_path, ax):
+    make_store(tmp_path, lambda *_: None)
+    plots.transfer_heatmap(transfer_table(read_runs("demo", tmp_path)), ax)
+    assert words(ax) == ["missing\n0 of 5 seeds"] * 4
+
+
+def test_paired_differences_shows_every_seed(runs, ax):
+    table = transfer_table(runs)
+    assert plots.paired_differences(deltas(runs), table, ax) is ax
+    crosses = [line for line in ax.lines if line.get_marker() == "x"]
+    assert sorted(crosses[0].get_xdata()) == [9, 10, 11]
+    assert words(ax) == [" missing", " missing"]
+    assert ax.get_yticklabels()[2].get_text() == "mini/mnli → mini/cola (0 of 3 seeds)"
+
+
+def test_restarts_counts_and_marks_degenerate_runs(runs, ax):
+    cola = runs[(runs["stage"] == "target") & (runs["target"] == "mini/cola")]
+    assert plots.restarts(cola, ax) is ax
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert labels[0] == "none\n3 of 3 runs\n1 degenerate" and labels[1] == "mini/mnli\n0 of 3 runs\n0 degenerate"
+    crosses, circles = ax.lines[:2]
+    assert list(crosses.get_ydata()) == [60, 60] and list(circles.get_ydata()) == [48]
+    assert words(ax) == ["majority"]
+
+
+def test_learning_curve_rings_the_best_score(ax):
+    curve = pd.DataFrame({"examples": [10, 20, 30], "train_loss": [1.0, 0.5, 0.4], "main": [50.0, 70.0, 60.0]})
+    assert plots.learning_curve(curve, ax) is ax
+    assert list(ax.lines[1].get_xdata()) == [20] and list(ax.lines[1].get_ydata()) == [70]
+
+
+def test_confusion_counts_and_shows_names_literally(ax):
+    plots.confusion([0, 0, 1, 2], [0, 1, 1, 2], ["$no$", r"y\es", "may$be"], ax)
+    assert words(ax) == ["1", "1", "0", "0", "1", "0", "0", "0", "1"]
+    assert ax.get_xticklabels()[0].get_text() == r"\$no\$"
+
+
+def test_regression_scatter(ax):
+    assert plots.regression_scatter([0.0, 5.0], [1.0, 4.0], ax) is ax
+    assert list(ax.lines[0].get_ydata()) == [1, 4] and list(ax.lines[1].get_xdata()) == [0, 5]
+
+
+def test_long_names_are_wrapped(tmp_path, ax):
+    name = "someone/a-task-with-a-name-that-goes-on-and-on-for-more-than-any-figure-is-wide"
+    make_store(tmp_path, lambda *_: 60.0, seeds=2, targets=(name,), supporting=(name,))
+    runs = read_runs("demo", tmp_path)
+    plots.transfer_heatmap(transfer_table(runs), ax)
+    assert max(map(len, ax.get_yticklabels()[0].get_text().splitlines())) <= plots.AXIS
+
+
+def test_signed_keeps_the_side_of_zero():
+    assert [plots.signed(x) for x in (1.24, -3.0, -0.02, 0.049)] == ["+1.2", "-3.0", "-0.02", "+0.05"]
+
+
+def test_panel_title():
+    assert plots.panel_title("mini/bert", pd.NA) == "mini/bert, all training data"
+    assert plots.panel_title("mini/bert", 1000) == "mini/bert, 1000 training examples"

@@ -1,0 +1,125 @@
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from intertask.analysis.read import check_parameters, missing, read_runs, read_scores
+from intertask.errors import IntertaskError
+from made_store import make_store, run_id, write_failure, write_index, write_run
+
+
+def scores(target, supporting, seed):
+    """60 alone and 60 + seed + 1 with the supporting task; one run not done, one failed."""
+    if (target, supporting, seed) == ("mini/cola", "mini/mnli", 1):
+        return None
+    if (target, supporting, seed) == ("mini/cola", None, 0):
+        return "loss became NaN at step 3"
+    return 60.0 + (seed + 1 if supporting else 0)
+
+
+def test_runs_has_one_row_per_role_with_its_outcome(tmp_path):
+    make_store(tmp_path, scores, seeds=2)
+    runs = read_runs("demo", tmp_path)
+    assert len(runs) == 1 + 2 * 2 + 2 * 3 * 2
+    done = runs[(runs["target"] == "mini/rte") & (runs["supporting"] == "mini/mnli") & (runs["seed"] == 1)].iloc[0]
+    assert done["done"] and done["score"] == 62 and done["majority"] == 50 and done["split"] == "validation"
+    assert done["n_train"] == 250 and done["seconds"] == pytest.approx(2.3) and not done["degenerate"]
+    assert runs["limit"].isna().all() and runs["limit"].dtype == "Int64"
+
+
+def test_a_run_that_is_not_done_has_a_reason_and_no_score(tmp_path):
+    make_store(tmp_path, scores, seeds=2)
+    runs = read_runs("demo", tmp_path)
+    absent = missing(runs)
+    assert absent["reason"].tolist() == ["failed: cell 4: loss became NaN at step 3", "not run yet"]
+    assert absent["seed"].tolist() == [0, 1]
+    assert runs.loc[~runs["done"], "score"].isna().all()
+    assert runs["failed"].notna().sum() == 1 and (runs.loc[runs["done"], "reason"] == "").all()
+    assert runs.loc[~runs["done"], "degenerate"].isna().all()
+
+
+def test_a_run_whose_parent_failed_says_so(tmp_path):
+    role = {"stage": "target", "seed": 0}
+    write_index(tmp_path, "demo", [{"run": "a", "parent": None} | role, {"run": "b", "parent": "a"} | role])
+    write_failure(tmp_path, "a", "no space left")
+    reasons = missing(read_runs("demo", tmp_path))["reason"].tolist()
+    assert reasons == ["failed: cell 4: no space left", "not run: the run that it starts from failed"]
+
+
+def test_a_broken_record_counts_as_missing(tmp_path):
+    make_store(tmp_path, lambda *_: 60.0, seeds=1)
+    run = run_id("mini/text", 0)
+    (tmp_path / "runs" / run / "run.json").write_text('{"id": ')
+    absent = missing(read_runs("demo", tmp_path))
+    assert absent["run"].tolist() == [run] and absent["reason"].str.contains("cannot be read").all()
+
+
+def test_the_held_out_part_is_the_reported_split(tmp_path):
+    write_index(tmp_path, "demo", [{"run": "a", "stage": "target", "seed": 0}])
+    split = {"validation_select": {"main": 70.0}, "validation_report": {"main": 65.0}}
+    write_run(tmp_path, "a", "mini/rte", 0, 70.0, scores=split, majority=split, reported="validation_report")
+    run = read_runs("demo", tmp_path).iloc[0]
+    assert run["split"] == "validation_report" and run["score"] == 65
+
+
+def test_scores_is_the_tidy_table(tmp_path):
+    make_store(tmp_path, scores, seeds=2)
+    table = read_scores("demo", tmp_path)
+    header = "study,run,encoder,regime,supporting,target,limit,seed,task,split,metric,score"
+    assert ",".join(table.columns) == header
+    rte = table[(table["target"] == "mini/rte") & (table["metric"] == "main")]
+    assert rte["score"].tolist() == [60, 60, 61, 62, 61, 62]
+    assert not table["run"].isin(missing(read_runs("demo", tmp_path))["run"]).any()
+    row = table.to_csv(index=False).splitlines()[1].split(",")
+    assert row[0] == "demo" and row[3:7] == ["", "", "", ""] and row[9:] == ["validation", "accuracy", "40.0"]
+
+
+def test_a_run_in_two_roles_has_its_scores_in_both(tmp_path):
+    roles = [{"stage": "target", "regime": "single", "target": "x"}, {"stage": "intermediate", "supporting": "x"}]
+    write_index(tmp_path, "demo", [{"run": "a", "task": "x", "seed": 0} | role for role in roles])
+    write_run(tmp_path, "a", "x", 0, 70.0)
+    assert len(read_scores("demo", tmp_path)) == 4
+    assert len(missing(read_runs("demo", tmp_path))) == 0
+
+
+def test_a_moved_read_only_folder_gives_the_same_frame(tmp_path):
+    make_store(tmp_path / "here", scores)
+    before = read_runs("demo", tmp_path / "here")
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    for path in sorted((tmp_path / "there").rglob("*"), reverse=True):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    pd.testing.assert_frame_equal(read_runs("demo", tmp_path / "there"), before)
+    for path in (tmp_path / "there").rglob("*"):
+        path.chmod(0o755)
+
+
+def test_the_results_root_is_found_by_environment(tmp_path, monkeypatch):
+    make_store(tmp_path, scores)
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    assert len(read_runs("demo")) == len(json.loads((tmp_path / "demo" / "study.json").read_text())["runs"])
+
+
+def test_an_unknown_study_is_refused_with_a_guess(tmp_path):
+    make_store(tmp_path, scores)
+    with pytest.raises(IntertaskError, match=r"No study 'dmo'.* Did you mean 'demo'\?.*intertask run params/dmo.yaml"):
+        read_runs("dmo", tmp_path)
+    with pytest.raises(IntertaskError, match="No study '../demo'"):
+        read_runs("../demo", tmp_path / "runs")
+
+
+def test_a_study_in_a_folder_of_params_lies_in_a_folder_of_results(tmp_path):
+    make_store(tmp_path, scores, name="phang2018/restarts")
+    assert len(read_runs("phang2018/restarts", tmp_path))
+    with pytest.raises(IntertaskError, match="Did you mean 'phang2018/restarts'"):
+        read_runs("phang2018/restart", tmp_path)
+
+
+def test_notebook_parameters_are_checked():
+    namespace = {"study": "demo", "confidence": 0.95, "_i1": "x", "In": [], "Out": {}}
+    with pytest.raises(IntertaskError, match=r"no parameter 'confidnce'. Did you mean 'confidence'\?"):
+        check_parameters(namespace | {"confidnce": 0.9}, study=str, confidence=float)
+    with pytest.raises(IntertaskError, match="confidence: expected float, found '0.9'"):
+        check_parameters(namespace | {"confidence": "0.9"}, study=str, confidence=float)
+    check_parameters(namespace, study=str, confidence=float)
+    check_parameters(namespace | {"later": "a variable of the notebook"}, study=str, confidence=float)

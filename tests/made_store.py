@@ -1,0 +1,93 @@
+"""Writes the files that a study leaves in the results folder, with scores given by the test: no training."""
+
+import hashlib
+import json
+from pathlib import Path
+
+
+def run_id(task: str, seed: int | None, *parts: object) -> str:
+    digest = hashlib.sha256(repr((task, seed, *parts)).encode()).hexdigest()[:12]
+    return f"{task.replace('/', '-').split('[')[0]}.mini-bert.s{seed}-{digest}"
+
+
+def write_run(results: Path, run: str, task: str, seed: int, score: float, **fields) -> None:
+    """A finished run: run.json alone, with `score` as accuracy and main score of the validation split; majority 50."""
+    folder = results / "runs" / run
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "id": run,
+        "task": task,
+        "encoder": "mini/bert",
+        "seed": seed,
+        "selection": "best checkpoint on validation",
+        "reported": "validation",
+        "scores": {"validation": {"accuracy": score, "main": score}},
+        "majority": {"validation": {"accuracy": 50.0, "main": 50.0}},
+        "degenerate": score <= 50,
+        "constant_predictions": False,
+        "sizes": {"train": 250, "validation": 277},
+        "seconds": {"load": 0.1, "train": 2.0, "evaluate": 0.2},
+        "device": "cpu",
+        "threads": 1,
+        "versions": {"torch": "2.13.0", "intertask": "0.1.0"},
+        "git_commit": "0123456789abcdef",
+        "finished": f"2026-01-02T03:04:{seed or 0:02d}+00:00",
+    }
+    (folder / "run.json").write_text(json.dumps(record | fields), encoding="utf-8")
+
+
+def write_failure(results: Path, run: str, reason: str) -> None:
+    folder = results / "runs" / ".failed" / run
+    folder.mkdir(parents=True, exist_ok=True)
+    failure = {"reason": reason, "cell": 4, "when": "2026-01-02T03:04:05+00:00"}
+    (folder / "failure.json").write_text(json.dumps(failure), encoding="utf-8")
+
+
+def write_index(results: Path, name: str, roles: list[dict], title: str = "A made study", **study) -> None:
+    (results / name).mkdir(parents=True, exist_ok=True)
+    index = {"name": name, "title": title, "study": {"title": title} | study, "written": "2026-01-02T03:04:05+00:00"}
+    (results / name / "study.json").write_text(json.dumps(index | {"runs": roles}), encoding="utf-8")
+
+
+def make_store(
+    results: Path,
+    score,
+    name: str = "demo",
+    targets=("mini/rte", "mini/cola"),
+    supporting=("mini/mnli", "mini/mnli[shuffle_labels=true]"),
+    seeds: int = 5,
+    one_intermediate: bool = False,
+    title: str = "A made study",
+) -> None:
+    """A study of regimes single and stilts: `score(target, supporting or None, seed)` gives a target run's main score,
+    None for a run not done yet, or the reason why it failed as a string."""
+    pretraining = run_id("mini/text", 0)
+    common = {"encoder": "mini/bert", "limit": None, "regime": None, "supporting": None, "target": None}
+    common |= {"supporting_run": None, "supporting_seed": None}
+    roles = [common | {"run": pretraining, "stage": "pretraining", "task": "mini/text", "seed": 0, "parent": None}]
+    write_run(results, pretraining, "mini/text", 0, 40.0)
+    for task in supporting:
+        for seed in range(1 if one_intermediate else seeds):
+            run = run_id(task, seed)
+            write_run(results, run, task, seed, 80.0)
+            role = {"run": run, "stage": "intermediate", "task": task.split("[")[0], "supporting": task}
+            roles.append(common | role | {"seed": seed, "parent": pretraining})
+    for target in targets:
+        for task in (None, *supporting):
+            for seed in range(seeds):
+                supporting_seed = None if task is None else 0 if one_intermediate else seed
+                parent = pretraining if task is None else run_id(task, supporting_seed)
+                run = run_id(target, seed, parent)
+                _write_outcome(results, run, target, seed, score(target, task, seed))
+                role = {"run": run, "stage": "target", "regime": "stilts" if task else "single", "target": target}
+                role |= {"supporting": task, "supporting_run": parent if task else None}
+                role |= {"supporting_seed": supporting_seed, "task": target, "seed": seed, "parent": parent}
+                roles.append(common | role)
+    write_index(results, name, roles, title, targets=list(targets), report=["transfer_matrix", "restarts"])
+
+
+def _write_outcome(results: Path, run: str, task: str, seed: int, outcome: float | str | None) -> None:
+    if isinstance(outcome, str):
+        write_failure(results, run, outcome)
+    elif outcome is not None:
+        write_run(results, run, task, seed, outcome)

@@ -1,0 +1,65 @@
+"""A whole tiny study: real notebooks, kernels and processes; a BERT of one layer; six runs of a second or two each."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import yaml
+
+from made_task import write_fruit
+
+STUDY = {
+    "title": "Does ripeness help fruit?",
+    "supporting": ["ripeness"],
+    "targets": ["fruit"],
+    "seeds": 2,
+    "task_file": "tasks.yaml",
+    "train": {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "max_length": 16},
+}
+
+
+def write_study(folder: Path, **changes) -> Path:
+    """The study `tiny` with its data and an encoder of its own beside it."""
+    from transformers import BertConfig, BertModel, set_seed
+
+    from intertask.encoders import save_encoder
+    from intertask.encoders.mini import build_tokenizer
+
+    write_fruit(folder)
+    set_seed(0)
+    tokenizer = build_tokenizer()
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    save_encoder(BertModel(config, add_pooling_layer=False), tokenizer, folder / "encoder")
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(STUDY | {"encoders": [str(folder / "encoder")]} | changes))
+    return path
+
+
+def command(*arguments, results: Path, **options) -> subprocess.Popen:
+    """The command `intertask` as a process of its own."""
+    environment = os.environ | {"INTERTASK_RESULTS": str(results)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "intertask.cli", *map(str, arguments)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options,
+    )  # fmt: skip
+
+
+def succeed(*arguments, results: Path) -> str:
+    process = command(*arguments, results=results)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+def wait_for(condition, seconds: float = 120):
+    """Asks until the condition holds; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        threading.Event().wait(0.02)
+    return found

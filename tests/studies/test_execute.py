@@ -1,0 +1,242 @@
+"""A whole tiny study, executed, repeated, killed, resumed and raced: real processes, real signals."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+from intertask.run import Run
+from intertask.studies import store
+from made_study import command, succeed, wait_for, write_study
+
+PAPERMILL = str(Path(sys.executable).with_name("papermill"))
+
+
+def records(results) -> dict:
+    return {path.parent.name: json.loads(path.read_text()) for path in results.glob("runs/*/run.json")}
+
+
+def scores(results) -> dict:
+    return {run: record["scores"] for run, record in records(results).items()}
+
+
+def states(results) -> dict:
+    """What must not change when nothing is to do."""
+    return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in results.glob("runs/*/*")}
+
+
+def test_every_run_leaves_a_whole_folder(finished):
+    assert len(records(finished)) == 6
+    for folder in finished.glob("runs/*-*"):
+        names = {path.name for path in folder.iterdir()} - {"encoder"}
+        assert names == {"notebook.ipynb", "parameters.yaml", "run.json", "predictions.parquet", "curve.csv"}
+    assert sum((folder / "encoder" / "model.safetensors").is_file() for folder in finished.glob("runs/*-*")) == 2
+    assert not list((finished / "runs" / ".staging").iterdir())
+
+
+def test_the_executed_notebook_shows_data_training_and_result(finished):
+    path = next(finished.glob("runs/fruit*/notebook.ipynb"))
+    notebook = nbformat.read(path, as_version=4)
+    text = json.dumps([cell.get("outputs", []) for cell in notebook.cells])
+    assert "the plum number" in text and "image/png" in text and "Recorded in" in text
+    assert not [o for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
+
+
+def test_predictions_give_the_recorded_score(finished):
+    for run, record in records(finished).items():
+        if record["task"] == "fruit":
+            rows = pd.read_parquet(finished / "runs" / run / "predictions.parquet").query("split == 'validation'")
+            assert 100 * (rows.label == rows.prediction).mean() == record["scores"]["validation"]["accuracy"]
+
+
+def test_again_trains_nothing(finished, tiny):
+    before = states(finished)
+    assert "6 of them finished before" in succeed("run", tiny, results=finished)
+    assert states(finished) == before
+
+
+def test_the_same_study_elsewhere_gives_the_same_scores(finished, tiny, tmp_path):
+    succeed("run", tiny, "--workers", 1, results=tmp_path)
+    assert scores(tmp_path) == scores(finished)
+
+
+def test_a_run_repeats_by_hand_with_plain_papermill(finished, tmp_path):
+    run = next(i for i, record in records(finished).items() if record["parent"])
+    folder = finished / "runs" / run
+    arguments = [PAPERMILL, folder / "notebook.ipynb", tmp_path / "out.ipynb", "-f", folder / "parameters.yaml"]
+    environment = os.environ | {"INTERTASK_RESULTS": str(finished)}
+    subprocess.run([*map(str, arguments)], check=True, env=environment, capture_output=True)
+    assert json.loads((finished / "by_hand" / run / "run.json").read_text())["scores"] == scores(finished)[run]
+    assert f"Every score equals that of {run}" in (tmp_path / "out.ipynb").read_text()
+    shutil.rmtree(finished / "by_hand")
+
+
+def test_a_misspelt_parameter_stops_the_notebook_before_training(tmp_path):
+    notebook = store.project_root() / "notebooks" / "experiments" / "train.ipynb"
+    arguments = [PAPERMILL, str(notebook), str(tmp_path / "out.ipynb"), "-p", "sead", "3"]
+    process = subprocess.run(arguments, capture_output=True, text=True)
+    assert process.returncode != 0
+    assert "There is no parameter 'sead'. Did you mean 'seed'?" in process.stderr
+
+
+def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(finished, tiny, tmp_path):
+    driver = command("run", tiny, results=tmp_path)
+    wait_for(lambda: records(tmp_path) and any("ipykernel" in " ".join(p.cmdline()) for p in kin(driver)))
+    family = kin(driver)
+    done = states(tmp_path)
+    driver.kill()
+    driver.communicate()
+    wait_for(lambda: not [process for process in family if alive(process)], seconds=10)
+    assert 0 < len(records(tmp_path)) < 6
+    succeed("run", tiny, results=tmp_path)
+    assert scores(tmp_path) == scores(finished)
+    assert {path: state for path, state in states(tmp_path).items() if path in done} == done
+    assert not list((tmp_path / "runs" / ".staging").iterdir())
+
+
+def kin(driver) -> list[psutil.Process]:
+    try:
+        return [p for p in psutil.Process(driver.pid).children(recursive=True) if alive(p)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_killed_kernel_fails_its_run_alone(finished, tiny, tmp_path):
+    driver = command("run", tiny, "--workers", 1, results=tmp_path)
+    kernel = wait_for(lambda: [p for p in kin(driver) if "ipykernel" in " ".join(cmdline(p))])[0]
+    staged = wait_for(lambda: list(tmp_path.glob("runs/.staging/*/notebook.ipynb")))[0]
+    wait_for(lambda: '"start_time": "2' in staged.read_text())  # a cell has begun
+    kernel.send_signal(signal.SIGKILL)
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 2
+    assert "runs failed; repeat the command to retry" in output and "DeadKernelError" in output
+    failure = next(tmp_path.glob("runs/.failed/*/failure.json"))
+    assert json.loads(failure.read_text())["cell"] is not None
+    run = failure.parent.name
+    assert run not in records(tmp_path) and records(tmp_path)
+    assert "DeadKernelError" in succeed("status", tiny, results=tmp_path)
+    succeed("run", tiny, results=tmp_path)
+    assert scores(tmp_path) == scores(finished)
+    assert not list(tmp_path.glob("runs/.failed/*"))
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def test_two_drivers_execute_each_run_once(finished, tiny, tmp_path):
+    drivers = [command("run", tiny, results=tmp_path) for _ in range(2)]
+    outputs = [driver.communicate(timeout=300)[0] for driver in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0], outputs
+    assert scores(tmp_path) == scores(finished)
+    claims = list((tmp_path / "runs" / ".claims").iterdir())
+    assert len(claims) == 6 and {len(claim.read_text().splitlines()) for claim in claims} == {1}
+
+
+def test_a_failing_run_names_its_cell_and_the_others_go_on(tmp_path):
+    study = write_study(tmp_path, regimes=["single"], targets=["fruit", "ripeness"], seeds=1)
+    content = yaml.safe_load(study.read_text())
+    content["target"] = {"learning_rate": 1e30, "warmup_steps": 0, "max_grad_norm": 1e30}
+    content["targets"], content["limits"] = ["fruit"], [None]
+    study.write_text(yaml.safe_dump(content))
+    driver = command("run", study, results=tmp_path)
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 2
+    assert "1 of 1 runs failed" in output and "IntertaskError: The loss became" in output and "cell " in output
+    assert not records(tmp_path)
+    failed = nbformat.read(next(tmp_path.glob("runs/.failed/*/notebook.ipynb")), as_version=4)
+    assert "The loss became" in json.dumps(failed.cells)
+
+
+def test_what_starts_from_a_failed_run_is_not_started(tmp_path):
+    study = write_study(tmp_path, regimes=["stilts"], seeds=1, intermediate={"learning_rate": 1e30, "warmup_steps": 0})
+    output = command("run", study, results=tmp_path).communicate(timeout=300)[0]
+    assert "2 of 2 runs failed" in output and "not started: its parent ripeness" in output
+
+
+def test_a_run_past_its_time_is_stopped(tiny, tmp_path):
+    driver = command("run", tiny, "--timeout", 0.02, "--workers", 2, results=tmp_path)
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 2 and "wall-clock limit of a run (--timeout)" in output
+    assert not records(tmp_path)
+
+
+def test_a_changed_record_is_refused(finished, tiny, tmp_path):
+    shutil.copytree(finished, tmp_path / "results")
+    path = next((tmp_path / "results").glob("runs/fruit*/run.json"))
+    record = json.loads(path.read_text())
+    record["identity"]["learning_rate"] = 0.5
+    path.write_text(json.dumps(record))
+    driver = command("run", tiny, results=tmp_path / "results")
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 2
+    assert "expected parameters whose hash is" in output and "delete it" in output
+
+
+def test_a_moved_and_read_only_folder_is_read(finished, tiny, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(finished, moved)
+    subprocess.run(["chmod", "-R", "a-w", moved], check=True)
+    try:
+        assert succeed("scores", tiny, results=moved) == succeed("scores", tiny, results=finished)
+        assert "6 of them finished before" not in succeed("status", tiny, results=moved)
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", moved], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs more rights than this user has")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_no_run_starts_on_a_full_disk(tiny, small_disk):
+    driver = command("run", tiny, results=small_disk)
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 2 and "Expected at least 200 MB free" in output and "Finished runs are safe" in output
+
+
+def test_a_disk_that_fills_up_leaves_nothing_half_written(finished, tiny, tmp_path):
+    def nearly_full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+    shutil.copytree(finished, tmp_path / "results")
+    lost = next((tmp_path / "results").glob("runs/fruit*"))
+    shutil.rmtree(lost)
+    before = states(tmp_path / "results")
+    driver = command("run", tiny, results=tmp_path / "results", preexec_fn=nearly_full)
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 2 and "File too large" in output
+    assert not lost.exists() and states(tmp_path / "results") == before
+    succeed("run", tiny, results=tmp_path / "results")
+    assert scores(tmp_path / "results") == scores(finished)
+
+
+def test_the_record_documents_every_field(finished):
+    written = set(next(iter(records(finished).values())))
+    assert written == set(store.Record.model_fields)
+    assert all(field.description for field in store.Record.model_fields.values())
+    assert all(set(record["identity"]) >= set(Run.model_fields) - {"task_file", "keep_encoder", "encoder", "parent"}
+               for record in records(finished).values())  # fmt: skip

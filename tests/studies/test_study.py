@@ -1,0 +1,122 @@
+"""Study files: what they may say, and how a wrong one is refused."""
+
+import pytest
+import yaml
+
+from intertask.errors import IntertaskError
+from intertask.studies.graph import expand
+from intertask.studies.study import Study, load_study
+from made_task import write_fruit
+
+GOOD = {
+    "title": "T",
+    "encoders": ["mini/bert"],
+    "supporting": ["mini/mnli"],
+    "targets": ["mini/rte"],
+    "seeds": 2,
+    "train": {"learning_rate": 5e-4},
+}
+
+
+def written(folder, **changes):
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(GOOD | changes))
+    return str(path)
+
+
+def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(GOOD | {"train": {}}).replace("train: {}", "train: {learning_rate: 1e-5}"))
+    assert load_study(str(path))[1].train == {"learning_rate": 1e-5}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"suporting": []}, "no key 'suporting' in a study. Did you mean 'supporting'?"),
+        ({"train": {"lerning_rate": 1e-5}}, "no training setting 'lerning_rate'. Did you mean 'learning_rate'?"),
+        ({"train": {"learning_rate": "fast"}}, "learning_rate: input should be a valid number.*found 'fast'"),
+        ({"train": {"learning_rate": -1}}, "learning_rate: input should be greater than 0, found -1"),
+        ({"train": {"pooling": "last"}}, "pooling: input should be 'first', 'pooler' or 'mean', found 'last'"),
+        ({"regimes": ["stils"]}, "regimes.0: input should be 'single' or 'stilts', found 'stils'"),
+        ({"supporting": []}, "regime stilts needs at least one task under supporting"),
+        ({"seeds": [1, 1]}, "seeds names 1 twice"),
+        ({"target": {"limit": 5}}, r"keys of the study: limits: \[1000\]"),
+        ({"limits": [0]}, "limits.0.*greater than or equal to 1, found 0"),
+        ({"holdout": 1.5}, "holdout: input should be less than 1, found 1.5"),
+        ({"title": None}, "title: input should be a valid string, found None"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file(tmp_path, changes, message):
+    path = written(tmp_path, **changes)
+    with pytest.raises(IntertaskError, match=message) as error:
+        load_study(path)
+    assert str(error.value).startswith(path)
+
+
+def test_a_study_that_is_not_there(tmp_path):
+    with pytest.raises(IntertaskError, match="There is no study dmo: .* Did you mean 'demo'?"):
+        load_study("dmo")
+
+
+def ids(rows, **role):
+    return [row.run for row in rows if all(getattr(row, name) == value for name, value in role.items())]
+
+
+def test_the_graph_of_a_study():
+    graph = expand("g", Study(**GOOD | {"targets": ["mini/rte", "mini/cola"], "limits": [None, 100]}))
+    # one pretraining; 2 targets x 2 limits x 2 seeds single; 2 intermediates; the same targets after them
+    assert len(graph.runs) == len(graph.rows) == 1 + 8 + 2 + 8
+    pretraining, *_ = ids(graph.rows, stage="pretraining")
+    intermediates = ids(graph.rows, stage="intermediate")
+    assert {graph.runs[run].parent for run in intermediates} == {pretraining}
+    assert {row.parent for row in graph.rows if row.regime == "stilts"} == set(intermediates)
+    assert all(row.supporting_seed == row.seed for row in graph.rows if row.regime == "stilts")
+    assert {run_id for run_id, run in graph.runs.items() if run.keep_encoder} == {pretraining, *intermediates}
+    order = list(graph.runs)
+    assert all(order.index(run.parent) < order.index(i) for i, run in graph.runs.items() if run.parent)
+
+
+def test_one_intermediate_for_all_restarts_is_trained_once():
+    graph = expand("g", Study(**GOOD | {"seeds": 3, "intermediate_per_restart": False}))
+    assert len(ids(graph.rows, stage="intermediate")) == 1
+    assert {row.supporting_seed for row in graph.rows if row.regime == "stilts"} == {0}
+    assert len(ids(graph.rows, regime="stilts")) == 3
+
+
+def test_role_is_not_identity():
+    both = expand("g", Study(**GOOD | {"targets": ["mini/rte", "mini/mnli"]}))
+    intermediate = ids(both.rows, stage="intermediate", supporting="mini/mnli")
+    single = ids(both.rows, regime="single", target="mini/mnli")
+    assert intermediate == single
+    assert len(both.runs) == len(both.rows) - 2
+    assert all(both.runs[run].keep_encoder for run in single)
+
+
+def test_a_task_is_not_its_own_intermediate():
+    graph = expand("g", Study(**GOOD | {"targets": ["mini/rte", "mini/mnli"]}))
+    assert not ids(graph.rows, regime="stilts", target="mini/mnli")
+
+
+def test_the_negative_control_is_a_run_of_its_own():
+    graph = expand("g", Study(**GOOD | {"supporting": ["mini/mnli", {"task": "mini/mnli", "shuffle_labels": True}]}))
+    assert {row.supporting for row in graph.rows if row.stage == "intermediate"} == {
+        "mini/mnli",
+        "mini/mnli[shuffle_labels=true]",
+    }
+    assert len(set(ids(graph.rows, stage="intermediate"))) == 4
+
+
+def test_identity_is_content(tmp_path):
+    def run_ids(folder, **changes):
+        study = Study(**GOOD | {"task_file": str(folder / "tasks.yaml"), "targets": ["fruit"]} | changes)
+        return set(expand("g", study).runs)
+
+    write_fruit(tmp_path / "a"), write_fruit(tmp_path / "b")
+    first = run_ids(tmp_path / "a")
+    assert run_ids(tmp_path / "b") == first, "the folder of the data does not count"
+    assert len(run_ids(tmp_path / "a", threads=2) & first) == 1, "only pretraining keeps its own threads"
+    with (tmp_path / "a" / "train.csv").open("a") as stream:
+        stream.write("one more plum,plum\n")
+    changed = run_ids(tmp_path / "a")
+    assert len(changed & first) == 3, "pretraining and the two intermediates do not read the changed file"

@@ -1,0 +1,146 @@
+import pytest
+
+from intertask.tasks import catalogue as catalogue_module
+from intertask.tasks.catalogue import catalogue, find_entry, read_entries
+from intertask.tasks.schema import TaskEntry, parse_entry
+
+RTE = {"hub": "nyu-mll/glue", "config": "rte", "format": "classification", "inputs": ["a", "b"], "label": "label"}
+STS = {"hub": "o/n", "format": "regression", "inputs": ["a", "b"], "label": "score"}
+TEXT = {"hub": "o/n", "format": "masked_language_modelling", "inputs": ["text"]}
+
+GLUE_METRICS = {
+    "cola": ["matthews_correlation"],
+    "sst2": ["accuracy"],
+    "mrpc": ["accuracy", "f1"],
+    "qqp": ["accuracy", "f1"],
+    "stsb": ["pearson", "spearman"],
+    "mnli": ["accuracy"],
+    "qnli": ["accuracy"],
+    "rte": ["accuracy"],
+    "wnli": ["accuracy"],
+}
+
+
+def test_catalogue_has_glue_with_its_metrics_and_the_mini_counterparts():
+    for name, metrics in GLUE_METRICS.items():
+        real, mini = catalogue()[name], catalogue()[f"mini/{name}"]
+        assert real.metrics == mini.metrics == metrics
+        assert (real.inputs, real.label, real.labels, real.label_range) == (
+            (mini.inputs, mini.label, mini.labels, mini.label_range)
+        )
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.hub])
+def test_catalogue_states_sizes_paper_and_licence(name):
+    entry = catalogue()[name]
+    assert entry.paper and entry.licence
+    assert ("test" if entry.evaluation_only else "train") in entry.sizes
+    assert set(entry.splits) <= set(entry.sizes) | {"train", "validation", "test"}
+
+
+def test_mnli_splits():
+    splits = catalogue()["mnli"].splits
+    assert splits["validation"] == "validation_matched"
+    assert splits["test"] == "test_matched"
+    assert splits["validation_mismatched"] == "validation_mismatched"
+
+
+def test_defaults():
+    assert parse_entry("t", RTE, "f").metrics == ["accuracy"]
+    assert parse_entry("t", STS, "f").metrics == ["pearson", "spearman"]
+    assert parse_entry("t", TEXT, "f").metrics == ["accuracy"]
+    assert parse_entry("t", RTE, "f").revision == "main"
+
+
+def test_evaluation_only_is_naming_the_test_split_alone():
+    assert catalogue()["ax"].evaluation_only and catalogue()["mini/ax"].evaluation_only
+    assert not catalogue()["rte"].evaluation_only and not catalogue()["mnli"].evaluation_only
+
+
+def test_content_leaves_paths_and_prose_out():
+    one = parse_entry("t", {**RTE, "paper": "x", "sizes": {"train": 3}}, "f")
+    assert one.content() == parse_entry("t", RTE, "g").content()
+    assert one.content() != parse_entry("t", {**RTE, "inputs": ["b", "a"]}, "f").content()
+    assert one.content() == {"name": "t", **RTE, "metrics": ["accuracy"]}
+
+
+def test_numbers_as_label_names_become_text():
+    assert parse_entry("t", {**RTE, "labels": [0, 1]}, "f").labels == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "fields, parts",
+    [
+        ({**RTE, "lables": ["a"]}, ["only keys of a task entry", "'lables'", "Did you mean 'labels'?"]),
+        ({**RTE, "name": "x"}, ["only keys of a task entry", "'name'", "Choices"]),
+        ({**RTE, "labels": [False, True]}, ["key 'labels.0'", "found False", "put quotes around it"]),
+        ({**RTE, "inputs": "a"}, ["key 'inputs'", "a valid list", "found 'a'", "Mend the key"]),
+        ({**RTE, "format": "clasification"}, ["'classification', 'regression'", "found 'clasification'", "Mend"]),
+        ({**RTE, "mini": "rte"}, ["exactly one source", "hub and mini", "Give one"]),
+        ({**RTE, "hub": ""}, ["exactly one source", "found none", "Give one"]),
+        ({**STS, "hub": "", "files": {"train": "a.csv"}, "config": "x"}, ["only beside hub", "files", "Take it out"]),
+        ({**RTE, "hub": "../x"}, ["key 'hub'", "'../x'", "Mend"]),
+        ({**RTE, "metrics": ["acuracy"]}, ["accuracy, f1, matthews_correlation", "'acuracy'", "Did you mean"]),
+        ({**STS, "metrics": ["accuracy"]}, ["pearson, spearman", "'accuracy'", "Choices"]),
+        ({**RTE, "label": ""}, ["the label column", "no key label", "Add it"]),
+        ({**TEXT, "label": "x"}, ["no label", "label 'x'", "Take the rest out"]),
+        ({**RTE, "labels": ["a", "a", "b"]}, ["each label name once", "['a', 'a', 'b']", "Take the double out"]),
+        ({**RTE, "labels": ["a"]}, ["two or more", "['a']", "Mend"]),
+        ({**STS, "label_range": [5, 0]}, ["[lowest, highest]", "[5.0, 0.0]", "Mend"]),
+        ({**RTE, "inputs": ["a", "a"]}, ["each column in one role", "'a' twice", "Name it once"]),
+        ({**STS, "inputs": ["label"]}, ["'label' to be no input", "found it there", "Rename"]),
+        ({"hub": "o/n", "format": "regression", "label": "x"}, ["the key 'inputs'", "none", "Add it"]),
+        (["a"], ["a mapping of keys", "['a']", "Indent"]),
+    ],
+)
+def test_bad_entry_is_refused(refused, fields, parts):
+    refused(lambda: parse_entry("t", fields, "mine.yaml"), "mine.yaml, task 't'", *parts)
+
+
+def test_bad_name_is_refused(refused):
+    refused(lambda: parse_entry("a b", RTE, "mine.yaml"), "key 'name'", "'a b'")
+    refused(lambda: parse_entry("x" * 61, RTE, "mine.yaml"), "key 'name'")
+
+
+def test_entry_is_frozen_and_closed():
+    with pytest.raises(ValueError, match="frozen"):
+        catalogue()["rte"].label = "x"
+    with pytest.raises(ValueError, match="Extra inputs"):
+        TaskEntry(name="t", **RTE, lables=[])
+
+
+def test_own_file_is_relative_to_itself(own_task, tmp_path):
+    entry = find_entry("reviews", own_task())
+    assert entry.files == {"train": [str(tmp_path / "train.csv")], "validation": [str(tmp_path / "dev.csv")]}
+
+
+def test_unknown_task_is_refused(refused, own_task):
+    refused(lambda: find_entry("mini/rt"), "Unknown task 'mini/rt'", "Did you mean 'mini/rte'?")
+    refused(lambda: find_entry("review", own_task()), "Unknown task 'review'", "Did you mean 'reviews'?")
+
+
+def test_name_of_the_catalogue_is_refused(refused, tmp_path):
+    path = tmp_path / "t.yaml"
+    path.write_text("rte: {hub: o/n, format: regression, inputs: [a], label: b}")
+    refused(lambda: find_entry("rte", str(path)), "names of its own", "'rte', which the catalogue has", "Rename")
+
+
+@pytest.mark.parametrize("text, parts", [("a: [", ["a readable YAML file"]), ("- a", ["a mapping", "['a']", "Begin"])])
+def test_bad_yaml_is_refused(refused, tmp_path, text, parts):
+    path = tmp_path / "t.yaml"
+    path.write_text(text)
+    refused(lambda: read_entries(path), str(path), *parts)
+
+
+def test_missing_task_file_is_refused(refused, tmp_path):
+    refused(lambda: find_entry("x", str(tmp_path / "no.yaml")), "no.yaml", "a readable YAML file", "Check the path")
+
+
+def test_bare_no_among_labels_of_a_file_is_refused(refused, tmp_path):
+    path = tmp_path / "t.yaml"
+    path.write_text("t: {hub: o/n, format: classification, inputs: [a], label: b, labels: [no, yes]}")
+    refused(lambda: read_entries(path), "key 'labels.0'", "found False", "put quotes around it")
+
+
+def test_catalogue_module_needs_no_heavy_library():
+    assert not {"pd", "pandas", "torch"} & set(vars(catalogue_module))

@@ -1,0 +1,160 @@
+"""Own files, read as they stand."""
+
+import pandas as pd
+import pytest
+
+from intertask.tasks import mini
+from intertask.tasks.catalogue import catalogue
+from intertask.tasks.load import load_task
+from intertask.tasks.read import read_file
+
+
+def test_six_line_task(own_task):
+    task = load_task("reviews", own_task())
+    assert task.entry.labels == ["1", "3", "5"]
+    train = task.splits["train"]
+    assert list(train.columns) == ["text", "label"]
+    assert train["text"].tolist() == ["good", "bad", "so so", "fine"]
+    assert train["label"].tolist() == [2, 0, 1, 2] and train["label"].dtype == "int64"
+    assert task.splits["validation"]["label"].tolist() == [2, 0]
+    assert isinstance(train.index, pd.RangeIndex) and train["text"].dtype == "str"
+
+
+def test_inferred_labels_sort_as_numbers_or_as_names(own_task):
+    numbers = "text,stars\na,10\nb,9\n"
+    assert load_task("reviews", own_task({"train.csv": numbers, "dev.csv": numbers})).entry.labels == ["9", "10"]
+    names = "text,stars\na,poor\nb,good\n"
+    assert load_task("reviews", own_task({"train.csv": names, "dev.csv": names})).entry.labels == ["good", "poor"]
+
+
+def test_ids_and_names_give_the_same_labels(own_task):
+    files = {"train.csv": "text,stars\na,bad\nb,good\n", "dev.csv": "text,stars\na,0\nb,1\n"}
+    task = load_task("reviews", own_task(files, labels=["bad", "good"]))
+    assert task.splits["train"]["label"].tolist() == task.splits["validation"]["label"].tolist() == [0, 1]
+
+
+def test_names_that_are_numbers_are_no_ids(own_task):
+    task = load_task("reviews", own_task(labels=["1", "3", "5"]))
+    assert task.splits["train"]["label"].tolist() == [2, 0, 1, 2]
+
+
+def test_text_stays_as_it_stands(own_task):
+    train = b'text,stars\nNA,1\nnull,2\n007,1\n"",2\n"a, ""b""\nc",1\n'
+    texts = load_task("reviews", own_task({"train.csv": b"\xef\xbb\xbf" + train, "dev.csv": train})).splits["train"]
+    assert texts["text"].tolist() == ["NA", "null", "007", "", 'a, "b"\nc']
+
+
+def test_quotes_in_tsv_are_characters(own_task):
+    tsv = 'text\tstars\n"a\t1\nb"\t2\n'
+    task = load_task("reviews", own_task({"t.tsv": tsv}, **_files("t.tsv")))
+    assert task.splits["train"]["text"].tolist() == ['"a', 'b"']
+
+
+def _files(name):
+    return {"files": {"train": name, "validation": name}}
+
+
+@pytest.mark.parametrize("stars, labels", [([1, 2], ["1", "2"]), ([True, False], ["0", "1"]), ([1.0, 2.0], ["1", "2"])])
+def test_labels_of_json_lines(own_task, stars, labels):
+    rows = [{"text": "a", "stars": star} for star in stars]
+    assert load_task("reviews", own_task({"t.jsonl": rows}, **_files("t.jsonl"))).entry.labels == labels
+
+
+def test_json_lines_end_at_line_feeds_alone(own_task):
+    rows = '{"text": "a\u2028b", "stars": 1}\r\n\n{"text": "c", "stars": 2}'
+    train = load_task("reviews", own_task({"t.jsonl": rows}, **_files("t.jsonl"))).splits["train"]
+    assert train["text"].tolist() == ["a\u2028b", "c"]
+
+
+def test_json_array_and_parquet_agree_with_csv(own_task, tmp_path):
+    frame = read_file_text(tmp_path, "t.csv", "text,stars\nNA,1\nb,2\n")
+    frame.to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "t.json").write_text(frame.to_json(orient="records"))
+    for name in ("t.csv", "t.parquet", "t.json"):
+        train = load_task("reviews", own_task(**_files(name))).splits["train"]
+        assert train.to_dict("list") == {"text": ["NA", "b"], "label": [0, 1]}
+
+
+def read_file_text(folder, name, text):
+    (folder / name).write_text(text)
+    return read_file(folder / name)
+
+
+def test_several_files_make_one_split(own_task):
+    files = {"train": ["train.csv", "more.csv"], "validation": "dev.csv"}
+    task = load_task("reviews", own_task({"more.csv": "text,stars\nlast,1\n"}, files=files))
+    assert task.splits["train"]["text"].tolist() == ["good", "bad", "so so", "fine", "last"]
+
+
+@pytest.mark.parametrize("test", ["text\na\nb\n", "text,stars\na,-1\nb,-1\n", "text,stars\na,\nb,\n"])
+def test_unlabelled_test_split_loses_its_label(own_task, test):
+    files = {"train": "train.csv", "validation": "dev.csv", "test": "test.csv"}
+    task = load_task("reviews", own_task({"test.csv": test}, files=files))
+    assert list(task.splits["test"].columns) == ["text"] and len(task.splits["test"]) == 2
+    assert "label" in task.splits["validation"]
+
+
+def test_labelled_test_split_keeps_its_label(own_task):
+    task = load_task("reviews", own_task(files={"train": "train.csv", "validation": "dev.csv", "test": "dev.csv"}))
+    assert task.splits["test"]["label"].tolist() == [2, 0]
+
+
+def test_renamed_split(own_task):
+    entry = {"files": {"train": "train.csv", "dev": "dev.csv"}, "splits": {"validation": "dev"}}
+    assert list(load_task("reviews", own_task(**entry)).splits) == ["train", "validation"]
+
+
+def test_drop_label(own_task):
+    train = "text,stars\na,1\nb,-1\nc,2\n"
+    task = load_task("reviews", own_task({"train.csv": train, "dev.csv": train}, drop_label=-1))
+    assert task.splits["train"]["text"].tolist() == ["a", "c"]
+    assert task.splits["train"].index.tolist() == [0, 1] and task.entry.labels == ["1", "2"]
+
+
+def test_regression(own_task):
+    task = load_task("reviews", own_task(format="regression", label_range=[1, 5]))
+    assert task.splits["train"]["label"].tolist() == [5.0, 1.0, 3.0, 5.0]
+    assert task.splits["train"]["label"].dtype == "float64" and task.entry.labels is None
+
+
+def test_masked_language_modelling_has_text_only(own_task):
+    task = load_task("reviews", own_task(format="masked_language_modelling", label=None, unused=["stars"]))
+    assert list(task.splits["train"].columns) == ["text"]
+
+
+def test_evaluation_only_task_with_tags(own_task):
+    test = [{"text": "a", "stars": 1, "kind": None}, {"text": "b", "stars": 0, "kind": "logic"}]
+    entry = {"files": {"test": "t.jsonl"}, "labels": ["no", "yes"], "tags": ["kind"]}
+    task = load_task("reviews", own_task({"t.jsonl": test}, **entry))
+    assert list(task.splits) == ["test"]
+    assert task.splits["test"].to_dict("list") == {"text": ["a", "b"], "label": [1, 0], "kind": ["", "logic"]}
+
+
+def test_long_field_and_nul(own_task):
+    train = f"text,stars\n{'x' * 200_000},1\na\0b,2\n"
+    texts = load_task("reviews", own_task({"train.csv": train, "dev.csv": train})).splits["train"]["text"]
+    assert texts.str.len().tolist() == [200_000, 3]
+
+
+def test_mini_task_is_generated_and_its_splits_renamed(monkeypatch):
+    frame = pd.DataFrame({"premise": ["a", "b"], "hypothesis": ["c", "d"], "label": [0, 2]})
+    made = {"train": frame, "validation_matched": frame[:1], "validation_mismatched": frame[1:]}
+    monkeypatch.setattr(mini, "generate", {"mnli": made}.get, raising=False)
+    splits = load_task("mini/mnli").splits
+    assert list(splits) == ["train", "validation", "validation_mismatched"]
+    assert splits["validation_mismatched"].to_dict("list") == {"premise": ["b"], "hypothesis": ["d"], "label": [2]}
+
+
+def test_bad_row_of_a_mini_task_is_named(refused, monkeypatch):
+    frame = pd.DataFrame({"sentence": ["a", "b"], "label": [0, 2]})
+    monkeypatch.setattr(mini, "generate", lambda name: {"train": frame, "validation": frame}, raising=False)
+    refused(lambda: load_task("mini/cola"), "mini/cola (train), row 2", "an id from 0 to 1", "'2'", "Correct the row")
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.mini])
+def test_mini_suite_has_the_sizes_of_the_catalogue(name):
+    task = load_task(name)
+    assert {split: len(frame) for split, frame in task.splits.items()} == task.entry.sizes
+    hidden = set() if task.entry.evaluation_only else {"test"}
+    labelled = set(task.splits) - hidden if task.entry.label else set()
+    assert {split for split, frame in task.splits.items() if "label" in frame} == labelled

@@ -1,0 +1,18 @@
+from intertask.errors import IntertaskError, did_you_mean, refusal
+
+
+def test_close_name_is_suggested_whatever_its_case():
+    assert did_you_mean("mini/rt", ["mini/rte", "cola"]) == " Did you mean 'mini/rte'?"
+    assert did_you_mean("RTE", ["rte", "cola"]) == " Did you mean 'rte'?"
+    assert did_you_mean("cola", ["CoLA"]) == " Did you mean 'CoLA'?"
+
+
+def test_choices_are_listed_where_nothing_is_close():
+    assert did_you_mean("xyz", ["rte", "cola"]) == " Choices: rte, cola."
+    assert did_you_mean("xyz", []) == ""
+
+
+def test_refusal_has_its_three_parts():
+    error = refusal("a.csv, row 3", "an id", "'x'", " Mend it.")
+    assert isinstance(error, IntertaskError)
+    assert str(error) == "a.csv, row 3: expected an id, found 'x'. Mend it."

@@ -1,0 +1,100 @@
+"""The notebooks as committed: what a reader may rely on, without running them."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+LONGEST = 30  # lines of a code cell
+
+
+def ids(path: Path) -> str:
+    return path.stem
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=ids)
+def path(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook) -> list:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def parameters(notebook) -> list:
+    return [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+
+
+def test_there_are_notebooks():
+    assert {path.stem for path in NOTEBOOKS} >= {"train", "transfer_matrix", "restarts", "tour"}
+
+
+def test_it_is_valid_and_opens_with_its_question(notebook):
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
+
+
+def test_it_holds_no_outputs(notebook):
+    assert not any(cell.outputs or cell.execution_count for cell in code(notebook))
+    assert "papermill" not in notebook.metadata and "widgets" not in notebook.metadata
+
+
+def test_it_defines_nothing_and_keeps_its_cells_short(notebook):
+    for cell in code(notebook):
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in nodes)
+        assert len(cell.source.splitlines()) <= LONGEST
+
+
+def test_prose_is_no_shorter_than_half_the_code(notebook):
+    prose = sum(len(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    assert prose > sum(len(cell.source) for cell in code(notebook) if cell not in parameters(notebook)) / 2
+
+
+def test_it_has_one_parameters_cell_and_that_comes_first(notebook):
+    (cell,) = parameters(notebook)
+    assert cell is code(notebook)[0]
+
+
+def test_every_parameter_is_a_literal_with_its_meaning(notebook):
+    (cell,) = parameters(notebook)
+    for node, line in zip(ast.parse(cell.source).body, cell.source.splitlines(), strict=True):
+        assert isinstance(node, ast.AnnAssign)
+        ast.literal_eval(node.value)
+        assert "  # " in line, f"say what {line} means: unit, legal values"
+
+
+def test_papermill_sees_every_parameter(path, notebook):
+    (cell,) = parameters(notebook)
+    assert set(papermill.inspect_notebook(str(path))) == {node.target.id for node in ast.parse(cell.source).body}
+
+
+def test_every_parameter_is_read(path, notebook):
+    (cell,) = parameters(notebook)
+    names = {node.target.id for node in ast.parse(cell.source).body}
+    if path.stem == "train":  # read by Run.from_notebook: the same names, no more and no fewer
+        from intertask.run import Run
+
+        assert names == set(Run.model_fields)
+        return
+    later = [node for other in code(notebook) if other is not cell for node in ast.walk(ast.parse(other.source))]
+    assert names <= {node.id for node in later if isinstance(node, ast.Name)}
+
+
+def test_prose_states_no_result(notebook):
+    """A number in points or percent would be false for another parameter."""
+    import re
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"\d+\.\d+ ?(points|%)|[+-]\d+\.\d+", cell.source), cell.source

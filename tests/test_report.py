@@ -1,0 +1,198 @@
+"""The report is built from a made store, once, with hostile text in every place that a study or a run can put it."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from conftest import absent
+from intertask.errors import IntertaskError
+from intertask.report import build_report
+from intertask.report.page import NotebookPage, clean
+from made_store import make_store
+
+HOSTILE = "<img src=x onerror=window.pwned=1></script><script>window.pwned=1</script>"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel warns of itself when it shuts down
+
+
+def scores(target, supporting, seed):
+    """Gains of 10 to 12; on the second target some runs failed, with a hostile reason, and one is missing."""
+    if target == "mini/cola" and supporting and seed == 0:
+        return HOSTILE
+    if target == "mini/cola" and supporting is None and seed == 1:
+        return None
+    return 60.0 + (10 + seed if supporting else 0)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    results = tmp_path_factory.mktemp("results")
+    supporting = ("mini/mnli", "mini/mnli[shuffle_labels=true]", f"my/{HOSTILE}")
+    make_store(results, scores, supporting=supporting, seeds=3, title=f"A title {HOSTILE}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONWARNINGS", STRICT)
+        folder = build_report("demo", results)
+    assert folder == results / "demo" / "report"
+    return folder
+
+
+@pytest.fixture
+def page():
+    """A page of a headless browser in which anything that is not a file is noted, and nothing is answered."""
+    if CHROMIUM is None:
+        absent("a browser is needed: neither chromium nor google-chrome is installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page()
+        page.noted = []
+        page.on("dialog", lambda dialog: page.noted.append(f"dialog {dialog.message}"))
+        page.on("console", lambda message: page.noted.append(f"console {message.text}"))
+        page.on("pageerror", lambda error: page.noted.append(f"error {error}"))
+        page.on("request", lambda request: _note_request(page, request.url))
+        yield page
+        browser.close()
+
+
+def _note_request(page, url):
+    if not url.startswith(("file://", "data:image/png;")):
+        page.noted.append(f"request {url}")
+
+
+def test_the_folder_holds_the_index_and_each_notebook_with_its_page(report):
+    pages = {f"{name}.{kind}" for name in ("transfer_matrix", "restarts") for kind in ("html", "ipynb")}
+    assert {path.name for path in report.iterdir()} == {"index.html", *pages}
+    assert not [path for path in report.parent.iterdir() if path.name.startswith(".report")]
+
+
+def test_the_index_counts_runs_and_lists_what_is_missing_first(report):
+    index = (report / "index.html").read_text()
+    text = " ".join(re.sub(r"<[^>]+>", "", index.partition("<body>")[2]).split())
+    # 1 pretraining, 3 supporting x 3 seeds, 2 targets x (none + 3) x 3 seeds
+    assert "34 expected: 30 done, 3 failed, 1 not run" in text
+    assert index.index("not run yet") < index.index("<h2>Analyses</h2>")
+    assert "failed: cell 4: &lt;img src=x" in index
+    assert "0123456789abcdef" in index and "best checkpoint on validation" in index
+
+
+def test_nothing_of_this_machine_is_in_the_report(report):
+    for path in report.iterdir():
+        text = path.read_text()
+        assert str(report.parent) not in text and str(Path(__file__).parents[1]) not in text, path.name
+
+
+def test_a_page_holds_its_pictures_its_folded_code_and_no_foreign_address(report):
+    html = (report / "transfer_matrix.html").read_text()
+    assert html.count("data:image/png;base64,") == 2 and html.count("<details><summary>code</summary>") >= 8
+    assert "statistics" in html and 'alt="Heatmap' in html
+    assert not re.search(r'(src|href)="(https?:)?//(?!arxiv\.org|aclanthology\.org)', html)
+    assert "Every seed has a supporting model of its own" in html
+
+
+@pytest.mark.parametrize("name", ["index", "transfer_matrix", "restarts"])
+def test_hostile_text_does_not_run_in_a_browser(report, page, name):
+    page.goto(f"file://{report}/{name}.html")
+    page.wait_for_load_state("load")
+    assert page.evaluate("window.pwned") is None
+    assert page.noted == []
+    assert page.locator("body").inner_text().count("onerror=window.pwned=1") > 0
+
+
+def test_the_policy_stops_what_would_get_through(report, page, tmp_path):
+    html = (report / "index.html").read_text().replace("<h2>Runs</h2>", f"<h2>Runs</h2><p onclick='x=1'>{HOSTILE}</p>")
+    (tmp_path / "index.html").write_text(html)
+    page.goto(f"file://{tmp_path}/index.html")
+    page.wait_for_load_state("load")
+    assert page.evaluate("window.pwned") is None
+    assert [note for note in page.noted if "Content Security Policy" in note]
+
+
+def test_the_table_of_runs_sorts_by_number_and_by_text(report, page):
+    page.goto(f"file://{report}/index.html")
+    page.locator("details:has(table.sortable) summary").click()
+    table = page.locator("details table.sortable")
+    column = table.locator("th").all_inner_texts().index("score")
+    head, cells = table.locator("th").nth(column), table.locator(f"tbody td:nth-child({column + 1})")
+    head.click()
+    found = cells.all_inner_texts()
+    assert found[:4] == ["", "", "", ""] and [float(x) for x in found[4:]] == sorted(float(x) for x in found[4:])
+    head.press("Enter")
+    assert cells.all_inner_texts()[0] == "80.0" and head.get_attribute("aria-sort") == "descending"
+
+
+def test_outputs_of_unknown_kinds_are_dropped_and_html_is_cleaned():
+    table = f"<table class='t'><tr><td onclick='x()'>1</td></tr></table><img src=http://x.org/a.png>{HOSTILE}"
+    outputs = [
+        new_output("display_data", {"text/html": table}),
+        new_output("display_data", {"text/markdown": f"**bold** {HOSTILE}"}),
+        new_output("display_data", {"application/javascript": "window.pwned=1", "application/x-odd": HOSTILE}),
+        new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": HOSTILE}}),
+        new_output("display_data", {"image/svg+xml": "<svg onload='window.pwned=1'/>"}),
+        new_output("stream", text=HOSTILE),
+        new_output("execute_result", {"text/plain": HOSTILE}),
+    ]
+    cells = [new_markdown_cell("# A title\n\nand words"), new_code_cell(f"x = {HOSTILE!r}", outputs=outputs)]
+    page = NotebookPage.of("x", new_notebook(cells=cells))
+    body = page.html.partition("<body>")[2]
+    assert page.title == "A title" and page.picture == ""
+    assert '<table class="t"><tbody><tr><td>1</td></tr></tbody></table>' in body and "<strong>bold</strong>" in body
+    assert "<img" not in body and "svg" not in body and "widget" not in body and body.count("<script>") == 1
+    assert "onclick" not in body.partition("<script>")[0]
+
+
+def test_clean_keeps_tables_headings_and_classes():
+    html = '<h2>a</h2><table class="x"><thead><tr><th>b</th></tr></thead></table><span class="k">c</span>'
+    assert clean(html) == html
+
+
+def test_a_failing_notebook_is_named_and_leaves_the_former_report(tmp_path):
+    results = tmp_path / "results"
+    make_store(results, scores, supporting=(), seeds=1)
+    (results / "demo" / "report").mkdir()
+    (results / "demo" / "report" / "index.html").write_text("former")
+    with pytest.raises(IntertaskError, match=r"transfer_matrix.ipynb failed in cell \d+ with IntertaskError: No trans"):
+        build_report("demo", results)
+    assert os.listdir(results / "demo") in (["report", "study.json"], ["study.json", "report"])
+    assert (results / "demo" / "report" / "index.html").read_text() == "former"
+
+
+def test_a_study_with_nothing_done_still_has_a_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
+    make_store(tmp_path, lambda *_: None, seeds=2)
+    for record in tmp_path.glob("runs/*/run.json"):
+        record.unlink()
+    index = (build_report("demo", tmp_path) / "index.html").read_text()
+    assert "<b>17</b> expected: <b>0</b> done" in index and index.count("not run yet") == 17
+
+
+def test_a_second_report_replaces_the_first(tmp_path):
+    make_store(tmp_path, scores, seeds=1)
+    snapshot = json.loads((tmp_path / "demo" / "study.json").read_text())
+    snapshot["study"]["report"] = []
+    (tmp_path / "demo" / "study.json").write_text(json.dumps(snapshot))
+    (tmp_path / "demo" / "report").mkdir()
+    (tmp_path / "demo" / "report" / "stale.html").write_text("old")
+    assert [path.name for path in build_report("demo", tmp_path).iterdir()] == ["index.html"]
+    assert sorted(os.listdir(tmp_path / "demo")) == ["report", "study.json"]
+
+
+def test_an_unknown_notebook_in_the_report_is_refused(tmp_path):
+    make_store(tmp_path, scores, seeds=1)
+    path = tmp_path / "demo" / "study.json"
+    path.write_text(path.read_text().replace('"transfer_matrix"', '"transfer_matrx"'))
+    with pytest.raises(IntertaskError, match="no analysis notebook 'transfer_matrx'.* Did you mean 'transfer_matrix'"):
+        build_report("demo", tmp_path)
+
+
+def test_executed_notebooks_stay_valid(report):
+    for path in report.glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")

@@ -1,0 +1,66 @@
+"""pyproject.toml, requirements.lock, environment.yml and the Makefile against each other."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKED = {
+    canonicalize_name(line.split("==")[0]): line.split("==")[1]
+    for line in (ROOT / "requirements.lock").read_text().splitlines()
+}
+DECLARED = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
+
+
+def test_the_lock_names_exact_public_versions():
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.]*", line), (
+            f"no local tag, hash, address or range: {line}"
+        )
+
+
+@pytest.mark.parametrize("requirement", DECLARED, ids=str)
+def test_the_locked_version_satisfies_its_declared_bound(requirement):
+    assert requirement.specifier.contains(LOCKED[canonicalize_name(requirement.name)])
+
+
+def test_every_import_of_the_library_is_declared():
+    other_names = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+    carried = {"nbclient", "nbformat", "traitlets", "tokenizers"}  # by papermill and transformers, whose words they are
+    declared = {canonicalize_name(requirement.name) for requirement in DECLARED}
+    for path in (ROOT / "lib").rglob("*.py"):
+        for name in imported(path) - carried - {"intertask"} - set(sys.stdlib_module_names):
+            assert canonicalize_name(other_names.get(name, name)) in declared, f"{path.name} imports {name}"
+
+
+def imported(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {name.split(".")[0] for name in plain + [n.module for n in nodes if isinstance(n, ast.ImportFrom)]}
+
+
+def test_conda_gives_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, with_pip = environment["dependencies"]
+    assert with_pip == {"pip": ["--requirement requirements.lock", "--editable ."]}
+    assert Version(python.split("=")[1]) in Requirement(f"python{PROJECT['requires-python']}").specifier
+
+
+def test_make_installs_the_lock():
+    makefile = (ROOT / "Makefile").read_text()
+    assert "--requirement requirements.lock" in makefile and "--no-deps --editable ." in makefile
+
+
+def test_versions_agree():
+    import intertask
+
+    assert intertask.__version__ == PROJECT["version"]

@@ -1,0 +1,150 @@
+"""The training of one stage, on a task of a few dozen sentences with a real (small) encoder."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from intertask.errors import IntertaskError
+from intertask.run import Run
+from intertask.tasks.load import load_task
+from intertask.training import prepare, train
+from intertask.training.train import Best, adamw, build_model, linear_schedule
+from made_task import write_fruit
+
+
+@pytest.fixture(scope="module")
+def fruit(tmp_path_factory):
+    return str(write_fruit(tmp_path_factory.mktemp("fruit")))
+
+
+def trained(task_file, **parameters):
+    values = {
+        "task": "fruit",
+        "num_train_epochs": 4,
+        "learning_rate": 2e-3,
+        "per_device_train_batch_size": 8,
+        "max_length": 16,
+    }
+    run = Run(task_file=task_file, **{**values, **parameters})
+    return train(run, prepare(run, load_task(run.task, task_file)), run.encoder)
+
+
+@pytest.fixture(scope="module")
+def result(fruit):
+    return trained(fruit)
+
+
+def test_it_learns(result):
+    assert result.scores["validation"]["main"] > 90 > result.majority["validation"]["main"] == 50
+    assert not result.degenerate and not result.constant_predictions
+    assert (result.steps, result.examples_seen) == (32, 256)
+
+
+def test_the_same_run_gives_the_same_bits(fruit, result):
+    again = trained(fruit)
+    pd.testing.assert_frame_equal(result.predictions, again.predictions, check_exact=True)
+    pd.testing.assert_frame_equal(result.curve, again.curve, check_exact=True)
+
+
+@pytest.mark.parametrize("seed", ["seed", "order_seed", "head_seed", "dropout_seed"])
+def test_every_seed_changes_the_result(fruit, result, seed):
+    other = trained(fruit, **{seed: 7})
+    assert not np.array_equal(np.stack(result.predictions.logits), np.stack(other.predictions.logits))
+
+
+def test_the_scores_are_those_of_the_best_checkpoint(result):
+    best = result.curve.main.max()
+    assert result.scores["validation"]["main"] == best
+    assert result.best_step == result.curve.set_index("step").main.idxmax()
+
+
+def test_an_unlabelled_test_split_is_predicted_and_not_scored(result):
+    test = result.predictions[result.predictions.split == "test"]
+    assert len(test) == 8 and test.label.isna().all() and test.prediction.isin([0, 1]).all()
+    assert list(result.scores) == ["validation"]
+
+
+def test_regression_learns_in_its_own_units(fruit):
+    result = trained(fruit, task="ripeness")
+    predictions = result.predictions
+    assert result.scores["validation"]["pearson"] > 90
+    assert predictions.groupby("label").prediction.mean().round().to_dict() == {0.0: 0.0, 5.0: 5.0}
+
+
+def test_shuffled_labels_teach_nothing_and_keep_their_counts(fruit):
+    run = Run(task="fruit", task_file=fruit, shuffle_labels=True)
+    plain, shuffled = load_task("fruit", fruit), prepare(run, load_task("fruit", fruit))
+    assert shuffled.splits["train"].label.value_counts().to_dict() == {0: 32, 1: 32}
+    assert not shuffled.splits["train"].label.equals(plain.splits["train"].label)
+    assert shuffled.splits["validation"].label.equals(plain.splits["validation"].label)
+
+
+def test_holdout_selects_on_one_part_and_reports_on_the_other(fruit):
+    result = trained(fruit, holdout=0.25)
+    assert {split: len(rows) for split, rows in result.task.splits.items()} == {
+        "train": 64, "test": 8, "validation_select": 24, "validation_report": 8,
+    }  # fmt: skip
+    assert result.reported == "validation_report"
+    assert result.curve.main.max() == result.scores["validation_select"]["main"]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_loss_that_is_not_finite_stops_the_run(fruit):
+    with pytest.raises(IntertaskError, match=r"loss became (nan|inf) at step \d+ .*lower learning_rate"):
+        trained(fruit, learning_rate=1e30, warmup_steps=0, max_grad_norm=1e30)
+
+
+def test_training_stops_when_patience_is_out(fruit):
+    result = trained(fruit, learning_rate=1e-12, early_stopping_patience=2, num_train_epochs=9)
+    assert result.curve.epoch.tolist() == [1, 2, 3]
+    assert result.best_step == 8
+
+
+def test_evaluations_may_come_at_a_share_of_the_steps(fruit):
+    assert trained(fruit, num_train_epochs=2, eval_steps=0.25).curve.step.tolist() == [4, 8, 12, 16]
+
+
+def test_the_sequence_must_fit_the_encoder(fruit):
+    with pytest.raises(IntertaskError, match="max_length: 512 tokens, but mini/bert reads at most 128"):
+        trained(fruit, max_length=512)
+
+
+def test_a_task_without_training_data_is_refused():
+    with pytest.raises(IntertaskError, match="mini/ax has no train split"):
+        prepare(Run(task="mini/ax"), load_task("mini/ax"))
+
+
+def test_of_equal_checkpoints_the_earliest_is_kept():
+    class Counted:
+        state = staticmethod(lambda: "state")
+
+    best = Best()
+    for step, score in enumerate([50.0, 60.0, 60.0, 55.0], start=1):
+        best.update(score, step, Counted)
+    assert (best.score, best.step, best.evaluations_since) == (60.0, 2, 2)
+
+
+@pytest.mark.parametrize("warmup", [0, 3])
+def test_the_schedule_is_the_linear_one_of_transformers(warmup):
+    from transformers import get_linear_schedule_with_warmup
+
+    rates = []
+    for schedule_of in (linear_schedule, get_linear_schedule_with_warmup):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+        schedule = schedule_of(optimizer, warmup, 10)
+        rates.append([])
+        for _ in range(10):
+            rates[-1].append(schedule.get_last_lr()[0])
+            optimizer.step()
+            schedule.step()
+    assert rates[0] == pytest.approx(rates[1])
+
+
+def test_biases_and_norms_are_not_decayed(fruit):
+    run = Run(task="fruit", task_file=fruit)
+    model = build_model(run, load_task("fruit", fruit), run.encoder)
+    decayed, free = adamw(model, run).param_groups
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
+    assert {p.ndim for p in decayed["params"]} == {2} and {p.ndim for p in free["params"]} == {1}
+    assert len(decayed["params"]) + len(free["params"]) == len(model.parameters())
