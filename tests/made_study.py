@@ -21,22 +21,27 @@ STUDY = {
 }
 
 
-def write_study(folder: Path, **changes) -> Path:
-    """The study `tiny` with its data and an encoder of its own beside it."""
+def write_encoder(folder: Path) -> Path:
+    """A BERT of one layer with random weights and no pooler."""
     from transformers import BertConfig, BertModel, set_seed
 
     from intertask.encoders import save_encoder
     from intertask.encoders.mini import build_tokenizer
 
-    write_fruit(folder)
     set_seed(0)
     tokenizer = build_tokenizer()
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
     )
-    save_encoder(BertModel(config, add_pooling_layer=False), tokenizer, folder / "encoder")
+    save_encoder(BertModel(config, add_pooling_layer=False), tokenizer, folder)
+    return folder
+
+
+def write_study(folder: Path, **changes) -> Path:
+    """The study `tiny` with its data and an encoder of its own beside it."""
+    write_fruit(folder)
     path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump(STUDY | {"encoders": [str(folder / "encoder")]} | changes))
+    path.write_text(yaml.safe_dump(STUDY | {"encoders": [str(write_encoder(folder / "encoder"))]} | changes))
     return path
 
 

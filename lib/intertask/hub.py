@@ -4,41 +4,93 @@ With INTERTASK_HUB set to a folder of local clones (`<mirror>/<owner>/<name>/…
 fetched; otherwise the wanted files are downloaded into the Hub's own cache.
 """
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import did_you_mean, refusal
+
+TIMEOUT = 3.0
+"""Seconds until the Hub counts as out of reach; without a limit of ours its client tries for 23 s and more."""
 
 
-def folder(repo_id: str, repo_type: str, patterns: Sequence[str], revision: str = "main") -> Path:
-    """The local folder of a repository (`repo_type`: "dataset" or "model") with the files that match `patterns`."""
-    mirror = os.environ.get("INTERTASK_HUB")
-    return _cloned(repo_id, Path(mirror)) if mirror else _downloaded(repo_id, repo_type, list(patterns), revision)
+def folder(repo: str, kind: str, patterns: Iterable[str], revision: str = "main") -> Path:
+    """The local folder of a repository (`kind`: "dataset" or "model") with the files that match `patterns`."""
+    return mirrored(repo) or _download(repo, kind, tuple(patterns), revision)
 
 
-def _cloned(repo_id: str, mirror: Path) -> Path:
-    clone = mirror / repo_id
-    if clone.is_dir():
-        return clone
-    held = sorted(f"{path.parent.name}/{path.name}" for path in mirror.glob("*/*") if path.is_dir())
-    raise IntertaskError(
-        f"{repo_id} is not in the mirror INTERTASK_HUB={mirror}.{did_you_mean(repo_id, held)} "
-        f"Put a local clone at {clone}, or unset INTERTASK_HUB to use the Hub."
-    )
+def mirrored(repo: str) -> Path | None:
+    """The local clone of a repository in the mirror that INTERTASK_HUB names; None when that is not set.
+
+    Raises IntertaskError, with what the mirror holds, when the repository is not in it: nothing is downloaded then.
+    """
+    root = os.environ.get("INTERTASK_HUB", "")
+    if not root:
+        return None
+    clone = Path(root) / repo
+    if not clone.is_dir():
+        held = [path.relative_to(root).as_posix() for path in sorted(Path(root).glob("*/*")) if path.is_dir()]
+        found = f"no folder {clone}" if Path(root).is_dir() else f"no folder {root}"
+        remedy = "Clone it into the mirror, or unset INTERTASK_HUB to use the Hub." + did_you_mean(repo, held)
+        raise refusal("INTERTASK_HUB", f"a local clone of '{repo}' (the Hub is not asked)", found, remedy)
+    return clone
 
 
-def _downloaded(repo_id: str, repo_type: str, patterns: list[str], revision: str) -> Path:
+@cache
+def _download(repo: str, kind: str, patterns: tuple[str, ...], revision: str) -> Path:
+    """The folder of the Hub's snapshot with the files that match `patterns`; offline, what the cache has of it."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
+
+    where = f"Hub {kind} '{repo}'"
+    try:
+        snapshot = snapshot_download(
+            repo,
+            repo_type=kind,
+            revision=revision,
+            allow_patterns=list(patterns),
+            etag_timeout=TIMEOUT,
+            local_files_only=not _hub_answers(repo, kind, revision),
+        )
+    except HFValidationError:
+        found = f"'{repo}', neither a folder nor an id"
+        raise refusal(where, "a local folder or an id owner/name", found, "Check the spelling.") from None
+    except HfHubHTTPError as error:
+        found = f"HTTP status {error.response.status_code}"
+        remedy = "Check the id, the revision and your access."
+        raise refusal(where, f"revision '{revision}' on the Hub", found, remedy) from None
+    except (LocalEntryNotFoundError, HTTPError):
+        found = "the Hub out of reach and no complete copy in the cache"
+        remedy = "Connect and repeat, or set INTERTASK_HUB to a folder of local clones (<folder>/<owner>/<name>)."
+        raise refusal(where, "its files from the Hub", found, remedy) from None
+    return Path(snapshot)
+
+
+def _hub_answers(repo: str, kind: str, revision: str) -> bool:
+    """False where the Hub is out of reach, down or switched off (HF_HUB_OFFLINE); other refusals of its are raised."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
     try:
-        return Path(
-            snapshot_download(repo_id, repo_type=repo_type, revision=revision, allow_patterns=patterns, etag_timeout=5)
-        )
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise IntertaskError(
-            f"Expected the {repo_type} {repo_id} (revision {revision}) as a local folder, in the Hub's cache or on the "
-            f"Hub; none of them gave it: {str(error).splitlines()[0]} Check the name and the connection; on a machine "
-            "without internet set INTERTASK_HUB to a folder of local clones (<mirror>/<owner>/<name>/…)."
-        ) from error
+        HfApi().repo_info(repo, repo_type=kind, revision=revision, timeout=TIMEOUT)
+    except HfHubHTTPError as error:
+        if error.response.status_code < 500:
+            raise
+        return False
+    except (HTTPError, OfflineModeIsEnabled):
+        return False
+    return True
+
+
+def digest(path: Path) -> bytes:
+    """SHA-256 of a file's bytes, computed again only when the file has changed."""
+    found = path.stat()
+    return _digest(path.resolve(), found.st_mtime_ns, found.st_size)
+
+
+@cache
+def _digest(path: Path, modified: int, size: int) -> bytes:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()

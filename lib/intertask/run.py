@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from intertask import RESULT_VERSION, encoders
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError
+from intertask.parameters import injected, refuse_unknown
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.sources import fingerprint
 
@@ -59,9 +60,7 @@ class Run(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_names(cls, values: dict) -> dict:
-        for name in values:
-            if name not in cls.model_fields:
-                raise IntertaskError(f"There is no parameter {name!r}.{did_you_mean(name, cls.model_fields)}")
+        refuse_unknown(values, cls.model_fields)
         return values
 
     @classmethod
@@ -74,18 +73,8 @@ class Run(BaseModel):
 
     @classmethod
     def from_notebook(cls, namespace: dict[str, Any]) -> "Run":
-        """A run from a notebook's `globals()`, called in the cell after the parameters cell.
-
-        The parameters cell comes before the imports, so on the first call every plain value in the namespace is a
-        parameter, and an unknown one (a misspelt `-p` of papermill's, which only warns) is an error. Later calls, in
-        JupyterLab, see the notebook's other variables too and read only the known names.
-        """
-        names = set(cls.model_fields)
-        if not namespace.get("_parameters_checked"):
-            names |= {name for name, value in namespace.items() if _is_plain(name, value)}
-        run = cls.checked({name: namespace[name] for name in names if name in namespace})
-        namespace["_parameters_checked"] = True
-        return run
+        """A run from a notebook's `globals()`, called in the cell after the parameters cell."""
+        return cls.checked(injected(namespace, cls.model_fields))
 
     def seed_of(self, purpose: str) -> int:
         """The seed for "order", "head", "dropout" or "limit"."""
@@ -129,10 +118,3 @@ def describe(error: ValidationError) -> str:
         for item in error.errors()
     )
 
-
-def _is_plain(name: str, value: Any) -> bool:
-    return (
-        not name.startswith("_")
-        and name not in ("In", "Out")
-        and isinstance(value, str | int | float | bool | list | dict | tuple | None)
-    )

@@ -4,8 +4,9 @@ import shutil
 import pandas as pd
 import pytest
 
-from intertask.analysis.read import check_parameters, missing, read_runs, read_scores
+from intertask.analysis.read import missing, read_runs, read_scores
 from intertask.errors import IntertaskError
+from intertask.parameters import check_parameters
 from made_store import make_store, run_id, write_failure, write_index, write_run
 
 

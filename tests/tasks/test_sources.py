@@ -10,6 +10,7 @@ import pytest
 import yaml
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError
 
+from intertask import hub
 from intertask.tasks.catalogue import catalogue, find_entry
 from intertask.tasks.load import load_task
 from intertask.tasks.sources import fingerprint, locate
@@ -163,16 +164,17 @@ def test_fingerprint_of_a_missing_file_is_refused(refused, own_task):
 @pytest.fixture
 def hub_calls(monkeypatch, tmp_path):
     """No mirror, an empty cache, and a Hub whose answer the test sets; collects what was asked."""
+    hub._download.cache_clear()
     calls = SimpleNamespace(timeouts=[], patterns=[], answer=None)
 
-    def dataset_info(self, repo_id, *, revision, timeout):
+    def repo_info(self, repo_id, *, repo_type, revision, timeout):
         calls.timeouts.append(timeout)
         if calls.answer:
             raise calls.answer
 
     monkeypatch.delenv("INTERTASK_HUB", raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", dataset_info)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", repo_info)
     return calls
 
 

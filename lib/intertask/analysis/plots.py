@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from sklearn.metrics import ConfusionMatrixDisplay
 
 AXIS = 18  # characters of a line in an axis label
 INK, FAINT, ALERT = "#222222", "#767676", "#c44601"
@@ -169,6 +168,8 @@ def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
 
 def confusion(labels, predictions, names: list[str], ax: Axes) -> Axes:
     """Counts of true label (rows) against predicted label (columns); labels, predictions: ids 0..len(names)-1."""
+    from sklearn.metrics import ConfusionMatrixDisplay  # here: it costs a kernel most of a second
+
     ConfusionMatrixDisplay.from_predictions(
         labels, predictions, labels=range(len(names)), display_labels=[text(name, AXIS) for name in names],
         cmap="Greys", colorbar=False, ax=ax,

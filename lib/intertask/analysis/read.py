@@ -37,22 +37,6 @@ SCORE_COLUMNS = ["study", "run", "encoder", "regime", "supporting", "target", "l
 SCORE_COLUMNS += ["metric", "score"]
 
 
-def check_parameters(namespace: dict, **types: type) -> None:
-    """Refuses a parameter that the notebook does not know or that has another type; papermill itself only warns.
-
-    namespace: the notebook's `globals()`, in the cell after the parameters cell: before any import every plain value in
-    it is a parameter. When that cell is run again, in JupyterLab, only the types are checked.
-    """
-    plain = {name for name, value in namespace.items() if isinstance(value, str | int | float | bool | list | dict)}
-    unknown = {name for name in plain - set(types) if not name.startswith("_") and name not in ("In", "Out")}
-    if unknown and not namespace.get("_parameters_checked"):
-        raise IntertaskError(f"There is no parameter {min(unknown)!r}.{did_you_mean(min(unknown), types)}")
-    for name, expected in types.items():
-        if type(namespace[name]) is not expected:
-            raise IntertaskError(f"{name}: expected {expected.__name__}, found {namespace[name]!r}.")
-    namespace["_parameters_checked"] = True
-
-
 def read_study(study: str, results: Path | None = None) -> dict:
     """The study's snapshot `study.json`: its name, title, settings, when it was written and its index of runs.
 

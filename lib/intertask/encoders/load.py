@@ -53,8 +53,7 @@ def fingerprint(source: str) -> str:
         return _known_mini(source)
     digest = hashlib.sha256()
     for file in sorted(path for pattern in FILES for path in encoder_folder(source).glob(pattern)):
-        with file.open("rb") as stream:
-            digest.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+        digest.update(file.name.encode() + hub.digest(file))
     return digest.hexdigest()[:16]
 
 

@@ -82,7 +82,7 @@ class Study(BaseModel):
     pretraining: Settings = {}
     intermediate: Settings = {}
     target: Settings = {}
-    report: list[str] = ["transfer_matrix", "restarts"]
+    report: list[str] = ["restarts"]
 
     @model_validator(mode="after")
     def _sound(self) -> "Study":

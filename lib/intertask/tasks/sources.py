@@ -1,18 +1,15 @@
 """Where a task's data is: files by split, from the Hub, from a mirror of it, or from the user's own files."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from intertask.errors import did_you_mean, refusal
+from intertask import hub
+from intertask.errors import refusal
 from intertask.tasks.schema import TaskEntry
-
-HUB_TIMEOUT = 3.0
-"""Seconds until the Hub counts as out of reach; without a limit of ours its client tries for 23 s and more."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +25,10 @@ def locate(entry: TaskEntry) -> Source:
     if entry.files:
         files = {split: [Path(path) for path in paths] for split, paths in entry.files.items()}
         return Source(our_splits(entry, files))
-    mirror = mirror_folder(entry.hub)
-    folder = mirror or _download(entry, ["README.md"])
-    patterns, card_labels = _read_card(entry, folder / "README.md")
-    if not mirror:
-        wanted = our_splits(entry, patterns).values()
-        folder = _download(entry, ["README.md", *(pattern for globs in wanted for pattern in globs)])
+    card = hub.folder(entry.hub, "dataset", ["README.md"], entry.revision) / "README.md"
+    patterns, card_labels = _read_card(entry, card)
+    wanted = [pattern for globs in our_splits(entry, patterns).values() for pattern in globs]
+    folder = hub.folder(entry.hub, "dataset", ["README.md", *wanted], entry.revision)
     found = {split: _glob(folder, globs) for split, globs in patterns.items()}
     return Source(our_splits(entry, {split: paths for split, paths in found.items() if paths}), card_labels)
 
@@ -70,65 +65,6 @@ def our_splits(entry: TaskEntry, available: dict[str, Any]) -> dict[str, Any]:
             f"Name the source's split under `splits: {{{missing[0]}: ...}}`, or supply the data.",
         )
     return found
-
-
-def mirror_folder(repo: str) -> Path | None:
-    """The local clone of a Hub repository in the mirror that INTERTASK_HUB names; None when that is not set.
-
-    Raises IntertaskError, with what the mirror holds, when the repository is not in it: nothing is downloaded then.
-    """
-    root = os.environ.get("INTERTASK_HUB", "")
-    if not root:
-        return None
-    folder = Path(root) / repo
-    if not folder.is_dir():
-        held = [path.relative_to(root).as_posix() for path in sorted(Path(root).glob("*/*")) if path.is_dir()]
-        found = f"no folder {folder}" if Path(root).is_dir() else f"no folder {root}"
-        remedy = "Clone it into the mirror, or unset INTERTASK_HUB to use the Hub." + did_you_mean(repo, held)
-        raise refusal("INTERTASK_HUB", f"a local clone of '{repo}' (the Hub is not asked)", found, remedy)
-    return folder
-
-
-def _download(entry: TaskEntry, patterns: list[str]) -> Path:
-    """The folder of the Hub's snapshot with the files that match `patterns`; offline, what the cache has of it."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalEntryNotFoundError
-
-    where = f"Task '{entry.name}', Hub data set '{entry.hub}'"
-    try:
-        folder = snapshot_download(
-            entry.hub,
-            repo_type="dataset",
-            revision=entry.revision,
-            allow_patterns=patterns,
-            etag_timeout=HUB_TIMEOUT,
-            local_files_only=not _hub_answers(entry),
-        )
-    except HfHubHTTPError as error:
-        found = f"HTTP status {error.response.status_code}"
-        remedy = "Check the id, the revision and your access."
-        raise refusal(where, f"revision '{entry.revision}' on the Hub", found, remedy) from None
-    except (LocalEntryNotFoundError, HTTPError):
-        found = "the Hub out of reach and no complete copy in the cache"
-        remedy = "Connect and repeat, or set INTERTASK_HUB to a folder of local clones (<folder>/<owner>/<name>)."
-        raise refusal(where, "its files from the Hub", found, remedy) from None
-    return Path(folder)
-
-
-def _hub_answers(entry: TaskEntry) -> bool:
-    """False where the Hub is out of reach, down or switched off (HF_HUB_OFFLINE); other refusals of its are raised."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
-
-    try:
-        HfApi().dataset_info(entry.hub, revision=entry.revision, timeout=HUB_TIMEOUT)
-    except HfHubHTTPError as error:
-        if error.response.status_code < 500:
-            raise
-        return False
-    except (HTTPError, OfflineModeIsEnabled):
-        return False
-    return True
 
 
 def _read_card(entry: TaskEntry, card: Path) -> tuple[dict[str, list[str]], list[str] | None]:
@@ -181,7 +117,6 @@ def _mini_code() -> dict[str, list[Path]]:
 
 def _file_digest(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
+        return hub.digest(path)
     except OSError as error:
         raise refusal(path, "a readable data file", str(error), "Check the path in the task's entry.") from None

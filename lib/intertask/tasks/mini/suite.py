@@ -213,9 +213,8 @@ def opinion(rng: np.random.Generator, liked: bool) -> str:
         adjective = f"{pick(rng, words['intensifiers'])} {adjective}"
     verb = pick(rng, words["likes" if good else "dislikes"])
     if denied:
-        no = pick(rng, ("not", "never"))
-        choices = (f"the {topic} was {no} {adjective}", f"{who} did {no} find the {topic} {adjective}",
-                   f"nobody found the {topic} {adjective}", f"{who} did {no} {verb} the {topic}")
+        choices = (f"the {topic} was {pick(rng, ('not', 'never'))} {adjective}", f"{who} never found the {topic} {adjective}",
+                   f"nobody found the {topic} {adjective}", f"{who} did not {verb} the {topic}")
     else:
         choices = (f"the {topic} was {adjective}", f"{who} found the {topic} {adjective}",
                    f"everybody found the {topic} {adjective}", f"{who} {verb} the {topic}")
