@@ -37,7 +37,7 @@ def run(
     workers: Annotated[
         int, typer.Option(min=0, help="runs at a time; 0: as many as the processors (or GPUs) carry")
     ] = 0,
-    timeout: Annotated[float, typer.Option(min=1, help="wall-clock limit of one run, in minutes")] = 24 * 60,
+    timeout: Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes")] = 24 * 60,
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
     from intertask.studies.check import problems
@@ -57,9 +57,8 @@ def run(
     if found := problems(graph.study, todo, graph.runs.keys() - todo.keys()):
         raise IntertaskError("\n".join(found))
     graph.save()
-    print(
-        f"{graph.name}: {len(graph.runs)} runs, {len(graph.runs) - len(todo)} of them finished before; {workers} at a time."
-    )
+    before = len(graph.runs) - len(todo)
+    print(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.", flush=True)
     progress = execute(todo, workers, timeout * 60, estimate(todo)) if todo else None
     if progress and progress.failed:
         lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
@@ -140,7 +139,7 @@ def _name(study: str) -> str:
 
 def _default_workers(threads: int) -> int:
     """One run per GPU where there are any, else as many as the processors carry at the study's threads per run."""
-    gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*")])
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
     return gpus or max(1, len(os.sched_getaffinity(0)) // threads)
 
 
@@ -148,8 +147,8 @@ def _print_graph(graph, todo: dict) -> None:
     """The study's runs by role, counted."""
     for row, count in Counter((r.stage, r.encoder, r.supporting, r.task, r.limit) for r in graph.rows).items():
         stage, encoder, supporting, task, limit = row
-        after = f" after {supporting}" if stage == "target" and supporting else ""
-        print(f"{stage:12} {task}{after}, {encoder}, {limit or 'all'} examples: {count} runs")
+        what = f"{task} after {supporting}" if stage == "target" and supporting else supporting or task
+        print(f"{stage:12} {what}, {encoder}, {limit or 'all'} examples: {count} runs")
     print(
         f"{len(graph.runs)} trainings ({len(graph.rows)} roles), {len(graph.runs) - len(todo)} done, {len(todo)} to do."
     )

@@ -117,4 +117,3 @@ def describe(error: ValidationError) -> str:
         f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg'].lower()}, found {item['input']!r}"
         for item in error.errors()
     )
-

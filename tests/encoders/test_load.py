@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from made_study import write_encoder
 
 from intertask.encoders import encoder_bytes, fingerprint, load_encoder, save_encoder
 from intertask.errors import IntertaskError
+from made_study import write_encoder
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def test_regression_is_scaled_for_the_loss_and_back_for_the_prediction():
 
 
 def test_masking_takes_the_papers_shares_and_never_a_special_token(encoder):
-    form, (model, tokenizer) = made("masked_language_modelling"), encoder
+    form, tokenizer = made("masked_language_modelling"), encoder[1]
     frame = pd.DataFrame({"a": ["a dog is here ."] * 4000})
     encoded = form.encode(frame, tokenizer, 16)
     batch = form.collate(encoded, np.arange(4000), tokenizer, np.random.default_rng(0))

@@ -98,7 +98,7 @@ class Study(BaseModel):
 
 
 def load_study(name: str) -> tuple[str, Study]:
-    """A study's short name and content, from a file, from `params/<name>.yaml`, or from a snapshot in the results."""
+    """A study's short name and content, from a file or from `params/<name>.yaml`."""
     path = study_file(name)
     try:
         content = yaml.safe_load(path.read_text())
@@ -126,7 +126,8 @@ def study_file(name: str) -> Path:
     params = store.project_root() / "params"
     if (path := params / f"{name}.yaml").is_file():
         return path
-    known = sorted(str(file.relative_to(params).with_suffix("")) for file in params.rglob("*.yaml"))
+    files = [file.relative_to(params) for file in params.rglob("*.yaml")]
+    known = sorted(str(file.with_suffix("")) for file in files if file.parts[0] != "runs")
     raise IntertaskError(f"There is no study {name}: neither a file nor in {params}.{did_you_mean(name, known)}")
 
 

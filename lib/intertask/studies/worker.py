@@ -87,19 +87,21 @@ def keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
     """Leaves the notebook and the reason where `intertask status` finds them."""
     folder = store.failure_folder(run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    cell = getattr(error, "cell_index", None)
+    cell = getattr(error, "cell_index", _last_started(notebook))
     reason = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else f"{type(error).__name__}: {error}"
     if notebook.is_file():
-        cell = _last_started(json.loads(notebook.read_text())) if cell is None else cell
         os.replace(notebook, folder / "notebook.ipynb")
-    store.write(
-        folder / "failure.json", json.dumps({"reason": reason.strip(), "cell": cell, "when": store.now()}, indent=1)
-    )
+    failure = {"reason": reason.strip(), "cell": cell, "when": store.now()}
+    store.write(folder / "failure.json", json.dumps(failure, indent=1))
 
 
-def _last_started(notebook: dict[str, Any]) -> int | None:
+def _last_started(notebook: Path) -> int | None:
     """papermill marks every cell of a killed kernel "completed": the last one that started is where it died."""
-    started = [i for i, cell in enumerate(notebook["cells"]) if cell["metadata"].get("papermill", {}).get("start_time")]
+    try:
+        cells = json.loads(notebook.read_text())["cells"]
+    except (OSError, ValueError):  # not begun, or cut short by a full disk
+        return None
+    started = [i for i, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")]
     return started[-1] if started else None
 
 

@@ -41,16 +41,16 @@ def domain(name: str) -> Domain:
     return Domain(words, [w for w in words["object"] if w in lexicon.NAMES], name == "scenes")
 
 
-def statement(rng: np.random.Generator, d: Domain, named: float = 0.5) -> Statement:
+def statement(rng: np.random.Generator, d: Domain, named: float = 0.6) -> Statement:
     """A random statement; its subject is a name with the probability `named`."""
     if chance(rng, named):
         quantifier, subject = "the", (("kind", pick(rng, d.names)),)
     else:
         quantifier, subject = "the" if d.the else pick(rng, ARTICLES), (("kind", pick(rng, d.words["kind"])),)
-        if chance(rng, 0.4):
+        if chance(rng, 0.3):
             subject += (("property", pick(rng, d.words["property"])),)
     predicate = _core(rng, d, subject[0][1]) + (("time", pick(rng, TENSES)),)
-    if chance(rng, 0.5) and "place" not in dict(predicate):
+    if chance(rng, 0.3) and "place" not in dict(predicate):
         predicate += (("place", pick(rng, d.words["place"])),)
     negated = not d.the and quantifier not in ("two", "three") and chance(rng, 0.35)
     made = Statement(quantifier, subject, predicate, negated)
@@ -161,18 +161,8 @@ def swapped(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
     return replace(s, subject=(("kind", done_to),), predicate=_swap_word(s.predicate, "object", s.word("kind")))
 
 
-CHANGES: list[Callable] = [
-    other_subject,
-    other_word,
-    other_word,
-    other_word,
-    other_property,
-    other_place,
-    other_time,
-    other_quantifier,
-    negation,
-    swapped,
-]
+CHANGES: list[Callable] = [other_subject] * 3 + [other_word] * 8
+CHANGES += [other_property, other_place, other_time, other_quantifier, negation, swapped]
 
 
 def vary(rng: np.random.Generator, s: Statement, d: Domain, changes: int = 1) -> Statement:

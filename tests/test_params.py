@@ -1,0 +1,38 @@
+"""The files in params/: every study and every single run says only what the lab understands."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from intertask.run import Run
+from intertask.studies.check import analysis_notebook
+from intertask.studies.graph import expand
+from intertask.studies.study import load_study
+from intertask.tasks.catalogue import find_entry
+
+PARAMS = Path(__file__).parents[1] / "params"
+STUDIES = [path for path in PARAMS.rglob("*.yaml") if "runs" not in path.parts]
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_study_is_sound(path):
+    name, study = load_study(str(path))
+    assert str(path) == str(PARAMS / f"{name}.yaml")
+    for task in [*study.targets, *(supporting.task for supporting in study.supporting)]:
+        assert find_entry(task)
+    assert all(analysis_notebook(notebook) for notebook in study.report)
+
+
+@pytest.mark.parametrize("path", sorted((PARAMS / "runs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_single_run_is_sound(path):
+    assert find_entry(Run.checked(yaml.safe_load(path.read_text())).task)
+
+
+def test_the_demo_is_what_its_claims_need():
+    graph = expand(*load_study("demo"))
+    study = graph.study
+    assert len(study.supporting) >= 4 and sum(supporting.shuffle_labels for supporting in study.supporting) == 1
+    assert len(study.targets) >= 4 and len(study.seeds) >= 5 and study.intermediate_per_restart
+    # one pretraining, 4 x 5 single, 4 x 5 intermediates, 4 x 4 x 5 stilts
+    assert len(graph.runs) == 121
