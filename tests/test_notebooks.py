@@ -7,6 +7,8 @@ import nbformat
 import papermill
 import pytest
 
+from intertask.studies.worker import execute_notebook
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LONGEST = 30  # lines of a code cell
@@ -98,3 +100,13 @@ def test_prose_states_no_result(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             assert not re.search(r"\d+\.\d+ ?(points|%)|[+-]\d+\.\d+", cell.source), cell.source
+
+
+def test_the_tour_runs_from_end_to_end_without_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")  # ipykernel's, at shutdown
+    settings = {"target": "mini/rte", "supporting": "mini/cola", "limit": 64}
+    execute_notebook(ROOT / "notebooks" / "tour.ipynb", tmp_path / "tour.ipynb", settings)
+    executed = nbformat.read(tmp_path / "tour.ipynb", as_version=4)
+    assert "delta" in str(executed.cells) and not [
+        output for cell in code(executed) for output in cell.outputs if output.get("name") == "stderr"
+    ]
