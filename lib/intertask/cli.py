@@ -35,7 +35,7 @@ def run(
         bool, typer.Option("--dry-run", help="show the graph and what it will cost; start nothing")
     ] = False,
     workers: Annotated[
-        int, typer.Option(min=0, help="runs at a time; 0: as many as the processors (or GPUs) carry")
+        int, typer.Option(min=0, help="runs at a time; 0: as many as the processors carry, one on a GPU")
     ] = 0,
     timeout: Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes")] = 24 * 60,
 ) -> None:
@@ -138,9 +138,8 @@ def _name(study: str) -> str:
 
 
 def _default_workers(threads: int) -> int:
-    """One run per GPU where there are any, else as many as the processors carry at the study's threads per run."""
-    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    return gpus or max(1, len(os.sched_getaffinity(0)) // threads)
+    """One run at a time where there is a GPU, else as many as the processors carry at the study's threads per run."""
+    return 1 if list(Path("/dev").glob("nvidia[0-9]*")) else max(1, len(os.sched_getaffinity(0)) // threads)
 
 
 def _print_graph(graph, todo: dict) -> None:

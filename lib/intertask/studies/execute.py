@@ -75,7 +75,7 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estima
     Failures are kept in the store and returned; they stop only the runs that start from them.
     """
     progress = Progress(waiting=dict(runs))
-    with bar(estimate) as report, children(progress):
+    with Report(estimate.seconds, workers) as report, children(progress):
         while progress.waiting or progress.running:
             while len(progress.running) < workers and (run_id := progress.ready()):
                 wait = run_id in progress.busy
@@ -109,7 +109,7 @@ def start(run_id: str, run: Run, wait: bool) -> Worker:
     return Worker(process, errors)
 
 
-def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report) -> None:
+def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report: "Report") -> None:
     """Waits until a worker ends or runs out of time, and books what became of its run."""
     while not (ended := next((i for i, worker in progress.running.items() if worker.ended(timeout)), None)):
         time.sleep(0.05)
@@ -119,10 +119,10 @@ def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report) -
         progress.busy.add(ended)
     elif worker.process.returncode == DONE:
         progress.done.append(ended)
-        report(ended, "")
+        report.ended(ended)
     else:
         progress.failed[ended] = _reason(ended, worker, timeout)
-        report(ended, progress.failed[ended])
+        report.ended(ended, progress.failed[ended])
 
 
 def _reason(run_id: str, worker: Worker, timeout: float) -> str:
@@ -153,27 +153,40 @@ def children(progress: Progress) -> Iterator[None]:
             worker.process.wait()
 
 
-@contextmanager
-def bar(estimate: Estimate):
-    """A bar over the expected seconds of work on a terminal, a line per run elsewhere."""
-    total, began, count = sum(estimate.seconds.values()), time.monotonic(), [0, 0.0]
+class Report:
+    """Says what has ended and when the rest will have: a bar on a terminal, a line per run elsewhere.
 
-    with tqdm(total=len(estimate.seconds), unit="run", disable=not sys.stderr.isatty(), dynamic_ncols=True) as line:
+    The time left is the expected seconds of the runs that remain, corrected by how the others kept to theirs.
+    """
 
-        def report(run_id: str, failure: str) -> None:
-            count[0] += 1
-            count[1] += estimate.seconds[run_id]
-            left = (time.monotonic() - began) * (total - count[1]) / max(count[1], 1e-9)
-            text = f"{run_id}  {'FAILED ' + failure if failure else 'done'}"
-            if line.disable:
-                print(f"[{count[0]}/{len(estimate.seconds)}] {text}; about {duration(left)} left", flush=True)
-                return
-            if failure:
-                line.write(text)
-            line.set_postfix_str(f"about {duration(left)} left")
-            line.update()
+    FORMAT = "{n_fmt}/{total_fmt} runs |{bar}| {elapsed}, {postfix}"
 
-        yield report
+    def __init__(self, expected: dict[str, float], workers: int):
+        self.expected, self.began = expected, time.monotonic()
+        self.left, self.speed = sum(expected.values()), float(workers)
+        options = {"disable": not sys.stderr.isatty(), "dynamic_ncols": True}
+        self.bar = tqdm(total=len(expected), bar_format=self.FORMAT, **options)
+
+    def __enter__(self) -> "Report":
+        self._show(f"{len(self.expected)} runs to do")
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.close()
+
+    def ended(self, run_id: str, failure: str = "") -> None:
+        self.left -= self.expected[run_id]
+        self.speed = (sum(self.expected.values()) - self.left) / (time.monotonic() - self.began)
+        self.bar.n += 1
+        if failure:
+            tqdm.write(f"FAILED {run_id}: {failure}", file=sys.stderr)
+        self._show(f"[{self.bar.n}/{len(self.expected)}] {run_id}")
+
+    def _show(self, line: str) -> None:
+        left = f"about {duration(self.left / self.speed)} left"
+        self.bar.set_postfix_str(left)
+        if self.bar.disable:
+            print(f"{line}; {left}", flush=True)
 
 
 def duration(seconds: float) -> str:

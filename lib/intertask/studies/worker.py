@@ -6,6 +6,7 @@ its driver is dead, and it stops at once. Its kernel watches it in turn.
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -46,6 +47,7 @@ def main() -> int:
 
 def execute(run_id: str, run: Run, notebook: Path, folder: Path) -> int:
     """Executes the notebook into the folder; only the record that its last cell writes counts as success."""
+    shutil.rmtree(store.failure_folder(run_id), ignore_errors=True)
     os.environ |= QUIET | {"INTERTASK_STAGING": str(folder), "OMP_NUM_THREADS": str(run.threads)}
     try:
         execute_notebook(notebook, folder / "notebook.ipynb", run.model_dump(mode="json"))
