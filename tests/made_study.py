@@ -17,7 +17,8 @@ STUDY = {
     "targets": ["fruit"],
     "seeds": 2,
     "task_file": "tasks.yaml",
-    "train": {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "max_length": 16},
+    "train": {"learning_rate": 1e-2, "num_train_epochs": 2, "per_device_train_batch_size": 8, "max_length": 16},
+    "report": ["transfer_matrix", "restarts"],
 }
 
 

@@ -28,7 +28,10 @@ def records(results) -> dict:
 
 
 def scores(results) -> dict:
-    return {run: record["scores"] for run, record in records(results).items()}
+    """Scores and every logit: what must be the same however a study came to its end."""
+    found = {run: record["scores"] for run, record in records(results).items()}
+    logits = {run: pd.read_parquet(results / "runs" / run / "predictions.parquet").logits for run in found}
+    return {run: (found[run], [tuple(values) for values in logits[run]]) for run in found}
 
 
 def states(results) -> dict:
@@ -44,6 +47,42 @@ def test_every_run_leaves_a_whole_folder(finished):
         assert names == {"notebook.ipynb", "parameters.yaml", "run.json", "predictions.parquet", "curve.csv"}
     assert sum((folder / "encoder" / "model.safetensors").is_file() for folder in finished.glob("runs/*-*")) == 2
     assert not list((finished / "runs" / ".staging").iterdir())
+
+
+def test_its_scores_are_worth_comparing(finished):
+    assert len({record["scores"]["validation"]["main"] for record in records(finished).values()}) > 3
+
+
+def test_its_report_is_built_from_what_lies_there(finished, tiny):
+    index = Path(succeed("report", tiny, results=finished).splitlines()[-1])
+    assert index.is_file() and "Nothing is" in index.read_text()
+    assert {path.name for path in index.parent.iterdir()} >= {"transfer_matrix.html", "restarts.html", "restarts.ipynb"}
+
+
+def test_its_scores_come_out_as_a_tidy_table(finished, tiny, tmp_path):
+    succeed("scores", tiny, "--csv", tmp_path / "scores.csv", results=finished)
+    table = pd.read_csv(tmp_path / "scores.csv")
+    assert list(table.columns) == (
+        [
+            "study",
+            "run",
+            "encoder",
+            "regime",
+            "supporting",
+            "target",
+            "limit",
+            "seed",
+            "task",
+            "split",
+            "metric",
+            "score",
+        ]
+    )
+    # 6 runs, of which 4 have accuracy and main, 2 (ripeness) pearson, spearman and main
+    assert len(table) == 4 * 2 + 2 * 3
+    record = records(finished)[table.run[0]]
+    assert table.score[0] == record["scores"][table.split[0]][table.metric[0]]
+    assert table.regime.fillna("none").value_counts().to_dict() == {"none": 6, "single": 4, "stilts": 4}
 
 
 def test_the_executed_notebook_shows_data_training_and_result(finished):
@@ -73,7 +112,7 @@ def test_a_run_repeats_by_hand_with_plain_papermill(finished, tmp_path):
     arguments = [PAPERMILL, folder / "notebook.ipynb", tmp_path / "out.ipynb", "-f", folder / "parameters.yaml"]
     environment = os.environ | {"INTERTASK_RESULTS": str(finished)}
     subprocess.run([*map(str, arguments)], check=True, env=environment, capture_output=True)
-    assert json.loads((finished / "by_hand" / run / "run.json").read_text())["scores"] == scores(finished)[run]
+    assert json.loads((finished / "by_hand" / run / "run.json").read_text())["scores"] == scores(finished)[run][0]
     assert f"Every score equals that of {run}" in (tmp_path / "out.ipynb").read_text()
     shutil.rmtree(finished / "by_hand")
 
