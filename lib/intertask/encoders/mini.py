@@ -9,7 +9,7 @@ PRETRAINING = {
     "mini/bert": {
         "task": "mini/text",
         "learning_rate": 1e-3,
-        "num_train_epochs": 8,
+        "num_train_epochs": 6,
         "per_device_train_batch_size": 32,
         "max_length": 64,
     },
@@ -27,7 +27,7 @@ def build(name: str, seed: int):
         vocab_size=len(tokenizer),
         hidden_size=128,
         num_hidden_layers=2,
-        num_attention_heads=2,
+        num_attention_heads=4,
         intermediate_size=512,
         max_position_embeddings=128,
         pad_token_id=tokenizer.pad_token_id,

@@ -88,7 +88,7 @@ class Study(BaseModel):
     def _sound(self) -> "Study":
         if "stilts" in self.regimes and not self.supporting:
             raise IntertaskError("regime stilts needs at least one task under supporting.")
-        if {"limit", "holdout"} & {*self.train, *self.target, *self.pretraining} or "holdout" in self.intermediate:
+        if {"limit", "holdout"} & {*self.train, *self.target} or "holdout" in {*self.pretraining, *self.intermediate}:
             raise IntertaskError("the targets' limit and holdout are keys of the study: limits: [1000], holdout: 0.5.")
         for name in ("encoders", "supporting", "targets", "seeds", "limits"):
             values = getattr(self, name)

@@ -1,5 +1,7 @@
 """Statements as English: word order, agreement, tense, passives, questions."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from intertask.tasks.mini import lexicon
@@ -7,8 +9,9 @@ from intertask.tasks.mini.meaning import Statement
 from intertask.tasks.mini.sampling import chance, pick
 
 PLURAL = ("two", "three", "all")
+ADVERBS = ("yesterday", "now", "tomorrow")
+FUTURE = ("future", "tomorrow")
 BE = {"past": ("was", "were"), "present": ("is", "are")}
-DO = {"past": ("did", "did"), "present": ("does", "do")}
 
 
 def article(word: str) -> str:
@@ -54,67 +57,50 @@ def determiner(rng: np.random.Generator, s: Statement) -> tuple[str, bool]:
     return s.quantifier, s.negated
 
 
-def verb_phrase(rng, s: Statement, plural: bool, negated: bool, ask: bool = False, passive: bool = False) -> tuple[str, str]:
-    """(auxiliary, the rest) of the verb phrase, both in the right tense and number; asking needs an auxiliary."""
-    tense = lexicon.lineage(s.word("time"))[-1]
-    action = surface(rng, s.word("action")) if s.word("action") else ""
-    complement = _complement(rng, s, passive)
-    if not action or passive:
-        content = f"{lexicon.participle(action)} {complement}" if passive else complement
-        return ("will", f"be {content}") if tense == "future" else (BE[tense][plural], content)
-    if tense == "future":
-        return "will", f"{action} {complement}"
-    if ask or negated:
-        return DO[tense][plural], f"{action} {complement}"
-    verb = lexicon.past(action) if tense == "past" else action if plural else lexicon.third_person(action)
-    return "", f"{verb} {complement}"
-
-
-def _complement(rng: np.random.Generator, s: Statement, passive: bool) -> str:
-    """What follows the verb: object or agent, property or profession, place."""
-    parts = []
-    predicate = dict(s.predicate)
+def verb_phrase(rng: np.random.Generator, s: Statement, plural: bool, passive: bool = False) -> tuple[str, str]:
+    """(auxiliary, the rest) of the verb phrase: ("was", "chasing a dog in the park"), ("will", "be happy")."""
+    tense, said = lexicon.lineage(s.word("time"))[-1], dict(s.predicate)
+    action = surface(rng, said["action"]) if "action" in said else ""
+    parts = [f"being {lexicon.participle(action)}" if passive else action and lexicon.progressive(action)]
     if passive:
         parts.append(f"by {noun_phrase(rng, s.subject, determiner(rng, s)[0])}")
-    elif predicate.get("object"):
-        parts.append(object_phrase(rng, predicate["object"]))
-    if "property" in predicate:
-        parts.append(surface(rng, predicate["property"]))
-    if "kind" in predicate:
-        parts.append(object_phrase(rng, predicate["kind"]))
-    if "place" in predicate:
-        parts.append(f"in the {surface(rng, predicate['place'])}")
-    return " ".join(parts)
+    elif "object" in said:
+        parts.append(object_phrase(rng, said["object"]))
+    if "property" in said:
+        parts.append(surface(rng, said["property"]))
+    if "kind" in said:
+        parts.append(object_phrase(rng, said["kind"]))
+    if "place" in said:
+        parts.append(f"in the {surface(rng, said['place'])}")
+    return ("will", _join("be", *parts)) if tense == "future" else (BE[tense][plural], _join(*parts))
 
 
 def clause(rng: np.random.Generator, s: Statement, pronoun: str = "") -> str:
     """The statement as a clause, worded at random among what means the same; the subject may be a given pronoun."""
-    passive = not pronoun and s.word("object") in lexicon.NAMES and not s.negated and chance(rng, 0.3)
+    fit = not pronoun and s.word("object") in lexicon.NAMES and not s.negated and s.word("time") not in FUTURE
+    passive = fit and chance(rng, 0.2)
     word, negated = determiner(rng, s)
     subject = s.word("object") if passive else pronoun or noun_phrase(rng, s.subject, word)
-    auxiliary, rest = verb_phrase(rng, s, not passive and word in PLURAL, negated, passive=passive)
-    denial = "not" if negated else ""
-    adverb = s.word("time") if s.word("time") in ("yesterday", "now", "tomorrow") else ""
-    order = (adverb, subject, auxiliary, denial, rest) if chance(rng, 0.3) else (subject, auxiliary, denial, rest, adverb)
-    return _join(*order)
+    auxiliary, rest = verb_phrase(rng, s, not passive and word in PLURAL, passive)
+    adverb = s.word("time") if s.word("time") in ADVERBS else ""
+    order = (subject, auxiliary, "not" if negated else "", rest)
+    return _join(adverb, *order) if chance(rng, 0.2) else _join(*order, adverb)
 
 
 def sentence(rng: np.random.Generator, s: Statement) -> str:
-    return _join(clause(rng, s), ".")
+    return f"{clause(rng, s)} ."
 
 
 def question(rng: np.random.Generator, s: Statement, gap: str) -> str:
     """Asks for the `gap` (kind: who, object: whom or what, place: where) or, with gap "", whether it is so."""
     word, negated = determiner(rng, s)
-    known = Statement(s.quantifier, s.subject, tuple(a for a in s.predicate if a[0] != gap), s.negated)
-    adverb = s.word("time") if s.word("time") in ("yesterday", "now", "tomorrow") else ""
-    denial = "not" if negated else ""
+    known = replace(s, predicate=tuple(atom for atom in s.predicate if atom[0] != gap))
+    auxiliary, rest = verb_phrase(rng, s if gap == "kind" else known, word in PLURAL and gap != "kind")
+    rest = _join("not" if negated else "", rest, s.word("time") if s.word("time") in ADVERBS else "")
     if gap == "kind":
-        auxiliary, rest = verb_phrase(rng, s, False, negated)
-        return _join("who", auxiliary, denial, rest, adverb, "?")
-    auxiliary, rest = verb_phrase(rng, known, word in PLURAL, negated, ask=True)
-    asked = {"": "", "place": "where", "object": "who" if "person" in lexicon.lineage(s.word("object")) else "what"}[gap]
-    return _join(asked, auxiliary, noun_phrase(rng, s.subject, word), denial, rest, adverb, "?")
+        return _join("who", auxiliary, rest, "?")
+    asked = {"place": "where", "object": "who" if "person" in lexicon.lineage(s.word("object")) else "what"}.get(gap, "")
+    return _join(asked, auxiliary, noun_phrase(rng, s.subject, word), rest, "?")
 
 
 def _join(*parts: str) -> str:

@@ -61,27 +61,25 @@ def plural(noun: str) -> str:
     return LEXICON["irregular_plurals"].get(noun) or _with_s(noun)
 
 
-def third_person(verb: str) -> str:
-    return LEXICON["irregular_verbs"].get(verb, [_with_s(verb)])[0]
-
-
-def past(verb: str) -> str:
-    return LEXICON["irregular_verbs"].get(verb, [0, _with_ed(verb)])[1]
+def progressive(verb: str) -> str:
+    """running, chasing."""
+    return LEXICON["irregular_forms"].get(verb, [verb.removesuffix("e") + "ing"])[0]
 
 
 def participle(verb: str) -> str:
-    return LEXICON["irregular_verbs"].get(verb, [0, 0, _with_ed(verb)])[2]
+    """helped, eaten."""
+    return LEXICON["irregular_forms"].get(verb, [0, verb.removesuffix("e") + "ed"])[1]
 
 
 def words() -> list[str]:
     """The whole surface vocabulary, sorted: every token of every mini task is one of them."""
     concepts = {name: section(name) for name in LEXICON["divisions"]}
     surface = {name: [form for word in concepts[name] for form in forms(word)] for name in concepts}
-    reviews = LEXICON["reviews"]
-    verbs = surface["actions"] + reviews["likes"] + reviews["dislikes"]
-    inflected = [inflect(verb) for verb in verbs for inflect in (third_person, past, participle)]
+    inflected = [f(form) for verb in frames() for form in forms(verb) for f in (progressive, str)]
+    inflected += [participle(form) for verb, (_, whom) in frames().items() if whom != "none" for form in forms(verb)]
     plurals = [plural(noun) for noun in surface["kinds"]]
-    listed = [*LEXICON["function_words"], *inflected, *plurals, *(w for group in reviews.values() for w in group)]
+    reviews = [word for group in LEXICON["reviews"].values() for word in group]
+    listed = [*LEXICON["function_words"], *inflected, *plurals, *reviews]
     return sorted({*listed, *(form for group in surface.values() for form in group)})
 
 
@@ -89,9 +87,3 @@ def _with_s(word: str) -> str:
     if word.endswith("y") and word[-2] not in "aeou":
         return word[:-1] + "ies"
     return word + ("es" if word.endswith(("s", "sh", "ch", "x")) else "s")
-
-
-def _with_ed(word: str) -> str:
-    if word.endswith("y") and word[-2] not in "aeou":
-        return word[:-1] + "ied"
-    return word + ("d" if word.endswith("e") else "ed")

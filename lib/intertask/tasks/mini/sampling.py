@@ -10,7 +10,7 @@ from intertask.tasks.mini import lexicon
 from intertask.tasks.mini.meaning import Statement, excludes, implies
 
 ARTICLES = ("some", "some", "every", "every", "two", "three")
-TENSES = ("past", "present", "present", "future")
+TENSES = ("past", "present", "present", "present", "future")
 
 
 def pick(rng: np.random.Generator, choices: Sequence) -> Any:
@@ -32,16 +32,17 @@ class Domain:
 
 def domain(name: str) -> Domain:
     roots = lexicon.LEXICON["domains"][name]
-    words = {role: [w for root in roots[role + "s"] for w in lexicon.below(root)] for role in ("kind", "place")}
-    words["action"] = list(lexicon.frames())
-    words["property"] = lexicon.section("properties")
+    words = {
+        role: [w for root in roots[section] for w in lexicon.below(root)]
+        for role, section in (("kind", "kinds"), ("action", "actions"), ("property", "properties"), ("place", "places"))
+    }
     kinds = [w for w in words["kind"] if w not in lexicon.NAMES]
     words["object"] = ["person", "animal"] + words["kind"] + [w for root in ("food", "thing") for w in lexicon.below(root)]
     words["kind"] = ["person", "animal", *kinds]
     return Domain(words, [w for w in words["object"] if w in lexicon.NAMES], name == "scenes")
 
 
-def statement(rng: np.random.Generator, d: Domain, named: float = 0.6) -> Statement:
+def statement(rng: np.random.Generator, d: Domain, named: float = 0.7) -> Statement:
     """A random statement; its subject is a name with the probability `named`."""
     if chance(rng, named):
         quantifier, subject = "the", (("kind", pick(rng, d.names)),)
@@ -52,7 +53,7 @@ def statement(rng: np.random.Generator, d: Domain, named: float = 0.6) -> Statem
     predicate = _core(rng, d, subject[0][1]) + (("time", pick(rng, TENSES)),)
     if chance(rng, 0.3) and "place" not in dict(predicate):
         predicate += (("place", pick(rng, d.words["place"])),)
-    negated = not d.the and quantifier not in ("two", "three") and chance(rng, 0.35)
+    negated = not d.the and quantifier not in ("two", "three") and chance(rng, 0.25)
     made = Statement(quantifier, subject, predicate, negated)
     return made if valid(made) else statement(rng, d, named)
 
@@ -69,7 +70,7 @@ def _core(rng: np.random.Generator, d: Domain, kind: str) -> tuple[tuple[str, st
         return (("kind", pick(rng, professions)),)
     action = pick(rng, d.words["action"])
     objects = [w for w in lexicon.below(lexicon.frames()[action][1]) if w in d.words["object"]]
-    if chance(rng, 0.3):
+    if chance(rng, 0.7):
         objects = [w for w in objects if w in lexicon.NAMES] or objects
     return (("action", action), ("object", pick(rng, objects))) if objects else (("action", action),)
 
@@ -146,7 +147,10 @@ def other_time(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
 
 
 def other_quantifier(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
-    return s if s.quantifier == "the" else replace(s, quantifier=pick(rng, ARTICLES))
+    """Another quantifier, "no" among them."""
+    if s.quantifier == "the":
+        return s
+    return replace(s, quantifier=pick(rng, ARTICLES), negated=chance(rng, 0.3))
 
 
 def negation(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
@@ -161,8 +165,8 @@ def swapped(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
     return replace(s, subject=(("kind", done_to),), predicate=_swap_word(s.predicate, "object", s.word("kind")))
 
 
-CHANGES: list[Callable] = [other_subject] * 3 + [other_word] * 8
-CHANGES += [other_property, other_place, other_time, other_quantifier, negation, swapped]
+CHANGES: list[Callable] = [other_subject] * 2 + [other_word] * 6 + [other_place] * 2
+CHANGES += [other_property, other_time, other_quantifier, negation, swapped]
 
 
 def vary(rng: np.random.Generator, s: Statement, d: Domain, changes: int = 1) -> Statement:
