@@ -1,0 +1,91 @@
+"""The command: what it says before anything starts."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from intertask.cli import app
+from made_study import write_study
+
+
+@pytest.fixture
+def study(tmp_path):
+    return write_study(tmp_path / "study")
+
+
+def changed(study, **changes):
+    study.write_text(yaml.safe_dump(yaml.safe_load(study.read_text()) | changes))
+    return study
+
+
+def said(code: int, *arguments) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+def test_check_of_a_sound_study(study):
+    assert "tiny is sound: 6 runs, 6 of them to do" in said(0, "check", study)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_an_unknown_task_is_refused_before_training(command, study, tmp_path):
+    changed(study, targets=["friut"])
+    assert "Unknown task 'friut'" in said(2, command, study) and "Did you mean 'fruit'" in said(2, command, study)
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_encoder_that_is_not_there_is_refused(study, tmp_path, monkeypatch):
+    (tmp_path / "mirror").mkdir()
+    monkeypatch.setenv("INTERTASK_HUB", str(tmp_path / "mirror"))
+    changed(study, encoders=["someone/bert"])
+    assert "a local clone of 'someone/bert' (the Hub is not asked)" in said(2, "run", study)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_every_problem_of_the_data_is_named_at_once(command, study, tmp_path):
+    folder = study.parent
+    frame = pd.read_csv(folder / "train.csv")
+    frame.loc[4, "fruit"] = "peach"
+    frame.to_csv(folder / "train.csv", index=False)
+    frame = pd.read_csv(folder / "dev_ripeness.csv")
+    frame.drop(columns="ripeness").to_csv(folder / "dev_ripeness.csv", index=False)
+    output = said(2, command, changed(study, report=["transfer_matricks"]))
+    assert "train.csv, row 5" in output and "'peach'" in output
+    assert "dev_ripeness.csv" in output and "ripeness" in output
+    assert "no notebook transfer_matricks" in output and "Did you mean 'transfer_matrix'" in output
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_dry_run_shows_the_graph_and_starts_nothing(study, tmp_path):
+    output = said(0, "run", study, "--dry-run")
+    assert "fruit after ripeness" in output and "6 trainings (6 roles), 0 done, 6 to do" in output
+    assert "workers (a guess" in output and "MB of disk" in output
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_study_that_was_never_run_has_no_status(study):
+    assert "No study 'tiny' in the results folder" in said(2, "status", study)
+
+
+def test_a_changed_mirror_is_read_anew(tmp_path, monkeypatch):
+    """The same path, other rows: another fingerprint, other runs, and the new rows."""
+    from intertask.run import Run
+    from intertask.tasks.load import load_task
+
+    clone = tmp_path / "nyu-mll" / "glue"
+    (clone / "rte").mkdir(parents=True)
+    files = [{"split": split, "path": f"rte/{split}.parquet"} for split in ("train", "validation")]
+    header = {"configs": [{"config_name": "rte", "data_files": files}]}
+    (clone / "README.md").write_text(f"---\n{json.dumps(header)}\n---\n")
+    monkeypatch.setenv("INTERTASK_HUB", str(tmp_path))
+    seen = []
+    for version in ("old", "new"):
+        rows = {"sentence1": [version] * 4, "sentence2": ["b"] * 4, "label": [0, 1, 0, 1], "idx": range(4)}
+        for split in ("train", "validation"):
+            pd.DataFrame(rows).to_parquet(clone / "rte" / f"{split}.parquet")
+        seen.append((Run(task="rte").id(), load_task("rte").splits["train"].sentence1[0]))
+    assert [text for _, text in seen] == ["old", "new"] and seen[0][0] != seen[1][0]
