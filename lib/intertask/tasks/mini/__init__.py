@@ -1,4 +1,4 @@
-"""The mini suite: a small synthetic language, and in it a counterpart of every task, made in seconds without a download."""
+"""The mini suite: a small synthetic language, with a counterpart of every task, made in seconds."""
 
 from intertask.tasks.mini.lexicon import words
 from intertask.tasks.mini.suite import NAMES, generate

@@ -99,7 +99,9 @@ def question(rng: np.random.Generator, s: Statement, gap: str) -> str:
     rest = _join("not" if negated else "", rest, s.word("time") if s.word("time") in ADVERBS else "")
     if gap == "kind":
         return _join("who", auxiliary, rest, "?")
-    asked = {"place": "where", "object": "who" if "person" in lexicon.lineage(s.word("object")) else "what"}.get(gap, "")
+    asked = {"place": "where", "object": "who" if "person" in lexicon.lineage(s.word("object")) else "what"}.get(
+        gap, ""
+    )
     return _join(asked, auxiliary, noun_phrase(rng, s.subject, word), rest, "?")
 
 

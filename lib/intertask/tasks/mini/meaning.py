@@ -4,8 +4,8 @@ A statement is a quantifier over two descriptions: what the subject is, and what
 atoms (role, word), all of which hold. The conventions that make every label certain:
 
 - Numbers mean "at least"; every kind has members; "every" speaks of a kind (or a description) that is not empty.
-- At one time an individual does one of several actions that exclude each other, in one place, in one state. Past, present
-  and future say nothing about each other; "yesterday" is some of the past.
+- At one time an individual does one of several actions that exclude each other, in one place, in one state. Past,
+  present and future say nothing about each other; "yesterday" is some of the past.
 - A proper name denotes one person. "the dog" is the one dog of the scene: two sentences that use "the" share it.
 """
 
@@ -21,7 +21,7 @@ LABELS = ("entailment", "neutral", "contradiction")
 
 @dataclass(frozen=True)
 class Statement:
-    """`quantifier` (the, some, every, two, three) of `subject` does or is `predicate`; `negated` is said of the whole."""
+    """`quantifier` (the, some, every, two, three) of `subject` does or is `predicate`; `negated`: of the whole."""
 
     quantifier: str
     subject: Description
@@ -38,7 +38,7 @@ class Statement:
 
 
 class Claim(NamedTuple):
-    """`count` (universal: all, and with a negative scope, all but fewer than `count`) of `restrictor` do `scope` or not."""
+    """`count` (universal: all, and with a negative scope, all but fewer than `count`) of `restrictor` do `scope`."""
 
     universal: bool
     positive: bool
@@ -55,7 +55,9 @@ def implies(known: Description, asked: Description) -> bool:
 
 def excludes(one: Description, other: Description) -> bool:
     """True where nothing fits both descriptions at one time."""
-    return _same_time(one, other) and any(r == q and lexicon.excludes(v, w) for r, v in one for q, w in other if r != "object")
+    return _same_time(one, other) and any(
+        r == q and lexicon.excludes(v, w) for r, v in one for q, w in other if r != "object"
+    )
 
 
 def relation(premise: Statement, hypothesis: Statement) -> str:

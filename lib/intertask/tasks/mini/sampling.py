@@ -23,7 +23,7 @@ def chance(rng: np.random.Generator, probability: float) -> bool:
 
 @dataclass(frozen=True)
 class Domain:
-    """What a task speaks about: `words[role]` fill the role; names are kinds as well; `the`: one scene, told by "the"."""
+    """What a task speaks about: `words[role]` fill the role; names are kinds too; `the`: one scene, told by "the"."""
 
     words: dict[str, list[str]]
     names: list[str]
@@ -37,7 +37,9 @@ def domain(name: str) -> Domain:
         for role, section in (("kind", "kinds"), ("action", "actions"), ("property", "properties"), ("place", "places"))
     }
     kinds = [w for w in words["kind"] if w not in lexicon.NAMES]
-    words["object"] = ["person", "animal"] + words["kind"] + [w for root in ("food", "thing") for w in lexicon.below(root)]
+    words["object"] = (
+        ["person", "animal"] + words["kind"] + [w for root in ("food", "thing") for w in lexicon.below(root)]
+    )
     words["kind"] = ["person", "animal", *kinds]
     return Domain(words, [w for w in words["object"] if w in lexicon.NAMES], name == "scenes")
 
@@ -80,7 +82,10 @@ def valid(s: Statement) -> bool:
     action, kind = s.word("action"), s.word("kind")
     able = not action or lexicon.frames()[action][0] in ("any", *lexicon.lineage(kind))
     plain = not any(implies(s.subject, (atom,)) or excludes(s.subject, (atom,)) for atom in s.predicate)
-    countable = "kind" not in dict(s.predicate) or s.quantifier in ("the", "some")  # "all women are a singer" is no English
+    countable = "kind" not in dict(s.predicate) or s.quantifier in (
+        "the",
+        "some",
+    )  # "all women are a singer" is no English
     return able and plain and countable and s.word("object") != kind
 
 

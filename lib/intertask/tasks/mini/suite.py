@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.tasks.mini import grammar, lexicon, sampling
-from intertask.tasks.mini.meaning import LABELS, Statement, equivalent, excludes, implies, relation
+from intertask.tasks.mini.meaning import LABELS, Statement, equivalent, implies, relation
 from intertask.tasks.mini.sampling import chance, pick, statement, vary
 
 Rows = Iterator[tuple]
@@ -64,8 +64,10 @@ def inference(domain: sampling.Domain, labels: dict[str, int], extra: float) -> 
     return rows
 
 
-def _premise(rng: np.random.Generator, hypothesis: Statement, domain: sampling.Domain, wanted: set[str]) -> Statement | None:
-    """A statement one change away that stands in a wanted relation to the hypothesis; None if there seems to be none."""
+def _premise(
+    rng: np.random.Generator, hypothesis: Statement, domain: sampling.Domain, wanted: set[str]
+) -> Statement | None:
+    """A statement one change away that stands in a wanted relation to the hypothesis, if there is one."""
     for _ in range(99):
         premise = vary(rng, hypothesis, domain)
         if relation(premise, hypothesis) in wanted:
@@ -136,7 +138,7 @@ def _agreement(one: str | None, other: str | None) -> float:
 
 
 def duplicates(rng: np.random.Generator) -> Rows:
-    """Rows (question1, question2, label): 37 % ask the same in other words, the others for something a little different."""
+    """Rows (question1, question2, label): 37 % ask the same in other words, the others something a little different."""
     while True:
         label = int(chance(rng, 0.37))
         yield *(_same_question if label else _other_question)(rng), label
@@ -198,7 +200,7 @@ def _known(s: Statement, gap: str) -> Statement:
 
 
 def reviews(rng: np.random.Generator) -> Rows:
-    """Rows (sentence, label): 1 where the reviewer likes it. Negation turns an opinion round, the main clause decides."""
+    """Rows (sentence, label): 1 where the reviewer likes it. Negation turns an opinion; the main clause decides."""
     while True:
         liked = chance(rng, 0.5)
         yield f"{review(rng, liked)} .", int(liked)
@@ -206,7 +208,9 @@ def reviews(rng: np.random.Generator) -> Rows:
 
 def review(rng: np.random.Generator, liked: bool) -> str:
     first, last = opinion(rng, not liked), opinion(rng, liked)
-    return pick(rng, (last, last, f"{opinion(rng, liked)} and {last}", f"{first} but {last}", f"although {first} , {last}"))
+    return pick(
+        rng, (last, last, f"{opinion(rng, liked)} and {last}", f"{first} but {last}", f"although {first} , {last}")
+    )
 
 
 def opinion(rng: np.random.Generator, liked: bool) -> str:
@@ -219,11 +223,19 @@ def opinion(rng: np.random.Generator, liked: bool) -> str:
         adjective = f"{pick(rng, words['intensifiers'])} {adjective}"
     verb = pick(rng, words["likes" if good else "dislikes"])
     if denied:
-        choices = (f"the {topic} was {pick(rng, ('not', 'never'))} {adjective}", f"{who} never found the {topic} {adjective}",
-                   f"nobody found the {topic} {adjective}", f"{who} did not {verb} the {topic}")
+        choices = (
+            f"the {topic} was {pick(rng, ('not', 'never'))} {adjective}",
+            f"{who} never found the {topic} {adjective}",
+            f"nobody found the {topic} {adjective}",
+            f"{who} did not {verb} the {topic}",
+        )
     else:
-        choices = (f"the {topic} was {adjective}", f"{who} found the {topic} {adjective}",
-                   f"everybody found the {topic} {adjective}", f"{who} {verb} the {topic}")
+        choices = (
+            f"the {topic} was {adjective}",
+            f"{who} found the {topic} {adjective}",
+            f"everybody found the {topic} {adjective}",
+            f"{who} {verb} the {topic}",
+        )
     return pick(rng, choices)
 
 
@@ -277,7 +289,9 @@ def _edited(words: list[str], at: int, width: int, edit: Callable[[list[str]], l
     return " ".join(words[:at] + edit(words[at : at + width]) + words[at + width :])
 
 
-def _at_determiner(width: int, edit: Callable[[list[str]], list[str]]) -> Callable[[np.random.Generator, list[str]], str]:
+def _at_determiner(
+    width: int, edit: Callable[[list[str]], list[str]]
+) -> Callable[[np.random.Generator, list[str]], str]:
     """A fault at a determiner."""
 
     def fault(rng: np.random.Generator, words: list[str]) -> str:
@@ -307,7 +321,7 @@ FAULTS = (
 
 
 def schemas(dev: bool) -> Callable[[np.random.Generator], Rows]:
-    """Rows (sentence1, sentence2, label): who "she" is. Dev asks of the same sentences for the other one: labels opposite."""
+    """Rows (sentence1, sentence2, label): who "she" is. Dev asks for the other one: labels opposite."""
 
     def rows(_: np.random.Generator) -> Rows:
         rng = np.random.default_rng(0)  # one for both splits, so that they share their sentences
@@ -387,7 +401,9 @@ def _two(rng: np.random.Generator, domain: sampling.Domain) -> str:
 def _consequence(rng: np.random.Generator, domain: sampling.Domain) -> str:
     said = statement(rng, domain)
     premise = _premise(rng, said, domain, {ENTAILMENT})
-    return f"{grammar.clause(rng, premise)} , so {grammar.clause(rng, said)} ." if premise else _consequence(rng, domain)
+    return (
+        f"{grammar.clause(rng, premise)} , so {grammar.clause(rng, said)} ." if premise else _consequence(rng, domain)
+    )
 
 
 def _definition(rng: np.random.Generator, domain: sampling.Domain) -> str:
@@ -420,7 +436,10 @@ home, country, scenes = (inference(d, THREE_WAY, 0.3) for d in (HOME, COUNTRY, S
 longer = inference(HOME, TWO_WAY, 1.0)
 TASKS = {
     "text": (["text"], {"train": (texts, 8000), "validation": (texts, 500)}),
-    "cola": (SENTENCE, {"train": (acceptability, 1200), "validation": (acceptability, 400), "test": (acceptability, 200)}),
+    "cola": (
+        SENTENCE,
+        {"train": (acceptability, 1200), "validation": (acceptability, 400), "test": (acceptability, 200)},
+    ),
     "sst2": (SENTENCE, {"train": (reviews, 2500), "validation": (reviews, 400), "test": (reviews, 200)}),
     "mrpc": (SENTENCES, {"train": (paraphrases, 500), "validation": (paraphrases, 400), "test": (paraphrases, 200)}),
     "qqp": (QUESTIONS, {"train": (duplicates, 5000), "validation": (duplicates, 400)}),
