@@ -3,10 +3,11 @@
 A statement is a quantifier over two descriptions: what the subject is, and what it does. A description is a tuple of
 atoms (role, word), all of which hold. The conventions that make every label certain:
 
-- Numbers mean "at least"; every kind has members; "every" speaks of a kind (or a description) that is not empty.
+- Numbers mean "at least"; whatever can be a subject exists: "every happy dog runs" implies "some happy dog runs".
 - At one time an individual does one of several actions that exclude each other, in one place, in one state. Past,
   present and future say nothing about each other; "yesterday" is some of the past.
-- A proper name denotes one person. "the dog" is the one dog of the scene: two sentences that use "the" share it.
+- A proper name denotes one person. "the dog" is the one protagonist of the scene, of whom every "the" speaks; whether
+  that is a named person is left open.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from intertask.tasks.mini import lexicon
 
 Description = tuple[tuple[str, str], ...]
+PROTAGONIST = (("scene", "it"),)
 COUNT = {"the": 1, "some": 1, "every": 1, "two": 2, "three": 3}
 LABELS = ("entailment", "neutral", "contradiction")
 
@@ -78,15 +80,14 @@ def _same_time(one: Description, other: Description) -> bool:
 
 def _claim(s: Statement) -> Claim:
     if s.quantifier == "the" and not s.named:  # the one individual of the scene is described by the whole sentence
-        return Claim(True, not s.negated, 1, (), s.subject + s.predicate, True)
+        return Claim(True, not s.negated, 1, PROTAGONIST, s.subject + s.predicate, True)
     universal = s.quantifier == "the" or (s.quantifier == "every") != s.negated
     return Claim(universal, not s.negated, COUNT[s.quantifier], s.subject, s.predicate, True)
 
 
 def _denial(s: Statement) -> Claim:
     claim = _claim(replace(s, negated=not s.negated))
-    known = s.quantifier in ("the", "every") or len(s.subject) == 1
-    return claim._replace(inhabited=claim.count == 1 and known)
+    return claim._replace(inhabited=claim.count == 1)  # "fewer than two dogs run" leaves open whether one does not
 
 
 def _clash(a: Claim, b: Claim) -> bool:
