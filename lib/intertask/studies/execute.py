@@ -1,46 +1,46 @@
 """Execution of a graph: ready runs at once, each in a process of its own, whatever else fails or dies."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
 from tqdm import tqdm
 
 from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.studies import store
+from intertask.studies import store, worker
 from intertask.studies.estimate import Estimate
-from intertask.studies.worker import BUSY, DONE
+from intertask.studies.worker import BUSY, DONE, FAILED
 
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["__main__", "intertask.studies.worker", "papermill"])  # imported once, not per run
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
 
 
 @dataclass
 class Worker:
-    """A run's process, and when it began by the monotonic clock."""
+    """A run's process, the connection by which it knows that we live, and when it began by the monotonic clock."""
 
-    process: subprocess.Popen
-    errors: IO[bytes]
+    process: BaseProcess
+    alive: Connection
     began: float = field(default_factory=time.monotonic)
     late: bool = False
 
-    def ended(self, timeout: float) -> bool:
-        """Whether the process has ended; past its time it is killed, its process group with it."""
-        if self.process.poll() is None and time.monotonic() - self.began > timeout:
+    def stop_if_late(self, timeout: float) -> None:
+        """Past its time a run is killed, its process group with it."""
+        if self.process.exitcode is None and time.monotonic() - self.began > timeout:
             self.late = True
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        return self.process.returncode is not None
 
 
 @dataclass
@@ -86,57 +86,49 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estima
 
 
 def start(run_id: str, run: Run, wait: bool) -> Worker:
-    """Starts a worker in a process group of its own; it dies when its standard input, held by us, closes."""
+    """Starts a worker in a process of its own; it dies when our end of the pipe between us closes."""
     if (free := shutil.disk_usage(store.results_root()).free) < LEAST_SPACE:
         raise IntertaskError(
             f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {store.results_root()} before a run starts, found "
             f"{free / 1e6:.0f} MB. Finished runs are safe; free some space and give the same command again."
         )
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as its worker
-    process = subprocess.Popen(
-        [sys.executable, "-m", "intertask.studies.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        text=True,
-        process_group=0,
-        env=os.environ | {"INTERTASK_RESULTS": str(store.results_root())},
-    )
+    theirs, ours = PROCESSES.Pipe(duplex=False)
     notebook = store.project_root() / "notebooks" / "experiments" / "train.ipynb"
-    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait, "notebook": str(notebook)}
-    process.stdin.write(json.dumps(job) + "\n")
-    process.stdin.flush()
-    return Worker(process, errors)
+    paths = {"notebook": str(notebook), "results": str(store.results_root())}
+    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait} | paths
+    process = PROCESSES.Process(target=worker.main, args=(job, theirs))
+    process.start()
+    theirs.close()
+    return Worker(process, ours)
 
 
 def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report: "Report") -> None:
     """Waits until a worker ends or runs out of time, and books what became of its run."""
-    while not (ended := next((i for i, worker in progress.running.items() if worker.ended(timeout)), None)):
-        time.sleep(0.05)
-    worker = progress.running.pop(ended)
-    if worker.process.returncode == BUSY:
+    while not (ended := next((i for i, one in progress.running.items() if one.process.exitcode is not None), None)):
+        for one in progress.running.values():
+            one.stop_if_late(timeout)
+        wait([one.process.sentinel for one in progress.running.values()], timeout=1)
+    one = progress.running.pop(ended)
+    if one.process.exitcode == BUSY:
         progress.waiting[ended] = runs[ended]
         progress.busy.add(ended)
-    elif worker.process.returncode == DONE:
+    elif one.process.exitcode == DONE:
         progress.done.append(ended)
         report.ended(ended)
     else:
-        progress.failed[ended] = _reason(ended, worker, timeout)
+        progress.failed[ended] = _reason(ended, one, timeout)
         report.ended(ended, progress.failed[ended])
 
 
-def _reason(run_id: str, worker: Worker, timeout: float) -> str:
+def _reason(run_id: str, one: Worker, timeout: float) -> str:
     """The failure that the worker left, or, if it could not, what is known of its end."""
     path = store.failure_folder(run_id) / "failure.json"
-    if worker.process.returncode > 0 and path.is_file():
+    if one.process.exitcode == FAILED and path.is_file():
         failure = json.loads(path.read_text())
         return f"cell {failure['cell']}: {failure['reason']}" if failure["cell"] is not None else failure["reason"]
-    if worker.late:
-        reason = f"stopped after {timeout / 60:.0f} minutes, the wall-clock limit of a run (--timeout)"
-    else:
-        worker.errors.seek(0)
-        last_words = worker.errors.read().decode(errors="replace").strip()[-500:]
-        reason = f"its process ended with code {worker.process.returncode}. {last_words}".strip()
+    reason = f"its process ended with code {one.process.exitcode} (-9: killed, often for want of memory)"
+    if one.late:
+        reason = f"stopped after {duration(timeout)}, the wall-clock limit of a run (--timeout)"
     store.write(path, json.dumps({"reason": reason, "cell": None, "when": store.now()}, indent=1))
     return reason
 
@@ -147,10 +139,10 @@ def children(progress: Progress) -> Iterator[None]:
     try:
         yield
     finally:
-        for worker in progress.running.values():
-            worker.process.stdin.close()
-        for worker in progress.running.values():
-            worker.process.wait()
+        for one in progress.running.values():
+            one.alive.close()
+        for one in progress.running.values():
+            one.process.join()
 
 
 class Report:

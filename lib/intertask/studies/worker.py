@@ -1,7 +1,7 @@
 """One run in one process: claims it, executes its notebook with papermill, publishes its folder.
 
-`python -m intertask.studies.worker` reads one job as a line of JSON and keeps reading: when its standard input closes,
-its driver is dead, and it stops at once. Its kernel watches it in turn.
+A worker is forked from a process that has papermill imported already. It holds one end of a pipe to its driver; when
+that closes, the driver is dead, and the worker stops at once. Its kernel watches it in turn.
 """
 
 import json
@@ -11,10 +11,11 @@ import signal
 import sys
 import tempfile
 import threading
-import traceback
 import warnings
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from intertask.run import Run
 from intertask.studies import store
@@ -32,9 +33,23 @@ QUIET = {
 }
 
 
-def main() -> int:
-    job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_stop_with_driver, daemon=True).start()
+def main(job: dict[str, Any], driver: Connection) -> NoReturn:
+    """Does the job of `execute.start` and exits with one of the codes above."""
+    os.setpgid(0, 0)
+    os.environ["INTERTASK_RESULTS"] = job["results"]
+    with open(os.devnull, "w") as nowhere:  # kernels write to our standard output and error what nobody reads
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    threading.Thread(target=_stop_with_driver, args=(driver,), daemon=True).start()
+    try:
+        sys.exit(claimed(job))
+    except Exception as error:
+        keep_failure(job["id"], Path(), error)
+        sys.exit(FAILED)
+
+
+def claimed(job: dict[str, Any]) -> int:
+    """The run if it is free, and not finished by another meanwhile."""
     run = Run.checked(job["parameters"])
     with store.claim(job["id"], wait=job["wait"]) as ours:
         if not ours:
@@ -107,14 +122,7 @@ def _last_started(notebook: Path) -> int | None:
     return started[-1] if started else None
 
 
-def _stop_with_driver() -> None:
-    sys.stdin.read()
+def _stop_with_driver(driver: Connection) -> None:
+    with suppress(EOFError):
+        driver.recv_bytes()
     os.killpg(os.getpgid(0), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Exception:
-        traceback.print_exc()
-        sys.exit(FAILED)
