@@ -1,7 +1,7 @@
 """The lab beside transformers' Trainer: same encoder, data, settings and threads, in one run, taking turns.
 
     INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py speed    examples per second
-    INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py parity   dev scores over seeds (about half an hour)
+    INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py parity   dev scores over seeds (about a quarter of an hour)
 
 The mirror holds the encoder and GLUE; without INTERTASK_HUB both come from the Hub.
 """
@@ -67,7 +67,7 @@ def parity(encoder: Encoder = ENCODER, threads: Threads = 2, seeds: int = 3, lim
     for task_name in ("rte", "mrpc"):
         for seed in range(seeds):
             run = Run(task=task_name, encoder=encoder, threads=threads, seed=seed, limit=limit, pooling="pooler",
-                      learning_rate=5e-5, num_train_epochs=3, per_device_train_batch_size=16)  # fmt: skip
+                      learning_rate=5e-5, num_train_epochs=2, per_device_train_batch_size=16)  # fmt: skip
             task = prepare(run, load_task(task_name))
             task.splits.pop("test", None)
             began = time.perf_counter()
