@@ -40,3 +40,14 @@ def test_a_constant_prediction_scores_zero_and_is_not_missing(metric):
 
 def test_f1_without_a_predicted_positive_is_zero():
     assert score(["f1"], LABELS, np.zeros(5, int))["main"] == 0.0
+
+
+def test_equal_predictions_have_equal_scores_wherever_they_lie_in_memory():
+    rng = np.random.default_rng(0)
+    labels, predictions = rng.random(401), rng.random(401)
+    scores = []
+    for shift in range(8):
+        room = np.empty(8 * 401 + 8, np.uint8)[shift:][: 8 * 401].view(np.float64)
+        room[:] = predictions
+        scores.append(score(["pearson", "spearman"], labels, room))
+    assert all(one == scores[0] for one in scores)

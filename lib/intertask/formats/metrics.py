@@ -49,6 +49,10 @@ METRICS = {metric.__name__: metric for metric in (accuracy, f1, matthews_correla
 
 
 def score(metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-    """Every metric times 100, and `main`, their mean (GLUE averages the metrics of a two-metric task first)."""
-    scores = {name: 100 * METRICS[name](labels, predictions) for name in metrics}
-    return {**scores, "main": float(np.mean(list(scores.values())))}
+    """Every metric times 100, and `main`, their mean (GLUE averages the metrics of a two-metric task first).
+
+    Rounded to 6 places: the last bits of a long sum depend on where its numbers lie in memory, and equal predictions
+    must have equal scores.
+    """
+    scores = {name: round(100 * METRICS[name](labels, predictions), 6) for name in metrics}
+    return {**scores, "main": round(float(np.mean(list(scores.values()))), 6)}

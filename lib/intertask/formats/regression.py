@@ -19,7 +19,7 @@ class Regression(Format):
         return functional.mse_loss(logits.float().squeeze(1), (labels - self._low) / self._width)
 
     def predict(self, logits):
-        return self._low + logits[:, 0] * self._width
+        return self._low + logits[:, 0].astype(np.float64) * self._width  # correlations want the precision
 
     def majority(self, labels):
         return np.full(len(labels), labels.mean())
