@@ -1,7 +1,7 @@
 """The lab beside transformers' Trainer: same encoder, data, settings and threads, in one run, taking turns.
 
     INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py speed    examples per second
-    INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py parity   dev scores over seeds (about a quarter of an hour)
+    INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py parity   dev scores over seeds (a quarter of an hour)
 
 The mirror holds the encoder and GLUE; without INTERTASK_HUB both come from the Hub.
 """
