@@ -19,6 +19,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     DataCollatorWithPadding,
+    PrinterCallback,
     Trainer,
     TrainingArguments,
     logging,
@@ -110,6 +111,7 @@ def fine_tune(run: Run, task: Task, grouped: bool, evaluate: bool = False) -> tu
             report_to="none",
             disable_tqdm=True,
             logging_strategy="no",
+            dataloader_pin_memory=False,
         )
         trainer = Trainer(
             model,
@@ -121,6 +123,7 @@ def fine_tune(run: Run, task: Task, grouped: bool, evaluate: bool = False) -> tu
                 task.entry.metrics, output.label_ids, np.argmax(output.predictions, axis=1)
             ),
         )
+        trainer.remove_callback(PrinterCallback)  # it prints every evaluation
         seconds = trainer.train().metrics["train_runtime"]
     evaluations = [entry["eval_main"] for entry in trainer.state.log_history if "eval_main" in entry]
     return max(evaluations, default=float("nan")), seconds
