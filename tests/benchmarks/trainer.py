@@ -62,10 +62,16 @@ def speed(encoder: Encoder = ENCODER, threads: Threads = 2, rounds: int = 5, exa
 
 
 @app.command()
-def parity(encoder: Encoder = ENCODER, threads: Threads = 2, seeds: int = 3, limit: int = 1000) -> None:
-    """Best dev score over the epochs, on RTE and MRPC."""
+def parity(
+    tasks: Annotated[list[str], typer.Argument()] = ("rte", "cola"),
+    encoder: Encoder = ENCODER,
+    threads: Threads = 2,
+    seeds: int = 3,
+    limit: int = 1000,
+) -> None:
+    """Best dev score over the epochs."""
     rows = []
-    for task_name in ("rte", "mrpc"):
+    for task_name in tasks:
         for seed in range(seeds):
             run = Run(task=task_name, encoder=encoder, threads=threads, seed=seed, limit=limit, pooling="pooler",
                       learning_rate=5e-5, num_train_epochs=2, per_device_train_batch_size=16)  # fmt: skip
