@@ -1,6 +1,6 @@
 """The contract of a notebook's parameters cell: papermill only warns of what it does not know; here it is an error."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from intertask.errors import IntertaskError, did_you_mean
@@ -29,7 +29,7 @@ def check_parameters(namespace: dict[str, Any], **types: type) -> None:
             raise IntertaskError(f"{name}: expected {types[name].__name__}, found {value!r}.")
 
 
-def refuse_unknown(names: Iterable[str] | Mapping[str, Any], known: Iterable[str]) -> None:
+def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             raise IntertaskError(f"There is no parameter {name!r}.{did_you_mean(name, known)}")

@@ -28,9 +28,7 @@ class Estimate:
 
 def estimate(runs: dict[str, Run]) -> Estimate:
     rates = measured_rates()
-    sizes = {(run.task, run.task_file): None for run in runs.values()}
-    for task, task_file in sizes:
-        sizes[task, task_file] = training_size(task, task_file)
+    sizes = {names: training_size(*names) for names in {(run.task, run.task_file) for run in runs.values()}}
     seconds, size = {}, 0.0
     for run_id, run in runs.items():
         examples = min(run.limit or float("inf"), sizes[run.task, run.task_file]) * run.num_train_epochs

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -40,7 +40,8 @@ class Worker:
         """Past its time a run is killed, its process group with it."""
         if self.process.exitcode is None and time.monotonic() - self.began > timeout:
             self.late = True
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may end at this very moment
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 @dataclass
