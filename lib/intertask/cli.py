@@ -38,11 +38,14 @@ def run(
         int, typer.Option(min=0, help="runs at a time; 0: as many as the processors carry, one on a GPU")
     ] = 0,
     timeout: Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes")] = 24 * 60,
+    plain_kernels: Annotated[
+        bool, typer.Option("--plain-kernels", help="start every kernel anew instead of forking a warm one: slower")
+    ] = False,
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
     from intertask.studies.check import problems
     from intertask.studies.estimate import estimate
-    from intertask.studies.execute import duration, execute
+    from intertask.studies.execute import WARM, duration, execute
 
     graph = _expanded(study)
     todo = _unfinished(graph)
@@ -59,7 +62,8 @@ def run(
     graph.save()
     before = len(graph.runs) - len(todo)
     print(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.", flush=True)
-    progress = execute(todo, workers, timeout * 60, estimate(todo)) if todo else None
+    warm = WARM and not plain_kernels
+    progress = execute(todo, workers, timeout * 60, estimate(todo), warm) if todo else None
     if progress and progress.failed:
         lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
         raise IntertaskError(

@@ -11,7 +11,7 @@ from intertask.studies import store
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import load_task
 
-OVERHEAD = 5.0  # seconds for a kernel and its imports
+OVERHEAD = 1.0  # seconds for a warm kernel and the notebook around the training
 LOOKED_AT = 200  # stored runs that a rate is taken from
 BYTES_PER_RUN = 300_000  # notebook, predictions and record
 RATE_PER_BYTE = 3e9  # examples/s times bytes of weights, on one thread: a guess until a run was measured
@@ -27,25 +27,32 @@ class Estimate:
 
 
 def estimate(runs: dict[str, Run]) -> Estimate:
-    rates = measured_rates()
+    """Each run as long as one like it took, else by its encoder's measured speed, else by a guess."""
+    speeds = measured_speeds()
     sizes = {names: training_size(*names) for names in {(run.task, run.task_file) for run in runs.values()}}
     seconds, size = {}, 0.0
     for run_id, run in runs.items():
         examples = min(run.limit or float("inf"), sizes[run.task, run.task_file]) * run.num_train_epochs
-        rate = rates.get((run.encoder, run.threads)) or RATE_PER_BYTE * run.threads / encoder_bytes(run.encoder)
-        seconds[run_id] = OVERHEAD + examples / rate
+        guess = RATE_PER_BYTE * run.threads / encoder_bytes(run.encoder)
+        alike, same_encoder = (run.encoder, run.threads, run.task, run.limit), (run.encoder, run.threads)
+        seconds[run_id] = OVERHEAD + examples / (speeds.get(alike) or speeds.get(same_encoder) or guess)
         size += BYTES_PER_RUN + (encoder_bytes(run.encoder) if run.keep_encoder else 0)
-    return Estimate(seconds, size, {encoder for encoder, _ in rates})
+    return Estimate(seconds, size, {key[0] for key in speeds})
 
 
-def measured_rates() -> dict[tuple[str, int], float]:
-    """(encoder, threads) to examples per second: medians over the newest finished runs."""
+def measured_speeds() -> dict[tuple, float]:
+    """Training examples per second of a whole run, loading and evaluation included, by what the run is like.
+
+    Keys are (encoder, threads, task, limit) and (encoder, threads); values are medians over the newest finished runs.
+    """
     found = defaultdict(list)
     records = sorted(store.pool().glob("*/run.json"), key=lambda path: path.stat().st_mtime)[-LOOKED_AT:]
     for path in records:
         record = json.loads(path.read_text())
-        found[record["encoder"], record["threads"]].append(record["examples_per_second"])
-    return {key: median(rates) for key, rates in found.items()}
+        speed = record["examples_seen"] / sum(record["seconds"].values())
+        for key in ("encoder", "threads", "task", "limit"), ("encoder", "threads"):
+            found[tuple(record[name] for name in key)].append(speed)
+    return {key: median(speeds) for key, speeds in found.items()}
 
 
 def training_size(task: str, task_file: str) -> int:

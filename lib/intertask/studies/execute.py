@@ -22,7 +22,10 @@ from intertask.studies.estimate import Estimate
 from intertask.studies.worker import BUSY, DONE, FAILED
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["__main__", "intertask.studies.worker", "papermill"])  # imported once, not per run
+WARM = sys.platform == "linux"
+"""Whether a process with torch in it can be forked: not on macOS."""
+LOST = 255
+"""What multiprocessing says of a process whose end it will not hear of, because the one it was forked from has ended."""
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
 
@@ -49,15 +52,17 @@ class Progress:
     """What became of the runs that were to do."""
 
     waiting: dict[str, Run]
+    urgency: dict[str, float]  # seconds from the run's start to the end of all that waits for it
     running: dict[str, Worker] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)  # claimed by another driver when last asked
+    lost: set[str] = field(default_factory=set)  # ended with the process they were forked from, and begun again
 
     def ready(self) -> str | None:
-        """A run whose parent is there; those that another driver holds come last, and then we wait for them."""
+        """Of the runs whose parent is there, the most urgent; those that another driver holds come last."""
         ready = [run_id for run_id, run in self.waiting.items() if not self._blocked(run)]
-        return next((run_id for run_id in ready if run_id not in self.busy), next(iter(ready), None))
+        return min(ready, key=lambda run_id: (run_id in self.busy, -self.urgency[run_id]), default=None)
 
     def drop_orphans(self) -> None:
         """Runs whose parent failed fail with it."""
@@ -70,23 +75,34 @@ class Progress:
         return run.parent in self.waiting or run.parent in self.running
 
 
-def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estimate) -> Progress:
+def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estimate, warm: bool = WARM) -> Progress:
     """Runs everything, `workers` at a time; `timeout` is each run's wall-clock limit in seconds.
 
-    Failures are kept in the store and returned; they stop only the runs that start from them.
+    With `warm`, processes are forked from one that has imported what runs need. Failures are kept in the store and
+    returned; they stop only the runs that start from them.
     """
-    progress = Progress(waiting=dict(runs))
+    PROCESSES.set_forkserver_preload(["__main__", "intertask.studies.preload" if warm else "papermill"])
+    progress = Progress(dict(runs), longest_paths(runs, estimate.seconds))
     with Report(estimate.seconds, workers) as report, children(progress):
         while progress.waiting or progress.running:
             while len(progress.running) < workers and (run_id := progress.ready()):
                 wait = run_id in progress.busy
-                progress.running[run_id] = start(run_id, progress.waiting.pop(run_id), wait)
+                progress.running[run_id] = start(run_id, progress.waiting.pop(run_id), wait, warm)
             _collect(progress, runs, timeout, report)
             progress.drop_orphans()
     return progress
 
 
-def start(run_id: str, run: Run, wait: bool) -> Worker:
+def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, float]:
+    """Per run: its own seconds and those of the longest chain of runs that start from it. Parents come first in `runs`."""
+    paths = dict(seconds)
+    for run_id, run in reversed(runs.items()):
+        if run.parent in runs:
+            paths[run.parent] = max(paths[run.parent], seconds[run.parent] + paths[run_id])
+    return paths
+
+
+def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
     """Starts a worker in a process of its own; it dies when our end of the pipe between us closes."""
     if (free := shutil.disk_usage(store.results_root()).free) < LEAST_SPACE:
         raise IntertaskError(
@@ -96,7 +112,7 @@ def start(run_id: str, run: Run, wait: bool) -> Worker:
     theirs, ours = PROCESSES.Pipe(duplex=False)
     notebook = store.project_root() / "notebooks" / "experiments" / "train.ipynb"
     paths = {"notebook": str(notebook), "results": str(store.results_root())}
-    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait} | paths
+    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait, "warm": warm} | paths
     process = PROCESSES.Process(target=worker.main, args=(job, theirs))
     process.start()
     theirs.close()
@@ -113,6 +129,9 @@ def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report: "
     if one.process.exitcode == BUSY:
         progress.waiting[ended] = runs[ended]
         progress.busy.add(ended)
+    elif one.process.exitcode == LOST and ended not in progress.lost:
+        progress.waiting[ended] = runs[ended]
+        progress.lost.add(ended)
     elif one.process.exitcode == DONE:
         progress.done.append(ended)
         report.ended(ended)

@@ -1,18 +1,17 @@
 """One run in one process: claims it, executes its notebook with papermill, publishes its folder.
 
-A worker is forked from a process that has papermill imported already. It holds one end of a pipe to its driver; when
-that closes, the driver is dead, and the worker stops at once. Its kernel watches it in turn.
+A worker is forked from a process that has imported everything already (`preload`), and so is its kernel (`kernel`). It
+holds one end of a pipe to its driver; when that closes, the driver is dead, and the worker stops at once, its kernel with
+it. Where forking is not safe, or by option, workers and kernels are started anew instead, and give the same scores.
 """
 
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import threading
 import warnings
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,27 +27,34 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_WAIT_POLICY": "PASSIVE",  # beside another run, spinning threads take its processor
     "GOMP_SPINCOUNT": "0",
+    "OPENBLAS_NUM_THREADS": "1",  # these two start threads with their import: none may be there before the fork
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
+"""The environment of a run; most of it counts only where it is there before the libraries are imported."""
 
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     """Does the job of `execute.start` and exits with one of the codes above."""
     os.setpgid(0, 0)
-    os.environ["INTERTASK_RESULTS"] = job["results"]
+    os.environ |= {"INTERTASK_RESULTS": job["results"]} | QUIET
     with open(os.devnull, "w") as nowhere:  # kernels write to our standard output and error what nobody reads
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
-    threading.Thread(target=_stop_with_driver, args=(driver,), daemon=True).start()
+    from intertask.studies.kernel import WarmKernel, end_with
+
+    warm = WarmKernel() if job["warm"] else None  # before there are threads: they do not survive a fork
+    threading.Thread(target=end_with, args=(driver,), daemon=True).start()
     try:
-        sys.exit(claimed(job))
+        sys.exit(claimed(job, warm))
     except Exception as error:
         keep_failure(job["id"], Path(), error)
         sys.exit(FAILED)
 
 
-def claimed(job: dict[str, Any]) -> int:
+def claimed(job: dict[str, Any], warm) -> int:
     """The run if it is free, and not finished by another meanwhile."""
     run = Run.checked(job["parameters"])
     with store.claim(job["id"], wait=job["wait"]) as ours:
@@ -57,15 +63,15 @@ def claimed(job: dict[str, Any]) -> int:
         if store.finished(job["id"], run.keep_encoder):
             return DONE
         with store.staging(job["id"]) as folder:
-            return execute(job["id"], run, Path(job["notebook"]), folder)
+            return execute(job["id"], run, Path(job["notebook"]), folder, warm)
 
 
-def execute(run_id: str, run: Run, notebook: Path, folder: Path) -> int:
+def execute(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> int:
     """Executes the notebook into the folder; only the record that its last cell writes counts as success."""
     shutil.rmtree(store.failure_folder(run_id), ignore_errors=True)
-    os.environ |= QUIET | {"INTERTASK_STAGING": str(folder), "OMP_NUM_THREADS": str(run.threads)}
+    os.environ |= {"INTERTASK_STAGING": str(folder), "OMP_NUM_THREADS": str(run.threads)}
     try:
-        execute_notebook(notebook, folder / "notebook.ipynb", run.model_dump(mode="json"))
+        execute_notebook(notebook, folder / "notebook.ipynb", run.model_dump(mode="json"), warm)
         if not (folder / "run.json").is_file():
             raise RuntimeError("the notebook ended without writing its record")
         found = json.loads((folder / "run.json").read_text())["id"]
@@ -80,24 +86,30 @@ def execute(run_id: str, run: Run, notebook: Path, folder: Path) -> int:
     return DONE
 
 
-def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
-    """papermill with a kernel on sockets of its own: given TCP ports, kernels started at once take each other's."""
+def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], warm=None) -> None:
+    """papermill with an ordinary kernel, or the warm one given."""
     import papermill
-    from traitlets.config import Config
+    from jupyter_core.utils import run_sync
+
+    from intertask.studies import kernel
 
     with tempfile.TemporaryDirectory(prefix="intertask-") as sockets, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        papermill.execute_notebook(
-            str(notebook),
-            str(output),
-            parameters=parameters,
-            kernel_name="python3",
-            cwd=str(store.project_root()),
-            progress_bar=False,
-            start_timeout=120,
-            iopub_timeout=120,
-            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
-        )
+        manager = kernel.manager(Path(sockets), warm)
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(output),
+                parameters=parameters,
+                kernel_name="python3",
+                cwd=str(store.project_root()),
+                progress_bar=False,
+                start_timeout=120,
+                iopub_timeout=120,
+                km=manager,
+            )
+        finally:
+            run_sync(manager.shutdown_kernel)(now=True)
 
 
 def keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
@@ -120,9 +132,3 @@ def _last_started(notebook: Path) -> int | None:
         return None
     started = [i for i, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")]
     return started[-1] if started else None
-
-
-def _stop_with_driver(driver: Connection) -> None:
-    with suppress(EOFError):
-        driver.recv_bytes()
-    os.killpg(os.getpgid(0), signal.SIGKILL)

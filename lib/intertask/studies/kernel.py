@@ -1,0 +1,128 @@
+"""A run's warm kernel: forked from a worker that has everything imported, it becomes an IPython kernel when told to.
+
+The worker forks it before it starts a thread of its own; Jupyter's provisioner then hands it its connection file where
+it would otherwise start a program. Nothing is installed into the user's Jupyter.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+
+PROCESSES = multiprocessing.get_context("fork")
+
+
+class WarmKernel:
+    """A forked process that waits for its orders: the arguments, the folder and the environment of a kernel."""
+
+    def __init__(self):
+        theirs, self.pipe = PROCESSES.Pipe()
+        self.process = PROCESSES.Process(target=_kernel, args=(theirs, self.pipe), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def order(self, arguments: list[str], folder: str, environment: dict[str, str]) -> None:
+        """Returns when the kernel listens: a client that knocks earlier waits longer."""
+        try:
+            self.pipe.send((arguments, folder, environment))
+            self.pipe.recv()
+        except (EOFError, BrokenPipeError):
+            raise RuntimeError("the kernel died before it was ready") from None
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Starts a kernel by giving a warm one its orders; in all else it is Jupyter's provisioner for this machine."""
+
+    def __init__(self, kernel: WarmKernel, **options):
+        super().__init__(**options)
+        self.kernel = kernel
+
+    async def launch_kernel(self, cmd: list[str], **options: Any) -> dict[str, Any]:
+        arguments = cmd[cmd.index("ipykernel_launcher") + 1 :]
+        self.kernel.order(arguments, options.get("cwd", os.getcwd()), options["env"])
+        self.process = self.kernel.process
+        return self.connection_info
+
+    async def poll(self) -> int | None:
+        return self.process.exitcode if self.process else 0
+
+    async def wait(self) -> int | None:
+        while (code := await self.poll()) is None:
+            await asyncio.sleep(0.01)
+        self.process = None
+        return code
+
+    async def send_signal(self, signum: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signum)
+
+    async def kill(self, restart: bool = False) -> None:
+        """Waits for the end, so that Jupyter, which asks every tenth of a second, does not."""
+        self.process.kill()
+        self.process.join()
+
+
+class PromptClient(AsyncKernelClient):
+    """Jupyter's client, but ready as soon as both channels have spoken.
+
+    Jupyter's own then listens for another fifth of a second, to drop what a kernel says to earlier clients; ours is new.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        await asyncio.wait_for(self._greeted(), timeout)
+
+    async def _greeted(self) -> None:
+        while True:
+            self.kernel_info()
+            with suppress(Empty):
+                await self.get_shell_msg(timeout=1)
+                await self.get_iopub_msg(timeout=0.2)
+                return
+            if not await self.is_alive():
+                raise RuntimeError("the kernel died before it was ready")
+
+
+def manager(folder: Path, warm: WarmKernel | None) -> AsyncKernelManager:
+    """The manager of one kernel, ordinary or warm, that talks through sockets in `folder`.
+
+    Given TCP ports instead, kernels that start at once take each other's.
+    """
+    made = AsyncKernelManager(transport="ipc", ip=str(folder / "kernel"), client_class=f"{__name__}.PromptClient")
+    if warm:
+        made.provisioner = WarmProvisioner(warm, kernel_spec=made.kernel_spec, parent=made)
+    return made
+
+
+def _kernel(pipe: Connection, workers: Connection) -> None:
+    """The life of a warm kernel; it ends without the second that ipykernel's watch over its parent would sleep."""
+    workers.close()  # or we would never see the worker's end of the pipe close
+    try:
+        arguments, folder, environment = pipe.recv()
+    except EOFError:
+        os._exit(0)
+    os.chdir(folder)
+    os.environ.update(environment)
+    threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    app.initialize(arguments)
+    pipe.send("listening")
+    app.start()
+    os._exit(0)
+
+
+def end_with(other: Connection) -> None:
+    """Ends this process group when the process at the other end of the pipe has ended."""
+    with suppress(EOFError):
+        other.recv_bytes()
+    os.killpg(os.getpgid(0), signal.SIGKILL)
