@@ -87,13 +87,15 @@ def check(study: StudyName) -> None:
 @app.command()
 def status(study: StudyName) -> None:
     """Says which runs are finished, failed and missing."""
-    from intertask.analysis.read import read_runs
+    from intertask.studies.status import missing_runs, read_study
 
-    runs = read_runs(_name(study))
-    for stage, rows in runs.groupby("stage", sort=False):
-        print(f"{stage:12} {rows[rows.done].run.nunique()} of {rows.run.nunique()} runs finished")
-    for row in runs[~runs.done].drop_duplicates("run").itertuples():
-        print(f"{row.run}: {row.reason}")
+    index = read_study(_name(study))["runs"]
+    missing = missing_runs(index)
+    for stage in dict.fromkeys(row["stage"] for row in index):
+        runs = {row["run"] for row in index if row["stage"] == stage}
+        print(f"{stage:12} {len(runs - missing.keys())} of {len(runs)} runs finished")
+    for run_id, reason in missing.items():
+        print(f"{run_id}: {reason}")
 
 
 @app.command()

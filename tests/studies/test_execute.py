@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -18,7 +18,7 @@ import yaml
 
 from intertask.run import Run
 from intertask.studies import store
-from made_study import command, succeed, wait_for, write_study
+from made_study import STUDY, command, succeed, wait_for, write_study
 
 PAPERMILL = str(Path(sys.executable).with_name("papermill"))
 
@@ -127,7 +127,7 @@ def test_a_misspelt_parameter_stops_the_notebook_before_training(tmp_path):
 
 def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(finished, tiny, tmp_path):
     driver = command("run", tiny, results=tmp_path)
-    wait_for(lambda: records(tmp_path) and any("ipykernel" in " ".join(p.cmdline()) for p in kin(driver)))
+    wait_for(lambda: records(tmp_path) and kernels(driver))
     family = kin(driver)
     done = states(tmp_path)
     driver.kill()
@@ -151,30 +151,81 @@ def alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
-def test_a_killed_kernel_fails_its_run_alone(finished, tiny, tmp_path):
-    driver = command("run", tiny, "--workers", 1, results=tmp_path)
-    kernel = wait_for(lambda: [p for p in kin(driver) if "ipykernel" in " ".join(cmdline(p))])[0]
-    staged = wait_for(lambda: list(tmp_path.glob("runs/.staging/*/notebook.ipynb")))[0]
-    wait_for(lambda: '"execution_count": 1' in staged.read_text())  # the first cell has ended
+def fork_server(driver) -> psutil.Process:
+    """The warm process: runs and their kernels are forked from it."""
+    return wait_for(
+        lambda: [p for p in kin(driver) if "forkserver" in " ".join(p.cmdline()) and p.ppid() == driver.pid]
+    )[0]
+
+
+def kernels(driver) -> list[psutil.Process]:
+    """Warm kernels: the children of the workers."""
+    with suppress(psutil.NoSuchProcess):
+        return [kernel for worker in fork_server(driver).children() for kernel in worker.children()]
+    return []
+
+
+def computing(process: psutil.Process) -> bool:
+    """Whether a kernel is beyond its start, which takes an ordinary one half a second."""
+    with suppress(psutil.NoSuchProcess):
+        return process.cpu_times().user > 1
+    return False
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """One run of a few seconds."""
+    train = STUDY["train"] | {"num_train_epochs": 200}
+    return write_study(tmp_path_factory.mktemp("slow"), regimes=["single"], seeds=1, train=train)
+
+
+@pytest.mark.parametrize("kernel", ["warm", "plain"])
+def test_a_killed_kernel_fails_its_run_and_the_study_is_resumed(slow, tmp_path, kernel):
+    options = ["--plain-kernels"] if kernel == "plain" else []
+    driver = command("run", slow, *options, results=tmp_path)
+    kernel = wait_for(lambda: [p for p in kernels(driver) if computing(p)])[0]
     kernel.send_signal(signal.SIGKILL)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 2
-    assert "runs failed; repeat the command to retry" in output and "DeadKernelError" in output
+    assert "1 of 1 runs failed; repeat the command to retry" in output and "DeadKernelError" in output
     failure = next(tmp_path.glob("runs/.failed/*/failure.json"))
     assert json.loads(failure.read_text())["cell"] is not None
-    run = failure.parent.name
-    assert run not in records(tmp_path) and records(tmp_path)
-    assert "DeadKernelError" in succeed("status", tiny, results=tmp_path)
-    succeed("run", tiny, results=tmp_path)
-    assert scores(tmp_path) == scores(finished)
+    assert (failure.parent / "notebook.ipynb").is_file() and not records(tmp_path)
+    assert "DeadKernelError" in succeed("status", slow, results=tmp_path)
+    succeed("run", slow, results=tmp_path)
+    assert len(records(tmp_path)) == 1
     assert not list(tmp_path.glob("runs/.failed/*"))
 
 
-def cmdline(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
+def test_a_killed_worker_takes_its_kernel_along(slow, tmp_path):
+    driver = command("run", slow, results=tmp_path)
+    kernel = wait_for(lambda: [p for p in kernels(driver) if computing(p)])[0]
+    kernel.parent().kill()
+    assert "its process ended with code -9" in driver.communicate(timeout=300)[0]
+    wait_for(lambda: not alive(kernel), seconds=10)
+    assert not records(tmp_path)
+
+
+def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
+    driver = command("run", tiny, results=tmp_path)
+    wait_for(lambda: records(tmp_path) and kernels(driver))
+    lost = fork_server(driver)
+    carried = kin(driver)
+    lost.kill()
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 0, output
+    assert scores(tmp_path) == scores(finished)
+    assert not [process for process in carried if alive(process)]
+
+
+def test_plain_kernels_give_the_same_scores(finished, tiny, tmp_path):
+    succeed("run", tiny, "--plain-kernels", results=tmp_path)
+    assert scores(tmp_path) == scores(finished)
+
+
+def test_many_at_once_are_none_lost_and_none_hung(finished, tiny, tmp_path):
+    succeed("run", tiny, "--workers", 8, results=tmp_path)
+    assert scores(tmp_path) == scores(finished)
 
 
 def test_two_drivers_execute_each_run_once_and_give_the_same_scores(finished, tiny, tmp_path):
@@ -207,8 +258,8 @@ def test_what_starts_from_a_failed_run_is_not_started(tmp_path):
     assert "2 of 2 runs failed" in output and "not started: its parent ripeness" in output
 
 
-def test_a_run_past_its_time_is_stopped(tiny, tmp_path):
-    driver = command("run", tiny, "--timeout", 0.02, "--workers", 2, results=tmp_path)
+def test_a_run_past_its_time_is_stopped(slow, tmp_path):
+    driver = command("run", slow, "--timeout", 0.02, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 2 and "wall-clock limit of a run (--timeout)" in output
     assert not records(tmp_path)

@@ -92,7 +92,7 @@ def test_holdout_selects_on_one_part_and_reports_on_the_other(fruit):
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_a_loss_that_is_not_finite_stops_the_run(fruit):
-    with pytest.raises(IntertaskError, match=r"loss became (nan|inf) at step \d+ .*lower learning_rate"):
+    with pytest.raises(IntertaskError, match=r"loss became (nan|inf) at step \d+: .*lower learning_rate"):
         trained(fruit, learning_rate=1e30, warmup_steps=0, max_grad_norm=1e30)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.studies.status import failure, read_study, why_missing
 from intertask.studies.store import results_root
 
 ROLE = {
@@ -37,23 +37,6 @@ SCORE_COLUMNS = ["study", "run", "encoder", "regime", "supporting", "target", "l
 SCORE_COLUMNS += ["metric", "score"]
 
 
-def read_study(study: str, results: Path | None = None) -> dict:
-    """The study's snapshot `study.json`: its name, title, settings, when it was written and its index of runs.
-
-    Raises IntertaskError where no study of that name was ever run into this results folder.
-    """
-    results = Path(results or results_root()).resolve()
-    path = (results / study / "study.json").resolve()
-    if not (path.is_relative_to(results) and path.is_file()):
-        found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
-        known = sorted(str(file.parent.relative_to(results)) for file in found)
-        raise IntertaskError(
-            f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
-            f"A study appears there when it is run: intertask run params/{study}.yaml"
-        )
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
     """One row per role that a run plays in the study, in the study's order, whether the run is done or not.
 
@@ -62,13 +45,29 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
     `reason`: why the run is not done, empty where it is; `failed`: why it failed, missing where it did not; `seconds`:
     wall time of loading, training and evaluating; `n_train`: training examples.
     """
-    results = Path(results or results_root())
+    return _read(study, Path(results or results_root()))[0]
+
+
+def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
+    """The frame of `read_runs` and, by run id, the records of the runs that are done."""
     roles = pd.DataFrame(read_study(study, results)["runs"], columns=list(ROLE)).astype(ROLE)
-    outcomes = {run: _outcome(results / "runs", run) for run in roles["run"].unique()}
-    runs = roles.join(pd.DataFrame([outcomes[run] for run in roles["run"]], columns=list(OUTCOME)).astype(OUTCOME))
-    orphan = runs["parent"].isin(runs.loc[runs["failed"].notna(), "run"])
-    waiting = orphan.map({True: "not run: the run that it starts from failed", False: "not run yet"})
-    return runs.assign(reason=("failed: " + runs["failed"]).fillna(waiting).mask(runs["done"], ""))
+    records, failures = {}, {}
+    for run in roles["run"].unique():
+        try:
+            records[run] = _record(results / "runs", run)
+        except FileNotFoundError:
+            if reason := failure(run, results):
+                failures[run] = reason
+        except ValueError as error:
+            failures[run] = f"run.json cannot be read ({error})"
+    outcomes = {run: _outcome(record) for run, record in records.items()}
+    rows = [outcomes.get(run, {"done": False, "failed": failures.get(run)}) for run in roles["run"]]
+    runs = roles.join(pd.DataFrame(rows, columns=list(OUTCOME)).astype(OUTCOME))
+    reasons = [
+        "" if run in records else why_missing(run, parent, failures)
+        for run, parent in zip(runs["run"], runs["parent"], strict=True)
+    ]
+    return runs.assign(reason=pd.array(reasons, dtype="str")), records
 
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:
@@ -82,13 +81,12 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
 
     A run that is not done has no row. Regime, supporting, target and limit are empty where they do not apply.
     """
-    results = Path(results or results_root())
-    runs = read_runs(study, results)
+    runs, records = _read(study, Path(results or results_root()))
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     scores = pd.DataFrame(
         [
             {"run": run, "split": split, "metric": metric, "score": score}
-            for run, record in read_records(runs, results).items()
+            for run, record in records.items()
             for split, metrics in record["scores"].items()
             for metric, score in metrics.items()
         ],
@@ -107,14 +105,8 @@ def _record(pool: Path, run: str) -> dict:
     return json.loads((pool / run / "run.json").read_text(encoding="utf-8"))
 
 
-def _outcome(pool: Path, run: str) -> dict:
-    """What the store knows about one run; keys of OUTCOME, absent where unknown."""
-    try:
-        record = _record(pool, run)
-    except FileNotFoundError:
-        return {"done": False, "failed": _why_failed(pool, run)}
-    except ValueError as error:
-        return {"done": False, "failed": f"run.json cannot be read ({error})"}
+def _outcome(record: dict) -> dict:
+    """What a record says under the keys of OUTCOME."""
     split = record["reported"]
     return {
         "done": True,
@@ -126,12 +118,3 @@ def _outcome(pool: Path, run: str) -> dict:
         "n_train": record["sizes"]["train"],
         "seconds": sum(record["seconds"].values()),
     }
-
-
-def _why_failed(pool: Path, run: str) -> str | None:
-    """The reason that the last attempt left, with its cell; None where there was no attempt."""
-    path = pool / ".failed" / run / "failure.json"
-    if not path.is_file():
-        return None
-    failure = json.loads(path.read_text(encoding="utf-8"))
-    return failure["reason"] if failure["cell"] is None else f"cell {failure['cell']}: {failure['reason']}"

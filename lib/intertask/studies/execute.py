@@ -25,7 +25,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 WARM = sys.platform == "linux"
 """Whether a process with torch in it can be forked: not on macOS."""
 LOST = 255
-"""What multiprocessing says of a process whose end it will not hear of, because the one it was forked from has ended."""
+"""The exit code that multiprocessing gives for a process when the one that it was forked from has ended."""
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
 
@@ -94,7 +94,7 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estima
 
 
 def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, float]:
-    """Per run: its own seconds and those of the longest chain of runs that start from it. Parents come first in `runs`."""
+    """Per run: its own seconds and those of the longest chain of runs that start from it; parents come first."""
     paths = dict(seconds)
     for run_id, run in reversed(runs.items()):
         if run.parent in runs:
@@ -114,9 +114,23 @@ def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
     paths = {"notebook": str(notebook), "results": str(store.results_root())}
     job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait, "warm": warm} | paths
     process = PROCESSES.Process(target=worker.main, args=(job, theirs))
-    process.start()
+    _start(process)
     theirs.close()
     return Worker(process, ours)
+
+
+def _start(process: BaseProcess, attempts: int = 5) -> None:
+    """Starts a process again if the one that it is forked from ends at that very moment: a new one takes its place."""
+    try:
+        process.start()
+    except (EOFError, ConnectionError):
+        if attempts == 1:
+            raise IntertaskError(
+                "Expected a process to fork runs from, found that it ends as soon as it begins (is memory short?). "
+                "Finished runs are safe; try --plain-kernels."
+            ) from None
+        time.sleep(0.1)
+        _start(process, attempts - 1)
 
 
 def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report: "Report") -> None:

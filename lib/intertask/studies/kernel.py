@@ -72,10 +72,14 @@ class WarmProvisioner(LocalProvisioner):
 
 
 class PromptClient(AsyncKernelClient):
-    """Jupyter's client, but ready as soon as both channels have spoken.
+    """Jupyter's client, but ready as soon as both channels have spoken, and without a heartbeat.
 
-    Jupyter's own then listens for another fifth of a second, to drop what a kernel says to earlier clients; ours is new.
+    Jupyter's own then listens for another fifth of a second, to drop what a kernel says to earlier clients. Whether
+    the kernel lives, its manager knows from the process itself.
     """
+
+    def start_channels(self, **channels: bool) -> None:
+        super().start_channels(**channels | {"hb": False})
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         await asyncio.wait_for(self._greeted(), timeout)
@@ -91,15 +95,21 @@ class PromptClient(AsyncKernelClient):
                 raise RuntimeError("the kernel died before it was ready")
 
 
-def manager(folder: Path, warm: WarmKernel | None) -> AsyncKernelManager:
-    """The manager of one kernel, ordinary or warm, that talks through sockets in `folder`.
+def manager_class(folder: Path, warm: WarmKernel | None) -> type[AsyncKernelManager]:
+    """The class of one kernel's manager: ordinary or warm, it talks through sockets in `folder`.
 
     Given TCP ports instead, kernels that start at once take each other's.
     """
-    made = AsyncKernelManager(transport="ipc", ip=str(folder / "kernel"), client_class=f"{__name__}.PromptClient")
-    if warm:
-        made.provisioner = WarmProvisioner(warm, kernel_spec=made.kernel_spec, parent=made)
-    return made
+
+    class Manager(AsyncKernelManager):
+        def __init__(self, **options):
+            super().__init__(
+                transport="ipc", ip=str(folder / "kernel"), client_class=f"{__name__}.PromptClient", **options
+            )
+            if warm:
+                self.provisioner = WarmProvisioner(warm, kernel_spec=self.kernel_spec, parent=self)
+
+    return Manager
 
 
 def _kernel(pipe: Connection, workers: Connection) -> None:

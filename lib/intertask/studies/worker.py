@@ -1,8 +1,8 @@
 """One run in one process: claims it, executes its notebook with papermill, publishes its folder.
 
-A worker is forked from a process that has imported everything already (`preload`), and so is its kernel (`kernel`). It
-holds one end of a pipe to its driver; when that closes, the driver is dead, and the worker stops at once, its kernel with
-it. Where forking is not safe, or by option, workers and kernels are started anew instead, and give the same scores.
+A worker is forked from a process that has imported everything already (`preload`), and its kernel from the worker. It
+holds one end of a pipe to its driver; when that closes, the driver is dead, and the worker stops at once, its kernel
+with it. Where forking is not safe, or by option, kernels are started anew instead, and give the same scores.
 """
 
 import json
@@ -89,27 +89,23 @@ def execute(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
 def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], warm=None) -> None:
     """papermill with an ordinary kernel, or the warm one given."""
     import papermill
-    from jupyter_core.utils import run_sync
 
-    from intertask.studies import kernel
+    from intertask.studies.kernel import manager_class
 
     with tempfile.TemporaryDirectory(prefix="intertask-") as sockets, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        manager = kernel.manager(Path(sockets), warm)
-        try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(output),
-                parameters=parameters,
-                kernel_name="python3",
-                cwd=str(store.project_root()),
-                progress_bar=False,
-                start_timeout=120,
-                iopub_timeout=120,
-                km=manager,
-            )
-        finally:
-            run_sync(manager.shutdown_kernel)(now=True)
+        papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=str(store.project_root()),
+            progress_bar=False,
+            start_timeout=120,
+            iopub_timeout=120,
+            kernel_manager_class=manager_class(Path(sockets), warm),
+            shutdown_kernel="immediate",
+        )
 
 
 def keep_failure(run_id: str, notebook: Path, error: Exception) -> None:

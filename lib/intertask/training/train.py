@@ -15,6 +15,7 @@ import torch
 from tqdm.auto import tqdm
 
 from intertask.encoders import load_encoder
+from intertask.encoders.linear import use_onednn
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS, Encoded, Format, score
 from intertask.run import Run
@@ -133,6 +134,8 @@ def build_model(run: Run, task: Task, start: str | Path) -> Model:
             f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {longest}. Lower it."
         )
     form = FORMATS[task.entry.format](task.entry)
+    if device.type == "cpu":
+        use_onednn(encoder)
     torch.manual_seed(run.seed_of("head"))
     head = form.head(encoder, run.pooling)
     return Model(encoder.to(device), tokenizer, head.to(device), form, device)
@@ -164,22 +167,22 @@ def fit(run: Run, model: Model, data: Encoded, dev: Encoded, clock: "Clock") -> 
     schedule = linear_schedule(optimizer, _steps(run.warmup_steps, total), total)
     rng = np.random.default_rng(run.seed_of("order"))
     torch.manual_seed(run.seed_of("dropout"))
-    best, curve, losses, seen = Best(), [], [], 0
+    best, curve, losses, seen = Best(), [], Losses(), 0
+    model.train()
     bar = tqdm(
         epochs(data, run.per_device_train_batch_size, rng), total=total, desc=run.label, leave=False, mininterval=1
     )
     for step, index in enumerate(bar, start=1):
-        losses.append(train_step(model, model.batch(data, index, rng), optimizer, schedule, run.max_grad_norm, step))
+        losses.add(train_step(model, model.batch(data, index, rng), optimizer, schedule, run.max_grad_norm))
         seen += len(index)
         if step % every == 0 or step == total:
+            loss = losses.mean()
             clock.stop("train")
             dev_scores = evaluate(model, dev, run.per_device_eval_batch_size)
             best.update(dev_scores["main"], step, model)
-            curve.append(
-                {"step": step, "epoch": step / per_epoch, "examples": seen, "train_loss": np.mean(losses)} | dev_scores
-            )
-            bar.set_postfix(loss=f"{np.mean(losses):.3f}", dev=f"{dev_scores['main']:.1f}")
-            losses = []
+            curve.append({"step": step, "epoch": step / per_epoch, "examples": seen, "train_loss": loss} | dev_scores)
+            bar.set_postfix(loss=f"{loss:.3f}", dev=f"{dev_scores['main']:.1f}")
+            model.train()
             clock.stop("evaluate")
         if step == total or best.evaluations_since >= (run.early_stopping_patience or math.inf):
             break
@@ -188,22 +191,47 @@ def fit(run: Run, model: Model, data: Encoded, dev: Encoded, clock: "Clock") -> 
     return pd.DataFrame(curve), best, step, seen
 
 
-def train_step(model: Model, batch, optimizer, schedule, max_grad_norm: float, step: int) -> float:
-    """One update; returns the batch's mean loss."""
-    model.train()
+def train_step(model: Model, batch, optimizer, schedule, max_grad_norm: float) -> torch.Tensor:
+    """One update; returns the batch's mean loss, not fetched: on a GPU that would wait for the step to end."""
     loss = model.format.loss(model.logits(batch), batch["labels"])
-    value = loss.item()
-    if not math.isfinite(value):
-        raise IntertaskError(
-            f"The loss became {value} at step {step} (learning rate {schedule.get_last_lr()[0]:.1e}): the run stops. "
-            "Expected a finite number; lower learning_rate, lengthen warmup_steps, or look for extreme labels."
-        )
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     optimizer.step()
     schedule.step()
     optimizer.zero_grad(set_to_none=True)
-    return value
+    return loss.detach()
+
+
+class Losses:
+    """The batches' losses since the last evaluation; looked at seldom: on a GPU each look waits for the step."""
+
+    def __init__(self, look_every: int = 20):
+        self.look_every, self.steps = look_every, 0
+        self.seen: list[float] = []
+        self.unseen: list[torch.Tensor] = []
+
+    def add(self, loss: torch.Tensor) -> None:
+        self.unseen.append(loss)
+        if len(self.unseen) == self.look_every:
+            self.look()
+
+    def look(self) -> None:
+        """Raises IntertaskError at the first loss that is not a finite number."""
+        for value in [loss.item() for loss in self.unseen]:
+            self.steps += 1
+            if not math.isfinite(value):
+                raise IntertaskError(
+                    f"The loss became {value} at step {self.steps}: the run stops. Expected a finite number; lower "
+                    "learning_rate, lengthen warmup_steps, or look for extreme labels."
+                )
+            self.seen.append(value)
+        self.unseen = []
+
+    def mean(self) -> float:
+        """The mean since this was last asked."""
+        self.look()
+        mean, self.seen = float(np.mean(self.seen)), []
+        return mean
 
 
 @torch.inference_mode()

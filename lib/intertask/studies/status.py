@@ -1,0 +1,59 @@
+"""What became of a study's runs, from the names of the store's folders: no record of a finished run is opened."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from intertask.errors import IntertaskError, did_you_mean
+from intertask.studies.store import results_root
+
+
+def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
+    """The study's snapshot `study.json`: its name, title, settings, when it was written and its index of runs.
+
+    Raises IntertaskError where no study of that name was ever run into this results folder.
+    """
+    results = Path(results or results_root()).resolve()
+    path = (results / study / "study.json").resolve()
+    if not (path.is_relative_to(results) and path.is_file()):
+        found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
+        known = sorted(str(file.parent.relative_to(results)) for file in found)
+        raise IntertaskError(
+            f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
+            f"A study appears there when it is run: intertask run params/{study}.yaml"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def finished_runs(results: Path | None = None) -> set[str]:
+    """The ids of all runs in the pool."""
+    pool = Path(results or results_root()) / "runs"
+    if not pool.is_dir():
+        return set()
+    with os.scandir(pool) as entries:
+        return {entry.name for entry in entries if os.path.isfile(f"{entry.path}/run.json")}
+
+
+def failure(run_id: str, results: Path | None = None) -> str | None:
+    """The reason that the last attempt left, with its cell; None where there was no attempt."""
+    path = Path(results or results_root()) / "runs" / ".failed" / run_id / "failure.json"
+    if not path.is_file():
+        return None
+    left = json.loads(path.read_text(encoding="utf-8"))
+    return left["reason"] if left["cell"] is None else f"cell {left['cell']}: {left['reason']}"
+
+
+def why_missing(run_id: str, parent: str | None, failures: dict[str, str]) -> str:
+    """One line for a run that is not finished; `failures` holds the reasons of those that failed."""
+    if run_id in failures:
+        return f"failed: {failures[run_id]}"
+    return "not run: the run that it starts from failed" if parent in failures else "not run yet"
+
+
+def missing_runs(index: list[dict[str, Any]], results: Path | None = None) -> dict[str, str]:
+    """Per run of a study's index that is not finished, in the index's order, the reason."""
+    finished = finished_runs(results)
+    missing = {row["run"]: row["parent"] for row in index if row["run"] not in finished}
+    failures = {run_id: reason for run_id in missing if (reason := failure(run_id, results)) is not None}
+    return {run_id: why_missing(run_id, parent, failures) for run_id, parent in missing.items()}
