@@ -9,7 +9,6 @@ from intertask.encoders import encoder_bytes
 from intertask.run import Run
 from intertask.studies import store
 from intertask.tasks.catalogue import find_entry
-from intertask.tasks.load import load_task
 
 OVERHEAD = 1.0  # seconds for a warm kernel and the notebook around the training
 LOOKED_AT = 200  # stored runs that a rate is taken from
@@ -57,4 +56,8 @@ def measured_speeds() -> dict[tuple, float]:
 
 def training_size(task: str, task_file: str) -> int:
     """Training examples: as the catalogue says, else counted."""
-    return find_entry(task, task_file).sizes.get("train") or len(load_task(task, task_file).splits["train"])
+    if known := find_entry(task, task_file).sizes.get("train"):
+        return known
+    from intertask.tasks.load import load_task
+
+    return len(load_task(task, task_file).splits["train"])

@@ -1,7 +1,6 @@
-"""The lab beside transformers' Trainer: same encoder, data, settings and threads, in one run, taking turns.
+"""The lab's dev scores beside those of transformers' Trainer: same encoder, data, settings and threads, several seeds.
 
-    INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py speed    examples per second
-    INTERTASK_HUB=<mirror> python tests/benchmarks/trainer.py parity   dev scores over seeds (a quarter of an hour)
+    INTERTASK_HUB=<mirror> python -W ignore tests/benchmarks/parity.py [TASKS]    a quarter of an hour
 
 The mirror holds the encoder and GLUE; without INTERTASK_HUB both come from the Hub.
 """
@@ -32,40 +31,13 @@ from intertask.run import Run
 from intertask.tasks.load import Task, load_task
 from intertask.training import prepare, train
 
-app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
-Encoder = Annotated[str, typer.Option(help="Hub id")]
-Threads = Annotated[int, typer.Option(help="processor threads, for both")]
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-@app.command()
-def speed(encoder: Encoder = ENCODER, threads: Threads = 2, rounds: int = 5, examples: int = 400) -> None:
-    """Examples per second of one epoch on RTE, evaluation left out."""
-    settings = {"encoder": encoder, "threads": threads, "limit": examples, "num_train_epochs": 1}
-    rows = []
-    for seed in range(rounds):
-        run = Run(task="rte", seed=seed, per_device_train_batch_size=16, pooling="pooler", **settings)
-        task = prepare(run, load_task("rte"))
-        task.splits["validation"] = task.splits["validation"].head(16)
-        systems = {
-            "lab": lambda run=run, task=task: train(run, task, run.encoder).seconds["train"],
-            "Trainer, length grouping": lambda run=run, task=task: fine_tune(run, task, grouped=True)[1],
-            "Trainer, padded to 128": lambda run=run, task=task: fine_tune(run, task, grouped=False)[1],
-        }
-        for name, system in systems.items():
-            rows.append({"system": name, "round": seed, "examples/s": examples / system()})
-            print(rows[-1], flush=True)
-    table = pd.DataFrame(rows).pivot(index="round", columns="system", values="examples/s")[list(systems)]
-    print(table.agg(["min", "median", "max"]).round(1).T.to_string())
-    ratios = table[["lab"]].to_numpy() / table.drop(columns="lab")
-    print("\nlab over Trainer, round by round\n" + ratios.agg(["min", "median", "max"]).round(2).T.to_string())
-
-
-@app.command()
 def parity(
     tasks: Annotated[list[str], typer.Argument()] = ("rte", "cola"),
-    encoder: Encoder = ENCODER,
-    threads: Threads = 2,
+    encoder: Annotated[str, typer.Option(help="Hub id")] = ENCODER,
+    threads: Annotated[int, typer.Option(help="processor threads, for both")] = 2,
     seeds: int = 3,
     limit: int = 1000,
 ) -> None:
@@ -143,4 +115,4 @@ def tokenized(rows: pd.DataFrame, task: Task, tokenizer, max_length: int, paddin
 
 
 if __name__ == "__main__":
-    app()
+    typer.run(parity)

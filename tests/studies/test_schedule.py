@@ -1,0 +1,107 @@
+"""What runs next, how long it is expected to take, and what is known of the runs without reading them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from intertask.run import Run
+from intertask.studies.estimate import OVERHEAD, estimate, measured_speeds
+from intertask.studies.execute import Progress, longest_paths
+from intertask.studies.status import finished_runs, missing_runs
+from made_store import write_failure, write_run
+
+
+def run(parent: str | None = None, seed: int = 0) -> Run:
+    return Run(task="mini/rte", parent=parent, seed=seed)
+
+
+@pytest.fixture
+def runs() -> dict[str, Run]:
+    """a and b start from nothing, a1 and a2 from a, a11 from a1."""
+    return {"a": run(), "b": run(), "a1": run("a"), "a2": run("a"), "a11": run("a1")}
+
+
+SECONDS = {"a": 1.0, "b": 6.0, "a1": 2.0, "a2": 3.0, "a11": 4.0}
+
+
+def test_the_longest_path_is_that_of_the_slowest_chain(runs):
+    assert longest_paths(runs, SECONDS) == {"a": 7.0, "b": 6.0, "a1": 6.0, "a2": 3.0, "a11": 4.0}
+
+
+def test_a_parent_outside_the_runs_to_do_counts_for_nothing():
+    assert longest_paths({"x": run("finished before")}, {"x": 2.0}) == {"x": 2.0}
+
+
+def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
+    progress = Progress(dict(runs), longest_paths(runs, SECONDS))
+    order = []
+    while (ready := progress.ready()) is not None:
+        progress.waiting.pop(ready)
+        order.append(ready)
+    assert order == ["a", "b", "a1", "a11", "a2"]
+
+
+def test_a_run_that_another_driver_holds_comes_last(runs):
+    progress = Progress(dict(runs), longest_paths(runs, SECONDS), busy={"a"})
+    assert progress.ready() == "b"
+
+
+def test_a_run_is_expected_to_take_as_long_as_those_like_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    seconds = {"load": 1.0, "train": 8.0, "evaluate": 1.0}
+    for seed, examples in enumerate([100, 200, 600]):
+        write_run(tmp_path, f"x{seed}", "mini/rte", seed, 60, limit=None, examples_seen=examples, seconds=seconds)
+    write_run(tmp_path, "y", "mini/cola", 0, 60, limit=None, examples_seen=3000, seconds=seconds)
+    speeds = measured_speeds()
+    assert speeds["mini/bert", 1, "mini/rte", None] == 20  # the median of 10, 20 and 60
+    assert speeds["mini/bert", 1] == 40  # of these and 300
+    like, other = Run(task="mini/rte", num_train_epochs=2), Run(task="mini/rte", num_train_epochs=2, limit=50)
+    expected = estimate({"like": like, "other": other}).seconds
+    assert expected == {"like": OVERHEAD + 2 * 250 / 20, "other": OVERHEAD + 2 * 50 / 40}
+
+
+def test_listing_opens_no_record_of_a_finished_run(tmp_path):
+    for run_id in ("a", "b"):
+        (tmp_path / "runs" / run_id).mkdir(parents=True)
+    (tmp_path / "runs" / "a" / "run.json").write_text("not even JSON")
+    write_failure(tmp_path, "b", "no space left")
+    index = [{"run": i, "parent": parent} for i, parent in [("a", None), ("b", "a"), ("c", "b"), ("d", "a")]]
+    assert finished_runs(tmp_path) == {"a"}
+    assert missing_runs(index, tmp_path) == {
+        "b": "failed: cell 4: no space left",
+        "c": "not run: the run that it starts from failed",
+        "d": "not run yet",
+    }
+
+
+def modules(code: str, environment: dict | None = None) -> set[str]:
+    """What a fresh interpreter has imported after the code."""
+    listing = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+    output = subprocess.run([sys.executable, "-c", f"{code}\n{listing}"], capture_output=True, text=True, check=True)
+    return set(json.loads(output.stdout.splitlines()[-1]))
+
+
+HEAVY = {"torch", "transformers", "datasets", "pandas", "scipy", "sklearn", "matplotlib", "papermill", "pyarrow"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import intertask, intertask.cli, intertask.run, intertask.studies.graph, intertask.studies.execute",
+        "from intertask.studies.status import missing_runs; missing_runs([{'run': 'a', 'parent': None}])",
+    ],
+    ids=["imports", "status"],
+)
+def test_what_answers_at_once_imports_nothing_heavy(code):
+    assert not modules(code) & HEAVY
+
+
+def test_what_is_forked_has_everything_and_neither_threads_nor_a_gpu():
+    code = """
+import intertask.studies.preload, os, torch
+assert len(os.listdir("/proc/self/task")) == 1, os.listdir("/proc/self/task")
+assert not torch.cuda.is_initialized()
+"""
+    assert modules(code) > HEAVY - {"datasets"}
