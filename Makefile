@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint format
+.PHONY: help demo test lab bench lint format
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -18,6 +18,9 @@ test: $(READY) ## every test
 
 lab: $(READY) ## JupyterLab on the tour notebook, on this machine only
 	$(BIN)/jupyter lab --ip=127.0.0.1 notebooks/tour.ipynb
+
+bench: $(READY) ## what the lab costs beside plain papermill and Trainer, in one table (idle machine, a quarter of an hour)
+	$(BIN)/python -W ignore tests/benchmarks/bench.py
 
 lint: $(READY) ## style, as the tests see it
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

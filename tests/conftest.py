@@ -18,12 +18,19 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """Nothing that is kept for a whole session comes from the user's cache or goes there."""
+    os.environ["INTERTASK_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
     """No variable of the user's reaches a test, and nothing a test does reaches the user's results."""
     for name in ("INTERTASK_HUB", "INTERTASK_STAGING", "INTERTASK_NOTEBOOKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("INTERTASK_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

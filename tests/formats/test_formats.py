@@ -7,7 +7,7 @@ import torch
 
 from intertask.encoders import load_encoder
 from intertask.formats import FORMATS
-from intertask.formats.base import pool
+from intertask.formats.base import LARGE, pool
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
 from intertask.tasks.schema import TaskEntry
 
@@ -92,7 +92,7 @@ def test_masking_takes_the_papers_shares_and_never_a_special_token(encoder):
     frame = pd.DataFrame({"a": ["a dog is here ."] * 4000})
     encoded = form.encode(frame, tokenizer, 16)
     batch = form.collate(encoded, np.arange(4000), tokenizer, np.random.default_rng(0))
-    original = torch.tensor(encoded.inputs["input_ids"])
+    original = torch.tensor(encoded.inputs["input_ids"], dtype=torch.long).reshape(4000, -1)
     chosen, ids = batch["chosen"], batch["input_ids"]
     assert torch.equal(original[chosen], batch["labels"])
     assert torch.equal(original[~chosen], ids[~chosen])
@@ -111,3 +111,16 @@ def test_a_batch_of_one_short_sentence_has_something_to_predict(encoder):
         assert len(batch["labels"]) == 1
         inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
         assert form.head(model, "first")(model(**inputs), batch).shape == (1, len(tokenizer))
+
+
+def test_the_tokens_of_a_large_split_are_made_once(encoder, monkeypatch, tmp_path):
+    monkeypatch.setenv("INTERTASK_CACHE", str(tmp_path))
+    form, tokenizer = made("classification"), encoder[1]
+    large = pd.DataFrame({"a": ["a dog is here ."] * LARGE, "b": ["it is"] * LARGE, "label": [0, 1] * (LARGE // 2)})
+    first = form.encode(large, tokenizer, 7)
+    monkeypatch.setattr(type(tokenizer), "__call__", None)  # asked again, it would fail
+    again = form.encode(large, tokenizer, 7)
+    assert again.truncated == first.truncated == LARGE and np.array_equal(again.starts, first.starts)
+    assert all(np.array_equal(again.inputs[name], ids) for name, ids in first.inputs.items())
+    with pytest.raises(TypeError):
+        form.encode(large, tokenizer, 8)

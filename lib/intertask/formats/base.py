@@ -1,19 +1,27 @@
 """What every format shares: tokenising, padding, pooling, and the head on top of an encoder."""
 
+import json
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
 from torch import nn
 
+from intertask.cache import remembered
+
+LARGE = 5000
+"""Examples from which a split's token ids are kept for other runs: fewer are made anew in no time."""
+
 
 @dataclass
 class Encoded:
-    """One split as token ids: `inputs[name][i]` is a list of ints as long as example i; `labels` None if unlabelled."""
+    """One split as token ids, the examples one after another: example i of `inputs[name]` begins at starts[i]."""
 
-    inputs: dict[str, list[list[int]]]
+    inputs: dict[str, np.ndarray]  # int32
+    starts: np.ndarray  # one more than there are examples
     rows: np.ndarray  # the row number of each example in its split, as in the data set
-    labels: np.ndarray | None
+    labels: np.ndarray | None  # None if unlabelled
     truncated: int  # how many examples lost tokens to max_length
 
     def __len__(self) -> int:
@@ -21,7 +29,7 @@ class Encoded:
 
     @property
     def lengths(self) -> np.ndarray:
-        return np.array([len(ids) for ids in self.inputs["input_ids"]])
+        return np.diff(self.starts)
 
 
 class Format:
@@ -40,14 +48,13 @@ class Format:
     def encode(self, rows, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
         texts = [rows[column].tolist() for column in self.entry.inputs]
-        batch = tokenizer(*texts, truncation="longest_first", max_length=max_length, return_attention_mask=False)
-        truncated = sum(bool(encoding.overflowing) for encoding in batch.encodings)
+        inputs, starts, truncated = _tokens(texts, tokenizer, max_length)
         labels = rows["label"].to_numpy() if "label" in rows else None
-        return Encoded(dict(batch), rows.index.to_numpy(), labels, truncated)
+        return Encoded(inputs, starts, rows.index.to_numpy(), labels, truncated)
 
     def collate(self, encoded: Encoded, index, tokenizer, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """The examples at `index` as tensors of shape (batch, longest); `rng` serves formats that corrupt inputs."""
-        batch = pad({name: [column[i] for i in index] for name, column in encoded.inputs.items()}, tokenizer)
+        batch = pad(encoded, index, tokenizer)
         if encoded.labels is not None:
             batch["labels"] = torch.as_tensor(encoded.labels[index], dtype=self.label_type)
         return batch
@@ -95,13 +102,31 @@ def pool(outputs, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
     return (outputs.last_hidden_state * mask).sum(1) / mask.sum(1)
 
 
-def pad(columns: dict[str, list[list[int]]], tokenizer) -> dict[str, torch.Tensor]:
-    """Pads on the right to the longest example, and adds the attention mask."""
-    lengths = np.array([len(ids) for ids in columns["input_ids"]])
-    mask = np.arange(lengths.max()) < lengths[:, None]
+def pad(encoded: Encoded, index: np.ndarray, tokenizer) -> dict[str, torch.Tensor]:
+    """The examples at `index`, padded on the right to the longest of them, and their attention mask."""
+    starts, ends = encoded.starts[:-1][index], encoded.starts[1:][index]
+    places = np.arange((ends - starts).max())
+    mask = places < (ends - starts)[:, None]
+    tokens = (starts[:, None] + places)[mask]
     batch = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
-    for name, column in columns.items():
+    for name, ids in encoded.inputs.items():
         padded = np.full(mask.shape, tokenizer.pad_token_id if name == "input_ids" else 0, dtype=np.int64)
-        padded[mask] = np.concatenate(column)
+        padded[mask] = ids[tokens]
         batch[name] = torch.from_numpy(padded)
     return batch
+
+
+def _tokens(texts: list[list[str]], tokenizer, max_length: int) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
+    """`inputs`, `starts` and `truncated` of `Encoded`; those of a large split are shared by all runs that use it."""
+
+    def make():
+        batch = tokenizer(*texts, truncation="longest_first", max_length=max_length, return_attention_mask=False)
+        starts = np.cumsum([0, *map(len, batch["input_ids"])])
+        inputs = {name: np.fromiter(chain.from_iterable(ids), np.int32, starts[-1]) for name, ids in batch.items()}
+        return inputs, starts, sum(bool(encoding.overflowing) for encoding in batch.encodings)
+
+    if len(texts[0]) < LARGE:
+        return make()
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    state |= {"truncation": None, "padding": None}  # what its last call left there
+    return remembered("tokens", [state, max_length, texts], make)

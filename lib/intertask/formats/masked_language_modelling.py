@@ -17,7 +17,7 @@ class MaskedLanguageModelling(Format):
     keeps_logits = False
 
     def collate(self, encoded, index, tokenizer, rng):
-        batch = pad({name: [column[i] for i in index] for name, column in encoded.inputs.items()}, tokenizer)
+        batch = pad(encoded, index, tokenizer)
         ids = batch["input_ids"].numpy()
         chosen = (rng.random(ids.shape) < CHOSEN) & ~np.isin(ids, tokenizer.all_special_ids)
         chosen[0, 1] |= not chosen.any()  # a short last batch must still have something to predict

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from intertask.cache import remembered
 from intertask.tasks import checks
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.read import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
-from intertask.tasks.sources import locate, our_splits
+from intertask.tasks.sources import fingerprint, locate, our_splits
 
 _MUST_HAVE_LABELS = {"train", "validation"}
 
@@ -42,10 +43,14 @@ def _raw_splits(entry: TaskEntry) -> tuple[dict[str, pd.DataFrame], list[str] | 
     if not entry.mini:
         source = locate(entry)
         return {split: read_files(paths) for split, paths in source.files.items()}, source.card_labels
-    from intertask.tasks import mini  # made on the spot, and only when asked for
-
-    made = our_splits(entry, mini.generate(entry.mini))
+    made = our_splits(entry, remembered("mini", [entry.mini, fingerprint(entry)], lambda: _mini(entry.mini)))
     return {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}, None
+
+
+def _mini(name: str) -> dict[str, pd.DataFrame]:
+    from intertask.tasks import mini
+
+    return mini.generate(name)
 
 
 def _used(entry: TaskEntry, split: str, raw: pd.DataFrame) -> pd.DataFrame:
