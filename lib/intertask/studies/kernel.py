@@ -19,6 +19,8 @@ from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 PROCESSES = multiprocessing.get_context("fork")
+START_TIMEOUT = 120
+"""Seconds for a kernel to be ready."""
 
 
 class WarmKernel:
@@ -34,6 +36,8 @@ class WarmKernel:
         """Returns when the kernel listens: a client that knocks earlier waits longer."""
         try:
             self.pipe.send((arguments, folder, environment))
+            if not self.pipe.poll(START_TIMEOUT):
+                raise RuntimeError(f"the kernel was not ready after {START_TIMEOUT} s")
             self.pipe.recv()
         except (EOFError, BrokenPipeError):
             raise RuntimeError("the kernel died before it was ready") from None

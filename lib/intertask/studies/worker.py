@@ -90,7 +90,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
     """papermill with an ordinary kernel, or the warm one given."""
     import papermill
 
-    from intertask.studies.kernel import manager_class
+    from intertask.studies.kernel import START_TIMEOUT, manager_class
 
     with tempfile.TemporaryDirectory(prefix="intertask-") as sockets, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -101,7 +101,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
             kernel_name="python3",
             cwd=str(store.project_root()),
             progress_bar=False,
-            start_timeout=120,
+            start_timeout=START_TIMEOUT,
             iopub_timeout=120,
             kernel_manager_class=manager_class(Path(sockets), warm),
             shutdown_kernel="immediate",
