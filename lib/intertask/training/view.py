@@ -108,7 +108,7 @@ def _texts(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _listed(task: Task, choices: list[str]) -> str:
-    return "; ".join(f"({name}) {choice}" for name, choice in zip(task.entry.labels, choices, strict=False))
+    return " ".join(f"({name}) {choice}" for name, choice in zip(task.entry.labels, choices, strict=False))
 
 
 def _names(task: Task, labels: pd.Series) -> pd.Series:
