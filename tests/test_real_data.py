@@ -20,9 +20,14 @@ def encoder(tmp_path_factory):
         ("mrpc", {"accuracy", "f1", "main"}, {"validation": 408, "test": 1725}, {"validation", "test"}),  # labelled
         ("stsb", {"pearson", "spearman", "main"}, {"validation": 1500, "test": 1379}, {"validation"}),
         ("cola", {"matthews_correlation", "main"}, {"validation": 1043, "test": 1063}, {"validation"}),
+        ("cb", {"accuracy", "f1_macro", "main"}, {"validation": 56, "test": 250}, {"validation"}),
+        ("boolq", {"accuracy", "main"}, {"validation": 1000, "test": 200}, {"validation"}),
+        ("copa", {"accuracy", "main"}, {"validation": 100, "test": 500}, {"validation"}),
+        ("socialiqa", {"accuracy", "main"}, {"validation": 1953}, {"validation"}),
+        ("hellaswag", {"accuracy", "main"}, {"validation": 1000}, {"validation"}),
     ],
 )
-def test_a_glue_task_trains_and_all_its_splits_are_predicted(task, metrics, sizes, scored, hub, encoder, monkeypatch):
+def test_a_task_trains_and_all_its_splits_are_predicted(task, metrics, sizes, scored, hub, encoder, monkeypatch):
     monkeypatch.setenv("INTERTASK_HUB", str(hub))
     run = Run(task=task, encoder=encoder, limit=64, num_train_epochs=1, max_length=32)
     result = train(run, prepare(run, load_task(task)), encoder)

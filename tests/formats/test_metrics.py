@@ -15,6 +15,11 @@ def test_two_metric_tasks_are_averaged():
     )
 
 
+def test_macro_f1_counts_every_class_alike():
+    # class 1: 4 / (4 + 1 + 1); class 0: TP 1, FP 1, FN 1, so 2 / 4
+    assert score(["f1_macro"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 * (2 / 3 + 1 / 2) / 2)
+
+
 def test_matthews_correlation():
     # (2 x 1 - 1 x 1) / sqrt(3 x 3 x 2 x 2)
     assert score(["matthews_correlation"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 / 6)

@@ -80,7 +80,7 @@ def test_numbers_as_label_names_become_text():
         ({**RTE, "hub": ""}, ["exactly one source", "found none", "Give one"]),
         ({**STS, "hub": "", "files": {"train": "a.csv"}, "config": "x"}, ["only beside hub", "files", "Take it out"]),
         ({**RTE, "hub": "../x"}, ["key 'hub'", "'../x'", "Mend"]),
-        ({**RTE, "metrics": ["acuracy"]}, ["accuracy, f1, matthews_correlation", "'acuracy'", "Did you mean"]),
+        ({**RTE, "metrics": ["acuracy"]}, ["accuracy, f1, f1_macro", "'acuracy'", "Did you mean"]),
         ({**STS, "metrics": ["accuracy"]}, ["pearson, spearman", "'accuracy'", "Choices"]),
         ({**RTE, "label": ""}, ["the label column", "no key label", "Add it"]),
         ({**TEXT, "label": "x"}, ["no label", "label 'x'", "Take the rest out"]),

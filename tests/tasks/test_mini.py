@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ SIZES = {
     "qnli": {"train": 3500, "validation": 400},
     "rte": {"train": 250, "validation": 277, "test": 200},
     "wnli": {"train": 64, "validation": 40},
+    "hellaswag": {"train": 3000, "validation": 400},
     "ax": {"test": 300},
 }
 
@@ -33,7 +35,7 @@ def tasks() -> dict[str, dict[str, pd.DataFrame]]:
 
 
 def text_columns(frame: pd.DataFrame) -> list[str]:
-    return [c for c in frame if c not in ("label", *suite.COARSE)]
+    return [c for c in frame if c not in ("label", "endings", *suite.COARSE)]
 
 
 # Meaning
@@ -195,6 +197,7 @@ def test_no_duplicates(tasks: dict, name: str) -> None:
         "snli": 1 / 3,
         "qnli": 0.5,
         "rte": 0.5,
+        "hellaswag": 0.25,
     }.items(),
 )
 def test_label_balance(tasks: dict, name: str, share: float) -> None:
@@ -206,6 +209,28 @@ def test_a_hypothesis_tells_nothing(tasks: dict, name: str) -> None:
     frame = tasks[name]["train"]
     labels = frame.groupby(text_columns(frame)[1]).label.nunique()
     assert (labels == frame.label.nunique()).mean() > 0.97
+
+
+def test_a_context_has_four_endings_of_known_words(tasks: dict) -> None:
+    for frame in tasks["hellaswag"].values():
+        assert frame.endings.map(lambda endings: len(set(endings))).eq(4).all()
+        assert {word for endings in frame.endings for text in endings for word in text.split()} <= set(words())
+
+
+def test_one_ending_follows_and_the_others_do_not(monkeypatch) -> None:
+    said = []  # what the grammar was asked to say: the right ending, wrong ones, and the context behind them
+
+    def note(rng: np.random.Generator, statement: sampling.Statement) -> str:
+        said.append(statement)
+        return str(len(said))
+
+    monkeypatch.setattr(suite.grammar, "sentence", note)
+    monkeypatch.setattr(suite.grammar, "clause", note)
+    for _, endings, label in islice(suite.continuations(np.random.default_rng(0)), 50):
+        *_, premise = said
+        statements = [said[int(ending) - 1] for ending in endings]
+        follows = [suite.relation(premise, statement) == suite.ENTAILMENT for statement in statements]
+        assert [i for i, yes in enumerate(follows) if yes] == [label]
 
 
 def test_wnli_dev_is_adversarial(tasks: dict) -> None:

@@ -4,11 +4,13 @@ from intertask.formats.base import Encoded, Format
 from intertask.formats.classification import Classification
 from intertask.formats.masked_language_modelling import MaskedLanguageModelling
 from intertask.formats.metrics import score
+from intertask.formats.multiple_choice import MultipleChoice
 from intertask.formats.regression import Regression
 
 FORMATS = {
     "classification": Classification,
     "regression": Regression,
+    "multiple_choice": MultipleChoice,
     "masked_language_modelling": MaskedLanguageModelling,
 }
 

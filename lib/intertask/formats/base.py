@@ -16,20 +16,31 @@ LARGE = 5000
 
 @dataclass
 class Encoded:
-    """One split as token ids, the examples one after another: example i of `inputs[name]` begins at starts[i]."""
+    """One split as token ids, the sequences one after another: sequence i of `inputs[name]` begins at starts[i].
+
+    A sequence is an example, or one of the `choices[i]` of example i.
+    """
 
     inputs: dict[str, np.ndarray]  # int32
-    starts: np.ndarray  # one more than there are examples
+    starts: np.ndarray  # one more than there are sequences
     rows: np.ndarray  # the row number of each example in its split, as in the data set
     labels: np.ndarray | None  # None if unlabelled
     truncated: int  # how many examples lost tokens to max_length
+    choices: np.ndarray | None = None  # how many sequences each example has; None: one
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def lengths(self) -> np.ndarray:
-        return np.diff(self.starts)
+        """Tokens of each example; of its longest choice, if it has any."""
+        lengths = np.diff(self.starts)
+        return lengths if self.choices is None else np.maximum.reduceat(lengths, self.first_choices)
+
+    @property
+    def first_choices(self) -> np.ndarray:
+        """The number of each example's first sequence."""
+        return np.cumsum(self.choices) - self.choices
 
 
 class Format:
@@ -48,9 +59,9 @@ class Format:
     def encode(self, rows, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
         texts = [rows[column].tolist() for column in self.entry.inputs]
-        inputs, starts, truncated = _tokens(texts, tokenizer, max_length)
+        inputs, starts, cut = tokens(texts, tokenizer, max_length)
         labels = rows["label"].to_numpy() if "label" in rows else None
-        return Encoded(inputs, starts, rows.index.to_numpy(), labels, truncated)
+        return Encoded(inputs, starts, rows.index.to_numpy(), labels, int(cut.sum()))
 
     def collate(self, encoded: Encoded, index, tokenizer, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """The examples at `index` as tensors of shape (batch, longest); `rng` serves formats that corrupt inputs."""
@@ -116,14 +127,14 @@ def pad(encoded: Encoded, index: np.ndarray, tokenizer) -> dict[str, torch.Tenso
     return batch
 
 
-def _tokens(texts: list[list[str]], tokenizer, max_length: int) -> tuple[dict[str, np.ndarray], np.ndarray, int]:
-    """`inputs`, `starts` and `truncated` of `Encoded`; those of a large split are shared by all runs that use it."""
+def tokens(texts: list[list[str]], tokenizer, max_length: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """`inputs` and `starts` of `Encoded`, and which sequences were cut; a large split's are shared by all runs."""
 
     def make():
         batch = tokenizer(*texts, truncation="longest_first", max_length=max_length, return_attention_mask=False)
         starts = np.cumsum([0, *map(len, batch["input_ids"])])
         inputs = {name: np.fromiter(chain.from_iterable(ids), np.int32, starts[-1]) for name, ids in batch.items()}
-        return inputs, starts, sum(bool(encoding.overflowing) for encoding in batch.encodings)
+        return inputs, starts, np.array([bool(encoding.overflowing) for encoding in batch.encodings])
 
     if len(texts[0]) < LARGE:
         return make()

@@ -20,6 +20,13 @@ def f1(labels, predictions) -> float:
     return float(f1_score(labels, predictions, pos_label=1, average="binary", zero_division=0.0))
 
 
+def f1_macro(labels, predictions) -> float:
+    """The unweighted mean of the classes' F1, as SuperGLUE scores CB; 0 for a class that is never predicted."""
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(labels, predictions, average="macro", zero_division=0.0))
+
+
 def matthews_correlation(labels, predictions) -> float:
     """Matthews correlation, for any number of classes (R_K of Gorodkin 2004); 0 where it is undefined."""
     from sklearn.metrics import matthews_corrcoef
@@ -45,7 +52,7 @@ def _correlation(name: str, labels, predictions) -> float:
     return float(np.nan_to_num(value))
 
 
-METRICS = {metric.__name__: metric for metric in (accuracy, f1, matthews_correlation, pearson, spearman)}
+METRICS = {metric.__name__: metric for metric in (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman)}
 
 
 def score(metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:

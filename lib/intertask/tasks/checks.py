@@ -21,7 +21,8 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
     The label column may be missing where the split is not `labelled`.
     """
     columns = list(frame.columns)
-    needed = [*entry.inputs, *entry.tags, *([entry.label] if labelled and entry.label else [])]
+    label = [entry.label] if labelled and entry.label else []
+    needed = [*entry.inputs, *entry.choice_columns, *entry.tags, *label]
     where = _file(frame)
     for column in needed:
         if columns.count(column) != 1:
@@ -48,6 +49,34 @@ def check_text(column: pd.Series) -> pd.Series:
         remedy = "Fill or drop the row (empty text is allowed)."
         raise refusal(f"{_row(fault)}, column '{column.name}'", "text in valid UTF-8", found, remedy)
     return column.astype("str")
+
+
+def choice_lists(raw: pd.DataFrame, entry: TaskEntry) -> pd.Series:
+    """The choices of each row as a list of texts, two or more; rows may have fewer than others.
+
+    With a column per choice, those of a row that has fewer are null or empty, the last ones first.
+    """
+    if len(entry.choices) > 1:
+        lists = pd.Series([_without_the_absent(row) for row in raw[entry.choices].to_numpy()], index=raw.index)
+    else:
+        column, _, key = entry.choices[0].partition(".")
+        lists = raw[column].map(lambda value: _listed(value, key))
+    fault = ~lists.map(lambda choices: len(choices) > 1 and all(map(_is_text, choices))).astype(bool)
+    if fault.any():
+        remedy = "Mend the row: a choice is a text, and a question without a second one is none."
+        raise refusal(f"{_row(fault)}, choices", "two or more texts", repr(lists[fault].iloc[0]), remedy)
+    return lists
+
+
+def check_choices(labels: pd.Series, choices: pd.Series) -> None:
+    """Refuses a label that points behind the last choice of its row."""
+    fault = labels >= choices.map(len)
+    if fault.any():
+        count = len(choices[fault].iloc[0])
+        found = f"number {labels[fault].iloc[0] + 1}"
+        raise refusal(
+            _label_row(fault), f"one of the row's {count} choices", found, "Correct the label or the choices."
+        )
 
 
 def label_texts(column: pd.Series) -> pd.Series:
@@ -157,6 +186,18 @@ def _label_text(value: object) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
     return str(int(value) if isinstance(value, bool | np.bool_) else value).strip()
+
+
+def _without_the_absent(choices) -> list:
+    kept = list(choices)
+    while kept and (_is_null(kept[-1]) or kept[-1] == ""):
+        kept.pop()
+    return kept
+
+
+def _listed(value: object, key: str) -> list:
+    value = value.get(key) if key and isinstance(value, dict) else value
+    return list(value) if isinstance(value, list | tuple | np.ndarray) else []
 
 
 def _is_text(value: object) -> bool:

@@ -19,8 +19,9 @@ class Task:
     """A task in memory.
 
     entry: its entry, with the label names filled in.
-    splits: split -> one row per example with the entry's inputs (str), `label` (int64 id, or float64 for a
-        regression; no such column where the split is unlabelled) and tags (str); the index counts rows from 0.
+    splits: split -> one row per example with the entry's inputs (str), `choices` (list of str, where the entry has
+        any), `label` (int64 id, or float64 for a regression; no such column where the split is unlabelled) and tags
+        (str); the index counts rows from 0.
     """
 
     entry: TaskEntry
@@ -58,6 +59,8 @@ def _used(entry: TaskEntry, split: str, raw: pd.DataFrame) -> pd.DataFrame:
     must_have_labels = split in _MUST_HAVE_LABELS
     checks.check_columns(raw, entry, must_have_labels)
     frame = raw[[*entry.inputs, *entry.tags]]
+    if entry.choices:
+        frame = frame.assign(choices=checks.choice_lists(raw, entry))
     if entry.label and entry.label in raw:
         texts = checks.label_texts(raw[entry.label])
         if must_have_labels or not checks.is_unlabelled(texts, entry):
@@ -72,6 +75,9 @@ def _used(entry: TaskEntry, split: str, raw: pd.DataFrame) -> pd.DataFrame:
 
 def _with_labels(entry: TaskEntry, card_labels: list[str] | None, splits: dict[str, pd.DataFrame]) -> TaskEntry:
     """The entry with its label names: its own, else the card's, else those found in train."""
+    if entry.format == "multiple_choice":
+        most = max(frame["choices"].map(len).max() for frame in splits.values())
+        return entry.model_copy(update={"labels": entry.labels or [str(place) for place in range(most)]})
     if entry.format != "classification":
         return entry
     names = entry.labels or card_labels or checks.infer_labels(splits["train"]["label"].rename(entry.label))
@@ -83,10 +89,13 @@ def _encoded(entry: TaskEntry, split: str, frame: pd.DataFrame) -> pd.DataFrame:
     if "label" not in frame:
         return frame.reset_index(drop=True)
     texts = frame["label"].rename(entry.label)
-    if entry.format == "classification":
-        labels = checks.encode_labels(texts, entry.labels or [])
+    if entry.labels:
+        labels = checks.encode_labels(texts, entry.labels)
     else:
         labels = checks.numeric_labels(texts, entry.label_range)
     if split == "train":
         checks.check_variety(labels, entry.labels)
-    return frame.assign(label=labels)[[*entry.inputs, "label", *entry.tags]].reset_index(drop=True)
+    if entry.choices:
+        checks.check_choices(labels.rename(entry.label), frame["choices"])
+    columns = [*entry.inputs, *(["choices"] if entry.choices else []), "label", *entry.tags]
+    return frame.assign(label=labels)[columns].reset_index(drop=True)

@@ -36,5 +36,9 @@ def split_dev(dev: pd.DataFrame, holdout: float, seed: int, stratify: bool) -> t
 
 
 def shuffled_labels(train: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The rows with their labels permuted: the negative control that keeps texts and label counts."""
-    return train.assign(label=np.random.default_rng(seed).permutation(train["label"]))
+    """The rows with their labels permuted: the negative control that keeps texts and label counts.
+
+    Where a row has fewer choices than the place it is given, the count begins again at its first.
+    """
+    labels = np.random.default_rng(seed).permutation(train["label"])
+    return train.assign(label=labels % train["choices"].map(len) if "choices" in train else labels)

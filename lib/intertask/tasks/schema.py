@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 METRICS = {
-    "classification": ["accuracy", "f1", "matthews_correlation"],
+    "classification": ["accuracy", "f1", "f1_macro", "matthews_correlation"],
     "regression": ["pearson", "spearman"],
+    "multiple_choice": ["accuracy"],
     "masked_language_modelling": ["accuracy"],
 }
 """Format -> the metrics that it knows."""
@@ -33,11 +34,14 @@ class TaskEntry(BaseModel):
     files: dict[Split, list[str]] = {}
     # Name in the mini suite.
     mini: str = ""
-    format: Literal["classification", "regression", "masked_language_modelling"]
+    format: Literal["classification", "regression", "multiple_choice", "masked_language_modelling"]
     # Text columns, in the order in which the encoder reads them.
     inputs: Annotated[list[Column], Field(min_length=1, max_length=2)]
+    # Of multiple_choice: a column for each choice, or one that holds a list (`endings`, or `choices.text` in a struct).
+    choices: list[Column] = []
     label: str = ""
     # Label names in id order; None: those of the data set's card, else the values in train, sorted.
+    # Of multiple_choice, what the label column says for the first choice, the second …; None: 0, 1 …
     labels: list[str] | None = None
     # Lowest and highest label of a regression.
     label_range: tuple[float, float] | None = None
@@ -57,6 +61,11 @@ class TaskEntry(BaseModel):
     paper: str = ""
     licence: str = ""
     note: str = ""
+
+    @property
+    def choice_columns(self) -> list[str]:
+        """The columns that hold the choices; a dot leads into a struct."""
+        return [column.partition(".")[0] for column in self.choices]
 
     @property
     def evaluation_only(self) -> bool:
@@ -113,13 +122,19 @@ class TaskEntry(BaseModel):
             raise ValueError(f"expected config only beside hub, found it beside {given[0]}. Take it out.")
 
     def _check_columns(self) -> None:
-        named = [*self.inputs, *([self.label] if self.label else []), *self.tags, *self.unused]
+        named = [*self.inputs, *self.choice_columns, *([self.label] if self.label else []), *self.tags, *self.unused]
         if twice := sorted({column for column in named if named.count(column) > 1}):
             raise ValueError(f"expected each column in one role, found '{twice[0]}' twice. Name it once.")
-        if "label" in [*self.inputs, *self.tags]:
+        for name in ("label", "choices"):
+            if name in [*self.inputs, *self.tags]:
+                raise ValueError(
+                    f"expected '{name}' to be no input or tag (it is a column's name once read), found it there. "
+                    "Rename that column in the data."
+                )
+        if bool(self.choices) != (self.format == "multiple_choice"):
             raise ValueError(
-                "expected 'label' to be no input or tag (it is the label's name once read), found it there. "
-                "Rename that column in the data."
+                f"expected choices for multiple_choice and for nothing else, found {self.choices} for {self.format}. "
+                "Name the columns of the choices, or mend the format."
             )
 
     def _check_labels(self) -> None:
@@ -131,8 +146,12 @@ class TaskEntry(BaseModel):
             )
         if not unlabelled and not self.label:
             raise ValueError(f"expected the label column for {self.format}, found no key label. Add it.")
-        if self.labels is not None and (self.format != "classification" or len(set(self.labels)) < 2):
-            raise ValueError(f"expected labels only for classification, two or more, found {self.labels}. Mend them.")
+        named = self.format in ("classification", "multiple_choice")
+        if self.labels is not None and (not named or len(set(self.labels)) < 2):
+            raise ValueError(
+                f"expected labels only for classification and multiple_choice, two or more, found {self.labels}. "
+                "Mend them."
+            )
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"expected each label name once, found {self.labels}. Take the double out.")
         if self.label_range and (self.format != "regression" or self.label_range[0] >= self.label_range[1]):

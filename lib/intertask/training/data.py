@@ -22,7 +22,7 @@ def prepare(run: Run, task: Task) -> Task:
     train = limited(splits["train"], run.limit, run.seed_of("limit"))
     splits["train"] = shuffled_labels(train, run.seed) if run.shuffle_labels else train
     if run.holdout:
-        stratify = task.entry.format == "classification"
+        stratify = task.entry.labels is not None
         select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, stratify)
         splits |= {"validation_select": select, "validation_report": report}
     return replace(task, splits=splits)

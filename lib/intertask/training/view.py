@@ -101,7 +101,14 @@ def _reported(result: Result) -> pd.DataFrame:
 
 
 def _texts(task: Task, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[task.entry.inputs].map(lambda text: text if len(text) <= LONGEST else text[:LONGEST] + " …")
+    texts = rows[task.entry.inputs]
+    if "choices" in rows:
+        texts = texts.assign(choices=[_listed(task, choices) for choices in rows["choices"]])
+    return texts.map(lambda text: text if len(text) <= LONGEST else text[:LONGEST] + " …")
+
+
+def _listed(task: Task, choices: list[str]) -> str:
+    return " ".join(f"({name}) {choice}" for name, choice in zip(task.entry.labels, choices, strict=False))
 
 
 def _names(task: Task, labels: pd.Series) -> pd.Series:

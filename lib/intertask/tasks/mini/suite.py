@@ -317,6 +317,25 @@ FAULTS = (
 )
 
 
+# Choices
+
+
+def continuations(rng: np.random.Generator) -> Rows:
+    """Rows (ctx, endings, label): a statement with "so" behind it; one of four endings follows from it."""
+    while True:
+        right = statement(rng, HOME)
+        premise = _premise(rng, right, HOME, {ENTAILMENT})
+        if premise is None:
+            continue
+        endings = [grammar.sentence(rng, right)]
+        while len(endings) < 4:
+            wrong = vary(rng, premise, HOME)
+            if relation(premise, wrong) != ENTAILMENT and (said := grammar.sentence(rng, wrong)) not in endings:
+                endings.append(said)
+        order = rng.permutation(4).tolist()
+        yield f"{grammar.clause(rng, premise)} , so", [endings[i] for i in order], order.index(0)
+
+
 # Pronouns, diagnostics, raw text
 
 
@@ -451,6 +470,10 @@ TASKS = {
     "qnli": (["question", "sentence", "label"], {"train": (answers, 3500), "validation": (answers, 400)}),
     "rte": (SENTENCES, {"train": (longer, 250), "validation": (longer, 277), "test": (longer, 200)}),
     "wnli": (SENTENCES, {"train": (schemas(dev=False), 64), "validation": (schemas(dev=True), 40)}),
+    "hellaswag": (
+        ["ctx", "endings", "label"],
+        {"train": (continuations, 3000), "validation": (continuations, 400)},
+    ),
     "ax": ([*PAIR, *COARSE], {"test": (diagnostics, 300)}),
 }
 NAMES = list(TASKS)
