@@ -48,6 +48,15 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     assert make.calls == 2
 
 
+def test_a_write_that_fails_leaves_nothing_behind(monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(cache.os, "replace", full)
+    assert remembered("test", "x", Maker("value")) == "value"
+    assert not list((cache.folder() / "test").iterdir())
+
+
 def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
     monkeypatch.delenv("INTERTASK_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

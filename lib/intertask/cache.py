@@ -35,7 +35,8 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
     made = make()
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
-            pickle.dump(made, stream)
-        os.replace(stream.name, path)
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            unfinished = Path(scratch) / path.name
+            unfinished.write_bytes(pickle.dumps(made))
+            os.replace(unfinished, path)
     return made

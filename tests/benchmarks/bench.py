@@ -44,19 +44,9 @@ def row(what: str, otherwise: str, here: str, ratio: float | None = None) -> Non
     print(f"  {what}: {otherwise or '–'} | {here} {rows[-1][3]}", flush=True)
 
 
-def main(
-    parts: Annotated[list[str], typer.Argument()] = (
-        "overhead",
-        "memory",
-        "workers",
-        "starts",
-        "store",
-        "mini",
-        "real",
-    ),
-):
+def main(parts: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """Runs the parts and prints the table."""
-    for part in parts:
+    for part in parts or list(PARTS)[:-1]:
         print(part, flush=True)
         try:
             PARTS[part]()

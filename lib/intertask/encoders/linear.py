@@ -1,7 +1,8 @@
 """Linear layers that multiply with oneDNN on a processor.
 
-For float32, PyTorch multiplies with MKL, which keeps its AVX-512 for Intel's processors: on an AMD EPYC (Zen 5) oneDNN,
-which PyTorch carries too, is 2.2 times as fast. Sums are formed in another order: results differ by float noise.
+For float32, PyTorch multiplies with MKL, which is slow on AMD's newer processors; oneDNN, which PyTorch carries too, is
+not (`tests/benchmarks/bench.py real` shows what a training gains). Sums are formed in another order: results differ by
+float noise.
 """
 
 import torch

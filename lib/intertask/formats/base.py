@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from intertask.cache import remembered
 
 LARGE = 5000
-"""Examples from which a split's token ids are kept for other runs: fewer are made anew in no time."""
+"""Sequences from which a split's token ids are kept for other runs: fewer are made anew in no time."""
 
 
 @dataclass
@@ -37,10 +39,17 @@ class Encoded:
         lengths = np.diff(self.starts)
         return lengths if self.choices is None else np.maximum.reduceat(lengths, self.first_choices)
 
-    @property
+    @cached_property
     def first_choices(self) -> np.ndarray:
         """The number of each example's first sequence."""
         return np.cumsum(self.choices) - self.choices
+
+    def sequences(self, index: np.ndarray) -> np.ndarray:
+        """The numbers of all sequences of the examples at `index`."""
+        if self.choices is None:
+            return index
+        firsts, counts = self.first_choices[index], self.choices[index]
+        return np.concatenate([np.arange(at, at + count) for at, count in zip(firsts, counts, strict=True)])
 
 
 class Format:
@@ -58,14 +67,21 @@ class Format:
 
     def encode(self, rows, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
-        texts = [rows[column].tolist() for column in self.entry.inputs]
-        inputs, starts, cut = tokens(texts, tokenizer, max_length)
+        inputs, starts, cut = tokens(self.texts(rows), tokenizer, max_length)
         labels = rows["label"].to_numpy() if "label" in rows else None
-        return Encoded(inputs, starts, rows.index.to_numpy(), labels, int(cut.sum()))
+        choices = rows["choices"].map(len).to_numpy() if "choices" in rows else None
+        encoded = Encoded(inputs, starts, rows.index.to_numpy(), labels, int(cut.sum()), choices)
+        if choices is not None:
+            encoded.truncated = int(np.logical_or.reduceat(cut, encoded.first_choices).sum())
+        return encoded
+
+    def texts(self, rows) -> list[list[str]]:
+        """The one or two texts of every sequence, as one or two lists."""
+        return [rows[column].tolist() for column in self.entry.inputs]
 
     def collate(self, encoded: Encoded, index, tokenizer, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """The examples at `index` as tensors of shape (batch, longest); `rng` serves formats that corrupt inputs."""
-        batch = pad(encoded, index, tokenizer)
+        batch = pad(encoded, encoded.sequences(index), tokenizer)
         if encoded.labels is not None:
             batch["labels"] = torch.as_tensor(encoded.labels[index], dtype=self.label_type)
         return batch
@@ -75,12 +91,12 @@ class Format:
         raise NotImplementedError
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The mean loss over the batch."""
-        raise NotImplementedError
+        """The mean loss over the batch: cross-entropy, where labels are ids."""
+        return functional.cross_entropy(logits.float(), labels)
 
     def predict(self, logits: np.ndarray) -> np.ndarray:
-        """Predictions in the labels' own terms, from logits of shape (examples, outputs)."""
-        raise NotImplementedError
+        """Predictions in the labels' own terms, from logits of shape (examples, outputs): the likeliest id."""
+        return logits.argmax(axis=1)
 
     def majority(self, labels: np.ndarray) -> np.ndarray:
         """The most frequent label for every example: what a degenerate run does not beat."""
@@ -114,7 +130,7 @@ def pool(outputs, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
 
 
 def pad(encoded: Encoded, index: np.ndarray, tokenizer) -> dict[str, torch.Tensor]:
-    """The examples at `index`, padded on the right to the longest of them, and their attention mask."""
+    """The sequences at `index`, padded on the right to the longest of them, and their attention mask."""
     starts, ends = encoded.starts[:-1][index], encoded.starts[1:][index]
     places = np.arange((ends - starts).max())
     mask = places < (ends - starts)[:, None]

@@ -1,7 +1,5 @@
 """Classification of one text or a pair: a softmax over the label names."""
 
-from torch.nn import functional
-
 from intertask.formats.base import Format, PooledHead
 
 
@@ -10,9 +8,3 @@ class Classification(Format):
 
     def head(self, encoder, pooling):
         return PooledHead(encoder, len(self.entry.labels), pooling)
-
-    def loss(self, logits, labels):
-        return functional.cross_entropy(logits.float(), labels)
-
-    def predict(self, logits):
-        return logits.argmax(axis=1)

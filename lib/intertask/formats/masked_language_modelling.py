@@ -32,12 +32,6 @@ class MaskedLanguageModelling(Format):
     def head(self, encoder, pooling):
         return VocabularyHead(encoder)
 
-    def loss(self, logits, labels):
-        return functional.cross_entropy(logits.float(), labels)
-
-    def predict(self, logits):
-        return logits.argmax(axis=1)
-
 
 class VocabularyHead(nn.Module):
     """A dense layer, and a decoder that shares its weights with the encoder's input embeddings."""

@@ -3,47 +3,34 @@
 As Devlin et al. 2019 do for SWAG (section 4.4) and Pruksachatkun et al. 2020 for the question-answering tasks.
 """
 
+from itertools import chain
+
 import numpy as np
 import torch
-from torch.nn import functional
 
-from intertask.formats.base import Encoded, Format, PooledHead, pad, tokens
+from intertask.formats.base import Format, PooledHead
 
 
 class MultipleChoice(Format):
     """Labels are places among the choices; the places that an example with fewer choices lacks have logits of -inf."""
 
-    def encode(self, rows, tokenizer, max_length):
+    def texts(self, rows):
         """A sequence per choice: the first input against the choice, with the second input, if any, before it."""
         counts = rows["choices"].map(len).to_numpy()
         first, *question = (np.repeat(rows[column].to_numpy(), counts).tolist() for column in self.entry.inputs)
-        second = [choice for choices in rows["choices"] for choice in choices]
+        second = list(chain.from_iterable(rows["choices"]))
         if question:
             second = [f"{asked} {choice}" for asked, choice in zip(*question, second, strict=True)]
-        inputs, starts, cut = tokens([first, second], tokenizer, max_length)
-        labels = rows["label"].to_numpy() if "label" in rows else None
-        encoded = Encoded(inputs, starts, rows.index.to_numpy(), labels, 0, counts)
-        encoded.truncated = int(np.logical_or.reduceat(cut, encoded.first_choices).sum())
-        return encoded
+        return [first, second]
 
     def collate(self, encoded, index, tokenizer, rng):
-        """The sequences of the examples at `index`; `present`, of shape (examples, most choices), has their places."""
-        counts, firsts = encoded.choices[index], encoded.first_choices[index]
-        sequences = np.concatenate([np.arange(at, at + count) for at, count in zip(firsts, counts, strict=True)])
-        batch = pad(encoded, sequences, tokenizer)
-        batch["present"] = torch.from_numpy(np.arange(len(self.entry.labels)) < counts[:, None])
-        if encoded.labels is not None:
-            batch["labels"] = torch.as_tensor(encoded.labels[index], dtype=self.label_type)
-        return batch
+        """With `present`, of shape (examples, most choices): the places that have a sequence, in their order."""
+        places = np.arange(len(self.entry.labels))
+        present = torch.from_numpy(places < encoded.choices[index][:, None])
+        return super().collate(encoded, index, tokenizer, rng) | {"present": present}
 
     def head(self, encoder, pooling):
         return ChoiceHead(encoder, 1, pooling)
-
-    def loss(self, logits, labels):
-        return functional.cross_entropy(logits.float(), labels)
-
-    def predict(self, logits):
-        return logits.argmax(axis=1)
 
 
 class ChoiceHead(PooledHead):

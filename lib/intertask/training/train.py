@@ -205,14 +205,16 @@ def train_step(model: Model, batch, optimizer, schedule, max_grad_norm: float) -
 class Losses:
     """The batches' losses since the last evaluation; looked at seldom: on a GPU each look waits for the step."""
 
-    def __init__(self, look_every: int = 20):
-        self.look_every, self.steps = look_every, 0
+    LOOK_EVERY = 20  # steps
+
+    def __init__(self):
+        self.steps = 0
         self.seen: list[float] = []
         self.unseen: list[torch.Tensor] = []
 
     def add(self, loss: torch.Tensor) -> None:
         self.unseen.append(loss)
-        if len(self.unseen) == self.look_every:
+        if len(self.unseen) == self.LOOK_EVERY:
             self.look()
 
     def look(self) -> None:
