@@ -123,9 +123,9 @@ def test_a_row_that_cannot_be_answered_is_refused(own, line, words):
 
 
 def test_choices_belong_to_multiple_choice_alone(own):
-    with pytest.raises(IntertaskError, match="choices for multiple_choice and for nothing else"):
+    with pytest.raises(IntertaskError, match="choices for multiple_choice and cloze and for nothing else"):
         load_task("quiz", own("quiz.csv", CSV, label="right"))
-    with pytest.raises(IntertaskError, match="choices for multiple_choice and for nothing else"):
+    with pytest.raises(IntertaskError, match="choices for multiple_choice and cloze and for nothing else"):
         load_task("quiz", own("quiz.csv", CSV, **COLUMNS, format="classification"))
 
 

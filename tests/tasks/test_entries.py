@@ -6,6 +6,7 @@ from intertask.tasks.schema import TaskEntry, parse_entry
 
 RTE = {"hub": "nyu-mll/glue", "config": "rte", "format": "classification", "inputs": ["a", "b"], "label": "label"}
 STS = {"hub": "o/n", "format": "regression", "inputs": ["a", "b"], "label": "score"}
+SPANS = {"hub": "o/n", "format": "span_classification", "inputs": ["text"], "spans": ["s"], "label": "label"}
 TEXT = {"hub": "o/n", "format": "masked_language_modelling", "inputs": ["text"]}
 
 GLUE_METRICS = {
@@ -83,7 +84,13 @@ def test_numbers_as_label_names_become_text():
         ({**RTE, "metrics": ["acuracy"]}, ["accuracy, f1, f1_macro", "'acuracy'", "Did you mean"]),
         ({**STS, "metrics": ["accuracy"]}, ["pearson, spearman", "'accuracy'", "Choices"]),
         ({**RTE, "label": ""}, ["the label column", "no key label", "Add it"]),
-        ({**TEXT, "label": "x"}, ["no label", "label 'x'", "Take the rest out"]),
+        ({**TEXT, "label": "x"}, ["no label for masked", "found 'x'", "Take it out"]),
+        ({**TEXT, "inputs": ["a", "b"]}, ["1 inputs for masked_language_modelling", "['a', 'b']", "Mend"]),
+        ({**RTE, "spans": ["s"]}, ["spans for span_classification", "['s'] for classification", "Mend"]),
+        ({**SPANS, "spans": []}, ["spans for span_classification", "none", "Mend"]),
+        ({**RTE, "group": ["g"]}, ["group with the metric question_exact_match", "['g']", "Add"]),
+        ({**RTE, "corpus": "c"}, ["corpus only beside files", "hub", "Take it out"]),
+        ({**RTE, "hub": "", "files": {"test": "a"}, "corpus": "c"}, ["`get`", "found none", "Add it"]),
         ({**RTE, "labels": ["a", "a", "b"]}, ["each label name once", "['a', 'a', 'b']", "Take the double out"]),
         ({**RTE, "labels": ["a"]}, ["two or more", "['a']", "Mend"]),
         ({**STS, "label_range": [5, 0]}, ["[lowest, highest]", "[5.0, 0.0]", "Mend"]),

@@ -21,15 +21,15 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
     The label column may be missing where the split is not `labelled`.
     """
     columns = list(frame.columns)
-    label = [entry.label] if labelled and entry.label else []
-    needed = [*entry.inputs, *entry.choice_columns, *entry.tags, *label]
+    label = [entry.label_column] if labelled and entry.label else []
+    needed = list(dict.fromkeys([*entry.inputs, *entry.structured_columns, *entry.tags, *label]))
     where = _file(frame)
     for column in needed:
         if columns.count(column) != 1:
             found = f"{columns.count(column)} among {columns}"
             remedy = "Correct the entry's columns or the file." + did_you_mean(column, map(str, columns))
             raise refusal(where, f"one column '{column}'", found, remedy)
-    if spare := [column for column in columns if column not in {*needed, entry.label, *entry.unused}]:
+    if spare := [column for column in columns if column not in {*needed, entry.label_column, *entry.unused}]:
         remedy = f"Add `unused: {spare}` to the entry to leave out what it does not read, or make it an input."
         raise refusal(where, f"only columns that the entry of '{entry.name}' names", f"'{spare[0]}'", remedy)
 

@@ -6,22 +6,35 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
+ANSWERS = ["exact_match", "token_f1"]
 METRICS = {
-    "classification": ["accuracy", "f1", "f1_macro", "matthews_correlation"],
+    "classification": ["accuracy", "f1", "f1_macro", "matthews_correlation", "question_exact_match"],
     "regression": ["pearson", "spearman"],
     "multiple_choice": ["accuracy"],
+    "cloze": ANSWERS,
+    "span_classification": ["micro_f1", "accuracy"],
+    "tagging": ["accuracy"],
+    "extractive_qa": ANSWERS,
     "masked_language_modelling": ["accuracy"],
+    "causal_language_modelling": ["accuracy"],
+    "sequence_to_sequence": ANSWERS,
 }
 """Format -> the metrics that it knows."""
 
-DEFAULT_METRICS = {**METRICS, "classification": ["accuracy"]}
+DEFAULT_METRICS = {**METRICS, "classification": ["accuracy"], "span_classification": ["micro_f1"]}
+LANGUAGE_MODELLING = ("masked_language_modelling", "causal_language_modelling")
+NAMED = ("classification", "multiple_choice", "span_classification", "tagging")
+"""Formats whose labels have names."""
 
 Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 Column = Annotated[str, Field(min_length=1)]
 
 
 class TaskEntry(BaseModel):
-    """One task as data: exactly one source (`hub`, `files` or `mini`), the columns that are read, and the labels."""
+    """One task as data: exactly one source (`hub`, `files` or `mini`), the columns that are read, and the labels.
+
+    A column with a dot leads into a struct or into a list of structs.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,19 +43,35 @@ class TaskEntry(BaseModel):
     hub: Annotated[str, Field(pattern=r"^(|[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)$")] = ""
     config: str = ""
     revision: str = "main"
-    # Split -> CSV, TSV, JSONL or Parquet files, relative to the YAML file.
+    # Split -> CSV, TSV, JSONL, Parquet or CoNLL-U files, relative to the YAML file; a * stands for any characters.
     files: dict[Split, list[str]] = {}
+    # A corpus that the user fetches: `files` lie in the folder of that name in INTERTASK_CORPORA; `get` says how to.
+    corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    get: str = ""
+    # Names of the columns of files without a header.
+    columns: list[Column] = []
     # Name in the mini suite.
     mini: str = ""
-    format: Literal["classification", "regression", "multiple_choice", "masked_language_modelling"]
-    # Text columns, in the order in which the encoder reads them.
-    inputs: Annotated[list[Column], Field(min_length=1, max_length=2)]
-    # Of multiple_choice: a column for each choice, or one that holds a list (`endings`, or `choices.text` in a struct).
+    # A rule of tasks/derived that makes the rows from what the source holds; the keys below then name its columns.
+    derive: str = ""
+    format: Literal[tuple(METRICS)]
+    # Text columns, in the order in which the encoder reads them; those after the first are joined to one text.
+    # Of tagging: a list of words, or a text of words separated by blanks.
+    inputs: Annotated[list[Column], Field(min_length=1)]
+    # Of multiple_choice and cloze: a column for each choice, or one with a list (`endings`, `choices.text`).
     choices: list[Column] = []
+    # Of span_classification: one or two columns of [start, end), or "start:end", two columns of numbers; with two
+    # inputs a span in each. In a list of structs (`targets.span1`) a row has a target for each of its items.
+    spans: Annotated[list[Column], Field(max_length=2)] = []
+    span_unit: Literal["words", "characters"] = "words"
+    # Of span_classification also a list of names, of tagging a name for each word; of extractive_qa and cloze a text,
+    # several, or SQuAD's {text, answer_start}; of sequence_to_sequence the text to write.
     label: str = ""
     # Label names in id order; None: those of the data set's card, else the values in train, sorted.
     # Of multiple_choice, what the label column says for the first choice, the second …; None: 0, 1 …
     labels: list[str] | None = None
+    # Labels, or patterns such as R-*, that micro_f1 leaves out.
+    unscored_labels: list[str] = []
     # Lowest and highest label of a regression.
     label_range: tuple[float, float] | None = None
     # The main score is the mean of these.
@@ -54,6 +83,8 @@ class TaskEntry(BaseModel):
     drop_label: int | str | None = None
     # Columns that are kept beside the label, to break scores down by.
     tags: list[Column] = []
+    # Columns whose values together tell which examples question_exact_match scores as one.
+    group: list[Column] = []
     # Columns that are left out on purpose; a column that no key names is refused.
     unused: list[str] = []
     # Rows per split of the full data set, after drop_label.
@@ -61,11 +92,23 @@ class TaskEntry(BaseModel):
     paper: str = ""
     licence: str = ""
     note: str = ""
+    # The mini task that stands for this one when a study runs on the mini suite.
+    counterpart: str = ""
 
     @property
-    def choice_columns(self) -> list[str]:
-        """The columns that hold the choices; a dot leads into a struct."""
-        return [column.partition(".")[0] for column in self.choices]
+    def structured_columns(self) -> list[str]:
+        """The columns that hold choices, spans and groups, each once."""
+        parts = [part for column in [*self.choices, *self.spans, *self.group] for part in column.split(":")]
+        return list(dict.fromkeys(part.partition(".")[0] for part in parts))
+
+    @property
+    def label_column(self) -> str:
+        return self.label.partition(".")[0]
+
+    @property
+    def one_label(self) -> bool:
+        """Whether an example has exactly one label, an id."""
+        return self.format in ("classification", "multiple_choice")
 
     @property
     def evaluation_only(self) -> bool:
@@ -77,7 +120,7 @@ class TaskEntry(BaseModel):
 
         Fields at their default are left out, so that a field added to this class later changes no identity.
         """
-        aside = {"files", "unused", "sizes", "paper", "licence", "note"}
+        aside = {"files", "corpus", "get", "unused", "sizes", "paper", "licence", "note", "counterpart"}
         return self.model_dump(mode="json", exclude=aside, exclude_defaults=True)
 
     @model_validator(mode="before")
@@ -118,39 +161,49 @@ class TaskEntry(BaseModel):
         if len(given) != 1:
             found = " and ".join(given) or "none"
             raise ValueError(f"expected exactly one source among hub, files and mini, found {found}. Give one.")
-        if self.config and not self.hub:
-            raise ValueError(f"expected config only beside hub, found it beside {given[0]}. Take it out.")
+        for key, source in {"config": "hub", "corpus": "files", "columns": "files"}.items():
+            if getattr(self, key) and source not in given:
+                raise ValueError(f"expected {key} only beside {source}, found it beside {given[0]}. Take it out.")
+        if self.corpus and not self.get:
+            raise ValueError(f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it.")
 
     def _check_columns(self) -> None:
-        named = [*self.inputs, *self.choice_columns, *([self.label] if self.label else []), *self.tags, *self.unused]
+        for key, formats in ONLY_OF.items():
+            needed = key in MUST_HAVE and self.format in formats
+            if getattr(self, key) and self.format not in formats or needed and not getattr(self, key):
+                found = getattr(self, key) or "none"
+                raise ValueError(
+                    f"expected {key} for {' and '.join(formats)} and for nothing else, found {found} for "
+                    f"{self.format}. Mend the key {key}, or the format."
+                )
+        label = [self.label_column] if self.label and self.label_column not in self.structured_columns else []
+        named = [*self.inputs, *self.structured_columns, *label, *self.tags, *self.unused]
         if twice := sorted({column for column in named if named.count(column) > 1}):
             raise ValueError(f"expected each column in one role, found '{twice[0]}' twice. Name it once.")
-        for name in ("label", "choices"):
+        for name in RESERVED:
             if name in [*self.inputs, *self.tags]:
                 raise ValueError(
                     f"expected '{name}' to be no input or tag (it is a column's name once read), found it there. "
                     "Rename that column in the data."
                 )
-        if bool(self.choices) != (self.format == "multiple_choice"):
+        if bool(self.group) != ("question_exact_match" in self.metrics):
             raise ValueError(
-                f"expected choices for multiple_choice and for nothing else, found {self.choices} for {self.format}. "
-                "Name the columns of the choices, or mend the format."
+                f"expected group with the metric question_exact_match and without it not, found group {self.group} "
+                f"and metrics {self.metrics}. Add the one or take out the other."
             )
+        most = INPUTS.get(self.format, (1, 9))
+        if not most[0] <= len(self.inputs) <= most[1]:
+            expected = f"{most[0]} inputs" if most[0] == most[1] else f"{most[0]} to {most[1]} inputs"
+            raise ValueError(f"expected {expected} for {self.format}, found {self.inputs}. Mend them.")
 
     def _check_labels(self) -> None:
-        unlabelled = self.format == "masked_language_modelling"
-        if unlabelled and (self.label or len(self.inputs) > 1):
-            raise ValueError(
-                f"expected one input and no label for {self.format}, found "
-                f"{len(self.inputs)} inputs and label '{self.label}'. Take the rest out."
-            )
-        if not unlabelled and not self.label:
+        if bool(self.label) == (self.format in LANGUAGE_MODELLING):
+            if self.label:
+                raise ValueError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
             raise ValueError(f"expected the label column for {self.format}, found no key label. Add it.")
-        named = self.format in ("classification", "multiple_choice")
-        if self.labels is not None and (not named or len(set(self.labels)) < 2):
+        if self.labels is not None and (self.format not in NAMED or len(set(self.labels)) < 2):
             raise ValueError(
-                f"expected labels only for classification and multiple_choice, two or more, found {self.labels}. "
-                "Mend them."
+                f"expected labels only for {', '.join(NAMED)}, two or more, found {self.labels}. Mend them."
             )
         if self.labels is not None and len(set(self.labels)) < len(self.labels):
             raise ValueError(f"expected each label name once, found {self.labels}. Take the double out.")
@@ -159,6 +212,28 @@ class TaskEntry(BaseModel):
                 f"expected label_range only for regression, as [lowest, highest], found {list(self.label_range)}. "
                 "Mend it."
             )
+
+
+ONLY_OF = {
+    "choices": ("multiple_choice", "cloze"),
+    "spans": ("span_classification",),
+    "unscored_labels": ("span_classification",),
+    "group": ("classification",),
+}
+"""Key -> the formats that know it."""
+
+MUST_HAVE = ("choices", "spans")
+INPUTS = {
+    "tagging": (1, 1),
+    "cloze": (2, 2),
+    "extractive_qa": (2, 2),
+    "span_classification": (1, 2),
+    **dict.fromkeys(LANGUAGE_MODELLING, (1, 1)),
+}
+"""Format -> fewest and most inputs."""
+
+RESERVED = ("label", "choices", "spans", "group")
+"""Names that columns have once read."""
 
 
 def parse_entry(name: str, fields: Any, where: str) -> TaskEntry:
