@@ -104,7 +104,7 @@ def _read_parquet(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     return table.to_pandas()
 
 
-def _read_conllu(path: Path, content: bytes, columns: Any) -> pd.DataFrame:
+def _read_conllu(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     return parse_conllu(path, _decode(path, content))
 
 
