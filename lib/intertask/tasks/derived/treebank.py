@@ -1,7 +1,8 @@
 """Probes from trees: the tasks of SentEval (Conneau et al. 2018, ACL) built by rule, parts of speech and relations.
 
 They need the columns of a CoNLL-U file (see `tasks/conllu.py`). The text given is the words joined by blanks. What
-SentEval reads from constituents is read from dependencies here; where that changes a task, its rule says so.
+SentEval reads from constituents is read from dependencies here. SentEval also keeps the words that carry tense and
+number apart across splits, for which treebanks are too small.
 """
 
 from collections import Counter
@@ -28,7 +29,7 @@ BINS = 6
 MOST_DEPTHS = 7
 SEQUENCES = 19
 CONTENT_WORDS = 1000
-ENOUGH = 20
+ENOUGH = 30
 """Rows per class from which a class of many is cut to the size of the rarest."""
 
 _COLUMNS = ("words", "upos", "feats", "head", "deprel")
@@ -58,34 +59,40 @@ def sentence_length(splits: Splits) -> Splits:
 def word_content(splits: Splits) -> Splits:
     """Which of these words does the sentence hold (WC)? One class per word, exactly one of them in a sentence.
 
-    The words are nouns, verbs and adjectives of train (as written, lower case) that stand in 20 of its sentences or
-    more, at most 1,000, the rarest ones; a class has 10 rows of train or more. At most 20 rows per class and split.
+    The words (lower case, in letters) are in train in 10 sentences or more, and there mostly nouns, verbs, adjectives
+    or names; of more than 1,000 the rarest. A class has 5 rows of train or more, and at most 30 in any split.
     """
     frames = trees(splits)
-    train = frames["train"]
-    counts = Counter(word for row in train.itertuples() for word in _content(row))
-    chosen = {word for word, count in sorted(counts.items(), key=lambda item: item[1]) if count >= ENOUGH}
-    targets = set(sorted(chosen, key=lambda word: (counts[word], word))[:CONTENT_WORDS])
+    targets = _content_words(frames["train"])
 
     def one_of(row: Any) -> str | None:
         held = targets & {word.lower() for word in row.words}
         return held.pop() if len(held) == 1 else None
 
-    rows = Counter(filter(None, map(one_of, train.itertuples())))
-    return labelled(
-        "word_content", frames, lambda row: (word := one_of(row)) and (word if rows[word] >= 10 else None), ENOUGH
+    rows = Counter(map(one_of, frames["train"].itertuples()))
+    targets_left = {word for word in targets if rows[word] >= 5}
+    return labelled("word_content", frames, lambda row: word if (word := one_of(row)) in targets_left else None, ENOUGH)
+
+
+def _content_words(train: pd.DataFrame) -> set[str]:
+    uses = Counter(
+        (word.lower(), tag) for row in train.itertuples() for word, tag in zip(row.words, row.upos, strict=True)
     )
-
-
-def _content(row: Any) -> set[str]:
-    tagged = zip(row.words, row.upos, strict=True)
-    return {word.lower() for word, upos in tagged if upos in {"NOUN", "VERB", "ADJ"} and word.isalpha()}
+    total, content = Counter(), Counter()
+    for (word, tag), count in uses.items():
+        total[word] += count
+        content[word] += count if tag in {"NOUN", "VERB", "ADJ", "PROPN"} else 0
+    held = Counter(word for words in train["words"] for word in {word.lower() for word in words})
+    chosen = [
+        word for word, count in held.items() if count >= 10 and word.isalpha() and content[word] >= 0.9 * total[word]
+    ]
+    return set(sorted(chosen, key=lambda word: (held[word], word))[:CONTENT_WORDS])
 
 
 def tree_depth(splits: Splits) -> Splits:
     """How deep is the tree (TreeDepth)? Words on the longest way from the root down, punctuation left out.
 
-    The classes are up to 7 successive depths: as many as have 20 rows each in train, and those that leave most rows.
+    The classes are up to 7 successive depths: as many as have 30 rows each in train, and those that leave most rows.
     Depth grows with length, so every depth gets as many sentences as the others of the same length (in steps of three
     words): length tells next to nothing.
     """
@@ -126,7 +133,7 @@ def top_constituents(splits: Splits) -> Splits:
     """The relations of the root's dependents in order, the root among them (TopConst): "nsubj root obj", … or "other".
 
     The 19 sequences that are most frequent in train, with 10 sentences or more, and "other"; subtypes of relations and
-    punctuation are left out. At most 20 rows per class, or as many as the rarest class has.
+    punctuation are left out. At most 30 rows per class, or as many as the rarest class has.
     """
     frames = trees(splits)
     counts = Counter(map(_top, frames["train"].itertuples()))
@@ -156,9 +163,9 @@ def obj_number(splits: Splits) -> Splits:
 def odd_man_out(splits: Splits) -> Splits:
     """A noun or verb is replaced in half of the sentences (SOMO): original, changed.
 
-    Two sentences of a split exchange their words, so both classes hold the same words equally often. The two have the
-    same part of speech and features, a frequency in train between the same powers of two, and begin alike with a vowel
-    or not, for the sake of `a` and `an`. Proper nouns and words with capitals are left alone.
+    Two sentences of a split, of five words or more, exchange their words, so both classes hold the same words equally
+    often. The two words have the same part of speech and features and a frequency in train between the same powers of
+    two, and both begin with a vowel or neither, for the sake of `a` and `an`. Words with capitals are left alone.
     """
     frames = trees(splits)
     counts = Counter(word for words in frames["train"]["words"] for word in words)
@@ -168,7 +175,7 @@ def odd_man_out(splits: Splits) -> Splits:
         places = [
             i for i, (word, upos) in enumerate(tagged) if upos in {"NOUN", "VERB"} and word.isalpha() and word.islower()
         ]
-        if not places:
+        if not places or len(row.words) < 5:
             return None
         place = int(random.choice(places))
         word = row.words[place]

@@ -10,7 +10,6 @@ from intertask.tasks.derived.words import (
     changed_halves,
     finished,
     generator,
-    halves,
     is_word,
     sentences,
 )
@@ -74,24 +73,27 @@ def eos(splits: Splits) -> Splits:
 
     As in the original, both are stripped of punctuation and capitals, `sentence` is the text up to the end of the
     sentence and `following` the next one; in half of them the end is moved, here by one to five words to either side.
-    No sentence stands in two rows. Both parts have three words or more in either class, and every pair allows a move
-    to both sides, so that the lengths tell next to nothing. A moved end can by chance be an end too.
+    No sentence stands in two rows, and each part has three words or more. For every pair whose end is moved there is an
+    untouched one whose first part is as long, so that lengths tell next to nothing. A moved end can by chance be an
+    end too.
     """
     made = {}
     for split, frame in sentences(splits).items():
         random = generator("eos", split)
-        bare = [
-            ["".join(filter(str.isalnum, word)).lower() for word in words if is_word(word)] for words in frame["words"]
-        ]
+        bare = [_bare(words) for words in frame["words"]]
         files = frame.index.get_level_values(0)
         rows, i = [], 0
         while i + 1 < len(frame):
-            end = files[i] == files[i + 1] and _moved_end(bare[i], bare[i + 1], random)
-            if end:
-                rows.append((i, end))
-            i += 2 if end else 1
-        made[split] = _cut(frame, bare, rows, halves(len(rows), random))
+            end = _moved_end(bare[i], bare[i + 1], random) if files[i] == files[i + 1] else None
+            if end is not None:
+                rows.append((i, len(bare[i]), end))
+            i += 1 if end is None else 2
+        made[split] = _cut(frame, bare, _equal_lengths([rows[n] for n in random.permutation(len(rows))]))
     return finished("eos", made)
+
+
+def _bare(words: list[str]) -> list[str]:
+    return ["".join(filter(str.isalnum, word)).lower() for word in words if is_word(word)]
 
 
 def _moved_end(first: list[str], second: list[str], random: np.random.Generator) -> int | None:
@@ -102,13 +104,29 @@ def _moved_end(first: list[str], second: list[str], random: np.random.Generator)
     return len(first) + int(random.integers(1, farthest + 1)) * int(random.choice([-1, 1]))
 
 
-def _cut(frame: pd.DataFrame, bare: list[list[str]], rows: list[tuple[int, int]], moved: np.ndarray) -> pd.DataFrame:
-    ends = [end if chosen else len(bare[i]) for (i, end), chosen in zip(rows, moved, strict=True)]
-    texts = [bare[i] + bare[i + 1] for i, _ in rows]
+def _equal_lengths(rows: list[tuple[int, int, int]]) -> list[tuple[int, int, bool]]:
+    """Of rows (number, end, moved end) pairs (number, end, moved?): a moved end and an untouched one that are equal."""
+    waiting: dict[tuple[bool, int], list[int]] = {}
+    found, used = [], set()
+    for number, *ends in rows:
+        for moved in (False, True):
+            others = [other for other in waiting.get((not moved, ends[moved]), []) if other not in used]
+            if others:
+                found += [(number, ends[moved], moved), (others[0], ends[moved], not moved)]
+                used |= {number, others[0]}
+                break
+        else:
+            for moved in (False, True):
+                waiting.setdefault((moved, ends[moved]), []).append(number)
+    return sorted(found)
+
+
+def _cut(frame: pd.DataFrame, bare: list[list[str]], rows: list[tuple[int, int, bool]]) -> pd.DataFrame:
+    texts = [bare[i] + bare[i + 1] for i, _, _ in rows]
     source = frame["source"].to_list()
-    return frame.iloc[[i for i, _ in rows]].assign(
-        sentence=[" ".join(words[:end]) for words, end in zip(texts, ends, strict=True)],
-        following=[" ".join(words[end:]) for words, end in zip(texts, ends, strict=True)],
-        label=np.where(moved, "unacceptable", "acceptable"),
-        source=[f"{source[i]} {source[i + 1]}" for i, _ in rows],
+    return frame.iloc[[i for i, _, _ in rows]].assign(
+        sentence=[" ".join(words[:end]) for words, (_, end, _) in zip(texts, rows, strict=True)],
+        following=[" ".join(words[end:]) for words, (_, end, _) in zip(texts, rows, strict=True)],
+        label=["unacceptable" if moved else "acceptable" for _, _, moved in rows],
+        source=[f"{source[i]} {source[i + 1]}" for i, _, _ in rows],
     )

@@ -39,7 +39,7 @@ def is_word(token: str) -> bool:
 
 
 def sentences(splits: Splits) -> Splits:
-    """The distinct sentences of each split, with `words` and `source` beside the columns that are there.
+    """The distinct sentences of each split: `words` and `source`, beside the columns of a frame with one in a row.
 
     Read from the column `words` (a list, as of a treebank), else `sentence` (one in a row), else `text` (several in a
     row, see `split_text`). A sentence that occurs twice, whatever its capitals, stays once, and one that two splits
@@ -60,7 +60,8 @@ def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
     if column is None:
         raise refusal(f"Split {split}", "a column words, sentence or text", f"{list(raw.columns)}", "Rename a column.")
     if column == "text":
-        raw = raw.assign(words=raw["text"].map(split_text)).explode("words").dropna(subset="words")
+        found = raw["text"].map(split_text)
+        raw = pd.DataFrame({"words": [*itertools.chain(*found)]}, index=raw.index.repeat(found.map(len)))
         words = raw["words"]
     elif column == "sentence":
         words = raw["sentence"].map(tokens)
@@ -119,38 +120,54 @@ def changed_halves(
     return finished(rule, made)
 
 
+def replaced(words: list[str], place: int, word: str) -> list[str]:
+    """The words with another one at a place, with the capitals of the one that stood there."""
+    old = words[place]
+    if old.isupper() and len(old) > 1:
+        word = word.upper()
+    elif old[:1].isupper():
+        word = word[:1].upper() + word[1:]
+    return [*words[:place], word, *words[place + 1 :]]
+
+
 def exchanged_halves(
     rule: str,
     frames: Splits,
     slot_of: Callable[[Any, np.random.Generator], Slot | None],
     labels: tuple[str, str],
-    change: Callable[[list[str], int, str], list[str]] | None = None,
+    change: Callable[[list[str], int, str], list[str]] = replaced,
 ) -> Splits:
     """A task whose sentences stand in pairs; half the pairs stay as they are, in the others the two exchange a word.
 
     So both classes have the same eligible sentences, and neither the words nor their frequencies tell them apart.
-    `change(words, place, word)` gives the changed words (default: `replaced`); a pair that it leaves alike is dropped.
+    `change(words, place, word)` gives the changed words; a pair that it leaves alike is dropped.
     """
     made = {}
     for split, frame in frames.items():
         random = generator(rule, split)
         rows = list(frame.itertuples())
         slots = [slot_of(row, random) for row in rows]
-        pairs = []
-        for pair in _pairs(slots, random):
-            words = [rows[i].words[slots[i].place].lower() for i in pair]
-            new = [
-                (change or replaced)(rows[i].words, slots[i].place, w) for i, w in zip(pair, words[::-1], strict=True)
-            ]
-            if all(rows[i].words != text for i, text in zip(pair, new, strict=True)):
-                pairs.append([(i, " ".join(text)) for i, text in zip(pair, new, strict=True)])
-        texts = {}
-        for pair, chosen in zip(pairs, halves(len(pairs), random), strict=True):
-            texts |= {i: (text, labels[1]) if chosen else (rows[i].source, labels[0]) for i, text in pair}
+        pairs = [new for pair in _pairs(slots, random) if (new := _exchanged(rows, slots, pair, change))]
+        texts = {
+            i: (text, labels[1]) if chosen else (rows[i].source, labels[0])
+            for pair, chosen in zip(pairs, halves(len(pairs), random), strict=True)
+            for i, text in pair
+        }
         order = sorted(texts)
         sentence, label = [texts[i][0] for i in order], [texts[i][1] for i in order]
         made[split] = frame.iloc[order].assign(sentence=sentence, label=label)
     return finished(rule, made)
+
+
+def _exchanged(
+    rows: list[Any], slots: list[Slot], pair: tuple[int, int], change: Callable[[list[str], int, str], list[str]]
+) -> list[tuple[int, str]] | None:
+    """The two sentences, by number, with their words exchanged; None where that changes nothing."""
+    new = []
+    for here, other in (pair, pair[::-1]):
+        word = rows[other].words[slots[other].place].lower()
+        new.append((here, " ".join(change(rows[here].words, slots[here].place, word))))
+    return new if all(text != rows[i].source for i, text in new) else None
 
 
 def _pairs(slots: list[Slot | None], random: np.random.Generator) -> Iterator[tuple[int, int]]:
@@ -165,16 +182,6 @@ def _pairs(slots: list[Slot | None], random: np.random.Generator) -> Iterator[tu
         kind, ours = by_kind.popitem()
         theirs = ours[1::2] if partner[kind] == kind else by_kind.pop(partner[kind], [])
         yield from zip(ours[::2] if partner[kind] == kind else ours, theirs, strict=False)
-
-
-def replaced(words: list[str], place: int, word: str) -> list[str]:
-    """The words with another one at a place, with the capitals of the one that stood there."""
-    old = words[place]
-    if old.isupper() and len(old) > 1:
-        word = word.upper()
-    elif old[:1].isupper():
-        word = word[:1].upper() + word[1:]
-    return [*words[:place], word, *words[place + 1 :]]
 
 
 def halves(count: int, random: np.random.Generator) -> np.ndarray:
