@@ -1,4 +1,4 @@
-"""Tasks made by rule from other data: probes from treebanks and plain text, and data sets no entry can describe."""
+"""Tasks made by rule from other data: probes from treebanks and text, and data sets that no entry can describe."""
 
 from collections.abc import Callable
 

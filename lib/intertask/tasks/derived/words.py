@@ -103,12 +103,16 @@ _ENDS = {".", "!", "?"}
 
 
 def changed_halves(
-    rule: str, splits: Splits, change: Callable[[Any, np.random.Generator], str | None], labels: tuple[str, str]
+    rule: str,
+    splits: Splits,
+    change: Callable[[Any, np.random.Generator], str | None],
+    labels: tuple[str, str],
+    most: int | None = None,
 ) -> Splits:
     """A task whose sentences are untouched or changed by `change(row, generator)`; `labels` name the two.
 
     Which half is changed is drawn only among the sentences that can be changed (`change` gives a text, not None), so
-    that what the change needs is there in both classes.
+    that what the change needs is there in both classes. Of each class `most` rows stay at the most.
     """
     made = {}
     for split, frame in sentences(splits).items():
@@ -117,7 +121,7 @@ def changed_halves(
         chosen = halves(len(frame), random)
         sentence = frame["changed"].where(chosen, frame["source"])
         made[split] = frame.assign(sentence=sentence, label=np.where(chosen, labels[1], labels[0]))
-    return finished(rule, made)
+    return finished(rule, made, most=most)
 
 
 def replaced(words: list[str], place: int, word: str) -> list[str]:
@@ -198,7 +202,7 @@ def labelled(rule: str, frames: Splits, label_of: Callable[[Any], str | None], e
     return finished(rule, made, enough)
 
 
-def finished(rule: str, made: Splits, enough: int = 0) -> Splits:
+def finished(rule: str, made: Splits, enough: int = 0, most: int | None = None) -> Splits:
     """The rows of a classification: apart across splits, classes of train, equal in size as by `balanced`.
 
     The columns are `sentence`, `following` (of pairs), `label` and `source`. Refuses a split with fewer than two
@@ -207,7 +211,7 @@ def finished(rule: str, made: Splits, enough: int = 0) -> Splits:
     known = set(made["train"]["label"])
     rows = {}
     for split, frame in _apart(made).items():
-        frame = balanced(frame[frame["label"].isin(known)], generator(f"balance {rule}", split), enough)
+        frame = balanced(frame[frame["label"].isin(known)], generator(f"balance {rule}", split), enough, most)
         if frame["label"].nunique() < 2:
             found = ", ".join(f"{label} ({count})" for label, count in frame["label"].value_counts().items())
             remedy = "Give the rule more text, or leave this task out."
@@ -231,10 +235,15 @@ def _apart(made: Splits) -> Splits:
     return {split: apart[split] for split in made}
 
 
-def balanced(frame: pd.DataFrame, random: np.random.Generator, enough: int = 0) -> pd.DataFrame:
-    """The frame with as many rows of every label as the rarest one has, or `enough` where a label has that many."""
+def balanced(
+    frame: pd.DataFrame, random: np.random.Generator, enough: int = 0, most: int | None = None
+) -> pd.DataFrame:
+    """The frame with as many rows of every label as the rarest one has, or `enough` where a label has that many.
+
+    Of each label `most` rows stay at the most.
+    """
     labels = frame["label"].to_numpy()
     names, counts = np.unique(labels, return_counts=True)
-    most = max(counts.min(initial=len(labels)), enough)
-    kept = [random.permutation(np.flatnonzero(labels == name))[:most] for name in names]
+    size = max(counts.min(initial=len(labels)), enough)
+    kept = [random.permutation(np.flatnonzero(labels == name))[:size][:most] for name in names]
     return frame.iloc[np.sort(np.concatenate(kept))] if kept else frame
