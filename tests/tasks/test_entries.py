@@ -90,7 +90,7 @@ def test_numbers_as_label_names_become_text():
         ({**SPANS, "spans": []}, ["spans for span_classification", "none", "Mend"]),
         ({**RTE, "group": ["g"]}, ["group with the metric question_exact_match", "['g']", "Add"]),
         ({**RTE, "corpus": "c"}, ["corpus only beside files", "hub", "Take it out"]),
-        ({**RTE, "hub": "", "files": {"test": "a"}, "corpus": "c"}, ["`get`", "found none", "Add it"]),
+        ({**STS, "hub": "", "files": {"test": "a"}, "corpus": "c"}, ["`get`", "found none", "Add it"]),
         ({**RTE, "labels": ["a", "a", "b"]}, ["each label name once", "['a', 'a', 'b']", "Take the double out"]),
         ({**RTE, "labels": ["a"]}, ["two or more", "['a']", "Mend"]),
         ({**STS, "label_range": [5, 0]}, ["[lowest, highest]", "[5.0, 0.0]", "Mend"]),

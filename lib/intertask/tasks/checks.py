@@ -45,7 +45,7 @@ def check_text(column: pd.Series) -> pd.Series:
     fault = ~column.map(_is_text).astype(bool)
     if fault.any():
         value = column[fault].iloc[0]
-        found = "null" if _is_null(value) else f"{value!r} ({type(value).__name__})"
+        found = "null" if is_null(value) else f"{value!r} ({type(value).__name__})"
         remedy = "Fill or drop the row (empty text is allowed)."
         raise refusal(f"{_row(fault)}, column '{column.name}'", "text in valid UTF-8", found, remedy)
     return column.astype("str")
@@ -81,7 +81,7 @@ def check_choices(labels: pd.Series, choices: pd.Series) -> None:
 
 def label_texts(column: pd.Series) -> pd.Series:
     """Labels in one spelling, so that 1, 1.0, True and ' 1' are all '1'; null is ''."""
-    return pd.Series([_label_text(value) for value in column], index=column.index, name=column.name, dtype="str")
+    return pd.Series([label_text(value) for value in column], index=column.index, name=column.name, dtype="str")
 
 
 def is_unlabelled(texts: pd.Series, entry: TaskEntry) -> bool:
@@ -180,8 +180,9 @@ def _refuse_mixture(texts: pd.Series) -> None:
     )
 
 
-def _label_text(value: object) -> str:
-    if _is_null(value):
+def label_text(value: object) -> str:
+    """A label in one spelling: 1, 1.0, True and ' 1' are all '1'; null is ''."""
+    if is_null(value):
         return ""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
@@ -190,7 +191,7 @@ def _label_text(value: object) -> str:
 
 def _without_the_absent(choices) -> list:
     kept = list(choices)
-    while kept and (_is_null(kept[-1]) or kept[-1] == ""):
+    while kept and (is_null(kept[-1]) or kept[-1] == ""):
         kept.pop()
     return kept
 
@@ -204,8 +205,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and not _LONE_SURROGATE.search(value)
 
 
-def _is_null(value: object) -> bool:
-    return value is None or value is pd.NA or value != value
+def is_null(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float | np.floating) and value != value)
 
 
 def _file(data: pd.DataFrame | pd.Series) -> str:
@@ -214,8 +215,12 @@ def _file(data: pd.DataFrame | pd.Series) -> str:
 
 def _row(fault: pd.Series) -> str:
     """Where the first True stands, as "file, row n"."""
-    file, row = fault.index[int(fault.to_numpy().argmax())]
-    return f"{file}, row {row}"
+    return row_name(fault.index[int(fault.to_numpy().argmax())])
+
+
+def row_name(place: tuple[str, int]) -> str:
+    """A place in the index of a raw frame, as "file, row n"."""
+    return f"{place[0]}, row {place[1]}"
 
 
 def _label_row(fault: pd.Series) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from intertask.cache import remembered
-from intertask.tasks import checks
+from intertask.tasks import checks, structured
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.read import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
@@ -19,9 +19,14 @@ class Task:
     """A task in memory.
 
     entry: its entry, with the label names filled in.
-    splits: split -> one row per example with the entry's inputs (str), `choices` (list of str, where the entry has
-        any), `label` (int64 id, or float64 for a regression; no such column where the split is unlabelled) and tags
-        (str); the index counts rows from 0.
+    splits: split -> one row per example with the entry's inputs (str), tags (str) and, where the format has them,
+        choices: list of str
+        spans: int32 array (targets, spans, 2), [start, end) in characters; of tagging the words, of extractive_qa
+            the answers in the passage
+        group: number of the examples that are scored as one
+        label: int64 id, or float64 for a regression; of span_classification and tagging for each target a list of
+            ids; of extractive_qa and cloze the list of accepted answers. No such column where the split is unlabelled.
+        The index counts rows from 0.
     """
 
     entry: TaskEntry
@@ -40,12 +45,20 @@ def load_task(name: str, task_file: str = "") -> Task:
 
 
 def _raw_splits(entry: TaskEntry) -> tuple[dict[str, pd.DataFrame], list[str] | None]:
-    """Our split -> frame as in the source, with index (file, row), and the card's label names."""
-    if not entry.mini:
+    """Our split -> frame as in the source or as derived from it, with index (file, row), and the card's label names."""
+    card_labels = None
+    if entry.mini:
+        made = our_splits(entry, remembered("mini", [entry.mini, fingerprint(entry)], lambda: _mini(entry.mini)))
+        raw = {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}
+    else:
         source = locate(entry)
-        return {split: read_files(paths) for split, paths in source.files.items()}, source.card_labels
-    made = our_splits(entry, remembered("mini", [entry.mini, fingerprint(entry)], lambda: _mini(entry.mini)))
-    return {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}, None
+        card_labels = source.card_labels
+        raw = {split: read_files(paths, entry.columns) for split, paths in source.files.items()}
+    if entry.derive:
+        from intertask.tasks.derived import find_rule
+
+        raw = find_rule(entry.derive)(raw)
+    return raw, card_labels
 
 
 def _mini(name: str) -> dict[str, pd.DataFrame]:
@@ -55,47 +68,95 @@ def _mini(name: str) -> dict[str, pd.DataFrame]:
 
 
 def _used(entry: TaskEntry, split: str, raw: pd.DataFrame) -> pd.DataFrame:
-    """The columns and rows that are used: inputs, tags and, where the split is labelled, `label` as text."""
-    must_have_labels = split in _MUST_HAVE_LABELS
-    checks.check_columns(raw, entry, must_have_labels)
-    frame = raw[[*entry.inputs, *entry.tags]]
+    """What is read of the rows that are used, labels still as names; no column `label` where the split has none."""
+    checks.check_columns(raw, entry, split in _MUST_HAVE_LABELS)
+    labels = _names(entry, raw) if entry.label and entry.label_column in raw else None
+    if labels is not None and split not in _MUST_HAVE_LABELS and _all_hidden(labels, entry):
+        labels = None
+    if labels is not None and entry.drop_label is not None:
+        raw = raw[labels.to_numpy() != str(entry.drop_label)]
+        labels = labels.loc[raw.index]
+    checks.check_rows(raw)
+    if entry.format == "tagging":
+        raw = raw.assign(**{entry.inputs[0]: structured.words_of(raw[entry.inputs[0]]).map(" ".join)})
+    texts = {column: checks.check_text(raw[column]) for column in entry.inputs}
+    raw = raw.assign(**texts)
+    tags = {tag: raw[tag].fillna("").astype("str") for tag in entry.tags}
+    frame = pd.DataFrame(texts | _structure(entry, raw, labels) | tags, index=raw.index)
+    return frame if labels is None else frame.assign(label=labels)
+
+
+def _names(entry: TaskEntry, raw: pd.DataFrame) -> pd.Series:
+    """The labels as names: one per row or, where a row has several targets or answers, lists of them."""
+    match entry.format:
+        case "span_classification":
+            return structured.span_labels(raw, entry)
+        case "tagging":
+            return structured.tags_of(raw[entry.label], structured.words_of(raw[entry.inputs[0]]))
+        case "extractive_qa" | "cloze":
+            return structured.answers_of(raw[entry.label])
+        case "sequence_to_sequence":
+            return checks.check_text(raw[entry.label])
+        case _:
+            return checks.label_texts(raw[entry.label])
+
+
+def _all_hidden(labels: pd.Series, entry: TaskEntry) -> bool:
+    if labels.dtype == object:
+        return not any(name for row in labels for name in row)
+    return checks.is_unlabelled(labels, entry)
+
+
+def _structure(entry: TaskEntry, raw: pd.DataFrame, labels: pd.Series | None) -> dict[str, pd.Series]:
+    """The columns `choices`, `spans` and `group` of the formats that have them."""
+    made = {}
     if entry.choices:
-        frame = frame.assign(choices=checks.choice_lists(raw, entry))
-    if entry.label and entry.label in raw:
-        texts = checks.label_texts(raw[entry.label])
-        if must_have_labels or not checks.is_unlabelled(texts, entry):
-            kept = [text != str(entry.drop_label) or entry.drop_label is None for text in texts]
-            frame = frame.assign(label=texts)[kept]
-    checks.check_rows(frame)
-    return frame.assign(
-        **{column: checks.check_text(frame[column]) for column in entry.inputs},
-        **{tag: frame[tag].fillna("").astype("str") for tag in entry.tags},
-    )
+        made["choices"] = checks.choice_lists(raw, entry)
+    if entry.spans:
+        made["spans"] = structured.spans_of(raw, entry)
+    if entry.group:
+        made["group"] = structured.groups_of(raw, entry)
+    if entry.format == "tagging":
+        made["spans"] = structured.word_spans(raw[entry.inputs[0]].map(str.split))
+    if labels is not None and entry.format == "extractive_qa":
+        made["spans"] = structured.answer_spans(raw, entry)
+    if labels is not None and entry.format == "span_classification":
+        structured.check_targets(made["spans"], labels)
+    if labels is not None and entry.format == "cloze":
+        structured.check_answers(made["choices"], labels)
+    return made
 
 
 def _with_labels(entry: TaskEntry, card_labels: list[str] | None, splits: dict[str, pd.DataFrame]) -> TaskEntry:
-    """The entry with its label names: its own, else the card's, else those found in train."""
-    if entry.format == "multiple_choice":
-        most = max(frame["choices"].map(len).max() for frame in splits.values())
-        return entry.model_copy(update={"labels": entry.labels or [str(place) for place in range(most)]})
-    if entry.format != "classification":
-        return entry
-    names = entry.labels or card_labels or checks.infer_labels(splits["train"]["label"].rename(entry.label))
-    return entry.model_copy(update={"labels": names})
+    """The entry with its label names: its own, else the card's, else those found in train; of targets, in any split."""
+    names = entry.labels or card_labels
+    if names is None and entry.format == "multiple_choice":
+        names = [str(place) for place in range(max(frame["choices"].map(len).max() for frame in splits.values()))]
+    if names is None and entry.format == "classification":
+        names = checks.infer_labels(splits["train"]["label"].rename(entry.label))
+    if names is None and entry.format in ("span_classification", "tagging"):
+        labelled = [frame["label"] for frame in splits.values() if "label" in frame]
+        names = sorted({name for labels in labelled for row in labels for target in row for name in target})
+    return entry if names is None else entry.model_copy(update={"labels": names})
 
 
 def _encoded(entry: TaskEntry, split: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with labels as numbers, its rows counted from 0."""
     if "label" not in frame:
         return frame.reset_index(drop=True)
-    texts = frame["label"].rename(entry.label)
-    if entry.labels:
-        labels = checks.encode_labels(texts, entry.labels)
-    else:
-        labels = checks.numeric_labels(texts, entry.label_range)
-    if split == "train":
+    names = frame["label"].rename(entry.label)
+    match entry.format:
+        case "span_classification" | "tagging":
+            labels = structured.encode_targets(names, entry.labels)
+        case "extractive_qa" | "cloze" | "sequence_to_sequence":
+            labels = names
+        case "regression":
+            labels = checks.numeric_labels(names, entry.label_range)
+        case _:
+            labels = checks.encode_labels(names, entry.labels)
+    if split == "train" and (entry.one_label or entry.format == "regression"):
         checks.check_variety(labels, entry.labels)
-    if entry.choices:
+    if entry.format == "multiple_choice":
         checks.check_choices(labels.rename(entry.label), frame["choices"])
-    columns = [*entry.inputs, *(["choices"] if entry.choices else []), "label", *entry.tags]
-    return frame.assign(label=labels)[columns].reset_index(drop=True)
+    columns = [name for name in frame if name not in ("label", *entry.tags)]
+    return frame.assign(label=labels)[[*columns, "label", *entry.tags]].reset_index(drop=True)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from intertask.errors import refusal
 DAMAGED = "Repair the file or fetch it again; is it cut off?"
 
 
-def read_files(paths: list[Path]) -> pd.DataFrame:
-    """The rows of all files, in order, under the index of `with_rows`."""
-    return with_rows([read_file(path) for path in paths], [str(path) for path in paths])
+def read_files(paths: list[Path], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """The rows of all files, in order, under the index of `with_rows`; `columns`: of files without a header."""
+    return with_rows([read_file(path, columns) for path in paths], [str(path) for path in paths])
 
 
 def with_rows(frames: list[pd.DataFrame], files: list[str]) -> pd.DataFrame:
@@ -24,11 +25,11 @@ def with_rows(frames: list[pd.DataFrame], files: list[str]) -> pd.DataFrame:
     return pd.concat(numbered, keys=files, names=["file", "row"])
 
 
-def read_file(path: Path) -> pd.DataFrame:
+def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of one CSV, TSV, JSONL, JSON or Parquet file, text as it stands: 'NA' and '007' stay what they are.
 
     CSV has quotes, as in RFC 4180; TSV has none, as in the GLUE files: a quotation mark there is a character.
-    Both have a header. JSON is one object per line, or one array of objects.
+    Both have a header, or `columns` name theirs. JSON is one object per line, or one array of objects.
     """
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
@@ -40,35 +41,37 @@ def read_file(path: Path) -> pd.DataFrame:
         raise refusal(path, "a readable data file", str(error), remedy) from None
     if content.startswith(b"version https://git-lfs"):
         raise refusal(path, "data", "a Git LFS pointer", "Run `git lfs pull` in the clone.")
-    return _READERS[path.suffix](path, content)
+    return _READERS[path.suffix](path, content, columns)
 
 
-def _read_csv(path: Path, content: bytes) -> pd.DataFrame:
-    return _read_table(path, csv.reader(io.StringIO(_decode(path, content), newline=""), strict=True))
+def _read_csv(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFrame:
+    return _read_table(path, csv.reader(io.StringIO(_decode(path, content), newline=""), strict=True), columns)
 
 
-def _read_tsv(path: Path, content: bytes) -> pd.DataFrame:
+def _read_tsv(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFrame:
     lines = io.StringIO(_decode(path, content), newline="")
-    return _read_table(path, csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return _read_table(path, csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), columns)
 
 
-def _read_table(path: Path, lines: Any) -> pd.DataFrame:
+def _read_table(path: Path, lines: Any, columns: Sequence[str]) -> pd.DataFrame:
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
     csv.field_size_limit(2**31 - 1)
     rows: list[list[str]] = []
     try:
-        header = next(lines, [])
+        header = list(columns) or next(lines, [])
         for fields in filter(None, lines):  # a blank line is no row
             if len(fields) != len(header):
                 raise csv.Error(f"{len(fields)} fields")
             rows.append(fields)
     except csv.Error as error:
         where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
-        raise refusal(where, f"{len(header)} well-formed fields as in the header", str(error), DAMAGED) from None
+        raise refusal(
+            where, f"{len(header)} well-formed fields as in the header or in `columns`", str(error), DAMAGED
+        ) from None
     return pd.DataFrame(rows, columns=header, dtype=object)
 
 
-def _read_json(path: Path, content: bytes) -> pd.DataFrame:
+def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     text = _decode(path, content)
     if text.lstrip().startswith("["):
         records = _parse_json(str(path), text)
@@ -89,7 +92,7 @@ def _parse_json(where: str, text: str) -> Any:
         raise refusal(where, "valid JSON", str(error), DAMAGED) from None
 
 
-def _read_parquet(path: Path, content: bytes) -> pd.DataFrame:
+def _read_parquet(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     import pyarrow.parquet
 
     try:
