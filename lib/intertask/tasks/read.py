@@ -115,8 +115,8 @@ def _decode(path: Path, content: bytes) -> str:
 _READERS = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
-    ".txt": _read_tsv,
     ".jsonl": _read_json,
     ".json": _read_json,
     ".parquet": _read_parquet,
+    ".txt": _read_tsv,
 }
