@@ -7,7 +7,8 @@ import torch
 
 from intertask.encoders import load_encoder
 from intertask.formats import FORMATS
-from intertask.formats.base import LARGE, pool
+from intertask.formats.base import pool
+from intertask.formats.tokens import LARGE
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
 from intertask.tasks.schema import TaskEntry
 
@@ -58,7 +59,7 @@ def test_padding_does_not_change_what_is_computed(encoder):
         for index in ([1], [1, 2]):
             batch = form.collate(encoded, index, tokenizer, None)
             inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-            outputs.append(head(model(**inputs), batch)[0])
+            outputs.append(head(head.reads(model(**inputs), batch), batch)[0])
         torch.testing.assert_close(*outputs)
 
 
@@ -74,17 +75,17 @@ def test_pooling_by_hand():
 def test_classification_loss_and_predictions_by_hand():
     form = made("classification")
     logits = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]))
-    assert form.loss(logits, torch.tensor([0, 2])).item() == pytest.approx(-(np.log(0.5) + np.log(0.6)) / 2)
+    assert form.loss(logits, {"labels": torch.tensor([0, 2])}).item() == pytest.approx(-(np.log(0.5) + np.log(0.6)) / 2)
     assert form.predict(logits.numpy()).tolist() == [0, 2]
-    assert form.majority(np.array([2, 1, 2])).tolist() == [2, 2, 2]
+    assert form.majority(pd.Series([2, 1, 2])).tolist() == [2, 2, 2]
 
 
 def test_regression_is_scaled_for_the_loss_and_back_for_the_prediction():
     form = made("regression")
     logits = torch.tensor([[0.5], [1.0]])
-    assert form.loss(logits, torch.tensor([2.5, 0.0])).item() == pytest.approx((0 + 1) / 2)
+    assert form.loss(logits, {"labels": torch.tensor([2.5, 0.0])}).item() == pytest.approx((0 + 1) / 2)
     assert form.predict(logits.numpy()).tolist() == [2.5, 5.0]
-    assert form.majority(np.array([1.0, 2.0])).tolist() == [1.5, 1.5]
+    assert form.majority(pd.Series([1.0, 2.0])).tolist() == [1.5, 1.5]
 
 
 def test_masking_takes_the_papers_shares_and_never_a_special_token(encoder):
@@ -110,7 +111,8 @@ def test_a_batch_of_one_short_sentence_has_something_to_predict(encoder):
         batch = form.collate(encoded, [0], tokenizer, np.random.default_rng(seed))
         assert len(batch["labels"]) == 1
         inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-        assert form.head(model, "first")(model(**inputs), batch).shape == (1, len(tokenizer))
+        head = form.head(model, "first")
+        assert head(head.reads(model(**inputs), batch), batch).shape == (1, len(tokenizer))
 
 
 def test_the_tokens_of_a_large_split_are_made_once(encoder, monkeypatch, tmp_path):

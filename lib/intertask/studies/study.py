@@ -14,6 +14,7 @@ from intertask.studies import store
 SETTINGS = set(Run.model_fields) - {
     "task",
     "task_file",
+    "evaluate_on",
     "encoder",
     "parent",
     "seed",

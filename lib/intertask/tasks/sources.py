@@ -53,9 +53,9 @@ def fingerprint(entry: TaskEntry) -> str:
 
     File names and folders do not enter, so a moved mirror keeps its fingerprint and a changed one does not.
     """
-    parts = {} if entry.mini else locate(entry).files
-    if entry.mini or entry.derive:
-        parts = {**parts, "code": _code("mini" if entry.mini else "derived")}
+    parts = {"code": _code("mini")} if entry.mini else locate(entry).files
+    if entry.derive:
+        parts = {**parts, "rules": _code("derived")}
     digest = hashlib.sha256()
     for split, paths in sorted(parts.items()):
         digest.update(f"{split}:{len(paths)}".encode())
