@@ -26,7 +26,7 @@ def with_rows(frames: list[pd.DataFrame], files: list[str]) -> pd.DataFrame:
 
 
 def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """The rows of one CSV, TSV, JSONL, JSON or Parquet file, text as it stands: 'NA' and '007' stay what they are.
+    """The rows of one CSV, TSV (.tsv, .txt), JSONL, JSON or Parquet file, text as it stands ('NA', '007').
 
     CSV has quotes, as in RFC 4180; TSV has none, as in the GLUE files: a quotation mark there is a character.
     Both have a header, or `columns` name theirs. JSON is one object per line, or one array of objects.
@@ -115,6 +115,7 @@ def _decode(path: Path, content: bytes) -> str:
 _READERS = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
+    ".txt": _read_tsv,
     ".jsonl": _read_json,
     ".json": _read_json,
     ".parquet": _read_parquet,
