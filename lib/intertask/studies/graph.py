@@ -118,5 +118,5 @@ def _target(study: Study, encoder: str, task: str, limit: int | None, seed: int,
 
 
 def _run(study: Study, encoder: str, task: str, seed: int, parent: str | None, settings: dict[str, Any]) -> Run:
-    fixed = {"task_file": study.task_file, "threads": study.threads}
+    fixed = {"task_file": study.task_file, "threads": study.threads, "evaluate_on": study.evaluate_on.get(task, [])}
     return Run(task=task, encoder=encoder, seed=seed, parent=parent, **fixed, **settings)

@@ -77,6 +77,9 @@ class Study(BaseModel):
         True, description="false: every restart starts from one intermediate encoder"
     )
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
+    evaluate_on: dict[str, list[str]] = Field(
+        {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
+    )
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
     threads: int = Field(1, ge=1, description="per run")
     train: Settings = Field({}, description="of the intermediate and the target stage")
@@ -95,6 +98,13 @@ class Study(BaseModel):
             values = getattr(self, name)
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
                 raise IntertaskError(f"{name} names {twice[0]} twice.")
+        trained = [*self.targets, *(supporting.task for supporting in self.supporting)]
+        for task in self.evaluate_on:
+            if task not in trained:
+                raise IntertaskError(
+                    f"evaluate_on: expected tasks that the study trains on ({', '.join(dict.fromkeys(trained))}), found "
+                    f"{task}.{did_you_mean(task, trained)}"
+                )
         return self
 
 
