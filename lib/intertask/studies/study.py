@@ -101,10 +101,7 @@ class Study(BaseModel):
         trained = [*self.targets, *(supporting.task for supporting in self.supporting)]
         for task in self.evaluate_on:
             if task not in trained:
-                raise IntertaskError(
-                    f"evaluate_on: expected tasks that the study trains on ({', '.join(dict.fromkeys(trained))}), found "
-                    f"{task}.{did_you_mean(task, trained)}"
-                )
+                raise IntertaskError(f"evaluate_on: the study trains no run on {task}.{did_you_mean(task, trained)}")
         return self
 
 
