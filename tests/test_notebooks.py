@@ -37,7 +37,7 @@ def parameters(notebook) -> list:
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} >= {"train", "transfer_matrix", "restarts", "tour"}
+    assert {path.stem for path in NOTEBOOKS} >= {"train", "transfer_matrix", "restarts", "diagnostic_breakdown", "tour"}
 
 
 def test_it_is_valid_and_opens_with_its_question(notebook):

@@ -206,3 +206,41 @@ def regression_scatter(labels, predictions, ax: Axes) -> Axes:
     ax.set(xlabel="true label", ylabel="predicted")
     ax.legend(loc="best")
     return ax
+
+
+MARKS = [("o", INK), ("s", "white"), ("^", FAINT), ("D", "white"), ("v", INK), ("P", FAINT)]
+
+
+def category_label(coarse: str, fine: str) -> str:
+    """A category of a diagnostic set in words; without both it is all rows."""
+    return fine or coarse.replace("_", " ") or "all rows"
+
+
+def diagnostic_dots(table: pd.DataFrame, ax: Axes) -> Axes:
+    """R3 x100 by category, a line each, with a mark per model: mean over seeds, and its interval over the examples.
+
+    table: of `diagnostics.breakdown`. Coarse categories are bold, in brackets the number of rows. A dotted bar rests on
+    few independent examples and is too short; without a bar there is no interval.
+    """
+    lines = table.drop_duplicates(["coarse", "fine"])
+    offsets = np.linspace(-0.25, 0.25, table["model"].nunique()) if table["model"].nunique() > 1 else [0]
+    for place, (model, own) in enumerate(table.groupby("model", sort=False)):
+        _dots(own, np.arange(len(own)) + offsets[place], model, *MARKS[place % len(MARKS)], ax)
+    names = [f"{category_label(row.coarse, row.fine)} ({row.n})" for row in lines.itertuples()]
+    ax.set_yticks(range(len(lines)), [text(name) for name in names])
+    for label, fine in zip(ax.get_yticklabels(), lines["fine"], strict=True):
+        label.set_fontweight("normal" if fine else "bold")
+    for y in np.flatnonzero(lines["fine"] == "")[1:]:
+        ax.axhline(y - 0.5, color=FAINT, linewidth=0.8)
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.grid(axis="y", visible=False)
+    ax.set(ylim=(len(lines) - 0.5, -0.5), xlabel="R3 × 100 (0: chance, 100: all right; in brackets: rows)")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+    return ax
+
+
+def _dots(own: pd.DataFrame, places: np.ndarray, model: str, mark: str, fill: str, ax: Axes) -> None:
+    for few, style in ((False, "solid"), (True, "dotted")):
+        bars = own["few_sets"].to_numpy() == few
+        ax.hlines(places[bars], own["low"][bars], own["high"][bars], color=INK, linewidth=1, linestyle=style)
+    ax.plot(own["r3"], places, mark, color=INK, markerfacecolor=fill, markersize=5, label=text(model))
