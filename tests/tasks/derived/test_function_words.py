@@ -59,7 +59,7 @@ def test_definiteness_turns_every_article(plain):
     "word, article",
     [
         ("apple", "an"), ("unit", "a"), ("uninvited", "an"), ("user", "a"), ("uncle", "an"), ("hour", "an"),
-        ("house", "a"), ("European", "a"), ("one", "a"), ("onion", "an"), ("US", "a"), ("8th", "an"), ("honest", "an"), ("UN", "a"),
+        ("house", "a"), ("European", "a"), ("one", "a"), ("onion", "an"), ("US", "a"), ("8th", "an"), ("honest", "an"),
     ],
 )  # fmt: skip
 def test_indefinite_article_follows_the_sound(plain, word, article):
