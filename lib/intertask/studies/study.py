@@ -1,5 +1,6 @@
 """A study: a short YAML file of encoders, tasks, regimes, seeds and settings."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -39,6 +40,39 @@ def _settings(values: Any) -> dict[str, Any]:
 Settings = Annotated[dict[str, Any], BeforeValidator(_settings)]
 
 
+class Encoder(BaseModel):
+    """An encoder, and how it is used where that is not as the rest of the study says.
+
+    `{encoder: …, tuning: frozen, layer: 3, pooling: mean}`; `tuning` and `layer` are of the target stage alone: what an
+    intermediate task trains, it trains whole.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str
+    settings: Settings = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name_or_with_settings(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return {"encoder": value}
+        return (
+            {"settings": {}, **value}
+            if "settings" in value
+            else {
+                "encoder": value.get("encoder"),
+                "settings": {name: setting for name, setting in value.items() if name != "encoder"},
+            }
+        )
+
+    @property
+    def label(self) -> str:
+        """As `mini/bert[tuning=frozen,layer=1]`."""
+        settings = ",".join(f"{name}={json.dumps(value).strip(chr(34))}" for name, value in self.settings.items())
+        return f"{self.encoder}[{settings}]" if settings else self.encoder
+
+
 class Supporting(BaseModel):
     """A supporting task; `{task: mini/mnli, shuffle_labels: true}` is its negative control."""
 
@@ -63,7 +97,7 @@ class Study(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str
-    encoders: list[str] = Field(min_length=1)
+    encoders: list[Encoder] = Field(min_length=1)
     supporting: list[Supporting] = []
     targets: list[str] = Field(min_length=1)
     regimes: list[Literal["single", "stilts"]] = ["single", "stilts"]
@@ -94,7 +128,7 @@ class Study(BaseModel):
         for name in ("encoders", "supporting", "targets", "seeds", "limits"):
             values = getattr(self, name)
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-                raise IntertaskError(f"{name} names {twice[0]} twice.")
+                raise IntertaskError(f"{name} names {getattr(twice[0], 'label', twice[0])} twice.")
         return self
 
 

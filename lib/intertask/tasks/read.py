@@ -27,7 +27,7 @@ def with_rows(frames: list[pd.DataFrame], files: list[str]) -> pd.DataFrame:
 
 
 def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """The rows of one CSV, TSV, JSONL, JSON or Parquet file, text as it stands: 'NA' and '007' stay what they are.
+    """The rows of one CSV, TSV (.tsv, .txt), JSONL, JSON or Parquet file, text as it stands ('NA', '007').
 
     CSV has quotes, as in RFC 4180; TSV has none, as in the GLUE files: a quotation mark there is a character.
     Both have a header, or `columns` name theirs. JSON is one object per line, or one array of objects.
@@ -124,4 +124,5 @@ _READERS = {
     ".json": _read_json,
     ".parquet": _read_parquet,
     ".conllu": _read_conllu,
+    ".txt": _read_tsv,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from intertask.errors import did_you_mean, refusal
-from intertask.tasks.derived import function_words, treebank, word_order
+from intertask.tasks.derived import convert, function_words, treebank, word_order
 from intertask.tasks.derived.words import Splits
 
 RULES: dict[str, Callable[[Splits], Splits]] = {
@@ -26,6 +26,14 @@ RULES: dict[str, Callable[[Splits], Splits]] = {
         function_words.whwords,
         function_words.definiteness,
         function_words.coordination,
+        convert.glue_diagnostic,
+        convert.wsc,
+        convert.dpr,
+        convert.semeval,
+        convert.qamr,
+        convert.qasrl,
+        convert.function_words,
+        convert.senteval,
     )
 }
 """The rules that `derive` may name. Each takes raw frames by split and gives the task's rows by split."""
