@@ -23,7 +23,8 @@ def test_whwords_exchange_arguments_and_adjuncts(plain):
     }
     adjuncts = {f"{name} asks when we go .": {f"{name} asks what we go ."} for name in NAMES[:6]}
     adjuncts |= {f"{name} asks why we go .": {f"{name} asks what we go ."} for name in NAMES[6:]}
-    out = ["I know how .", "He knows how to cook .", "What about us ?", "He asked what , then left ."]
+    forms = ["{} knows how .", "{} knows how to cook .", "{} , what about us ?", "{} asked when , then left ."]
+    out = [form.format(name) for form in forms for name in NAMES]
     made = whwords({"train": plain(*arguments, *adjuncts, *out)})
     check(made, arguments | adjuncts)
     assert made["train"]["label"].value_counts().to_dict() == {"acceptable": 12, "unacceptable": 12}
@@ -44,7 +45,8 @@ def test_definiteness_turns_every_article(plain):
     both = {f"{name} saw the hour and a dog .": {f"{name} saw an hour and the dog ."} for name in NAMES}
     two = {f"{name} saw the unit in the U.S. .": {f"{name} saw a unit in a U.S. ."} for name in NAMES[:3]}
     mirror = {f"{name} ate an egg with a fork .": {f"{name} ate the egg with the fork ."} for name in NAMES[:5]}
-    out = ["The man saw a dog .", "I saw the dog .", "It is the , the ."]
+    forms = ["the {} saw a dog .", "{} saw the dog .", "{} is the , a , the !"]
+    out = [form.format(name) for form in forms for name in NAMES]
     made = definiteness({"train": plain(*both, *two, *mirror, *out)})
     check(made, both | two | mirror)
     # Twelve of the mirrored kind with itself, and three of each of the two that mirror one another.

@@ -37,6 +37,7 @@ def test_bigram_shift_is_balanced_and_repeats_itself(plain):
     assert made["validation"]["label"].value_counts().to_dict() == {"original": 25, "inverted": 25}
     for split in splits:
         assert made[split].equals(again[split])
+    assert made["train"]["sentence"].str.fullmatch(r"Now \w+ \w+ \w+ , \w+ \w+ \w+ \.").all()
     larger = bigram_shift({**splits, "train": plain(*counted(150))})
     assert larger["validation"].equals(made["validation"])
 
