@@ -45,7 +45,7 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
         ({"limits": [0]}, "limits.0.*greater than or equal to 1, found 0"),
         ({"holdout": 1.5}, "holdout: input should be less than 1, found 1.5"),
         ({"encoders": [{"encoder": "mini/bert", "laier": 1}]}, "no training setting 'laier'. Did you mean 'layer'?"),
-        ({"encoders": [{"layer": 1}]}, "encoders.0.encoder: input should be a valid string, found None"),
+        ({"encoders": [{"layer": 1}]}, "encoders.0.encoder: field required"),
         ({"encoders": ["mini/bert", "mini/bert"]}, "encoders names mini/bert twice"),
         ({"title": None}, "title: input should be a valid string, found None"),
     ],
