@@ -100,8 +100,13 @@ def rows(*triples):
 def test_finished_rows_are_apart_and_of_classes_of_train():
     made = {
         "train": rows(
-            ("a b", "x", "a b"), ("M n", "y", "n M"), ("c d", "x", "d c"), ("f e", "y", "e F"), ("h", "y", "h")
-        ),
+            ("M n", "x", "n M"),
+            ("c d", "y", "d c"),
+            ("f e", "y", "e F"),
+            ("h", "y", "h"),
+            ("a", "x", "a"),
+            ("b", "x", "b"),
+        ),  # fmt: skip
         "validation": rows(
             ("m n", "x", "k l"), ("i", "y", "e f"), ("n", "z", "n"), ("I", "y", "o"), ("C d", "x", "o p")
         ),
