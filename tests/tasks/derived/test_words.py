@@ -106,7 +106,7 @@ def test_finished_rows_are_apart_and_of_classes_of_train():
             ("h", "y", "h"),
             ("a", "x", "a"),
             ("b", "x", "b"),
-        ),  # fmt: skip
+        ),
         "validation": rows(
             ("m n", "x", "k l"), ("i", "y", "e f"), ("n", "z", "n"), ("I", "y", "o"), ("C d", "x", "o p")
         ),
