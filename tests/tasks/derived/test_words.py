@@ -67,6 +67,11 @@ def test_frame_without_text_is_refused(refused, plain):
     refused(lambda: sentences(splits), "Split train", "a column words, sentence or text", "['sentense']")
 
 
+def test_split_without_a_sentence_is_refused(refused, plain):
+    splits = {"train": plain("a"), "validation": plain("", " = Title = ", column="text")}
+    refused(lambda: sentences(splits), "Split validation", "a sentence or more", "none")
+
+
 def test_balanced_takes_the_size_of_the_rarest_label():
     frame = pd.DataFrame({"label": list("aaabbbbbc")})
     random = generator("r", "train")

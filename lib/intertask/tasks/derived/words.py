@@ -49,6 +49,8 @@ def sentences(splits: Splits) -> Splits:
     distinct = {}
     for split in sorted(splits, key="train".__eq__):
         frame = _with_words(splits[split], split)
+        if frame.empty:
+            raise refusal(f"Split {split}", "a sentence or more", "none", "Give the rule text.")
         keys = _keys(frame, "source")
         distinct[split] = frame[~(keys.isin(seen) | keys.duplicated())]
         seen.update(keys)
