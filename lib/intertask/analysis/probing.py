@@ -23,9 +23,18 @@ def probed(runs: pd.DataFrame) -> pd.DataFrame:
     return targets.assign(probe=targets["target"], model=targets["encoder"] + after.astype("str") + limit.astype("str"))
 
 
-def probing_table(
-    runs: pd.DataFrame, predictions: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95
-) -> pd.DataFrame:
+def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataFrame:
+    """The runs with `score` and `majority`, the main score and its counterpart, of a split of theirs; else missing.
+
+    records: of `read_records`.
+    """
+    of_run = {kind: {run: record[kind].get(split, {}).get("main") for run, record in records.items()}
+              for kind in ("scores", "majority")}  # fmt: skip
+    score, majority = (runs["run"].map(of_run[kind]).astype("float64") for kind in ("scores", "majority"))
+    return runs.assign(score=score, majority=majority)
+
+
+def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per probe and model in the study's order, columns COLUMNS, scores 0–100.
 
     n of n_expected seeds are done; examples: rows that are scored. Two intervals: low, high is a percentile bootstrap
@@ -33,14 +42,13 @@ def probing_table(
     and micro_f1 are); seeds_low, seeds_high is Student's t over the seeds, the examples held fixed. degenerate: runs
     that do not beat the majority.
 
-    runs: of `probed`; predictions: of `read_predictions`, scores: columns run and score, both for one split.
+    runs: of `scored`, predictions: of `read_predictions`, both for one split.
     """
     if not 0 < confidence < 1:
         raise IntertaskError(f"confidence is a share between 0 and 1, such as 0.95; found {confidence!r}.")
-    scores = runs.drop(columns="score").merge(scores[["run", "score"]], on="run", how="left")
     by_run = dict(iter(predictions.groupby("run", sort=False)))
     rows = []
-    for (probe, model), own in scores.groupby(["probe", "model"], sort=False):
+    for (probe, model), own in runs.groupby(["probe", "model"], sort=False):
         seeds = paired_t(own["score"], confidence)
         done = own[own["score"].notna()]
         right, counted = decisions(by_run[run] for run in done["run"] if run in by_run)
