@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from intertask.errors import refusal
+from intertask.hub import POINTER
 
 DAMAGED = "Repair the file or fetch it again; is it cut off?"
 
@@ -39,7 +40,7 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     except OSError as error:
         remedy = "Check the path; in a task file it is relative to that file."
         raise refusal(path, "a readable data file", str(error), remedy) from None
-    if content.startswith(b"version https://git-lfs"):
+    if content.startswith(POINTER):
         raise refusal(path, "data", "a Git LFS pointer", "Run `git lfs pull` in the clone.")
     return _READERS[path.suffix](path, content, columns)
 
