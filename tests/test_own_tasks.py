@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from intertask.cli import app
 from intertask.encoders import save_encoder
 from intertask.encoders.mini import build_tokenizer
+from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.training import prepare, train, view
@@ -226,3 +227,139 @@ def test_a_task_of_every_format_is_checked_and_trained(file, tmp_path, left_to_r
     assert set(scores) == {*result.task.entry.metrics, "main"} and np.isfinite(list(scores.values())).all()
     assert view.splits(result.task).loc["validation", "examples"] == 16
     assert len(view.examples(result.task, 3)) == 3 and len(view.mistakes(result, 2)) <= 2
+
+
+def spoiled(folder, file: str, number: int, changes: dict) -> str:
+    """The task with one of its training rows changed."""
+    task_file = write_task(folder, file, *OWN[file])
+    train = folder / f"train_{file}"
+    if train.suffix == ".jsonl":
+        rows = [json.loads(line) for line in train.read_text().splitlines()]
+    else:
+        with train.open(newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    rows[number] |= changes
+    write_rows(train, rows)
+    return task_file
+
+
+@pytest.mark.parametrize(
+    "file, changes, parts",
+    [
+        ("spans.csv", {"end": 6}, ["a span within the text's 5 words", "[2, 6)"]),
+        ("spans.csv", {"start": -1}, ["a span within the text's 5 words", "[-1, 3)"]),
+        ("spans.csv", {"start": "two"}, ["two whole numbers", "('two', '3')"]),
+        ("characters.jsonl", {"place": [8, 8]}, ["its end behind its start", "[8, 8)"]),
+        ("characters.jsonl", {"place": None}, ["a span as [start, end)", "None"]),
+        ("edge_probing.jsonl", {"targets": [{"span1": [0, 1], "label": "det"}]}, ["a span as [start, end)", "None"]),
+        ("multiple_choice.csv", {"second": "", "third": ""}, ["two or more texts", "['apple']"]),
+        ("multiple_choice.jsonl", {"options": ["apple", "plum"], "answer": 2}, ["one of the row's 2 choices", "3"]),
+        ("cloze.csv", {"answer": "pear"}, ["an answer that is among the choices", "['pear']"]),
+        ("qa.csv", {"answer": "pear"}, ["an answer that stands in the passage", "'pear'"]),
+        ("qa.csv", {"answer": "Plum"}, ["an answer that stands in the passage", "'Plum'"]),
+        ("squad.jsonl", {"answers": {"text": ["plum"], "answer_start": [7]}}, ["stands in the passage", "'plum'"]),
+        ("squad.jsonl", {"answers": {"text": [], "answer_start": []}}, ["an answer", "none", "Drop the row"]),
+        ("tagging.csv", {"tags": "DET NOUN"}, ["as many tags as words, 5", "found 2"]),
+        ("tagging.jsonl", {"words": ["the", "red plum", "is", "1"]}, ["words", "a word is a text without blanks"]),
+        ("regression.csv", {"ripeness": 7}, ["a number from 0 to 5", "'7'"]),
+        ("classification.csv", {"fruit": ""}, ["a label in every row", "null"]),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_place(file, changes, parts, tmp_path):
+    output = checked(2, spoiled(tmp_path, file, 3, changes))
+    for part in [f"train_{file}, row 4", *parts]:
+        assert part in output
+
+
+def test_a_broken_line_is_refused_with_its_number(tmp_path):
+    task_file = write_task(tmp_path, "qa.csv", *OWN["qa.csv"])
+    path = tmp_path / "train_qa.csv"
+    path.write_text(path.read_text() + '"which ?","a red plum\n')
+    assert "train_qa.csv, row 49 (line 50)" in checked(2, task_file)
+    task_file = write_task(tmp_path, "squad.jsonl", *OWN["squad.jsonl"])
+    path = tmp_path / "train_squad.jsonl"
+    path.write_text("\n" + path.read_text() + '{"id": "q7", "question": "wh')
+    assert "train_squad.jsonl, row 49 (line 50): expected valid JSON" in checked(2, task_file)
+
+
+def long_texts(places):
+    """Rows of span_columns; those at `places` have their span behind forty words."""
+
+    def row(i, text, fruit, adjective):
+        before = "a " * 40 if i in places else ""
+        start = 2 + len(before.split())
+        return {"text": before + text, "start": start, "end": start + 1, "kind": fruit}
+
+    return row
+
+
+def test_spans_that_truncation_cuts_are_counted(tmp_path):
+    task_file = write_task(tmp_path, "spans.csv", long_texts((3, 20)), OWN["spans.csv"][1])
+    output = checked(0, task_file, "--encoder", "mini/bert", "--max-length", "32")
+    assert "examples cut spans cut train 11 13 50 50 2 2 validation 11 13 13 13 0 0" in output
+    assert trained(task_file).cut_spans == {"train": 2, "validation": 0}
+
+
+def test_too_many_spans_that_truncation_cuts_are_refused(tmp_path):
+    task_file = write_task(tmp_path, "spans.csv", long_texts(range(0, 48, 8)), OWN["spans.csv"][1])
+    expected = "at most 5% of the spans of own lose tokens, found 6 of 48 at 32 tokens. Raise max_length"
+    assert expected in checked(2, task_file, "--encoder", "mini/bert", "--max-length", "32")
+    with pytest.raises(IntertaskError, match="found 6 of 48 at 32 tokens"):
+        trained(task_file)
+    assert "0 0 validation" in checked(0, task_file, "--encoder", "mini/bert", "--max-length", "64")
+
+
+ROWS = [
+    ("a red plum", "plum"),
+    ("an apple", "apple"),
+    ("a red plum", "plum"),
+    ("a red plum", "apple"),
+    (" ", "apple"),
+]
+
+
+def write_reviews(folder, **fields) -> str:
+    """Ten rows of train, of which three are there before, one with another label; three of dev."""
+    rows = [*ROWS, *[(f"a plum {i}", "plum") for i in range(5)]]
+    dev = [("an apple", "apple"), ("a red plum", "apple"), ("a pear", "apple")]
+    for name, examples in {"train": rows, "dev": dev}.items():
+        write_rows(folder / f"{name}.csv", [dict(zip(("text", "fruit"), row, strict=True)) for row in examples])
+    entry = {"files": {"train": "train.csv", "validation": "dev.csv"}, "format": "classification", "inputs": ["text"]}
+    path = folder / "own.yaml"
+    path.write_text(json.dumps({"own": entry | {"label": "fruit"} | fields, "other": entry | {"label": "friut"}}))
+    return str(path)
+
+
+def test_what_may_surprise_is_said_and_not_refused(tmp_path):
+    output = checked(0, write_reviews(tmp_path, sizes={"train": 12}), "own")
+    for sentence in (
+        "validation has 3 examples: one of them is 33.3 points of accuracy.",
+        "train has 10 examples; the entry's `sizes` says 12.",
+        "train: 1 of 10 examples (10.0 %) have an empty text in text, the first: number 5.",
+        "validation lacks 1 of 2 labels: plum.",
+        "train: 2 labels occur fewer than 10 times: plum (7), apple (3).",
+        "train: 2 of 10 examples (20.0 %) repeat an earlier one, 1 of them with another label; first: 'a red plum'",
+        "validation: 2 of 3 examples (66.7 %) are in train as well, the first: 'an apple'",
+    ):
+        assert sentence in output
+    assert "% apple 30.0 100.0" in output and "% plum 70.0 0.0" in output and "train 70.0 70.0" in output
+
+
+def test_every_task_of_the_file_is_checked_and_what_is_wrong_comes_last(tmp_path):
+    output = checked(2, write_reviews(tmp_path))
+    assert "# own: classification" in output
+    assert output.index("# own") < output.index("one column 'friut', found 0 among ['text', 'fruit']. ")
+    assert "Did you mean 'own'?" in checked(2, write_reviews(tmp_path), "wn")
+
+
+def test_the_same_text_with_another_span_or_other_choices_is_another_example(tmp_path):
+    def row(i, text, fruit, adjective):
+        return {"text": "the red plum is here", "start": i, "end": i + 1, "kind": fruit}
+
+    output = checked(0, write_task(tmp_path, "spans.csv", row, OWN["spans.csv"][1], train=3, dev=2))
+    assert "repeat" not in output and "in train as well" not in output
+
+
+def test_an_example_without_targets_is_shown(tmp_path):
+    output = checked(0, spoiled(tmp_path, "edge_probing.jsonl", 0, {"targets": []}))
+    assert "- text: the red apple is 0 label: none - text: [the]1 red [plum]2 is 1 label: det plum" in output

@@ -134,8 +134,9 @@ def check_task(
 
     wrong = []
     for place, name in enumerate(names or read_entries(file)):
+        print("\n\n" if place else "", end="")
         try:
-            print("\n\n" * (place > 0) + _task_page(name, str(file), encoder, max_length))
+            _show_task(name, str(file), encoder, max_length)
         except IntertaskError as error:
             wrong.append(str(error))
     if wrong:
@@ -156,22 +157,21 @@ def tasks(
     print(f"{csv}: {len(table)} tasks" if csv else listing.page(table))
 
 
-def _task_page(name: str, file: str, encoder: str, max_length: int) -> str:
+def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
     from intertask.tasks.findings import findings
     from intertask.tasks.load import load_task
-    from intertask.tasks.overview import page
+    from intertask.tasks.overview import page, section
 
     task = load_task(name, file)
 
     from intertask.formats import preview  # torch, which a task that is refused above need not wait for
 
-    tables = {"Score of the most frequent answer, in regression of the mean (0-100)": preview.majority(task)}
+    print(page(task, preview.majority(task), findings(task)), end="", flush=True)
     if encoder:
         from intertask.encoders import load_tokenizer
 
-        title = f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts"
-        tables = {title: preview.tokens(task, load_tokenizer(encoder), max_length)} | tables
-    return page(task, tables, findings(task))
+        table = preview.tokens(task, load_tokenizer(encoder), max_length)
+        print(section(f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts", table.to_string()), end="")
 
 
 def _expanded(study: str):

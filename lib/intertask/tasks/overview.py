@@ -1,6 +1,7 @@
 """A task at a glance: sizes, labels, examples and lengths, as frames that notebooks and the command show alike."""
 
 import textwrap
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -139,22 +140,28 @@ def percentiles(counts) -> dict[str, int]:
     return dict(zip(PERCENTILES, map(int, values), strict=True))
 
 
-def page(task: Task, tables: dict[str, pd.DataFrame], notes: list[str]) -> str:
-    """What the command prints of a task: its splits, three examples, lengths in words, further tables, and notes."""
+def page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
+    """What the command prints of a task: its splits, three examples, lengths in words, majority scores, and notes."""
     entry = task.entry
-    head = f"{entry.name}: {entry.format}, {' and '.join(entry.metrics)}"
-    shown = examples(task, 3)
-    lines = [
-        textwrap.fill(f"{column}: {text}", WIDTH, initial_indent="- " if first else "  ", subsequent_indent="    ")
-        for _, row in shown.iterrows()
-        for first, (column, text) in zip([True] + [False] * len(row), row.items(), strict=False)
-    ]
     found = [textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ") for note in notes]
     sections = {
         "Examples and labels": splits(task).T.to_string(),
-        "The first examples": "\n".join(lines),
+        "The first examples": "\n".join(_lines(examples(task, 3))),
         "Lengths in words": lengths(task).to_string(),
-        **{title: table.to_string() for title, table in tables.items() if len(table)},
+        "Majority score (0-100; in regression, of the mean)": majority.to_string() if len(majority) else "No labels.",
         "To know before training": "\n".join(found) or "Nothing unusual.",
     }
-    return "\n\n".join([head, *(f"{title}\n{body}" for title, body in sections.items())])
+    head = f"# {entry.name}: {entry.format}, scored by {' and '.join(entry.metrics)}\n"
+    return head + "".join(section(*item) for item in sections.items())
+
+
+def section(title: str, body: str) -> str:
+    return f"\n{title}\n{body}\n"
+
+
+def _lines(frame: pd.DataFrame) -> Iterator[str]:
+    """A frame with long texts, a line or more for every cell."""
+    for _, row in frame.iterrows():
+        for place, (column, text) in enumerate(row.items()):
+            lead = "  " if place else "- "
+            yield textwrap.fill(f"{column}: {text}", WIDTH, initial_indent=lead, subsequent_indent="    ")

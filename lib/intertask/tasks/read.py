@@ -77,8 +77,9 @@ def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     if text.lstrip().startswith("["):
         records = _parse_json(str(path), text)
     else:
-        lines = [line for line in text.split("\n") if line.strip()]
-        records = [_parse_json(f"{path}, row {row}", line) for row, line in enumerate(lines, start=1)]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        places = [f"{path}, row {row} (line {number})" for row, (number, _) in enumerate(lines, start=1)]
+        records = [_parse_json(place, line) for place, (_, line) in zip(places, lines, strict=True)]
     for row, record in enumerate(records, start=1):
         if not isinstance(record, dict):
             found = type(record).__name__
