@@ -126,7 +126,9 @@ def report(study: StudyName) -> None:
 def check_task(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="a task file")],
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="default: all of its tasks")] = None,
-    encoder: Annotated[str, typer.Option(metavar="ID", help="count tokens too, with the tokenizer of this encoder")] = "",
+    encoder: Annotated[
+        str, typer.Option(metavar="ID", help="count tokens too, with the tokenizer of this encoder")
+    ] = "",
     max_length: Annotated[int, typer.Option(min=4, help="tokens at which --encoder counts what is cut")] = 128,
 ) -> None:
     """Shows the tasks of a file as training would read them, and what is wrong with them."""
@@ -171,7 +173,10 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
         from intertask.encoders import load_tokenizer
 
         table = preview.tokens(task, load_tokenizer(encoder), max_length)
-        print(section(f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts", table.to_string()), end="")
+        print(
+            section(f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts", table.to_string()),
+            end="",
+        )
 
 
 def _expanded(study: str):

@@ -8,8 +8,8 @@ import torch
 from intertask.encoders import load_encoder
 from intertask.formats import FORMATS
 from intertask.formats.base import pool
-from intertask.formats.tokens import LARGE
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
+from intertask.formats.tokens import LARGE
 from intertask.tasks.schema import TaskEntry
 
 ENTRIES = {

@@ -48,7 +48,7 @@ def at_hand(entry: TaskEntry) -> bool:
     try:
         with hub.offline():
             files = [path for paths in locate(entry).files.values() for path in paths]
-        return all(path.is_file() and not hub.is_pointer(path) for path in files)
+        return bool(files) and all(path.is_file() and not hub.is_pointer(path) for path in files)
     except IntertaskError:
         return False
 
