@@ -1,4 +1,4 @@
-"""Tasks of a user's own, of every format, as a user would write them: YAML beside CSV or JSON lines, and nothing else."""
+"""Tasks of a user's own, of every format, as a user would write them: YAML beside CSV or JSON lines."""
 
 import csv
 import json
@@ -338,7 +338,7 @@ def test_what_may_surprise_is_said_and_not_refused(tmp_path):
         "train: 1 of 10 examples (10.0 %) have an empty text in text, the first: number 5.",
         "validation lacks 1 of 2 labels: plum.",
         "train: 2 labels occur fewer than 10 times: plum (7), apple (3).",
-        "train: 2 of 10 examples (20.0 %) repeat an earlier one, 1 of them with another label; first: 'a red plum'",
+        "train: 2 of 10 examples (20.0 %) repeat an earlier one, 1 of them with another label; the first: 'a red plum'",
         "validation: 2 of 3 examples (66.7 %) are in train as well, the first: 'an apple'",
     ):
         assert sentence in output

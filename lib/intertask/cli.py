@@ -173,10 +173,8 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
         from intertask.encoders import load_tokenizer
 
         table = preview.tokens(task, load_tokenizer(encoder), max_length)
-        print(
-            section(f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts", table.to_string()),
-            end="",
-        )
+        title = f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts"
+        print(section(title, table.to_string()), end="")
 
 
 def _expanded(study: str):

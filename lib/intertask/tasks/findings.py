@@ -75,7 +75,8 @@ def _repeated(task: Task) -> Iterator[str]:
         labels = frame["label"].tolist() if "label" in frame else [None] * len(frame)
         other = sum(labels[place] != labels[before] for place, before in again)
         text = _example(task, frame, again[0][0])
-        yield f"train: {_of(len(again), frame)} repeat an earlier one, {other} of them with another label; first: {text}"
+        count = _of(len(again), frame)
+        yield f"train: {count} repeat an earlier one, {other} of them with another label; the first: {text}"
 
 
 def _shared(task: Task) -> Iterator[str]:
@@ -84,7 +85,8 @@ def _shared(task: Task) -> Iterator[str]:
     for split, frame in task.splits.items():
         shared = [place for place, key in enumerate(_keys(task, frame)) if key in seen] if split != "train" else []
         if shared:
-            yield f"{split}: {_of(len(shared), frame)} are in train as well, the first: {_example(task, frame, shared[0])}"
+            text = _example(task, frame, shared[0])
+            yield f"{split}: {_of(len(shared), frame)} are in train as well, the first: {text}"
 
 
 def _keys(task: Task, frame: pd.DataFrame) -> Iterator[tuple]:
