@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from intertask.cli import app
 from intertask.encoders import save_encoder
 from intertask.encoders.mini import build_tokenizer
 from intertask.errors import IntertaskError
+from intertask.formats import FORMATS
 from intertask.run import Run
 from intertask.tasks.load import load_task
+from intertask.tasks.schema import METRICS
 from intertask.training import prepare, train, view
 
 FRUITS = ("apple", "plum")
@@ -363,3 +366,11 @@ def test_the_same_text_with_another_span_or_other_choices_is_another_example(tmp
 def test_an_example_without_targets_is_shown(tmp_path):
     output = checked(0, spoiled(tmp_path, "edge_probing.jsonl", 0, {"targets": []}))
     assert "- text: the red apple is 0 label: none - text: [the]1 red [plum]2 is 1 label: det plum" in output
+
+
+def test_the_readme_shows_every_format_with_its_metrics():
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## Your own task")[1].split("\n## ")[0]
+    for name in FORMATS:
+        assert f"`{name}`" in section
+        assert all(f"`{metric}`" in section for metric in METRICS[name])
