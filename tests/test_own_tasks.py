@@ -340,7 +340,7 @@ def test_what_may_surprise_is_said_and_not_refused(tmp_path):
         "train has 10 examples; the entry's `sizes` says 12.",
         "train: 1 of 10 examples (10.0 %) have an empty text in text, the first: number 5.",
         "validation lacks 1 of 2 labels: plum.",
-        "train: 2 labels occur fewer than 10 times: plum (7), apple (3).",
+        "labels with fewer than 10 examples in train: plum (7), apple (3).",
         "train: 2 of 10 examples (20.0 %) repeat an earlier one, 1 of them with another label; the first: 'a red plum'",
         "validation: 2 of 3 examples (66.7 %) are in train as well, the first: 'an apple'",
     ):

@@ -60,7 +60,7 @@ def _rare(task: Task) -> Iterator[str]:
         counts = label_ids(task, task.splits["train"]).value_counts()
         rare = [f"{task.entry.labels[i]} ({count})" for i, count in counts[counts < RARE].items()]
         if rare:
-            yield f"train: {len(rare)} labels occur fewer than {RARE} times: {_names(rare)}."
+            yield f"labels with fewer than {RARE} examples in train: {_names(rare)}."
 
 
 def _repeated(task: Task) -> Iterator[str]:

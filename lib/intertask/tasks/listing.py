@@ -13,6 +13,10 @@ from intertask.tasks.schema import METRICS, TaskEntry
 from intertask.tasks.sources import locate
 
 SIZES = ("train", "validation", "test")
+REST = (
+    "What is on the Hub is fetched when a run needs it. A corpus is to be put into a folder of its name in "
+    "INTERTASK_CORPORA; `intertask check` on a study with its task says where to get it."
+)
 
 
 def catalogue_table(form: str = "") -> pd.DataFrame:
@@ -59,7 +63,8 @@ def page(table: pd.DataFrame) -> str:
     for form, rows in table.groupby("format", sort=False):
         head = _line(form, SIZES, "at hand", "metrics")
         parts.append("\n".join([head, "-" * WIDTH, *(_lines(row) for row in rows.itertuples())]))
-    return "\n\n".join([*parts, f"{len(table)} tasks, {table['at_hand'].sum()} at hand."])
+    count = f"{len(table)} tasks, {table['at_hand'].sum()} at hand."
+    return "\n\n".join([*parts, textwrap.fill(f"{count} {REST}", WIDTH)])
 
 
 def _lines(row) -> str:
@@ -70,4 +75,4 @@ def _lines(row) -> str:
 
 
 def _line(name: str, sizes: Iterable[str], here: str, metrics: str) -> str:
-    return f"{name:35}{''.join(f'{size:>11}' for size in sizes)}  {here:7}  {metrics}"
+    return f"{name:32}{''.join(f'{size:>11}' for size in sizes)}  {here:7}  {metrics}"
