@@ -82,5 +82,5 @@ def test_the_page_fits_a_terminal_and_names_every_task():
     assert max(map(len, lines)) <= WIDTH
     assert {line.split()[0] for line in lines if line and line[0] != " "} >= set(catalogue())
     hands = table["at_hand"].sum()
-    assert f"{len(table)} tasks, {hands} at hand." in lines[-2]
+    assert f"{len(table)} tasks, {hands} at hand." in page(table)
     assert page(table.head(0)).startswith("0 tasks, 0 at hand. ")

@@ -96,14 +96,15 @@ def _marked(task: Task, row: list[str], spans: np.ndarray) -> list[str]:
         at = len(row) - 1 if task.entry.format == "extractive_qa" else k % len(row)
         number = k + 1 if len(spans) > 1 else ""
         row[at] = f"{row[at][:start]}[{row[at][start:end]}]{number}{row[at][end:]}"
-        around[at] = start
+        around[at] = int(start)
     return [shortened(text, place) for text, place in zip(row, around, strict=True)]
 
 
 def shortened(text: str, around: int = 0) -> str:
     """At most LONGEST characters of a text, among them the one at `around`."""
     start = max(0, min(around - LONGEST // 2, len(text) - LONGEST))
-    return "… " * (start > 0) + text[start : start + LONGEST] + " …" * (start + LONGEST < len(text))
+    before, after = "… " if start else "", " …" if start + LONGEST < len(text) else ""
+    return before + text[start : start + LONGEST] + after
 
 
 def _tagged(task: Task, text: str, targets: list[list[int]]) -> str:
