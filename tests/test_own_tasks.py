@@ -4,8 +4,10 @@ import csv
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from intertask.cli import app
@@ -17,6 +19,7 @@ from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.tasks.schema import METRICS
 from intertask.training import prepare, train, view
+from made_study import succeed, write_study
 
 FRUITS = ("apple", "plum")
 WORDS = {"apple": "NOUN", "plum": "NOUN", "the": "DET", "a": "DET", "is": "VERB", "red": "ADJ", "old": "ADJ"}
@@ -230,6 +233,22 @@ def test_a_task_of_every_format_is_checked_and_trained(file, tmp_path, left_to_r
     assert set(scores) == {*result.task.entry.metrics, "main"} and np.isfinite(list(scores.values())).all()
     assert view.splits(result.task).loc["validation", "examples"] == 16
     assert len(view.examples(result.task, 3)) == 3 and len(view.mistakes(result, 2)) <= 2
+    view.predictions(result)
+    plt.close("all")
+
+
+def test_a_study_of_own_tasks_is_checked_run_and_scored_from_the_command_line(tmp_path):
+    entries = {}
+    for file in ("edge_probing.jsonl", "qa.csv"):
+        write_task(tmp_path, file, *OWN[file])
+        entries |= {file.split(".")[0]: yaml.safe_load((tmp_path / "own.yaml").read_text())["own"]}
+    train = {"learning_rate": 1e-3, "num_train_epochs": 1, "max_length": 32}
+    study = write_study(tmp_path, targets=list(entries), supporting=[], regimes=["single"], seeds=1, train=train)
+    (tmp_path / "tasks.yaml").write_text(yaml.safe_dump(entries))
+    assert "tiny is sound: 2 runs" in succeed("check", study, results=tmp_path / "results")
+    assert "All runs of tiny are finished" in succeed("run", study, "--workers", 1, results=tmp_path / "results")
+    scores = succeed("scores", study, results=tmp_path / "results")
+    assert "edge_probing,validation,micro_f1," in scores and "qa,validation,token_f1," in scores
 
 
 def spoiled(folder, file: str, number: int, changes: dict) -> str:
