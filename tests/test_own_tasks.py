@@ -275,6 +275,12 @@ def spoiled(folder, file: str, number: int, changes: dict) -> str:
         ("characters.jsonl", {"place": None}, ["a span as [start, end)", "None"]),
         ("edge_probing.jsonl", {"targets": [{"span1": [0, 1], "label": "det"}]}, ["a span as [start, end)", "None"]),
         ("multiple_choice.csv", {"second": "", "third": ""}, ["two or more texts", "['apple']"]),
+        (
+            "multiple_choice.jsonl",
+            {"options": "['a', 'b']"},
+            ["two or more texts", "holds no list"],
+        ),
+        ("characters.jsonl", {"place": "[1, 2]"}, ["two whole numbers, found '[1, 2]'", '["start:end"]']),
         ("multiple_choice.jsonl", {"options": ["apple", "plum"], "answer": 2}, ["one of the row's 2 choices", "3"]),
         ("cloze.csv", {"answer": "pear"}, ["an answer that is among the choices", "['pear']"]),
         ("qa.csv", {"answer": "pear"}, ["an answer that stands in the passage", "'pear'"]),
@@ -380,6 +386,14 @@ def test_the_same_text_with_another_span_or_other_choices_is_another_example(tmp
 
     output = checked(0, write_task(tmp_path, "spans.csv", row, OWN["spans.csv"][1], train=3, dev=2))
     assert "repeat" not in output and "in train as well" not in output
+
+
+def test_a_list_written_as_text_is_pointed_out(tmp_path):
+    def row(i, text, fruit, adjective):
+        return {name: str(value) for name, value in tagged_list(i, text, fruit, adjective).items()}
+
+    output = checked(0, write_task(tmp_path, "tagging.csv", row, OWN["tagging.csv"][1]))
+    assert "train: every words looks like a list written as text; a list wants JSONL or Parquet." in output
 
 
 def test_an_example_without_targets_is_shown(tmp_path):

@@ -14,7 +14,7 @@ MOST_NAMES = 8
 
 def findings(task: Task) -> list[str]:
     """One sentence for each; empty where there is nothing to say."""
-    found = (_sizes, _empty, _uneven, _absent, _rare, _repeated, _shared)
+    found = (_sizes, _empty, _lists_as_text, _uneven, _absent, _rare, _repeated, _shared)
     return [sentence for find in found for sentence in find(task)]
 
 
@@ -37,6 +37,13 @@ def _empty(task: Task) -> Iterator[str]:
         for column, empty in texts.items():
             if empty.any():
                 yield f"{split}: {_of(empty.sum(), frame)} have an empty text in {column}, the first: {_place(empty)}."
+
+
+def _lists_as_text(task: Task) -> Iterator[str]:
+    for split, frame in task.splits.items():
+        for column in task.entry.inputs:
+            if (frame[column].str.startswith("[") & frame[column].str.endswith("]")).all():
+                yield f"{split}: every {column} looks like a list written as text; a list wants JSONL or Parquet."
 
 
 def _uneven(task: Task) -> Iterator[str]:

@@ -49,9 +49,10 @@ def _span(where: tuple, value: Any, unit: str, starts: list[int], ends: list[int
     try:
         start, end = (int(bound) for bound in value)
     except (TypeError, ValueError):
-        raise refusal(
-            row_name(where), "a span as [start, end), two whole numbers", repr(value), "Mend the row."
-        ) from None
+        remedy = "Mend the row."
+        if isinstance(value, str):
+            remedy = 'A cell of a CSV holds no list: name two columns, `spans: ["start:end"]`, or use JSONL.'
+        raise refusal(row_name(where), "a span as [start, end), two whole numbers", repr(value), remedy) from None
     if not 0 <= start < end <= len(starts):
         raise refusal(
             row_name(where),
