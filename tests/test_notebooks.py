@@ -37,7 +37,8 @@ def parameters(notebook) -> list:
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} >= {"train", "transfer_matrix", "restarts", "tour", "own_task"}
+    known = {"train", "transfer_matrix", "restarts", "diagnostic_breakdown", "tour", "own_task"}
+    assert {path.stem for path in NOTEBOOKS} >= known
 
 
 def test_it_is_valid_and_opens_with_its_question(notebook):
