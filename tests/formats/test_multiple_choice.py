@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from intertask.encoders import load_encoder
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.tasks.load import load_task
@@ -21,12 +20,6 @@ ENTRY = {
     "label": "label",
     "labels": ["1", "2", "3"],
 }
-
-
-@pytest.fixture(scope="module")
-def encoder():
-    model, tokenizer = load_encoder("mini/bert")
-    return model.eval(), tokenizer
 
 
 def form(**changes):

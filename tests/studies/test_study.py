@@ -49,6 +49,9 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
         ({"holdout": 1.5}, "holdout: input should be less than 1, found 1.5"),
         ({"evaluate_on": {"mini/rt": ["mini/ax"]}}, "trains no run on mini/rt. Did you mean 'mini/rte'?"),
         ({"evaluate_on": {"mini/rte": "mini/ax"}}, "evaluate_on.mini/rte: input should be a valid list"),
+        ({"encoders": [{"encoder": "mini/bert", "laier": 1}]}, "no training setting 'laier'. Did you mean 'layer'?"),
+        ({"encoders": [{"layer": 1}]}, "encoders.0.encoder: field required"),
+        ({"encoders": ["mini/bert", "mini/bert"]}, "encoders names mini/bert twice"),
         ({"title": None}, "title: input should be a valid string, found None"),
     ],
 )
@@ -167,3 +170,21 @@ def test_an_unknown_further_task_is_refused():
     study = Study(**GOOD | {"targets": ["mini/mnli"]}, evaluate_on={"mini/mnli": ["mini/axe"]})
     with pytest.raises(IntertaskError, match="Unknown task 'mini/axe'.* Did you mean 'mini/ax'"):
         expand("s", study)
+
+
+def test_an_encoder_may_be_used_otherwise_than_the_rest_of_the_study(tmp_path):
+    frozen = {"encoder": "mini/bert", "tuning": "frozen", "layer": 1}
+    graph = expand(*load_study(written(tmp_path, encoders=["mini/bert", frozen], seeds=1)))
+    names = {row.encoder for row in graph.rows}
+    assert names == {"mini/bert", "mini/bert[layer=1,tuning=frozen]"}
+    targets = {(row.encoder, row.regime): graph.runs[row.run] for row in graph.rows if row.stage == "target"}
+    probe = targets["mini/bert[layer=1,tuning=frozen]", "stilts"]
+    assert (probe.encoder, probe.tuning, probe.layer, probe.learning_rate) == ("mini/bert", "frozen", 1, 5e-4)
+    # the intermediate task trains the whole encoder: one run for both
+    assert probe.parent == targets["mini/bert", "stilts"].parent and graph.runs[probe.parent].tuning == "full"
+
+
+def test_random_weights_are_not_pretrained(tmp_path):
+    untrained = {"encoder": "mini/bert", "random_weights": True}
+    graph = expand(*load_study(written(tmp_path, encoders=[untrained], regimes=["single"], seeds=1)))
+    assert [row.stage for row in graph.rows] == ["target"] and not graph.runs[graph.rows[0].run].parent

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from intertask.errors import refusal
+from intertask.tasks.conllu import parse_conllu
 
 DAMAGED = "Repair the file or fetch it again; is it cut off?"
 
@@ -103,6 +104,10 @@ def _read_parquet(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     return table.to_pandas()
 
 
+def _read_conllu(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
+    return parse_conllu(path, _decode(path, content))
+
+
 def _decode(path: Path, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
@@ -115,8 +120,9 @@ def _decode(path: Path, content: bytes) -> str:
 _READERS = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
-    ".txt": _read_tsv,
     ".jsonl": _read_json,
     ".json": _read_json,
     ".parquet": _read_parquet,
+    ".conllu": _read_conllu,
+    ".txt": _read_tsv,
 }

@@ -53,9 +53,9 @@ def fingerprint(entry: TaskEntry) -> str:
 
     File names and folders do not enter, so a moved mirror keeps its fingerprint and a changed one does not.
     """
-    parts = {} if entry.mini else locate(entry).files
-    if entry.mini or entry.derive:
-        parts = {**parts, "code": _code("mini" if entry.mini else "derived")}
+    parts = {"code": _code("mini")} if entry.mini else locate(entry).files
+    if entry.derive:
+        parts = {**parts, "rules": _code("derived")}
     digest = hashlib.sha256()
     for split, paths in sorted(parts.items()):
         digest.update(f"{split}:{len(paths)}".encode())
@@ -90,9 +90,13 @@ def check_splits(entry: TaskEntry, found: Iterable[str], available: Iterable[str
         )
 
 
-def _own_files(paths: list[str]) -> list[Path]:
-    """The paths with each * filled in; one without a * stays as it is, whether it is there or not."""
-    return [Path(found) for path in paths for found in (sorted(glob.glob(path)) if "*" in path else [path])]
+def _own_files(patterns: list[str]) -> list[Path]:
+    """The paths, those with a * filled in; one without is taken as it stands, and missed when it is read."""
+    paths = {pattern: sorted(glob.glob(pattern)) if "*" in pattern else [pattern] for pattern in patterns}
+    for pattern, found in paths.items():
+        if not found:
+            raise refusal(pattern, "files of that name", "no file that fits", "Check the path in the task's entry.")
+    return [Path(path) for found in paths.values() for path in found]
 
 
 def _corpus_files(entry: TaskEntry) -> dict[str, list[Path]]:
