@@ -9,7 +9,8 @@ from intertask.analysis.statistics import is_control, paired_t
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 FEW_SETS = 20
-"""Below this many independent sets a bootstrap interval is too short to be trusted."""
+"""Below this many independent sets a bootstrap interval is too short: in a simulation with pairs and fours that succeed
+or fail together, 95 % intervals held the true R3 in 82 to 91 % of draws with 6 or 10 sets, in 90 to 96 % from 20 on."""
 
 RESAMPLES = 2000
 COLUMNS = ["model", "coarse", "fine", "n", "sets", "seeds", "r3", "low", "high", "seeds_low", "seeds_high", "accuracy"]
@@ -103,9 +104,10 @@ def breakdown(predictions: pd.DataFrame, rows: pd.DataFrame, entry, confidence: 
     """One row per model and category, in the order of `categories`, columns COLUMNS; r3 is R3 x100, accuracy 0-100.
 
     n: examples; sets: of `sentence_sets` among them; seeds: runs; r3: mean over the seeds, where an undefined R3 counts
-    as 0, which is what scikit-learn returns; undefined: how many did. Two intervals: low, high is a percentile
-    bootstrap over the examples, set by set, with the models held fixed; seeds_low, seeds_high is Student's t over the
-    seeds, with the examples held fixed. Each is missing where nothing varies. few_sets: fewer sets than FEW_SETS.
+    as 0, in a resample too, which is what scikit-learn returns; undefined: how many did. Two intervals: low, high is a
+    percentile bootstrap over the examples, set by set, with the models held fixed; seeds_low, seeds_high is Student's t
+    over the seeds, with the examples held fixed. Each is missing where nothing varies. few_sets: fewer sets than
+    FEW_SETS.
     predictions: of `read_predictions`, with the column `model`; rows, entry: the diagnostic task's.
     """
     if not 0 < confidence < 1:

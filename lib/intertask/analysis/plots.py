@@ -86,6 +86,43 @@ def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> N
     ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
 
 
+def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Probe x model matrix of a `probing.probing_table`: the darker, the further above the majority.
+
+    Each cell: the mean score, its interval over the examples and the seeds behind it; bold with * where the interval
+    lies above the majority. The last column is the majority. Cells without a run are hatched.
+    """
+    probes, models = table["probe"].unique(), table["model"].unique()
+    gain = table.assign(gain=table["score"] - table["majority"]).pivot(index="probe", columns="model", values="gain")
+    gain = gain.reindex(index=probes, columns=models).to_numpy(dtype=float)
+    norm = Normalize(0, max(1.0, np.nanmax(gain, initial=1.0)))
+    ax.imshow(np.pad(gain, ((0, 0), (0, 1))), cmap="Greys", norm=norm, aspect="auto", alpha=0.8)
+    for cell in table.itertuples():
+        x, y = list(models).index(cell.model), list(probes).index(cell.probe)
+        _probing_cell(cell, x, y, "white" if cell.score - cell.majority > 0.6 * norm.vmax else INK, ax)
+    for y, majority in enumerate(table.groupby("probe", sort=False)["majority"].mean()):
+        ax.text(len(models), y, "" if pd.isna(majority) else f"{majority:.1f}", ha="center", va="center", color=INK)
+    ax.set_xticks(range(len(models) + 1), [*(text(model, AXIS) for model in models), "majority"])
+    ax.set_yticks(range(len(probes)), [text(probe, AXIS) for probe in probes])
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return ax
+
+
+def _probing_cell(cell, x: int, y: int, ink: str, ax: Axes) -> None:
+    if cell.n == 0:
+        ax.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, facecolor="white", edgecolor=FAINT, hatch="///")
+        return
+    above = cell.low > cell.majority
+    seeds = f"{cell.n} seeds" if cell.n == cell.n_expected else f"{cell.n} of {cell.n_expected} seeds"
+    interval = "" if pd.isna(cell.low) else f"[{cell.low:.1f}, {cell.high:.1f}]"
+    ax.text(x, y - 0.18, f"{cell.score:.1f}" + "*" * above, ha="center", va="center", color=ink, fontsize=10,
+            fontweight="bold" if above else "normal")  # fmt: skip
+    ax.text(x, y + 0.12, interval, ha="center", va="center", color=ink, fontsize=7)
+    ax.text(x, y + 0.34, seeds, ha="center", va="center", color=ink, fontsize=6)
+
+
 def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
     """Every paired difference as a cross and the mean with its interval as a dot with a bar; one line per cell.
 
