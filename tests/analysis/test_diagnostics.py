@@ -143,7 +143,11 @@ def test_the_table_reads_as_the_papers():
     assert wide.columns.tolist() == ["category", "n", "sets", "z", "a"]
     assert wide["category"].tolist() == ["all rows", "logic", "negation", "knowledge", "world"]
     assert wide["a"].tolist()[0] == "100.0" and wide["z"].tolist()[0].startswith("55.4 [")
-    assert "**a**: 0 of 2 fine categories" in breakdown_in_words(table)
+    assert wide["a"].tolist()[-1] == "0.0 undefined"
+    words = breakdown_in_words(table)
+    assert "**a**: in 0 of 2 fine categories" in words and "counted as 0, in 2 of 2 scores" in words
+    assert "highest" not in words
+    assert "world is highest" in breakdown_in_words(table.assign(few_sets=False, undefined=0, r3=table["n"] * -1.0))
 
 
 def test_the_figure_has_a_mark_and_a_bar_per_model_and_category():
@@ -157,6 +161,8 @@ def test_the_figure_has_a_mark_and_a_bar_per_model_and_category():
     assert [mark.get_marker() for mark in marks] == ["o", "s"]
     assert marks[0].get_xdata()[0] == pytest.approx(55.39, abs=0.01)
     bars = [bar for collection in ax.collections for bar in collection.get_segments() if len(bar)]
+    assert np.isnan(marks[0].get_xdata()[-1])
+    assert [word.get_text() for word in ax.texts].count(" undefined") == 2 * 5  # all but "all rows" have one true label
     assert len(bars) == table["low"].notna().sum() > 0
     plt.close("all")
 

@@ -9,7 +9,8 @@ from intertask.analysis.statistics import is_control, paired_t
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 FEW_SETS = 20
-"""Below this many independent sets a bootstrap interval is too short to be trusted."""
+"""Below this many independent sets a bootstrap interval is too short: in a simulation with pairs and fours that succeed
+or fail together, 95 % intervals held the true R3 in 82 to 91 % of draws with 6 or 10 sets, in 90 to 96 % from 20 on."""
 
 RESAMPLES = 2000
 COLUMNS = ["model", "coarse", "fine", "n", "sets", "seeds", "r3", "low", "high", "seeds_low", "seeds_high", "accuracy"]
@@ -103,9 +104,10 @@ def breakdown(predictions: pd.DataFrame, rows: pd.DataFrame, entry, confidence: 
     """One row per model and category, in the order of `categories`, columns COLUMNS; r3 is R3 x100, accuracy 0-100.
 
     n: examples; sets: of `sentence_sets` among them; seeds: runs; r3: mean over the seeds, where an undefined R3 counts
-    as 0, which is what scikit-learn returns; undefined: how many did. Two intervals: low, high is a percentile
-    bootstrap over the examples, set by set, with the models held fixed; seeds_low, seeds_high is Student's t over the
-    seeds, with the examples held fixed. Each is missing where nothing varies. few_sets: fewer sets than FEW_SETS.
+    as 0, in a resample too, which is what scikit-learn returns; undefined: how many did. Two intervals: low, high is a
+    percentile bootstrap over the examples, set by set, with the models held fixed; seeds_low, seeds_high is Student's t
+    over the seeds, with the examples held fixed. Each is missing where nothing varies. few_sets: fewer sets than
+    FEW_SETS.
     predictions: of `read_predictions`, with the column `model`; rows, entry: the diagnostic task's.
     """
     if not 0 < confidence < 1:
@@ -188,10 +190,11 @@ def example_interval(counts: np.ndarray, sets: np.ndarray, confidence: float) ->
 
 
 def printed(table: pd.DataFrame) -> pd.DataFrame:
-    """A `breakdown` as in Tables 11 and 12: a row per category, a column per model, cells "R3 [low, high]"."""
-    number = "{:.1f}".format
+    """A `breakdown` after Tables 11 and 12: a row per category, a column per model, cells "R3 [low, high]"."""
     cells = [
-        number(row.r3) + ("" if pd.isna(row.low) else f" [{number(row.low)}, {number(row.high)}]")
+        f"{row.r3:.1f}"
+        + ("" if pd.isna(row.low) else f" [{row.low:.1f}, {row.high:.1f}]")
+        + (" undefined" if row.undefined == row.seeds else "")
         for row in table.itertuples()
     ]
     named = table.assign(category=[category_label(row.coarse, row.fine) for row in table.itertuples()], cell=cells)
@@ -201,14 +204,20 @@ def printed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def breakdown_in_words(table: pd.DataFrame) -> str:
-    """What a `breakdown` says of each model's fine categories, in a sentence each, as Markdown."""
+    """What a `breakdown` says of each model's fine categories, as a Markdown list."""
     words = []
     for model, own in table[table["fine"] != ""].groupby("model", sort=False):
-        best, worst = own.loc[own["r3"].idxmax()], own.loc[own["r3"].idxmin()]
+        above, steady = own["low"] > 0, own["seeds_low"] > 0
         words.append(
-            f"- **{model}**: {(own['low'] > 0).sum()} of {len(own)} fine categories have an interval over the examples "
-            f"wholly above zero, {(own['high'] < 0).sum()} wholly below. Highest: {best['fine']} ({best['r3']:.1f}, "
-            f"{best['n']} rows); lowest: {worst['fine']} ({worst['r3']:.1f}, {worst['n']} rows). "
-            f"R3 was undefined, and counted as 0, in {own['undefined'].sum()} of {own['seeds'].sum()} scores."
+            f"- **{model}**: in {above.sum()} of {len(own)} fine categories the interval over the examples is wholly "
+            f"above zero, in {(above & steady).sum()} of these the one over the seeds too. R3 was undefined, and "
+            f"counted as 0, in {own['undefined'].sum()} of {own['seeds'].sum()} scores."
         )
+        solid = own[~own["few_sets"] & (own["undefined"] < own["seeds"])]
+        if len(solid):
+            best, worst = solid.loc[solid["r3"].idxmax()], solid.loc[solid["r3"].idxmin()]
+            words[-1] += (
+                f" Of the categories with {FEW_SETS} sets or more, {best['fine']} is highest ({best['r3']:.1f}, "
+                f"{best['n']} rows) and {worst['fine']} lowest ({worst['r3']:.1f}, {worst['n']} rows)."
+            )
     return "\n".join(words) or "No run is done yet, so there is nothing to say."

@@ -257,7 +257,8 @@ def diagnostic_dots(table: pd.DataFrame, ax: Axes) -> Axes:
     """R3 x100 by category, a line each, with a mark per model: mean over seeds, and its interval over the examples.
 
     table: of `diagnostics.breakdown`. Coarse categories are bold, in brackets the number of rows. A dotted bar rests on
-    few independent examples and is too short; without a bar there is no interval.
+    few independent examples and is too short; a mark without a bar has no interval. A model whose R3 is undefined for
+    every seed has no mark, but the word.
     """
     lines = table.drop_duplicates(["coarse", "fine"])
     offsets = np.linspace(-0.25, 0.25, table["model"].nunique()) if table["model"].nunique() > 1 else [0]
@@ -280,4 +281,7 @@ def _dots(own: pd.DataFrame, places: np.ndarray, model: str, mark: str, fill: st
     for few, style in ((False, "solid"), (True, "dotted")):
         bars = own["few_sets"].to_numpy() == few
         ax.hlines(places[bars], own["low"][bars], own["high"][bars], color=INK, linewidth=1, linestyle=style)
-    ax.plot(own["r3"], places, mark, color=INK, markerfacecolor=fill, markersize=5, label=text(model))
+    undefined = (own["undefined"] == own["seeds"]).to_numpy()
+    for y in places[undefined]:
+        ax.text(0, y, " undefined", va="center", color=FAINT, fontsize=7)
+    ax.plot(own["r3"].mask(undefined), places, mark, color=INK, markerfacecolor=fill, markersize=5, label=text(model))
