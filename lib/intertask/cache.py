@@ -73,7 +73,7 @@ def _alone(key: str) -> Iterator[None]:
 
 
 def _write(path: Path, made: Any) -> None:
-    """A line with the sizes of all parts, then these: the pickled object without its large buffers, then the buffers."""
+    """A line with the sizes of all parts, then these: the pickled object without its large buffers, then those."""
     buffers: list[memoryview] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:

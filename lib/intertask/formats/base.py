@@ -80,7 +80,7 @@ class Format:
         return kind(read.inputs, read.starts, rows.index.to_numpy(), labels, int(read.cut.sum()), **rest)
 
     def texts(self, rows: pd.DataFrame) -> list[Sequence[str]]:
-        """The one or two texts of every sequence, as one or two columns; inputs after the first are joined by blanks."""
+        """The one or two texts of every sequence, as one or two columns; inputs after the first are joined."""
         first, *others = (rows[column] for column in self.entry.inputs)
         return [first, others[0].str.cat(others[1:], sep=" ") if others[1:] else others[0]] if others else [first]
 

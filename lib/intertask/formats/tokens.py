@@ -110,7 +110,7 @@ def _read(columns: list, backend, names: list[str], offsets: bool, windows: bool
 
 def _places(encodings) -> tuple[np.ndarray, np.ndarray]:
     """`offsets` and `text` of Tokens."""
-    offsets = np.concatenate([np.array(encoding.offsets, np.int32) for encoding in encodings])
+    offsets = np.concatenate([np.array(encoding.offsets, np.int32).reshape(-1, 2) for encoding in encodings])
     numbers = chain.from_iterable(encoding.sequence_ids for encoding in encodings)
     return offsets, np.fromiter((SPECIAL if k is None else k for k in numbers), np.int8, len(offsets))
 
