@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from intertask.formats import tokens as module
@@ -63,6 +64,17 @@ def test_the_tokens_of_a_large_split_are_made_once(encoder, makings):
     assert list(kept.inputs) == list(made.inputs)
     for name, ids in made.inputs.items():
         assert np.array_equal(kept.inputs[name], ids) and kept.inputs[name].dtype == np.int32
+
+
+def test_equal_texts_have_equal_hashes_and_others_have_not():
+    texts = ["ab", "", "c", "é"]
+    whole = pa.array(texts, pa.large_string())
+    parts = pa.chunked_array([whole[:1], whole[1:1], whole[1:]])
+    longer = pa.array(["x", *texts, "y"], pa.large_string())
+    assert module._digest(whole) == module._digest(parts) == module._digest(longer[1:5])
+    others = [["a", "b", "c", "é"], ["ab", "c", "", "é"], texts[:3], [*texts, ""], [""]]
+    hashes = [module._digest(pa.array(other, pa.large_string())) for other in others]
+    assert module._digest(whole) not in hashes and len(set(map(tuple, hashes))) == len(others)
 
 
 def test_whatever_changes_the_tokens_makes_them_anew(encoder, makings, monkeypatch):

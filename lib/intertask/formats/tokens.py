@@ -115,12 +115,15 @@ def _places(encodings) -> tuple[np.ndarray, np.ndarray]:
     return offsets, np.fromiter((SPECIAL if k is None else k for k in numbers), np.int8, len(offsets))
 
 
-def _digest(column) -> str:
-    """A hash of the texts, which for equal texts is the same however Arrow has them in memory."""
-    import pyarrow
-
-    whole = column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
-    return hashlib.sha256(pyarrow.record_batch([whole], ["text"]).serialize()).hexdigest()
+def _digest(column) -> list[str]:
+    """Hashes of the texts, which for equal texts are the same however Arrow has them in memory."""
+    lengths, letters = hashlib.sha256(), hashlib.sha256()
+    for chunk in filter(len, getattr(column, "chunks", [column])):
+        _, ends, text = chunk.buffers()
+        ends = np.frombuffer(ends, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+        lengths.update(np.diff(ends))
+        letters.update(memoryview(text or b"")[ends[0] : ends[-1]])
+    return [lengths.hexdigest(), letters.hexdigest()]
 
 
 @contextmanager
