@@ -1,7 +1,5 @@
 """The training of one stage, on a task of a few dozen sentences with a real (small) encoder."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +9,7 @@ import yaml
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.tasks.load import load_task
-from intertask.training import prepare, train
+from intertask.training import frozen, prepare, train
 from intertask.training.train import Best, adamw, build_model, linear_schedule
 from made_task import write_fruit
 
@@ -159,7 +157,7 @@ def test_a_frozen_encoder_is_read_once_and_only_the_head_learns(fruit, monkeypat
     fresh = build_model(result.run, result.task, "mini/bert")
     for name, weights in result.model.encoder.state_dict().items():
         assert torch.equal(weights, fresh.encoder.state_dict()[name]), name
-    monkeypatch.setattr(sys.modules["intertask.training.train"], "read_once", lambda model, encoded, batch_size: None)
+    monkeypatch.setattr(frozen, "features", lambda model, encoded, batch_size: None)
     again = trained(fruit, tuning="frozen", pooling="mean", learning_rate=1e-2)  # the encoder reads every batch anew
     np.testing.assert_allclose(np.stack(result.predictions.logits), np.stack(again.predictions.logits), atol=1e-4)
     assert result.scores["validation"]["main"] > 60

@@ -50,6 +50,7 @@ class Encoder(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     encoder: str
+    name: str = Field("", description="what results call it; empty: the encoder with its settings")
     settings: Settings = {}
 
     @model_validator(mode="before")
@@ -57,18 +58,16 @@ class Encoder(BaseModel):
     def _from_name_or_with_settings(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return {"encoder": value}
-        return (
-            {"settings": {}, **value}
-            if "settings" in value
-            else {
-                "encoder": value.get("encoder"),
-                "settings": {name: setting for name, setting in value.items() if name != "encoder"},
-            }
-        )
+        if "settings" in value:  # as this class writes itself
+            return value
+        own = {key: value[key] for key in ("encoder", "name") if key in value}
+        return own | {"settings": {key: setting for key, setting in value.items() if key not in own}}
 
     @property
     def label(self) -> str:
-        """As `mini/bert[tuning=frozen,layer=1]`."""
+        """As `mini/bert[tuning=frozen,layer=1]`, or its own name."""
+        if self.name:
+            return self.name
         settings = ",".join(f"{name}={json.dumps(value).strip(chr(34))}" for name, value in self.settings.items())
         return f"{self.encoder}[{settings}]" if settings else self.encoder
 
@@ -111,6 +110,9 @@ class Study(BaseModel):
         True, description="false: every restart starts from one intermediate encoder"
     )
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
+    evaluate_on: dict[str, list[str]] = Field(
+        {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
+    )
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
     threads: int = Field(1, ge=1, description="per run")
     train: Settings = Field({}, description="of the intermediate and the target stage")
@@ -126,9 +128,13 @@ class Study(BaseModel):
         if {"limit", "holdout"} & {*self.train, *self.target} or "holdout" in {*self.pretraining, *self.intermediate}:
             raise IntertaskError("the targets' limit and holdout are keys of the study: limits: [1000], holdout: 0.5.")
         for name in ("encoders", "supporting", "targets", "seeds", "limits"):
-            values = getattr(self, name)
+            values = [getattr(value, "label", value) for value in getattr(self, name)]
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-                raise IntertaskError(f"{name} names {getattr(twice[0], 'label', twice[0])} twice.")
+                raise IntertaskError(f"{name} names {twice[0]} twice.")
+        trained = [*self.targets, *(supporting.task for supporting in self.supporting)]
+        for task in self.evaluate_on:
+            if task not in trained:
+                raise IntertaskError(f"evaluate_on: the study trains no run on {task}.{did_you_mean(task, trained)}")
         return self
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -19,10 +18,10 @@ from intertask.encoders import load_encoder
 from intertask.encoders.linear import use_onednn
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS, Encoded, Format
-from intertask.formats.base import ranges
 from intertask.formats.spans import SpanEncoded
 from intertask.run import Run
 from intertask.tasks.load import Task
+from intertask.training import frozen
 from intertask.training.batches import bucketed, by_length
 from intertask.training.data import reporting_split, selection_split
 
@@ -121,7 +120,7 @@ def train(run: Run, task: Task, start: str | Path) -> Result:
     encoded = {split: model.format.encode(rows, model.tokenizer, run.max_length) for split, rows in task.splits.items()}
     if model.frozen:
         for split in tqdm(encoded.values(), desc="frozen encoder", leave=False):
-            split.features = read_once(model, split, run.per_device_eval_batch_size)
+            split.features = frozen.features(model, split, run.per_device_eval_batch_size)
     clock.stop("load")
     curve, best, steps, seen = fit(run, model, encoded["train"], encoded[selection_split(task)], clock)
     model.load_state(best.state)
@@ -194,29 +193,6 @@ def check_reading(run: Run, encoder: torch.nn.Module, form: Format) -> None:
         raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
     if run.tuning == "frozen" and form.corrupts:
         raise IntertaskError(f"tuning: frozen, but {run.task} reads another input every time. Use tuning: full.")
-
-
-@torch.inference_mode()
-def read_once(model: Model, encoded: Encoded, batch_size: int) -> np.ndarray:
-    """What the head reads of a frozen encoder: (sequences, width), or (tokens, width) in the order of `encoded`.
-
-    Lies in a file without a name, so that it may be larger than the memory.
-    """
-    model.train(False)
-    features = None
-    for index in by_length(encoded.lengths, batch_size):
-        batch = model.batch(encoded, index, None)
-        read = model.reads(batch).float().cpu().numpy()
-        sequences = encoded.sequences(index)
-        at, rows = sequences, len(encoded.starts) - 1
-        if read.ndim == 3:
-            at = ranges(encoded.starts[sequences], np.diff(encoded.starts)[sequences])
-            read, rows = read[batch["attention_mask"].cpu().numpy() > 0], encoded.starts[-1]
-        if features is None:
-            with tempfile.TemporaryFile() as file:
-                features = np.memmap(file, np.float32, "w+", shape=(rows, read.shape[1]))
-        features[at] = read
-    return features
 
 
 @dataclass
