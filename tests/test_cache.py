@@ -1,5 +1,11 @@
 """What many runs share is made once; a cache that is missing, broken or read-only costs time and nothing else."""
 
+import mmap
+import multiprocessing
+import os
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from intertask import cache
@@ -55,6 +61,97 @@ def test_a_write_that_fails_leaves_nothing_behind(monkeypatch):
     monkeypatch.setattr(cache.os, "replace", full)
     assert remembered("test", "x", Maker("value")) == "value"
     assert not list((cache.folder() / "test").iterdir())
+
+
+def large() -> dict:
+    """An array and a column of text that are parts of their file by themselves, and a small array that is not."""
+    texts = pd.Series([f"text {i} é" for i in range(20_000)], dtype="str")
+    return {"ids": np.arange(100_000, dtype=np.int32), "frame": texts.to_frame("text"), "few": np.arange(3)}
+
+
+def mapped(array: np.ndarray) -> bool:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return isinstance(array.base, memoryview) and isinstance(array.base.obj, mmap.mmap)
+
+
+def test_large_arrays_and_texts_are_mapped_and_nobodys_writing_reaches_the_file():
+    make = Maker(large())
+    remembered("test", "x", make)
+    kept = remembered("test", "x", make)
+    assert mapped(kept["ids"]) and not mapped(kept["few"]) and kept["few"].tolist() == [0, 1, 2]
+    kept["ids"][:] = -1
+    again = remembered("test", "x", make)
+    assert make.calls == 1 and np.array_equal(again["ids"], make.value["ids"])
+    pd.testing.assert_frame_equal(again["frame"], make.value["frame"])
+
+
+@pytest.mark.parametrize("kept", [0, 20, 5000, -64, -1])
+def test_a_file_that_is_cut_short_is_made_anew(kept):
+    make = Maker(large())
+    remembered("test", "x", make)
+    (file,) = (cache.folder() / "test").iterdir()
+    file.write_bytes(file.read_bytes()[:kept])
+    for calls in (2, 2):
+        assert np.array_equal(remembered("test", "x", make)["ids"], make.value["ids"])
+        assert make.calls == calls
+
+
+PROCESSES = multiprocessing.get_context("fork")
+
+
+def slowly(began, go, made):
+    """In a process of its own: asks for what takes until `go`, and says so in `made` if it has to make it."""
+
+    def make():
+        made.put(os.getpid())
+        began.set()
+        go.wait(60)
+        return large()
+
+    began.set()
+    value = remembered("test", "slow", make)
+    assert np.array_equal(value["ids"], large()["ids"])
+
+
+def start(go, made):
+    began = PROCESSES.Event()
+    process = PROCESSES.Process(target=slowly, args=(began, go, made))
+    process.start()
+    assert began.wait(60)
+    return process
+
+
+def test_of_two_processes_at_once_one_makes_it_and_both_have_it():
+    go, made = PROCESSES.Event(), PROCESSES.Queue()
+    both = [start(go, made), start(go, made)]
+    first = made.get(timeout=60)
+    go.set()
+    for process in both:
+        process.join(60)
+        assert process.exitcode == 0
+    assert made.empty() and first in [process.pid for process in both]
+
+
+def test_the_next_makes_it_where_one_died_over_it():
+    never, go, made = PROCESSES.Event(), PROCESSES.Event(), PROCESSES.Queue()
+    dead = start(never, made)
+    assert made.get(timeout=60) == dead.pid
+    heir = start(go, made)
+    dead.kill()
+    assert made.get(timeout=60) == heir.pid
+    go.set()
+    heir.join(60)
+    assert heir.exitcode == 0
+
+
+def test_where_files_cannot_be_locked_it_is_made_all_the_same(monkeypatch):
+    def refuse(*_):
+        raise OSError("no locks available")
+
+    monkeypatch.setattr(cache.fcntl, "lockf", refuse)
+    make = Maker("value")
+    assert remembered("test", "x", make) == remembered("test", "x", make) == "value" and make.calls == 1
 
 
 def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):

@@ -1,19 +1,29 @@
 """What many runs would each make again: made once, kept in the user's cache folder, and never trusted to be there."""
 
+import fcntl
 import hashlib
 import json
+import mmap
 import os
 import pickle
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from importlib.metadata import version
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
 from intertask import RESULT_VERSION
 
 Made = TypeVar("Made")
+
+MAPPED = 2**16
+"""Bytes from which an array, or a column of text, is a part of the file by itself, mapped and not read."""
+
+ALIGNED = 64
+"""Every part begins at a multiple of so many bytes, as Arrow wants it."""
 
 
 def folder() -> Path:
@@ -25,18 +35,72 @@ def folder() -> Path:
 def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
     """What `make` gives, which must depend on nothing but `inputs` (anything that JSON can hold).
 
-    A cache that cannot be read or written costs the time to make it again, and nothing else.
+    Its large arrays and text columns come memory-mapped: processes share them, and writing to one's own copy changes
+    neither theirs nor the file. A cache that cannot be read or written costs the time to make it again, and nothing
+    else; of processes that want the same thing at once, one makes it.
     """
-    libraries = [version(name) for name in ("numpy", "pandas", "tokenizers")]
-    key = hashlib.sha256(json.dumps([RESULT_VERSION, libraries, inputs]).encode()).hexdigest()[:32]
+    key = hashlib.sha256(json.dumps([RESULT_VERSION, _libraries(), inputs]).encode()).hexdigest()[:32]
     path = folder() / kind / f"{key}.pickle"
-    with suppress(OSError, EOFError, pickle.UnpicklingError):
-        return pickle.loads(path.read_bytes())
-    made = make()
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            unfinished = Path(scratch) / path.name
-            unfinished.write_bytes(pickle.dumps(made))
-            os.replace(unfinished, path)
+    with suppress(Exception):  # there is hardly one that a damaged file may not raise
+        return _read(path)
+    with _alone(key):
+        with suppress(Exception):  # another has made it meanwhile
+            return _read(path)
+        made = make()
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+                unfinished = Path(scratch) / path.name
+                _write(unfinished, made)
+                os.replace(unfinished, path)
     return made
+
+
+@cache
+def _libraries() -> list[str]:
+    return [version(name) for name in ("numpy", "pandas", "pyarrow", "tokenizers")]
+
+
+@contextmanager
+def _alone(key: str) -> Iterator[None]:
+    """Waits for other processes that are making the same; where files cannot be locked, it goes on at once."""
+    with ExitStack() as opened:
+        with suppress(OSError):
+            folder().mkdir(parents=True, exist_ok=True)
+            lock = opened.enter_context(open(folder() / "lock", "ab"))
+            fcntl.lockf(lock, fcntl.LOCK_EX, 1, int(key[:8], 16))  # one byte of it for every key
+        yield
+
+
+def _write(path: Path, made: Any) -> None:
+    """A line with the sizes of all parts, then these: the pickled object without its large buffers, then those."""
+    buffers: list[memoryview] = []
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        small = buffer.raw().nbytes < MAPPED
+        if not small:
+            buffers.append(buffer.raw())
+        return small  # true: stays within the pickle
+
+    parts = [pickle.dumps(made, protocol=5, buffer_callback=keep), *buffers]
+    sizes = json.dumps([memoryview(part).nbytes for part in parts]).encode() + b"\n"
+    with path.open("wb") as file:
+        for part in (sizes, *parts):
+            file.write(part)
+            file.write(bytes(-file.tell() % ALIGNED))
+
+
+def _read(path: Path) -> Any:
+    """What `_write` wrote, its buffers mapped; raises whatever there is on a file that is not whole."""
+    with path.open("rb") as file:
+        sizes = [int(size) for size in json.loads(file.readline())]
+        starts = list(accumulate((_padded(size) for size in sizes), initial=_padded(file.tell())))
+        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    if len(whole) != starts[-1]:
+        raise ValueError(f"{path}: expected {starts[-1]} bytes, found {len(whole)}")
+    pickled, *buffers = (whole[start : start + size] for start, size in zip(starts, sizes, strict=False))
+    return pickle.loads(pickled, buffers=buffers)
+
+
+def _padded(size: int) -> int:
+    return size + -size % ALIGNED

@@ -2,7 +2,8 @@
 
     INTERTASK_HUB=<mirror> python -W ignore tests/benchmarks/bench.py [PARTS]
 
-PARTS: overhead, memory, workers, starts, store, mini, real, demo; by default all but demo, which takes half an hour.
+PARTS: overhead, memory, workers, starts, store, data, mini, real, demo; by default
+all but demo, which takes half an hour.
 `real` needs a mirror of GLUE with the encoder in it (or the Hub).
 """
 
@@ -129,6 +130,31 @@ def store_of_runs(count: int = 10_000) -> None:
         row(f"{found}: loaded into a frame of scores", "", timed(lambda: read_scores("demo")))
 
 
+def data(rounds: int = 3) -> None:
+    """Tokenising of as many pairs as MNLI has, the ways taking turns, and what a run then waits for it."""
+    from pairs import SIZES, alone, by_call, by_lab, by_map, write_pairs
+
+    found: dict[str, list] = {"the tokenizer's call": [], "datasets' map": [], "lab": [], "kept": []}
+    with tempfile.TemporaryDirectory() as made:
+        alone(write_pairs, Path(made))
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as cache:
+                found["the tokenizer's call"].append(alone(by_call, Path(made)))
+                found["datasets' map"].append(alone(by_map, Path(made), Path(cache)))
+                found["lab"].append(alone(by_lab, Path(made), Path(cache)))
+                found["kept"].append(alone(by_lab, Path(made), Path(cache)))
+    took = {way: [times[0] for times, _ in calls] for way, calls in found.items()}
+    speed = {way: f"{SIZES['train'] / statistics.median(times):,.0f} pairs/s" for way, times in took.items()}
+    peak = {way: megabytes(max(memory for _, memory in calls)) for way, calls in found.items()}
+    for way in ("the tokenizer's call", "datasets' map"):
+        ratios = [other / lab for other, lab in zip(took[way], took["lab"], strict=True)]
+        what = f"{SIZES['train']:,} pairs: {way} | lab (each round at least {min(ratios):.2f} times)"
+        row(what, speed[way], speed["lab"], statistics.median(ratios))
+        row("  peak memory of the process", peak[way], peak["lab"])
+    first, again = ([times[1] for times, _ in found[way]] for way in ("lab", "kept"))
+    row("  read, checked, tokenised: first time | again", seconds(statistics.median(first)), spread(again))
+
+
 def mini() -> None:
     """Training speed of the mini encoder on one thread, on mini/mnli."""
     from intertask.encoders import load_encoder, save_encoder
@@ -196,6 +222,7 @@ PARTS = {
     "workers": workers,
     "starts": starts,
     "store": store_of_runs,
+    "data": data,
     "mini": mini,
     "real": real,
     "demo": demo,

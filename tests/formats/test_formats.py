@@ -9,7 +9,6 @@ from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.formats.base import pool
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
-from intertask.formats.tokens import LARGE
 from intertask.tasks.schema import TaskEntry
 
 ENTRIES = {
@@ -108,19 +107,6 @@ def test_a_batch_of_one_short_sentence_has_something_to_predict(encoder):
         inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
         head = form.head(model, "first")
         assert head(head.reads(model(**inputs), batch), batch).shape == (1, len(tokenizer))
-
-
-def test_the_tokens_of_a_large_split_are_made_once(encoder, monkeypatch, tmp_path):
-    monkeypatch.setenv("INTERTASK_CACHE", str(tmp_path))
-    form, tokenizer = made("classification"), encoder[1]
-    large = pd.DataFrame({"a": ["a dog is here ."] * LARGE, "b": ["it is"] * LARGE, "label": [0, 1] * (LARGE // 2)})
-    first = form.encode(large, tokenizer, 7)
-    monkeypatch.setattr(type(tokenizer), "__call__", None)  # asked again, it would fail
-    again = form.encode(large, tokenizer, 7)
-    assert again.truncated == first.truncated == LARGE and np.array_equal(again.starts, first.starts)
-    assert all(np.array_equal(again.inputs[name], ids) for name, ids in first.inputs.items())
-    with pytest.raises(TypeError):
-        form.encode(large, tokenizer, 8)
 
 
 def left_to_right(encoder):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from intertask.tasks import mini
+from intertask.tasks import load, mini
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.load import load_as, load_task
 from intertask.tasks.read import read_file
@@ -161,6 +161,36 @@ def test_mini_suite_has_the_sizes_of_the_catalogue(name):
     hidden = set() if task.entry.evaluation_only else {"test"}
     labelled = set(task.splits) - hidden if task.entry.label else set()
     assert {split for split, frame in task.splits.items() if "label" in frame} == labelled
+
+
+def test_a_task_is_read_and_checked_once(own_task, monkeypatch, tmp_path):
+    first = load_task("reviews", own_task())
+    (tmp_path / "moved").mkdir()
+    for name in ("tasks.yaml", "train.csv", "dev.csv"):
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+    monkeypatch.setattr(load, "read_files", None)  # asked again, it would fail
+    again = load_task("reviews", str(tmp_path / "moved" / "tasks.yaml"))
+    assert again.entry.labels == first.entry.labels == ["1", "3", "5"]
+    for split, frame in first.splits.items():
+        pd.testing.assert_frame_equal(again.splits[split], frame)
+
+
+def test_other_data_another_entry_or_other_code_are_read_anew(own_task, refused, monkeypatch):
+    load_task("reviews", own_task())
+    assert len(load_task("reviews", own_task({"dev.csv": "text,stars\nx,1\n"})).splits["validation"]) == 1
+    more = {"train.csv": "text,stars,id\na,1,7\nb,3,8\n", "dev.csv": "text,stars\na,3\n"}
+    assert list(load_task("reviews", own_task(more, unused=["id"])).splits["train"]) == ["text", "label"]
+    refused(lambda: load_task("reviews", own_task(more)), "train.csv", "'id'")
+    same = "text\tstars\na\t1\nb\t3\n"
+    names = {"train": "t.tsv", "validation": "t.tsv"}
+    assert load_task("reviews", own_task({"t.tsv": same}, files=names)).splits["train"]["text"][0] == "a"
+    names = {"train": "t.csv", "validation": "t.csv"}  # the same bytes under another kind of name are no such table
+    refused(lambda: load_task("reviews", own_task({"t.csv": same}, files=names)), "t.csv", "one column 'text'")
+    task_file = own_task()
+    monkeypatch.setattr(load, "_code", lambda: ["of another version"])
+    monkeypatch.setattr(load, "read_files", None)
+    with pytest.raises(TypeError):
+        load_task("reviews", task_file)
 
 
 def write_other(task_file, rows, **changes):

@@ -1,6 +1,7 @@
 """What every format shares: tokenising, padding, pooling, and the head on top of an encoder."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -78,12 +79,10 @@ class Format:
         rest = {"groups": groups} | more
         return kind(read.inputs, read.starts, rows.index.to_numpy(), labels, int(read.cut.sum()), **rest)
 
-    def texts(self, rows: pd.DataFrame) -> list[list[str]]:
-        """The one or two texts of every sequence, as one or two lists; inputs after the first are joined by blanks."""
+    def texts(self, rows: pd.DataFrame) -> list[Sequence[str]]:
+        """The one or two texts of every sequence, as one or two columns; inputs after the first are joined."""
         first, *others = (rows[column] for column in self.entry.inputs)
-        if not others:
-            return [first.tolist()]
-        return [first.tolist(), others[0].str.cat(others[1:], sep=" ").tolist() if others[1:] else others[0].tolist()]
+        return [first, others[0].str.cat(others[1:], sep=" ") if others[1:] else others[0]] if others else [first]
 
     def labels(self, rows: pd.DataFrame) -> np.ndarray | list:
         return rows["label"].to_numpy()

@@ -33,7 +33,7 @@ class ExtractiveQA(Answers):
 
     def encode(self, rows, tokenizer, max_length):
         read = tokens(self.texts(rows), tokenizer, max_length, offsets=True, overlap=int(OVERLAP * max_length))
-        more = {"passages": self.texts(rows)[1], "offsets": read.offsets, "text": read.text}
+        more = {"passages": self.texts(rows)[1].tolist(), "offsets": read.offsets, "text": read.text}
         if "spans" in rows:
             more["spans"] = [spans[:, 0] for spans in rows["spans"]]
         return self.encoded(rows, read, QAEncoded, counts=np.bincount(read.example, minlength=len(rows)), **more)

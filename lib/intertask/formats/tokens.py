@@ -1,7 +1,12 @@
 """Texts as token ids, laid one sequence after another."""
 
-import json
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -14,6 +19,11 @@ LARGE = 5000
 
 SPECIAL = -1
 """The text number of a token that stands in none: [CLS], [SEP]."""
+
+CHUNK = 1000
+"""Sequences that a thread tokenises at a time: what is kept of them is a fraction of what the tokenizer gives."""
+
+_IDS = {"input_ids": "ids", "token_type_ids": "type_ids"}
 
 
 @dataclass
@@ -29,44 +39,24 @@ class Tokens:
 
 
 def tokens(
-    texts: list[list[str]], tokenizer, max_length: int, offsets: bool = False, overlap: int | None = None
+    texts: Sequence[Sequence[str]], tokenizer, max_length: int, offsets: bool = False, overlap: int | None = None
 ) -> Tokens:
     """The sequences of one text or two each; those longer than max_length lose tokens of the longer text first.
 
     `offsets`: with the place of each token in its text. `overlap`: a sequence that is too long becomes several windows
     of its second text, neighbours with that many tokens in common, instead of losing any.
     """
+    import pyarrow
 
-    def make() -> Tokens:
-        windows = {} if overlap is None else {"return_overflowing_tokens": True, "stride": overlap}
-        truncation = "longest_first" if overlap is None else "only_second"
-        batch = tokenizer(*texts, truncation=truncation, max_length=max_length, return_attention_mask=False, **windows)
-        example = batch.pop("overflow_to_sample_mapping", None)
-        starts = np.cumsum([0, *map(len, batch["input_ids"])])
-        inputs = {name: np.fromiter(chain.from_iterable(ids), np.int32, starts[-1]) for name, ids in batch.items()}
-        cut = np.array([overlap is None and bool(encoding.overflowing) for encoding in batch.encodings])
-        places = _places(batch.encodings) if offsets else (None, None)
-        return Tokens(inputs, starts, cut, *places, None if example is None else np.array(example))
-
-    if len(texts[0]) < LARGE:
-        return _readable(make, max_length)
-    state = json.loads(tokenizer.backend_tokenizer.to_str())
-    state |= {"truncation": None, "padding": None}  # what its last call left there
-    key = [state, max_length, offsets, overlap, texts]
-    return remembered("tokens", key, lambda: _readable(make, max_length))
-
-
-def _places(encodings) -> tuple[np.ndarray, np.ndarray]:
-    """`offsets` and `text` of Tokens."""
-    offsets = np.concatenate([np.array(encoding.offsets, np.int32) for encoding in encodings])
-    numbers = chain.from_iterable(encoding.sequence_ids for encoding in encodings)
-    return offsets, np.fromiter((SPECIAL if k is None else k for k in numbers), np.int8, len(offsets))
-
-
-def _readable(make, max_length: int) -> Tokens:
-    """Refuses windows into which the first text does not fit."""
+    columns = [pyarrow.array(text, pyarrow.large_string()) for text in texts]
     try:
-        return make()
+        names = _set_up(tokenizer, len(columns), max_length, overlap)
+        read = partial(_read, columns, tokenizer.backend_tokenizer, names, offsets, overlap is not None)
+        if len(columns[0]) < LARGE:
+            return _read_all(read, len(columns[0]))
+        state = [tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, names, offsets]
+        key = [*state, *map(_digest, columns)]
+        return remembered("tokens", key, lambda: _read_all(read, len(columns[0])))
     except BaseException as error:  # a panic of the tokenizer, which is no Exception
         if "runcation" not in str(error) and "stride" not in str(error):
             raise
@@ -74,3 +64,76 @@ def _readable(make, max_length: int) -> Tokens:
             f"max_length: expected room for the longest question and a part of its passage, found {max_length} tokens. "
             "Raise max_length."
         ) from None
+
+
+def _set_up(tokenizer, texts: int, max_length: int, overlap: int | None) -> list[str]:
+    """Has the tokenizer truncate, by a call for nothing else, and returns the names of what it gives."""
+    truncation = "longest_first" if overlap is None else "only_second"
+    settings = {"truncation": truncation, "max_length": max_length, "stride": overlap or 0}
+    return list(tokenizer(*[[""]] * texts, return_attention_mask=False, **settings))
+
+
+def _read_all(read: Callable[[int], Tokens], count: int) -> Tokens:
+    """All sequences, CHUNK at a time, on all processors: also in a run that trains with one thread.
+
+    The threads are ours, which end with the call. The tokenizer's own would hang in a process forked from this one.
+    """
+    with _serial(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        chunks = list(threads.map(read, range(0, count, CHUNK)))
+    lengths = [np.diff(chunk.starts) for chunk in chunks]
+    inputs = {name: np.concatenate([chunk.inputs.pop(name) for chunk in chunks]) for name in list(chunks[0].inputs)}
+    rest = {
+        name: None if getattr(chunks[0], name) is None else np.concatenate([getattr(chunk, name) for chunk in chunks])
+        for name in ("cut", "offsets", "text", "example")
+    }
+    return Tokens(inputs, np.cumsum(np.concatenate([[0], *lengths])), **rest)
+
+
+def _read(columns: list, backend, names: list[str], offsets: bool, windows: bool, first: int) -> Tokens:
+    """The CHUNK sequences from number `first` on."""
+    texts = [column[first : first + CHUNK].to_pylist() for column in columns]
+    encode = backend.encode_batch if offsets else backend.encode_batch_fast  # the same ids, without their places
+    encodings = encode(list(zip(*texts, strict=True)) if len(texts) > 1 else texts[0])
+    example = None
+    if windows:
+        counts = [1 + len(encoding.overflowing) for encoding in encodings]
+        example = first + np.repeat(np.arange(len(counts)), counts)
+        encodings = [window for encoding in encodings for window in (encoding, *encoding.overflowing)]
+    starts = np.cumsum([0, *map(len, encodings)])
+    inputs = {
+        name: np.fromiter(chain.from_iterable(getattr(one, _IDS[name]) for one in encodings), np.int32, starts[-1])
+        for name in names
+    }
+    cut = np.array([not windows and bool(encoding.overflowing) for encoding in encodings])
+    return Tokens(inputs, starts, cut, *(_places(encodings) if offsets else (None, None)), example)
+
+
+def _places(encodings) -> tuple[np.ndarray, np.ndarray]:
+    """`offsets` and `text` of Tokens."""
+    offsets = np.concatenate([np.array(encoding.offsets, np.int32).reshape(-1, 2) for encoding in encodings])
+    numbers = chain.from_iterable(encoding.sequence_ids for encoding in encodings)
+    return offsets, np.fromiter((SPECIAL if k is None else k for k in numbers), np.int8, len(offsets))
+
+
+def _digest(column) -> list[str]:
+    """Hashes of the texts, which for equal texts are the same however Arrow has them in memory."""
+    lengths, letters = hashlib.sha256(), hashlib.sha256()
+    for chunk in filter(len, getattr(column, "chunks", [column])):
+        _, ends, text = chunk.buffers()
+        ends = np.frombuffer(ends, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+        lengths.update(np.diff(ends))
+        letters.update(memoryview(text or b"")[ends[0] : ends[-1]])
+    return [lengths.hexdigest(), letters.hexdigest()]
+
+
+@contextmanager
+def _serial() -> Iterator[None]:
+    """Keeps the tokenizer to the thread that calls it."""
+    before = os.environ.get("TOKENIZERS_PARALLELISM")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    try:
+        yield
+    finally:
+        del os.environ["TOKENIZERS_PARALLELISM"]
+        if before is not None:
+            os.environ["TOKENIZERS_PARALLELISM"] = before

@@ -1,16 +1,18 @@
 """Tasks read into memory: `load_task` reads, checks and returns a task's splits."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from intertask.cache import remembered
 from intertask.errors import refusal
+from intertask.hub import digest
 from intertask.tasks import checks, structured
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.read import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
-from intertask.tasks.sources import check_splits, fingerprint, locate, our_splits
+from intertask.tasks.sources import Source, check_splits, fingerprint, locate, our_splits
 
 _MUST_HAVE_LABELS = {"train", "validation"}
 
@@ -37,12 +39,26 @@ class Task:
 def load_task(name: str, task_file: str = "") -> Task:
     """The task `name` of the catalogue or of the user's `task_file`; raises IntertaskError on anything amiss."""
     entry = find_entry(name, task_file)
-    raw, card_labels = _raw_splits(entry)
-    checks.check_against_card(entry, card_labels)
+    source = Source({}) if entry.mini else locate(entry)
+    # What the entry, its files and our code determine; file names count for nothing but how they end.
+    kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
+    key = [entry.content(), entry.unused, fingerprint(entry), kinds, source.card_labels, _code()]
+    labels, splits = remembered("tasks", key, lambda: _checked(entry, source))
+    return Task(entry.model_copy(update={"labels": labels}), splits)
+
+
+def _code() -> list[str]:
+    return [digest(path).hex() for path in sorted(Path(__file__).parent.rglob("*.py"))]
+
+
+def _checked(entry: TaskEntry, source: Source) -> tuple[list[str] | None, dict[str, pd.DataFrame]]:
+    """The label names and the splits of a Task."""
+    raw = _raw_splits(entry, source)
+    checks.check_against_card(entry, source.card_labels)
     used = {split: _used(entry, split, frame) for split, frame in raw.items()}
-    entry = _with_labels(entry, card_labels, used)
+    entry = _with_labels(entry, source.card_labels, used)
     checks.check_f1(entry)
-    return Task(entry, {split: _encoded(entry, split, frame) for split, frame in used.items()})
+    return entry.labels, {split: _encoded(entry, split, frame) for split, frame in used.items()}
 
 
 def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:
@@ -73,28 +89,21 @@ def scored_rows(task: Task) -> pd.DataFrame:
     return rows
 
 
-def _raw_splits(entry: TaskEntry) -> tuple[dict[str, pd.DataFrame], list[str] | None]:
-    """Our split -> frame as in the source or as derived from it, with index (file, row), and the card's label names."""
-    card_labels = None
+def _raw_splits(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
+    """Our split -> frame as in the source or as derived from it, with index (file, row)."""
     if entry.mini:
-        made = our_splits(entry, remembered("mini", [entry.mini, fingerprint(entry)], lambda: _mini(entry.mini)))
+        from intertask.tasks import mini
+
+        made = our_splits(entry, mini.generate(entry.mini))
         raw = {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}
     else:
-        source = locate(entry)
-        card_labels = source.card_labels
         raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
     if entry.derive:
         from intertask.tasks.derived import find_rule
 
         raw = find_rule(entry.derive)(raw)
         check_splits(entry, raw, raw)
-    return raw, card_labels
-
-
-def _mini(name: str) -> dict[str, pd.DataFrame]:
-    from intertask.tasks import mini
-
-    return mini.generate(name)
+    return raw
 
 
 def _used(entry: TaskEntry, split: str, raw: pd.DataFrame) -> pd.DataFrame:
