@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertask.tasks.mini import NAMES, generate, grammar, lexicon, sampling, suite, words
+from intertask.tasks.mini import NAMES, choices, generate, grammar, inference, lexicon, pairs, sampling, words
 from intertask.tasks.mini.meaning import Statement, relation
 
 SIZES = {
@@ -35,7 +35,7 @@ def tasks() -> dict[str, dict[str, pd.DataFrame]]:
 
 
 def text_columns(frame: pd.DataFrame) -> list[str]:
-    return [c for c in frame if c not in ("label", "endings", *suite.COARSE)]
+    return [c for c in frame if c not in ("label", "endings", *inference.COARSE)]
 
 
 # Meaning
@@ -119,7 +119,7 @@ def random_statements(domain: sampling.Domain, n: int = 1500) -> list[Statement]
     return [sampling.statement(rng, domain) for _ in range(n)]
 
 
-@pytest.mark.parametrize("domain", [suite.HOME, suite.COUNTRY, suite.SCENES, suite.ERRANDS])
+@pytest.mark.parametrize("domain", [sampling.HOME, sampling.COUNTRY, sampling.SCENES, sampling.ERRANDS])
 def test_relations_are_consistent(domain: sampling.Domain) -> None:
     rng = np.random.default_rng(2)
     for one in random_statements(domain):
@@ -134,9 +134,9 @@ def test_relations_are_consistent(domain: sampling.Domain) -> None:
 
 def test_entailment_is_transitive() -> None:
     rng, seen = np.random.default_rng(3), 0
-    for first in random_statements(suite.HOME, 4000):
-        second = sampling.vary(rng, first, suite.HOME)
-        third = sampling.vary(rng, second, suite.HOME)
+    for first in random_statements(sampling.HOME, 4000):
+        second = sampling.vary(rng, first, sampling.HOME)
+        third = sampling.vary(rng, second, sampling.HOME)
         if relation(first, second) == relation(second, third) == "entailment":
             seen += 1
             assert relation(first, third) == "entailment", (first, second, third)
@@ -224,12 +224,12 @@ def test_one_ending_follows_and_the_others_do_not(monkeypatch) -> None:
         said.append(statement)
         return str(len(said))
 
-    monkeypatch.setattr(suite.grammar, "sentence", note)
-    monkeypatch.setattr(suite.grammar, "clause", note)
-    for _, endings, label in islice(suite.continuations(np.random.default_rng(0)), 50):
+    monkeypatch.setattr(choices.grammar, "sentence", note)
+    monkeypatch.setattr(choices.grammar, "clause", note)
+    for _, endings, label in islice(choices.continuations(np.random.default_rng(0)), 50):
         *_, premise = said
         statements = [said[int(ending) - 1] for ending in endings]
-        follows = [suite.relation(premise, statement) == suite.ENTAILMENT for statement in statements]
+        follows = [relation(premise, statement) == "entailment" for statement in statements]
         assert [i for i, yes in enumerate(follows) if yes] == [label]
 
 
@@ -241,15 +241,15 @@ def test_wnli_dev_is_adversarial(tasks: dict) -> None:
 
 def test_similarity_by_hand() -> None:
     one = said("the", "anna", "action:run place:park")
-    assert suite.similarity(one, one) == 5.0
+    assert pairs.similarity(one, one) == 5.0
     # quantifier, polarity, subject, time and place agree, action half: 5.5 of 6
-    assert suite.similarity(one, said("the", "anna", "action:move place:park")) == round(5 * 5.5 / 6, 2)
+    assert pairs.similarity(one, said("the", "anna", "action:move place:park")) == round(5 * 5.5 / 6, 2)
 
 
 def test_diagnostics_are_tagged(tasks: dict) -> None:
     frame = tasks["ax"]["test"]
-    assert (frame[suite.COARSE] != "").any().all()
-    assert (frame[suite.COARSE] != "").any(axis=1).all()
+    assert (frame[inference.COARSE] != "").any().all()
+    assert (frame[inference.COARSE] != "").any(axis=1).all()
     assert frame.label.value_counts().between(95, 105).all()
 
 

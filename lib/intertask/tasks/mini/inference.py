@@ -1,0 +1,85 @@
+"""Pairs of which one may follow from the other: natural language inference and the diagnostic sets."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from intertask.tasks.mini import grammar, sampling
+from intertask.tasks.mini.meaning import LABELS, Statement, relation
+from intertask.tasks.mini.sampling import ERRANDS, HOME, Rows, chance, pick, statement, vary
+
+ENTAILMENT, NEUTRAL, CONTRADICTION = LABELS
+THREE_WAY = {ENTAILMENT: 0, NEUTRAL: 1, CONTRADICTION: 2}
+TWO_WAY = {ENTAILMENT: 0, NEUTRAL: 1, CONTRADICTION: 1}
+
+
+def inference(domain: sampling.Domain, labels: dict[str, int], extra: float) -> Callable[[np.random.Generator], Rows]:
+    """Rows (premise, hypothesis, label). Every hypothesis comes once with each label, so it tells nothing by itself.
+
+    `extra` is the share of premises with a second clause, which has nothing to do with the hypothesis.
+    """
+
+    def rows(rng: np.random.Generator) -> Rows:
+        while True:
+            hypothesis = statement(rng, domain)
+            asked = grammar.sentence(rng, hypothesis)
+            wanted = [{r for r in LABELS if labels[r] == label} for label in sorted(set(labels.values()))]
+            premises = [related(rng, hypothesis, domain, relations) for relations in wanted]
+            for label, premise in enumerate(premises if None not in premises else []):
+                said = two_clauses(rng, premise) if chance(rng, extra) else grammar.clause(rng, premise)
+                yield f"{said} .", asked, label
+
+    return rows
+
+
+def related(
+    rng: np.random.Generator, hypothesis: Statement, domain: sampling.Domain, wanted: set[str]
+) -> Statement | None:
+    """A statement one change away that stands in a wanted relation to the hypothesis, if there is one."""
+    for _ in range(99):
+        premise = vary(rng, hypothesis, domain)
+        if relation(premise, hypothesis) in wanted:
+            return premise
+    return None
+
+
+def two_clauses(rng: np.random.Generator, premise: Statement) -> str:
+    """The premise and a clause of which no hypothesis speaks, in either order."""
+    clauses = [grammar.clause(rng, premise), grammar.clause(rng, statement(rng, ERRANDS))]
+    if chance(rng, 0.5):
+        clauses.reverse()
+    return f" {pick(rng, ('and', 'while', 'but'))} ".join(clauses)
+
+
+def diagnostics(rng: np.random.Generator) -> Rows:
+    """Rows (premise, hypothesis, label, and the fine category of each coarse one or ""), each about one phenomenon."""
+    while True:
+        for label in LABELS:
+            yield _diagnostic(rng, label)
+
+
+def _diagnostic(rng: np.random.Generator, label: str) -> tuple:
+    while True:
+        change = pick(rng, list(PHENOMENA))
+        premise = statement(rng, HOME)
+        hypothesis = change(rng, premise, HOME)
+        if hypothesis != premise and sampling.valid(hypothesis) and relation(premise, hypothesis) == label:
+            break
+    tags = dict.fromkeys(COARSE, "") | PHENOMENA[change]
+    if not tags["logic"] and premise.quantifier != "the":
+        tags["logic"] = MONOTONE[premise.negated]
+    return grammar.sentence(rng, premise), grammar.sentence(rng, hypothesis), THREE_WAY[label], *tags.values()
+
+
+COARSE = ["lexical_semantics", "predicate_argument_structure", "logic", "knowledge"]
+MONOTONE = {False: "upward monotone", True: "downward monotone"}
+PHENOMENA = {
+    sampling.other_subject: {"lexical_semantics": "lexical entailment", "knowledge": "world knowledge"},
+    sampling.other_word: {"lexical_semantics": "lexical entailment"},
+    sampling.other_property: {"predicate_argument_structure": "restrictivity"},
+    sampling.other_place: {"predicate_argument_structure": "prepositional phrases"},
+    sampling.other_time: {"logic": "temporal"},
+    sampling.other_quantifier: {"lexical_semantics": "quantifiers"},
+    sampling.negation: {"logic": "negation"},
+    sampling.swapped: {"predicate_argument_structure": "core args"},
+}
