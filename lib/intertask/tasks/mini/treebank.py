@@ -1,0 +1,133 @@
+"""Sentences of many constructions with their parse: questions, relative clauses, coordination, tense and number."""
+
+import zlib
+
+import numpy as np
+
+from intertask.tasks.mini import lexicon
+from intertask.tasks.mini.grammar import BE, PLURAL, article, surface
+from intertask.tasks.mini.parse import parse
+from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick
+from intertask.tasks.mini.sentences import review
+
+COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
+DETERMINERS = ("a", "a", "the", "the", "some", "every", *PLURAL, *PLURAL)
+
+
+def trees(rng: np.random.Generator) -> Rows:
+    """Rows (sent_id, text, words, upos, feats, head, deprel), as a treebank of Universal Dependencies is read."""
+    while True:
+        text = construction(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS)))
+        tree = parse(text)
+        yield f"{zlib.crc32(text.encode()):08x}", text, tree.words, tree.upos, tree.feats, tree.head, tree.deprel
+
+
+def construction(rng: np.random.Generator, d: Domain) -> str:
+    """A sentence: one clause, two linked ones, a question or an opinion."""
+    opinion = f"{review(rng, chance(rng, 0.5))} ."
+    return " ".join((opinion if chance(rng, 0.1) else pick(rng, CONSTRUCTIONS)(rng, d)).split())
+
+
+def simple(rng: np.random.Generator, d: Domain) -> str:
+    return f"{clause(rng, d, chance(rng, 0.2))} ."
+
+
+def linked(rng: np.random.Generator, d: Domain) -> str:
+    """Two clauses: "but" where one of them is denied and the other is not, "and" where both are alike."""
+    denied = chance(rng, 0.5)
+    link = pick(rng, ("and", "but", "and", "but", "because", "while", "although"))
+    first, second = clause(rng, d, denied), clause(rng, d, denied if link == "and" else not denied)
+    return f"although {first} , {second} ." if link == "although" else f"{first} {link} {second} ."
+
+
+def clause(rng: np.random.Generator, d: Domain, denied: bool) -> str:
+    action = pick(rng, [*d.words["action"], "found", ""])
+    word = pick(rng, agents(d, action))
+    subject, plural = noun_phrase(rng, [word], d)
+    tense = "past" if action == "found" else pick(rng, ("past", "present"))
+    adverb = {"past": "yesterday", "present": "now"}[tense] if chance(rng, 0.15) else ""
+    said = f"{subject} {verb_phrase(rng, d, (word, action), tense, plural, denied)}"
+    return f"{adverb} {said}" if chance(rng, 0.3) else f"{said} {adverb}"
+
+
+def agents(d: Domain, action: str) -> list[str]:
+    """Who may do the action."""
+    kind = {"found": "person", "": "any"}.get(action) or lexicon.frames()[action][0]
+    living = [w for w in d.words["object"] if {"person", "animal"} & set(lexicon.lineage(w))]
+    return [w for w in living if kind in ("any", *lexicon.lineage(w))]
+
+
+def noun_phrase(rng: np.random.Generator, kinds: list[str], d: Domain, deep: float = 0.25) -> tuple[str, bool]:
+    """A noun phrase and whether it is plural; with the probability `deep` it has a relative clause, and so on."""
+    word = surface(rng, pick(rng, kinds))
+    if word in lexicon.NAMES:
+        return word, False
+    determiner = pick(rng, DETERMINERS)
+    plural = determiner in PLURAL or (determiner in ("the", "some") and chance(rng, 0.5))
+    noun = lexicon.plural(word) if plural else word
+    if chance(rng, 0.3) and properties(d, word):
+        noun = f"{surface(rng, pick(rng, properties(d, word)))} {noun}"
+    said = f"{article(noun) if determiner == 'a' else determiner} {noun}"
+    return f"{said} that {relative(rng, d, word, plural)}" if chance(rng, deep) else said, plural
+
+
+def properties(d: Domain, word: str) -> list[str]:
+    """The properties that what the word stands for may have."""
+    lifeless = word in (*lexicon.below("food"), *lexicon.below("thing"))
+    return [w for w in d.words["property"] if not lifeless or w in ("big", "small", "old")]
+
+
+def relative(rng: np.random.Generator, d: Domain, word: str, plural: bool) -> str:
+    fitting = [action for action in d.words["action"] if word in agents(d, action)]
+    action = pick(rng, fitting) if fitting and chance(rng, 0.7) else ""
+    return verb_phrase(rng, d, (word, action), pick(rng, ("past", "present")), plural, False)
+
+
+def verb_phrase(
+    rng: np.random.Generator, d: Domain, said: tuple[str, str], tense: str, plural: bool, denied: bool
+) -> str:
+    """Of (subject, action): a simple form or the progressive; without an action a property or a place."""
+    subject, action = said
+    be, place = BE[tense][plural], f"in the {pick(rng, d.words['place'])}"
+    if not action:
+        fitting = properties(d, subject) if chance(rng, 0.7) else []
+        return f"{be} {'not' if denied else ''} {surface(rng, pick(rng, fitting)) if fitting else place}"
+    done_to = "animal" if action == "found" else lexicon.frames()[action][1]
+    objects = [w for w in d.words["object"] if done_to in lexicon.lineage(w)]
+    whom = noun_phrase(rng, objects, d)[0] if objects else ""
+    return f"{_verb(rng, action, tense, plural, denied)} {whom} {place if chance(rng, 0.3) else ''}"
+
+
+def _verb(rng: np.random.Generator, action: str, tense: str, plural: bool, denied: bool) -> str:
+    """The verb with its auxiliary: "chased", "did not chase", "are chasing", where the words of the language allow it."""
+    if action == "found":
+        return "never found" if denied else "found"
+    if tense == "present" and plural and not denied and chance(rng, 0.8):
+        return action
+    if tense == "past" and denied and chance(rng, 0.5):
+        return f"did not {action}"
+    transitive = action != "eat" and lexicon.frames()[action][1] != "none"
+    if tense == "past" and not denied and transitive and chance(rng, 0.7):
+        return lexicon.participle(action)
+    return f"{BE[tense][plural]} {'not' if denied else ''} {lexicon.progressive(action)}"
+
+
+def question(rng: np.random.Generator, d: Domain) -> str:
+    """A question: who does it, to whom or what, where, or whether it is so."""
+    action, tense = pick(rng, d.words["action"]), pick(rng, ("past", "present"))
+    kind = lexicon.frames()[action][1]
+    asked = pick(rng, ("who", "where", "", *(["object"] if kind != "none" else [])))
+    if asked == "who":
+        return f"who {verb_phrase(rng, d, ('person', action), tense, False, False)} ?"
+    subject, plural = noun_phrase(rng, agents(d, action), d, 0.0)
+    word = {"object": "who" if kind == "person" else "what"}.get(asked, asked)
+    auxiliary, verb = (
+        ("did", action) if tense == "past" and chance(rng, 0.5) else (BE[tense][plural], lexicon.progressive(action))
+    )
+    objects = [w for w in d.words["object"] if kind in lexicon.lineage(w)]
+    whom = noun_phrase(rng, objects, d, 0.1)[0] if objects and asked != "object" else ""
+    place = f"in the {pick(rng, d.words['place'])}" if asked != "where" and chance(rng, 0.3) else ""
+    return f"{word} {auxiliary} {subject} {verb} {whom} {place} ?"
+
+
+CONSTRUCTIONS = (simple, simple, simple, linked, linked, question)
