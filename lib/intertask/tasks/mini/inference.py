@@ -1,29 +1,33 @@
 """Pairs of which one may follow from the other: natural language inference and the diagnostic sets."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from intertask.tasks.mini import grammar, sampling
 from intertask.tasks.mini.meaning import LABELS, Statement, relation
-from intertask.tasks.mini.sampling import ERRANDS, HOME, Rows, chance, pick, statement, vary
+from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, Rows, chance, pick, statement, vary
 
 ENTAILMENT, NEUTRAL, CONTRADICTION = LABELS
 THREE_WAY = {ENTAILMENT: 0, NEUTRAL: 1, CONTRADICTION: 2}
 TWO_WAY = {ENTAILMENT: 0, NEUTRAL: 1, CONTRADICTION: 1}
 
 
-def inference(domain: sampling.Domain, labels: dict[str, int], extra: float) -> Callable[[np.random.Generator], Rows]:
+def inference(
+    domain: sampling.Domain, labels: dict[str, int], extra: float, named: float = 0.7
+) -> Callable[[np.random.Generator], Rows]:
     """Rows (premise, hypothesis, label). Every hypothesis comes once with each label, so it tells nothing by itself.
 
-    `extra` is the share of premises with a second clause, which has nothing to do with the hypothesis.
+    `extra` is the share of premises with a second clause, which has nothing to do with the hypothesis, `named` that of
+    hypotheses about a name.
     """
 
     def rows(rng: np.random.Generator) -> Rows:
         while True:
-            hypothesis = statement(rng, domain)
+            hypothesis = statement(rng, domain, named)
             asked = grammar.sentence(rng, hypothesis)
-            wanted = [{r for r in LABELS if labels[r] == label} for label in sorted(set(labels.values()))]
+            wanted = [{r for r in LABELS if labels.get(r) == label} for label in sorted(set(labels.values()))]
             premises = [related(rng, hypothesis, domain, relations) for relations in wanted]
             for label, premise in enumerate(premises if None not in premises else []):
                 said = two_clauses(rng, premise) if chance(rng, extra) else grammar.clause(rng, premise)
@@ -51,11 +55,46 @@ def two_clauses(rng: np.random.Generator, premise: Statement) -> str:
     return f" {pick(rng, ('and', 'while', 'but'))} ".join(clauses)
 
 
+def commitments(rng: np.random.Generator) -> Rows:
+    """Rows (premise, hypothesis, label): 0 where the premise takes the hypothesis for true, 1 for false, 2 for open.
+
+    What someone finds, loves or does not love to be so is so; what is asked is open.
+    """
+    while True:
+        said = replace(statement(rng, COUNTRY, 1.0), negated=False)
+        other = unrelated(rng, said)
+        hypothesis = grammar.sentence(rng, said)
+        told = [(other, said), (other, replace(said, negated=True)), (said, other)]
+        for label, (asked, fact) in enumerate(told):
+            premise = f"{grammar.question(rng, asked, '')} {pick(rng, FACTIVE)} that {grammar.clause(rng, fact)} ."
+            yield premise, hypothesis, label
+
+
+FACTIVE = [f"{who} {verb}" for who in ("i", "we", "they") for verb in ("found", "love", "hate", "did not love")]
+FACTIVE += ["everybody found"]
+
+
+def unrelated(rng: np.random.Generator, *known: Statement) -> Statement:
+    """A statement that neither follows from a known one nor excludes it, about a name."""
+    while True:
+        said = replace(statement(rng, ERRANDS, 1.0), negated=False)
+        if all(relation(said, other) == relation(other, said) == NEUTRAL for other in known):
+            return said
+
+
 def diagnostics(rng: np.random.Generator) -> Rows:
     """Rows (premise, hypothesis, label, and the fine category of each coarse one or ""), each about one phenomenon."""
     while True:
         for label in LABELS:
             yield _diagnostic(rng, label)
+
+
+def two_way_diagnostics(rng: np.random.Generator) -> Rows:
+    """Rows as of `diagnostics`, with the label 0 (entailment) or 1."""
+    while True:
+        for label in (ENTAILMENT, pick(rng, (NEUTRAL, CONTRADICTION))):
+            premise, hypothesis, _, *tags = _diagnostic(rng, label)
+            yield premise, hypothesis, TWO_WAY[label], *tags
 
 
 def _diagnostic(rng: np.random.Generator, label: str) -> tuple:

@@ -1,6 +1,6 @@
-"""The parse of a sentence of the mini language: parts of speech, features, heads and relations of Universal Dependencies.
+"""The parse of a sentence of the mini language, in the terms of Universal Dependencies (version 2).
 
-The words are few and their order is strict, so that one reading from left to right, without a guess, finds the one parse.
+The words are few and their order is strict: one reading from left to right, without a guess, finds the one parse.
 """
 
 from collections.abc import Iterable

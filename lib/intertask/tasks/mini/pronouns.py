@@ -6,7 +6,7 @@ import numpy as np
 
 from intertask.tasks.mini import lexicon
 from intertask.tasks.mini.lexicon import LEXICON
-from intertask.tasks.mini.sampling import Rows, pick
+from intertask.tasks.mini.sampling import HOME, Rows, chance, pick
 
 
 def schemas(dev: bool) -> Callable[[np.random.Generator], Rows]:
@@ -37,3 +37,91 @@ def because(rng: np.random.Generator) -> tuple[str, tuple[str, str], str]:
     pronoun = "she" if gender == "woman" else "he"
     said = f"{names[0]} was {lexicon.progressive(verb)} {names[1]} because {pronoun} {reason}"
     return said, tuple(names if meant == "subject" else names[::-1]), reason
+
+
+def mentions(rng: np.random.Generator) -> Rows:
+    """Rows (text, span1_text, span1_index, span2_text, span2_index, label): 1 where the pronoun means the name."""
+    while True:
+        gender = pick(rng, ("woman", "man"))
+        names = [str(name) for name in rng.permutation(lexicon.CHILDREN[gender])[:2]]
+        verb, meant, why = deed(rng)
+        place = pick(rng, ("", f"in the {pick(rng, HOME.words['place'])}"))
+        words = f"{names[0]} was {verb} {names[1]} {place} because".split()
+        pronoun = "she" if gender == "woman" else "he"
+        text = f"{' '.join(words)} {pronoun} was {why} ."
+        for k, name in enumerate(names):
+            yield text, name, words.index(name), pronoun, len(words), int(k == meant)
+
+
+def deed(rng: np.random.Generator) -> tuple[str, int, str]:
+    """("kicking", 0, "cruel"): the verb, whether the reason lies in who does it (0) or in whom it is done to (1), it."""
+    root = pick(rng, list(LEXICON["reasons"]))
+    meant = pick(rng, (0, 1))
+    why = pick(rng, LEXICON["reasons"][root]["object" if meant else "subject"])
+    return lexicon.progressive(pick(rng, lexicon.below(root))), meant, why
+
+
+PROFESSIONS = [w for root in ("doctor", "teacher", "farmer", "artist") for w in lexicon.below(root)]
+
+
+def professionals(rng: np.random.Generator) -> list[str]:
+    """Two professions of which nobody has both."""
+    first = pick(rng, PROFESSIONS)
+    return [first, pick(rng, [w for w in PROFESSIONS if lexicon.excludes(w, first)])]
+
+
+def genders(rng: np.random.Generator) -> Rows:
+    """Rows (premise, hypothesis, label): 0 where it follows; every pair comes with "he" and with "she"."""
+    while True:
+        people = professionals(rng)
+        verb, meant, why = deed(rng)
+        for k, who in enumerate(people):
+            for pronoun in ("he", "she"):
+                said = f"the {people[0]} was {verb} the {people[1]} because {pronoun} was {why} ."
+                yield said, f"the {who} was {why} .", int(k != meant)
+
+
+def definite_pronouns(rng: np.random.Generator) -> Rows:
+    """Rows (text, targets): a noun phrase and a pronoun, "entailed" where they mean the same, by the reason given."""
+    while True:
+        one, other = professionals(rng)
+        verb, meant, why = deed(rng)
+        text = f"the {one} was {verb} the {other} because {pick(rng, ('he', 'she'))} was {why} ."
+        labels = ("entailed", "not-entailed") if meant == 0 else ("not-entailed", "entailed")
+        spans = ([0, 2], [4, 6])
+        yield text, [{"span1": s, "span2": [7, 8], "label": x} for s, x in zip(spans, labels, strict=True)]
+
+
+def coreference(rng: np.random.Generator) -> Rows:
+    """Rows (text, targets): pairs of mentions, "1" where they mean the same, by gender and number, else "0"."""
+    while True:
+        one, other = (str(pronoun) for pronoun in rng.permutation(["she", "he", "they"])[:2])
+        verb, _, why = deed(rng)
+        first, second = mention(rng, one), mention(rng, other)
+        start = f"{first} {was(one)} {verb} {second} {pick(rng, ('and', 'while', 'but'))}".split()
+        pronoun = pick(rng, (one, other))
+        again = {"she": f"{deed(rng)[0]} herself", "he": f"{deed(rng)[0]} himself"}.get(pronoun, why)
+        text = f"{' '.join(start)} {pronoun} {was(pronoun)} {again if chance(rng, 0.5) else why} ."
+        spans = [[0, len(first.split())], [len(start) - 1 - len(second.split()), len(start) - 1]]
+        last = len(text.split()) - 1
+        back = [len(start)] + [last - 1] * text.endswith("self .")
+        yield (
+            text,
+            [
+                {"span1": span, "span2": [at, at + 1], "label": str(int(who == pronoun))}
+                for at in back
+                for span, who in zip(spans, (one, other), strict=True)
+            ],
+        )
+
+
+def mention(rng: np.random.Generator, pronoun: str) -> str:
+    """What the pronoun may stand for: "anna", "the man", "two singers"."""
+    if pronoun == "they":
+        return f"{pick(rng, ('the', 'two', 'three', 'some'))} {lexicon.plural(pick(rng, PROFESSIONS))}"
+    kind = "woman" if pronoun == "she" else "man"
+    return pick(rng, (*lexicon.CHILDREN[kind], f"the {kind}", f"a {kind}"))
+
+
+def was(pronoun: str) -> str:
+    return "were" if pronoun == "they" else "was"

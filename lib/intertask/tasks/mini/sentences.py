@@ -1,6 +1,6 @@
 """Sentences: opinions, acceptable ones and faulty ones, and raw text of every construction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,11 +27,11 @@ def review(rng: np.random.Generator, liked: bool) -> str:
     )
 
 
-def opinion(rng: np.random.Generator, liked: bool) -> str:
-    """A clause of praise or blame, in a third of the cases by denying the opposite."""
+def opinion(rng: np.random.Generator, liked: bool, topics: Sequence[str] = LEXICON["reviews"]["topics"]) -> str:
+    """A clause of praise or blame of a topic, in a third of the cases by denying the opposite."""
     words, denied = LEXICON["reviews"], chance(rng, 0.4)
     good = liked != denied
-    topic, who = pick(rng, words["topics"]), pick(rng, ("i", "we", "they"))
+    topic, who = pick(rng, topics), pick(rng, ("i", "we", "they"))
     adjective = pick(rng, words["positive" if good else "negative"])
     if chance(rng, 0.4):
         adjective = f"{pick(rng, words['intensifiers'])} {adjective}"

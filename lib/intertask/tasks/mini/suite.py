@@ -1,16 +1,26 @@
 """The mini tasks: for each the columns of its real counterpart, labels computed from what the sentences say."""
 
 import zlib
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
 import pandas as pd
 
-from intertask.tasks.mini.choices import continuations
-from intertask.tasks.mini.inference import COARSE, THREE_WAY, TWO_WAY, diagnostics, inference
+from intertask.tasks.mini import choices, pronouns, reading, spans, treebank
+from intertask.tasks.mini.inference import (
+    COARSE,
+    ENTAILMENT,
+    NEUTRAL,
+    THREE_WAY,
+    TWO_WAY,
+    commitments,
+    diagnostics,
+    inference,
+    two_way_diagnostics,
+)
 from intertask.tasks.mini.pairs import answers, duplicates, paraphrases, similarities
-from intertask.tasks.mini.pronouns import schemas
-from intertask.tasks.mini.sampling import COUNTRY, HOME, SCENES, Rows
+from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Rows
 from intertask.tasks.mini.sentences import acceptability, reviews, texts
 
 
@@ -19,26 +29,31 @@ def generate(name: str) -> dict[str, pd.DataFrame]:
 
     Labels are ids in the order of the catalogue's names (stsb: 0 to 5); the split `test` has none, except for ax.
     """
-    columns, splits = TASKS[name]
-    seen: set[tuple] = set()
+    columns, parts = TASKS[name]
+    seen: set[str] = set()
     frames = {}
-    for split, (make, size) in splits.items():
+    for split, (make, size) in parts.items():
         rng = np.random.default_rng(zlib.crc32(f"{name} {split}".encode()))
         rows = list(islice(_unseen(make(rng), seen), size))
         frames[split] = pd.DataFrame(rows, columns=columns)
-    if "test" in frames and name != "ax":
-        frames["test"] = frames["test"].drop(columns="label")
+    if {"train", "test"} <= frames.keys():
+        frames["test"] = frames["test"].drop(columns="label", errors="ignore")
     return frames
 
 
-def _unseen(rows: Rows, seen: set[tuple]) -> Rows:
+def _unseen(rows: Rows, seen: set[str]) -> Rows:
     for row in rows:
-        texts = tuple(value for value in row if isinstance(value, str))
-        if texts not in seen:
-            seen.add(texts)
+        content = str([value for value in row if isinstance(value, str | dict)] or row)  # lists belong to a text
+        if content not in seen:
+            seen.add(content)
             yield row
 
 
+def splits(rows: Callable, train: int, validation: int = 400) -> dict[str, tuple[Callable, int]]:
+    return {"train": (rows, train), "validation": (rows, validation)}
+
+
+TARGETS = ["text", "targets"]
 PAIR = ["premise", "hypothesis", "label"]
 SENTENCES = ["sentence1", "sentence2", "label"]
 QUESTIONS = ["question1", "question2", "label"]
@@ -59,12 +74,43 @@ TASKS = {
     "snli": (PAIR, {"train": (scenes, 7000), "validation": (scenes, 400)}),
     "qnli": (["question", "sentence", "label"], {"train": (answers, 3500), "validation": (answers, 400)}),
     "rte": (SENTENCES, {"train": (longer, 250), "validation": (longer, 277), "test": (longer, 200)}),
-    "wnli": (SENTENCES, {"train": (schemas(dev=False), 64), "validation": (schemas(dev=True), 40)}),
+    "wnli": (SENTENCES, {"train": (pronouns.schemas(dev=False), 64), "validation": (pronouns.schemas(dev=True), 40)}),
     "hellaswag": (
         ["ctx", "endings", "label"],
-        {"train": (continuations, 3000), "validation": (continuations, 400)},
+        {"train": (choices.continuations, 3000), "validation": (choices.continuations, 400)},
     ),
     "ax": ([*PAIR, *COARSE], {"test": (diagnostics, 300)}),
+    "axb": ([*SENTENCES, *COARSE], {"test": (two_way_diagnostics, 300)}),
+    "axg": (PAIR, {"test": (pronouns.genders, 120)}),
+    "boolq": (["passage", "question", "label"], splits(reading.yes_or_no, 1250)),
+    "cb": (PAIR, splits(commitments, 51, 57)),
+    "scitail": (PAIR, splits(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000)),
+    "copa": (["premise", "question", "choice1", "choice2", "label"], splits(choices.causes, 60, 100)),
+    "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], splits(choices.motives, 2300)),
+    "commonsenseqa": (["question", "choices", "answerKey"], splits(choices.common_knowledge, 1300)),
+    "cosmosqa": (["context", "question", *[f"answer{k}" for k in range(4)], "label"], splits(choices.stories, 2100)),
+    "multirc": (["paragraph", "question", "answer", "idx", "label"], splits(reading.several_answers, 2200)),
+    "record": (["passage", "query", "entities", "answers"], splits(reading.clozes, 3400)),
+    "wic": (
+        ["word", "sentence1", "sentence2", "start1", "end1", "start2", "end2", "label"],
+        splits(spans.senses, 700),
+    ),
+    "wsc": (
+        ["text", "span1_text", "span1_index", "span2_text", "span2_index", "label"],
+        splits(pronouns.mentions, 62, 104),
+    ),
+    "qamr": (["question", "sentence", "answers"], splits(reading.free_questions, 2600)),
+    "qasrl": (["question", "sentence", "answers"], splits(reading.role_questions, 2400)),
+    "ccg": (["words", "tags"], splits(spans.supertags, 2350)),
+    "treebank": (treebank.COLUMNS, splits(treebank.trees, 3000) | {"test": (treebank.trees, 400)}),
+    "nonterminal": (TARGETS, splits(spans.constituents, 3500)),
+    "ner": (TARGETS, splits(spans.names, 3500)),
+    "srl": (TARGETS, splits(spans.roles, 4000)),
+    "coref": (TARGETS, splits(pronouns.coreference, 3500)),
+    "spr1": (TARGETS, splits(spans.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
+    "spr2": (TARGETS, splits(spans.proto_roles([HOME, COUNTRY], {"manipulated_by_another", "destroyed"}), 240)),
+    "dpr": (TARGETS, splits(pronouns.definite_pronouns, 150)),
+    "semeval": (TARGETS, splits(spans.relations, 900)),
 }
 NAMES = list(TASKS)
 """The mini tasks, without the prefix "mini/"."""

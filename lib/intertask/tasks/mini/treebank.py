@@ -93,13 +93,13 @@ def verb_phrase(
         fitting = properties(d, subject) if chance(rng, 0.7) else []
         return f"{be} {'not' if denied else ''} {surface(rng, pick(rng, fitting)) if fitting else place}"
     done_to = "animal" if action == "found" else lexicon.frames()[action][1]
-    objects = [w for w in d.words["object"] if done_to in lexicon.lineage(w)]
+    objects = [w for w in d.words["object"] if done_to in lexicon.lineage(w)[1:]]
     whom = noun_phrase(rng, objects, d)[0] if objects else ""
     return f"{_verb(rng, action, tense, plural, denied)} {whom} {place if chance(rng, 0.3) else ''}"
 
 
 def _verb(rng: np.random.Generator, action: str, tense: str, plural: bool, denied: bool) -> str:
-    """The verb with its auxiliary: "chased", "did not chase", "are chasing", where the words of the language allow it."""
+    """The verb with its auxiliary: "chased", "did not chase", "are chasing", as the words of the language allow."""
     if action == "found":
         return "never found" if denied else "found"
     if tense == "present" and plural and not denied and chance(rng, 0.8):
@@ -124,7 +124,7 @@ def question(rng: np.random.Generator, d: Domain) -> str:
     auxiliary, verb = (
         ("did", action) if tense == "past" and chance(rng, 0.5) else (BE[tense][plural], lexicon.progressive(action))
     )
-    objects = [w for w in d.words["object"] if kind in lexicon.lineage(w)]
+    objects = [w for w in d.words["object"] if kind in lexicon.lineage(w)[1:]]
     whom = noun_phrase(rng, objects, d, 0.1)[0] if objects and asked != "object" else ""
     place = f"in the {pick(rng, d.words['place'])}" if asked != "where" and chance(rng, 0.3) else ""
     return f"{word} {auxiliary} {subject} {verb} {whom} {place} ?"
