@@ -98,7 +98,7 @@ CLASSES = [*PROFESSIONS, *(kind for root in ("animal", "food", "thing") for kind
 
 
 def stories(rng: np.random.Generator) -> Rows:
-    """Rows (context, question, answer0 to answer3, label): one of two or three facts answers, in a more general word."""
+    """Rows (context, question, answer0 ... answer3, label): one fact of two or three answers, in general words."""
     while True:
         role, action = pick(rng, list(FAMILIES))
         general = [str(kind) for kind in rng.permutation(FAMILIES[role, action])]

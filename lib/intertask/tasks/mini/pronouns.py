@@ -54,7 +54,7 @@ def mentions(rng: np.random.Generator) -> Rows:
 
 
 def deed(rng: np.random.Generator) -> tuple[str, int, str]:
-    """("kicking", 0, "cruel"): the verb, whether the reason lies in who does it (0) or in whom it is done to (1), it."""
+    """("kicking", 0, "cruel"): a verb and its reason, which lies in who does it (0) or whom it is done to (1)."""
     root = pick(rng, list(LEXICON["reasons"]))
     meant = pick(rng, (0, 1))
     why = pick(rng, LEXICON["reasons"][root]["object" if meant else "subject"])

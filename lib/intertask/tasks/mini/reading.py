@@ -40,12 +40,13 @@ def implied(rng: np.random.Generator, told: Statement) -> Statement | None:
     """Something else that follows of the same subject: a word is more general, or the place is left out."""
     atoms = told.predicate
     general = [
-        [(role, above) if r == role else (r, w) for r, w in atoms]
-        for role, word in atoms
-        for above in lexicon.lineage(word)[1:]
+        tuple((role, above if role == r else word) for role, word in atoms)
+        for r, old in atoms
+        for above in lexicon.lineage(old)[1:]
     ]
-    general += [[atom for atom in atoms if atom[0] != "place"]] if told.word("place") and len(atoms) > 2 else []
-    return replace(told, predicate=tuple(pick(rng, general))) if general and not told.negated else None
+    if told.word("place") and len(atoms) > 2:
+        general.append(tuple(atom for atom in atoms if atom[0] != "place"))
+    return replace(told, predicate=pick(rng, general)) if general and not told.negated else None
 
 
 def about(said: Statement, name: str, role: str = "kind") -> Statement:
@@ -56,7 +57,7 @@ def about(said: Statement, name: str, role: str = "kind") -> Statement:
 
 
 def several_answers(rng: np.random.Generator) -> Rows:
-    """Rows (paragraph, question, answer, idx, label): one or two questions on a paragraph, each name right (1) or not (0).
+    """Rows (paragraph, question, answer, idx, label): questions on a paragraph, each name right (1) or not.
 
     A name is an answer where the paragraph implies what is asked.
     """
@@ -84,15 +85,14 @@ def clozes(rng: np.random.Generator) -> Rows:
     """Rows (passage, query, entities, answers): the one name with which the query follows from the passage."""
     while True:
         said = affirmed(rng, SCENES)
-        others = [_of_others(rng, said) for _ in range(2)]
         query = implied(rng, said)
-        told = [said, *others]
+        told = [said, *(_of_others(rng, said) for _ in range(2 if query else 0))]
         if query is None or not consistent(told) or not all(fact.named for fact in told):
             continue
         text = passage(rng, told)
         entities = list(dict.fromkeys(word for word in text.split() if word in lexicon.NAMES))
         role = pick(rng, [role for role in ("kind", "object") if query.word(role) in lexicon.NAMES])
-        filled = {name: about(query, name, role) for name in entities if name in text}
+        filled = {name: about(query, name, role) for name in entities}
         right = [name for name, s in filled.items() if any(relation(fact, s) == ENTAILMENT for fact in told)]
         if len(right) == 1 and len(entities) > 2:
             words = ["@placeholder" if w == right[0] else w for w in grammar.sentence(rng, query).split()]
@@ -144,8 +144,8 @@ def _answer(rng: np.random.Generator, question: str, gap: str, told: Statement, 
     """The row of a question that `told` answers and `other` does not, if the answer occurs once."""
     clauses = [grammar.clause(rng, told), grammar.clause(rng, other)]
     answer = filler(clauses[0], gap)
-    sentence = f" {pick(rng, ('and', 'but', 'while'))} ".join(clauses[:: pick(rng, (1, -1))]) + " ."
-    if f" {sentence}".count(f" {answer} ") == 1:
+    sentence = f" {pick(rng, ('and', 'but'))} ".join(clauses[:: pick(rng, (1, -1))]) + " ."
+    if f" {sentence}".count(f" {answer} ") == 1 and told.subject != other.subject and not answer.startswith("some"):
         yield question, sentence, [answer]
 
 

@@ -194,7 +194,7 @@ def roles(rng: np.random.Generator) -> Rows:
 
 
 def _told(rng: np.random.Generator, d: Domain) -> str:
-    link = pick(rng, ("and", "but", "while"))
+    link = pick(rng, ("and", "but"))
     return f"{grammar.clause(rng, statement(rng, d))} {link} {grammar.clause(rng, statement(rng, d))} ."
 
 
@@ -212,7 +212,6 @@ MODIFIERS = {
 
 def arguments(tree: Parse, verb: int) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:
     """(role, span of the verb, span of the argument) for each argument of a verb."""
-    passive = "Voice=Pass" in tree.feats[verb]
     relations = {"nsubj": "ARG0", "nsubj:pass": "ARG1", "obj": "ARG1", "obl:agent": "ARG0", "obl": "ARGM-LOC"}
     found = []
     for i in tree.children(verb):

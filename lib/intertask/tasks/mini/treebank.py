@@ -12,6 +12,7 @@ from intertask.tasks.mini.sentences import review
 
 COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
 DETERMINERS = ("a", "a", "the", "the", "some", "every", *PLURAL, *PLURAL)
+TENSES = ("past", "present")
 
 
 def trees(rng: np.random.Generator) -> Rows:
@@ -29,22 +30,21 @@ def construction(rng: np.random.Generator, d: Domain) -> str:
 
 
 def simple(rng: np.random.Generator, d: Domain) -> str:
-    return f"{clause(rng, d, chance(rng, 0.2))} ."
+    return f"{clause(rng, d, chance(rng, 0.2), pick(rng, TENSES))} ."
 
 
 def linked(rng: np.random.Generator, d: Domain) -> str:
     """Two clauses: "but" where one of them is denied and the other is not, "and" where both are alike."""
-    denied = chance(rng, 0.5)
+    denied, tense = chance(rng, 0.5), pick(rng, TENSES)
     link = pick(rng, ("and", "but", "and", "but", "because", "while", "although"))
-    first, second = clause(rng, d, denied), clause(rng, d, denied if link == "and" else not denied)
+    first, second = (clause(rng, d, no, tense) for no in (denied, denied == (link == "and")))
     return f"although {first} , {second} ." if link == "although" else f"{first} {link} {second} ."
 
 
-def clause(rng: np.random.Generator, d: Domain, denied: bool) -> str:
-    action = pick(rng, [*d.words["action"], "found", ""])
+def clause(rng: np.random.Generator, d: Domain, denied: bool, tense: str) -> str:
+    action = pick(rng, [*d.words["action"], "", *["found"] * (tense == "past")])
     word = pick(rng, agents(d, action))
     subject, plural = noun_phrase(rng, [word], d)
-    tense = "past" if action == "found" else pick(rng, ("past", "present"))
     adverb = {"past": "yesterday", "present": "now"}[tense] if chance(rng, 0.15) else ""
     said = f"{subject} {verb_phrase(rng, d, (word, action), tense, plural, denied)}"
     return f"{adverb} {said}" if chance(rng, 0.3) else f"{said} {adverb}"
@@ -80,7 +80,7 @@ def properties(d: Domain, word: str) -> list[str]:
 def relative(rng: np.random.Generator, d: Domain, word: str, plural: bool) -> str:
     fitting = [action for action in d.words["action"] if word in agents(d, action)]
     action = pick(rng, fitting) if fitting and chance(rng, 0.7) else ""
-    return verb_phrase(rng, d, (word, action), pick(rng, ("past", "present")), plural, False)
+    return verb_phrase(rng, d, (word, action), pick(rng, TENSES), plural, False)
 
 
 def verb_phrase(
@@ -93,7 +93,7 @@ def verb_phrase(
         fitting = properties(d, subject) if chance(rng, 0.7) else []
         return f"{be} {'not' if denied else ''} {surface(rng, pick(rng, fitting)) if fitting else place}"
     done_to = "animal" if action == "found" else lexicon.frames()[action][1]
-    objects = [w for w in d.words["object"] if done_to in lexicon.lineage(w)[1:]]
+    objects = [w for w in d.words["object"] if done_to in lexicon.lineage(w)[1:] and w != subject]
     whom = noun_phrase(rng, objects, d)[0] if objects else ""
     return f"{_verb(rng, action, tense, plural, denied)} {whom} {place if chance(rng, 0.3) else ''}"
 
@@ -114,7 +114,7 @@ def _verb(rng: np.random.Generator, action: str, tense: str, plural: bool, denie
 
 def question(rng: np.random.Generator, d: Domain) -> str:
     """A question: who does it, to whom or what, where, or whether it is so."""
-    action, tense = pick(rng, d.words["action"]), pick(rng, ("past", "present"))
+    action, tense = pick(rng, d.words["action"]), pick(rng, TENSES)
     kind = lexicon.frames()[action][1]
     asked = pick(rng, ("who", "where", "", *(["object"] if kind != "none" else [])))
     if asked == "who":
