@@ -27,7 +27,7 @@ def own_cache(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
     """No variable of the user's reaches a test, and nothing a test does reaches the user's results."""
-    for name in ("INTERTASK_HUB", "INTERTASK_STAGING", "INTERTASK_NOTEBOOKS"):
+    for name in ("INTERTASK_HUB", "INTERTASK_CORPORA", "INTERTASK_STAGING", "INTERTASK_NOTEBOOKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("INTERTASK_CACHE", str(tmp_path / "cache"))

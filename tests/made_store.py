@@ -17,6 +17,7 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
     record = {
         "id": run,
         "task": task,
+        "identity": {"tuning": "full"},
         "encoder": "mini/bert",
         "seed": seed,
         "selection": "best checkpoint on validation",

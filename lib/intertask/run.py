@@ -27,7 +27,13 @@ class Run(BaseModel):
     task_file: str = Field("", description="YAML with tasks of the user's own; empty: the catalogue alone")
     shuffle_labels: bool = Field(False, description="permute the training labels: a negative control")
     encoder: str = Field("mini/bert", description="Hub id, local folder or mini/…")
+    evaluate_on: list[str] = Field([], description="further tasks with the same labels, scored at the best checkpoint")
     parent: str | None = Field(None, description="id of the run whose encoder this one starts from; None: as published")
+    random_weights: bool = Field(False, description="the encoder's architecture untrained: a baseline of probing")
+    tuning: Literal["full", "frozen"] = Field("full", description="frozen: only the head is trained")
+    layer: int | None = Field(
+        None, ge=0, description="the hidden layer that the head reads, 0 the embeddings; None: last"
+    )
     pooling: Literal["first", "pooler", "mean"] = "first"
     max_length: int = Field(128, ge=4, description="tokens")
     limit: int | None = Field(None, ge=1, description="training examples, drawn without replacement; None: all")
@@ -88,6 +94,7 @@ class Run(BaseModel):
     def identity(self) -> dict[str, Any]:
         """All that can change the result: parameters, task, data, starting weights, the library's result version."""
         entry = find_entry(self.task, self.task_file)
+        further = [find_entry(name, self.task_file) for name in self.evaluate_on]
         start = {"parent": self.parent} if self.parent else {"encoder": encoders.fingerprint(self.encoder)}
         return {
             **self.model_dump(mode="json", exclude=NOT_IDENTITY | {"encoder", "parent"}),
@@ -95,6 +102,7 @@ class Run(BaseModel):
             **start,
             "task": entry.content(),
             "data": fingerprint(entry),
+            "evaluate_on": [[one.content(), fingerprint(one)] for one in further],
             "result_version": RESULT_VERSION,
         }
 

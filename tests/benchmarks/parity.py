@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from intertask.encoders import encoder_folder
-from intertask.formats import score
+from intertask.formats.metrics import score
 from intertask.run import Run
 from intertask.tasks.load import Task, load_task
 from intertask.training import prepare, train

@@ -5,23 +5,19 @@ import pandas as pd
 import pytest
 import torch
 
-from intertask.encoders import load_encoder
+from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
-from intertask.formats.base import LARGE, pool
+from intertask.formats.base import pool
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
+from intertask.formats.tokens import LARGE
 from intertask.tasks.schema import TaskEntry
 
 ENTRIES = {
     "classification": {"labels": ["no", "maybe", "yes"], "label": "label", "inputs": ["a", "b"]},
     "regression": {"label_range": (0, 5), "label": "label", "inputs": ["a", "b"]},
     "masked_language_modelling": {"inputs": ["a"]},
+    "causal_language_modelling": {"inputs": ["a"]},
 }
-
-
-@pytest.fixture(scope="module")
-def encoder():
-    model, tokenizer = load_encoder("mini/bert")
-    return model.eval(), tokenizer
 
 
 def made(name: str):
@@ -58,7 +54,7 @@ def test_padding_does_not_change_what_is_computed(encoder):
         for index in ([1], [1, 2]):
             batch = form.collate(encoded, index, tokenizer, None)
             inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-            outputs.append(head(model(**inputs), batch)[0])
+            outputs.append(head(head.reads(model(**inputs), batch), batch)[0])
         torch.testing.assert_close(*outputs)
 
 
@@ -74,17 +70,17 @@ def test_pooling_by_hand():
 def test_classification_loss_and_predictions_by_hand():
     form = made("classification")
     logits = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.2, 0.2, 0.6]]))
-    assert form.loss(logits, torch.tensor([0, 2])).item() == pytest.approx(-(np.log(0.5) + np.log(0.6)) / 2)
+    assert form.loss(logits, {"labels": torch.tensor([0, 2])}).item() == pytest.approx(-(np.log(0.5) + np.log(0.6)) / 2)
     assert form.predict(logits.numpy()).tolist() == [0, 2]
-    assert form.majority(np.array([2, 1, 2])).tolist() == [2, 2, 2]
+    assert form.majority(pd.Series([2, 1, 2])).tolist() == [2, 2, 2]
 
 
 def test_regression_is_scaled_for_the_loss_and_back_for_the_prediction():
     form = made("regression")
     logits = torch.tensor([[0.5], [1.0]])
-    assert form.loss(logits, torch.tensor([2.5, 0.0])).item() == pytest.approx((0 + 1) / 2)
+    assert form.loss(logits, {"labels": torch.tensor([2.5, 0.0])}).item() == pytest.approx((0 + 1) / 2)
     assert form.predict(logits.numpy()).tolist() == [2.5, 5.0]
-    assert form.majority(np.array([1.0, 2.0])).tolist() == [1.5, 1.5]
+    assert form.majority(pd.Series([1.0, 2.0])).tolist() == [1.5, 1.5]
 
 
 def test_masking_takes_the_papers_shares_and_never_a_special_token(encoder):
@@ -110,7 +106,8 @@ def test_a_batch_of_one_short_sentence_has_something_to_predict(encoder):
         batch = form.collate(encoded, [0], tokenizer, np.random.default_rng(seed))
         assert len(batch["labels"]) == 1
         inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-        assert form.head(model, "first")(model(**inputs), batch).shape == (1, len(tokenizer))
+        head = form.head(model, "first")
+        assert head(head.reads(model(**inputs), batch), batch).shape == (1, len(tokenizer))
 
 
 def test_the_tokens_of_a_large_split_are_made_once(encoder, monkeypatch, tmp_path):
@@ -124,3 +121,51 @@ def test_the_tokens_of_a_large_split_are_made_once(encoder, monkeypatch, tmp_pat
     assert all(np.array_equal(again.inputs[name], ids) for name, ids in first.inputs.items())
     with pytest.raises(TypeError):
         form.encode(large, tokenizer, 8)
+
+
+def left_to_right(encoder):
+    """mini/bert with the mask of a decoder: every token sees itself and those before it."""
+    from transformers import BertConfig, BertModel
+
+    return BertModel(BertConfig.from_dict(encoder[0].config.to_dict() | {"is_decoder": True})).eval()
+
+
+def test_causal_language_modelling_predicts_every_next_token(encoder):
+    form, tokenizer = made("causal_language_modelling"), encoder[1]
+    frame = pd.DataFrame({"a": ["a dog is", "a"]})
+    encoded = form.encode(frame, tokenizer, 16)
+    batch = form.collate(encoded, np.array([0, 1]), tokenizer, None)
+    names = tokenizer.convert_ids_to_tokens(batch["labels"].tolist())
+    assert names == ["a", "dog", "is", "[SEP]", "a", "[SEP]"]
+    model = left_to_right(encoder)
+    head = form.head(model, "first")
+    inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
+    logits = head(head.reads(model(**inputs), batch), batch)
+    assert logits.shape == (6, len(tokenizer)) and not list(head.parameters())
+    states = model(**inputs).last_hidden_state
+    torch.testing.assert_close(logits[4], model.get_input_embeddings().weight @ states[1, 0])
+
+
+def test_an_encoder_that_reads_ahead_is_no_causal_language_model(encoder):
+    with pytest.raises(IntertaskError, match="reads from left to right, found BertModel"):
+        made("causal_language_modelling").head(encoder[0], "first")
+
+
+def test_inputs_after_the_first_are_read_as_one_text(encoder):
+    form = FORMATS["classification"](
+        TaskEntry(
+            name="t", mini="rte", format="classification", inputs=["a", "b", "c"], label="label", labels=["x", "y"]
+        )
+    )
+    frame = pd.DataFrame({"a": ["a dog"], "b": ["is"], "c": ["a a"], "label": [1]})
+    assert encoder[1].decode(form.encode(frame, encoder[1], 16).inputs["input_ids"]) == "[CLS] a dog [SEP] is a a [SEP]"
+
+
+def test_examples_of_a_group_are_scored_as_one(encoder):
+    entry = {"inputs": ["a"], "label": "label", "labels": ["no", "yes"], "metrics": ["f1", "question_exact_match"]}
+    form = FORMATS["classification"](TaskEntry(name="t", mini="rte", format="classification", group=["q"], **entry))
+    frame = pd.DataFrame({"a": ["a"] * 5, "group": [0, 0, 1, 1, 2], "label": [0, 1, 1, 1, 0]})
+    assert form.encode(frame, encoder[1], 16).groups.tolist() == [0, 0, 1, 1, 2]
+    table = pd.DataFrame({"label": [0, 1, 1, 1, 0], "prediction": [0, 1, 1, 0, 0], "group": [0, 0, 1, 1, 2]})
+    # yes: 2 of 3 found, none wrongly: F1 2 · 2 / 5; of three questions the second has a wrong option
+    assert form.score(table) == {"f1": 80.0, "question_exact_match": 66.666667, "main": 73.333334}

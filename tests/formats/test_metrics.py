@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from intertask.formats import score
+from intertask.formats.metrics import score
 
 # true 1 1 1 0 0, predicted 1 1 0 1 0: TP 2, FN 1, FP 1, TN 1
 LABELS, PREDICTIONS = np.array([1, 1, 1, 0, 0]), np.array([1, 1, 0, 1, 0])

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from intertask.encoders import load_encoder
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.tasks.load import load_task
@@ -23,12 +22,6 @@ ENTRY = {
 }
 
 
-@pytest.fixture(scope="module")
-def encoder():
-    model, tokenizer = load_encoder("mini/bert")
-    return model.eval(), tokenizer
-
-
 def form(**changes):
     return FORMATS["multiple_choice"](TaskEntry(name="t", mini="hellaswag", **ENTRY | changes))
 
@@ -42,7 +35,7 @@ def rows() -> pd.DataFrame:
 def test_every_choice_is_a_sequence_beside_its_context(encoder):
     tokenizer = encoder[1]
     encoded = form().encode(rows(), tokenizer, 16)
-    assert encoded.choices.tolist() == [2, 3] and encoded.first_choices.tolist() == [0, 2]
+    assert encoded.counts.tolist() == [2, 3] and encoded.firsts.tolist() == [0, 2]
     # [CLS] a dog [SEP] is a a [SEP] is 8 tokens, [CLS] a [SEP] is a a a a [SEP] is 9
     assert encoded.lengths.tolist() == [8, 9] and encoded.rows.tolist() == [5, 9]
     batch = form().collate(encoded, np.array([1, 0]), tokenizer, None)
@@ -62,10 +55,10 @@ def test_an_absent_choice_is_never_chosen_and_costs_nothing(encoder):
     batch = form().collate(form().encode(rows(), tokenizer, 16), np.array([0, 1]), tokenizer, None)
     head = form().head(model, "first").eval()
     inputs = {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-    logits = head(model(**inputs), batch)
+    logits = head(head.reads(model(**inputs), batch), batch)
     assert logits.shape == (2, 3) and torch.isinf(logits).tolist() == [[False, False, True], [False] * 3]
     known = torch.tensor([[0.0, 0.0, -torch.inf], [0.0, 0.0, 0.0]], requires_grad=True)
-    loss = form().loss(known, batch["labels"])
+    loss = form().loss(known, batch)
     assert loss.item() == pytest.approx((np.log(2) + np.log(3)) / 2)
     loss.backward()
     assert known.grad.isfinite().all() and known.grad[0, 2] == 0
@@ -131,6 +124,6 @@ def test_choices_belong_to_multiple_choice_alone(own):
 
 def test_shuffled_labels_stay_among_the_choices_of_their_rows():
     frame = pd.DataFrame({"choices": [["a"] * 2, ["a"] * 5] * 50, "label": [1, 4] * 50})
-    shuffled = shuffled_labels(frame, seed=0)
+    shuffled = shuffled_labels(frame, form().entry, seed=0)
     assert (shuffled["label"] < frame["choices"].map(len)).all()
     assert not shuffled["label"].equals(frame["label"])

@@ -44,6 +44,9 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
         ({"target": {"limit": 5}}, r"keys of the study: limits: \[1000\]"),
         ({"limits": [0]}, "limits.0.*greater than or equal to 1, found 0"),
         ({"holdout": 1.5}, "holdout: input should be less than 1, found 1.5"),
+        ({"encoders": [{"encoder": "mini/bert", "laier": 1}]}, "no training setting 'laier'. Did you mean 'layer'?"),
+        ({"encoders": [{"layer": 1}]}, "encoders.0.encoder: field required"),
+        ({"encoders": ["mini/bert", "mini/bert"]}, "encoders names mini/bert twice"),
         ({"title": None}, "title: input should be a valid string, found None"),
     ],
 )
@@ -120,3 +123,21 @@ def test_identity_is_content(tmp_path):
         stream.write("one more plum,plum\n")
     changed = run_ids(tmp_path / "a")
     assert len(changed & first) == 3, "pretraining and the two intermediates do not read the changed file"
+
+
+def test_an_encoder_may_be_used_otherwise_than_the_rest_of_the_study(tmp_path):
+    frozen = {"encoder": "mini/bert", "tuning": "frozen", "layer": 1}
+    graph = expand(*load_study(written(tmp_path, encoders=["mini/bert", frozen], seeds=1)))
+    names = {row.encoder for row in graph.rows}
+    assert names == {"mini/bert", "mini/bert[layer=1,tuning=frozen]"}
+    targets = {(row.encoder, row.regime): graph.runs[row.run] for row in graph.rows if row.stage == "target"}
+    probe = targets["mini/bert[layer=1,tuning=frozen]", "stilts"]
+    assert (probe.encoder, probe.tuning, probe.layer, probe.learning_rate) == ("mini/bert", "frozen", 1, 5e-4)
+    # the intermediate task trains the whole encoder: one run for both
+    assert probe.parent == targets["mini/bert", "stilts"].parent and graph.runs[probe.parent].tuning == "full"
+
+
+def test_random_weights_are_not_pretrained(tmp_path):
+    untrained = {"encoder": "mini/bert", "random_weights": True}
+    graph = expand(*load_study(written(tmp_path, encoders=[untrained], regimes=["single"], seeds=1)))
+    assert [row.stage for row in graph.rows] == ["target"] and not graph.runs[graph.rows[0].run].parent

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from intertask.tasks.catalogue import find_entry
 from intertask.tasks.sample import limited, shuffled_labels, split_dev
 
 TRAIN = pd.DataFrame({"text": [f"t{i}" for i in range(100)], "label": [0] * 80 + [1] * 20})
@@ -52,7 +53,9 @@ def test_split_dev_refuses_what_cannot_be_divided(refused):
 
 
 def test_shuffled_labels_keep_texts_and_counts():
-    shuffled = shuffled_labels(TRAIN, seed=1)
+    shuffled = shuffled_labels(TRAIN, find_entry("rte"), seed=1)
     assert shuffled["text"].equals(TRAIN["text"]) and shuffled["label"].sum() == 20
     assert not shuffled["label"].equals(TRAIN["label"])
-    assert shuffled.equals(shuffled_labels(TRAIN, seed=1)) and not shuffled.equals(shuffled_labels(TRAIN, seed=2))
+    assert shuffled.equals(shuffled_labels(TRAIN, find_entry("rte"), seed=1)) and not shuffled.equals(
+        shuffled_labels(TRAIN, find_entry("rte"), seed=2)
+    )

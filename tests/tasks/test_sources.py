@@ -1,4 +1,4 @@
-"""A made-up mirror, the Hub out of reach, fingerprints, and the real mirror where there is one."""
+"""A made-up mirror, the Hub out of reach, corpora, and fingerprints."""
 
 import re
 import shutil
@@ -11,7 +11,8 @@ import yaml
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError
 
 from intertask import hub
-from intertask.tasks.catalogue import catalogue, find_entry
+from intertask.tasks import sources
+from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import load_task
 from intertask.tasks.sources import fingerprint, locate
 
@@ -206,20 +207,156 @@ def test_hub_is_asked_for_the_card_and_this_config_alone(hub_calls, mirror, pair
     assert hub_calls.patterns == [["README.md"], ["README.md", "two/train-*", "two/dev-*", "two/test-*"]]
 
 
-MIRROR_ROW = re.compile(r"\| (\S+) \| (\S+) \| (\S+) \| (\d+) \| .* \|$", re.MULTILINE)
+@pytest.fixture
+def bare(mirror):
+    """Writes the clone anew: tables of 3, 4 and more rows at the given paths, and a card if one is given."""
+    shutil.rmtree(mirror / "two")
+    (mirror / "README.md").unlink()
+
+    def write(*paths, card=None):
+        if card is not None:
+            write_card(mirror, card)
+        for rows, path in enumerate(paths, start=3):
+            (mirror / path).parent.mkdir(parents=True, exist_ok=True)
+            if path.endswith(".csv"):
+                table(rows).to_csv(mirror / path, index=False)
+            else:
+                table(rows).to_parquet(mirror / path)
+        return mirror
+
+    return write
 
 
-NOT_WHOLE = {"commonsenseqa"}  # the mirror has its dev set alone
+def found_rows(task_file):
+    return {split: len(frame) for split, frame in load_task("pairs", task_file).splits.items()}
 
 
-@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.hub and name not in NOT_WHOLE])
-def test_real_mirror_has_the_rows_that_its_table_states(name, hub, monkeypatch):
-    monkeypatch.setenv("INTERTASK_HUB", str(hub))
-    task = load_task(name)
-    stated = {}
-    for repo, config, split, rows in MIRROR_ROW.findall((hub / "README.md").read_text(encoding="utf-8")):
-        if (repo, config) == (task.entry.hub, task.entry.config or "default"):
-            stated[split] = int(rows)
-    read = {task.entry.splits.get(split, split): len(frame) for split, frame in task.splits.items()}
-    assert read == stated and read
-    assert len(fingerprint(task.entry)) == 16
+@pytest.mark.parametrize("dev", ["two/dev/0000.parquet", "two/partial-dev/0000.parquet"])
+def test_converted_repository_is_read_by_its_layout(bare, pairs, dev):
+    bare("two/train/0000.parquet", dev, "two/train/0001.parquet", "one/train/0000.parquet")
+    assert found_rows(pairs(revision="refs/convert/parquet")) == {"train": 8, "validation": 4}
+
+
+def test_converted_repository_has_the_config_default(bare, pairs):
+    bare("default/train/0000.parquet", "default/validation/0000.parquet")
+    task_file = pairs(revision="refs/convert/parquet", config="", splits={})
+    assert found_rows(task_file) == {"train": 3, "validation": 4}
+
+
+def test_converted_repository_without_the_split_is_refused(refused, bare, pairs):
+    bare("two/train/0000.parquet")
+    refused(lambda: load_task("pairs", pairs(revision="refs/convert/parquet")), "(no validation)")
+
+
+def test_hub_is_asked_for_the_splits_of_a_converted_config(hub_calls, bare, pairs, monkeypatch):
+    folder = bare("two/train/0000.parquet", "two/dev/0000.parquet")
+    monkeypatch.delenv("INTERTASK_HUB")
+
+    def snapshot_download(repo_id, *, allow_patterns, revision, **_):
+        hub_calls.patterns.append((revision, allow_patterns))
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert list(locate(find_entry("pairs", pairs(revision="refs/convert/parquet"))).files) == ["train", "validation"]
+    folders = [f"two/{part}{split}/*.parquet" for split in ("train", "dev", "test") for part in ("", "partial-")]
+    assert [(revision, sorted(patterns)) for revision, patterns in hub_calls.patterns] == [
+        ("refs/convert/parquet", sorted(["README.md", *folders]))
+    ]
+
+
+@pytest.mark.parametrize(
+    "train, validation, other",
+    [
+        ("data/train-00000-of-00001.parquet", "data/validation-00000-of-00001.parquet", "train/old.csv"),
+        ("data/training/a.csv", "data/dev/b.csv", "train.csv"),
+        ("my_train_file.csv", "some-valid.1.csv", "trainer.csv"),
+        ("train1.csv", "val.csv", ".cache/train.csv"),
+    ],
+)
+def test_splits_are_told_by_names_where_the_card_has_no_configs(bare, pairs, train, validation, other):
+    bare(train, validation, other, card={"license": "mit"})
+    assert found_rows(pairs(config="", splits={})) == {"train": 3, "validation": 4}
+
+
+def test_card_without_configs_keeps_its_label_names(bare, pairs):
+    bare("train.csv", "dev.csv", card={"dataset_info": {"features": HEADER["dataset_info"][0]["features"]}})
+    assert load_task("pairs", pairs(config="", splits={})).entry.labels == ["same", "other"]
+
+
+def test_files_that_name_no_split_are_refused(refused, bare, pairs):
+    bare("all.csv", "pretrain.csv", card={"license": "mit"})
+    task_file = pairs(config="", splits={})
+    refused(lambda: load_task("pairs", task_file), "named by their split", "all.csv, pretrain.csv", "`files`")
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch, own_task):
+    """A task `reviews` over the corpus `made`; returns its folder and its task file."""
+    monkeypatch.setenv("INTERTASK_CORPORA", str(tmp_path / "corpora"))
+    folder = tmp_path / "corpora" / "made"
+    (folder / "parts").mkdir(parents=True)
+    for part in (1, 2):
+        (folder / "parts" / f"train{part}.csv").write_text("text,stars\ngood,5\nbad,1\n")
+    (folder / "dev.csv").write_text("text,stars\nwell,5\n")
+    files = {"train": "parts/train*.csv", "validation": "dev.csv", "test": "test.csv"}
+    return folder, own_task(files=files, corpus="made", get="Fetch it from the moon.")
+
+
+def test_corpus_is_found_by_its_name(corpus):
+    task = load_task("reviews", corpus[1])
+    assert {split: len(frame) for split, frame in task.splits.items()} == {"train": 4, "validation": 1}
+
+
+def test_corpora_without_a_folder_are_refused_with_the_way_to_them(refused, corpus, monkeypatch):
+    monkeypatch.delenv("INTERTASK_CORPORA")
+    refused(lambda: load_task("reviews", corpus[1]), "'made' in INTERTASK_CORPORA", "not set", "from the moon.")
+
+
+def test_missing_file_of_a_corpus_is_refused_with_the_way_to_it(refused, corpus):
+    (corpus[0] / "dev.csv").unlink()
+    refused(lambda: load_task("reviews", corpus[1]), "made/dev.csv", "no such file", "from the moon.")
+
+
+def test_corpus_for_evaluation_needs_its_test_split(refused, corpus, own_task):
+    task_file = own_task(files={"test": "test.csv"}, corpus="made", get="Fetch it.")
+    refused(lambda: load_task("reviews", task_file), "made/test.csv", "no such file", "Fetch it.")
+
+
+def test_own_files_may_be_named_by_a_pattern(own_task):
+    parts = {"part1.csv": "text,stars\na,1\n", "part2.csv": "text,stars\nb,5\n"}
+    task_file = own_task(parts, files={"train": "part*.csv", "validation": "dev.csv"})
+    assert load_task("reviews", task_file).splits["train"]["text"].tolist() == ["a", "b"]
+
+
+def test_pattern_without_a_file_is_refused(refused, own_task):
+    task_file = own_task(files={"train": "no*.csv", "validation": "dev.csv"})
+    refused(lambda: load_task("reviews", task_file), "no*.csv", "no file that fits", "Check the path")
+
+
+def test_fingerprint_of_derived_rows_knows_the_code(own_task, monkeypatch, tmp_path):
+    plain, derived = (fingerprint(find_entry("reviews", own_task(**keys))) for keys in ({}, {"derive": "senteval"}))
+    assert plain != derived
+    rule = tmp_path / "rule.py"
+    rule.write_text("changed")
+    monkeypatch.setattr(sources, "_code", lambda package: [rule])
+    assert fingerprint(find_entry("reviews", own_task(derive="senteval"))) not in (plain, derived)
+
+
+def test_derived_task_without_validation_is_refused(refused, own_task):
+    own = {"files": {"all": "all.tsv"}, "columns": ["part", "stars", "text"], "derive": "senteval"}
+    task_file = own_task({"all.tsv": "tr\ta\tx\ntr\tb\ty\nva\ta\tx\nte\ta\tz\n"}, **own)
+    assert {split: len(rows) for split, rows in load_task("reviews", task_file).splits.items()} == {
+        "train": 2,
+        "validation": 1,
+        "test": 1,
+    }
+    whole = {**own, "derive": "glue_diagnostic"}
+    refused(lambda: load_task("reviews", own_task(**whole)), "the splits train and validation", "found all (no train)")
+
+
+def test_columns_may_differ_between_splits(own_task):
+    columns = {"train": ["text", "stars"], "validation": ["stars", "text"]}
+    files = {"train": "a.tsv", "validation": "b.txt"}
+    task_file = own_task({"a.tsv": "x\t1\ny\t2\n", "b.txt": "2\tz\n"}, files=files, columns=columns)
+    splits = load_task("reviews", task_file).splits
+    assert [frame["text"].tolist() for frame in splits.values()] == [["x", "y"], ["z"]]

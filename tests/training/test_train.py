@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.tasks.load import load_task
-from intertask.training import prepare, train
+from intertask.training import frozen, prepare, train
 from intertask.training.train import Best, adamw, build_model, linear_schedule
 from made_task import write_fruit
 
@@ -149,3 +150,65 @@ def test_biases_and_norms_are_not_decayed(fruit):
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
     assert {p.ndim for p in decayed["params"]} == {2} and {p.ndim for p in free["params"]} == {1}
     assert len(decayed["params"]) + len(free["params"]) == len(model.parameters())
+
+
+def test_a_frozen_encoder_is_read_once_and_only_the_head_learns(fruit, monkeypatch):
+    result = trained(fruit, tuning="frozen", pooling="mean", learning_rate=1e-2)
+    fresh = build_model(result.run, result.task, "mini/bert")
+    for name, weights in result.model.encoder.state_dict().items():
+        assert torch.equal(weights, fresh.encoder.state_dict()[name]), name
+    monkeypatch.setattr(frozen, "features", lambda model, encoded, batch_size: None)
+    again = trained(fruit, tuning="frozen", pooling="mean", learning_rate=1e-2)  # the encoder reads every batch anew
+    np.testing.assert_allclose(np.stack(result.predictions.logits), np.stack(again.predictions.logits), atol=1e-4)
+    assert result.scores["validation"]["main"] > 60
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_a_layer_is_what_the_head_reads(fruit, pooling):
+    embeddings, last = (trained(fruit, tuning="frozen", layer=layer, pooling=pooling).model for layer in (0, None))
+    batch = {"input_ids": torch.tensor([[2, 7, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
+    hidden = last.encoder(**batch, output_hidden_states=True).hidden_states
+    expected = (hidden[0].mean(1), hidden[-1].mean(1)) if pooling == "mean" else (hidden[0][:, 0], hidden[-1][:, 0])
+    torch.testing.assert_close(embeddings.reads(batch), expected[0])
+    torch.testing.assert_close(last.reads(batch), expected[1])
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"layer": 3}, "layer: expected 0 to 2, the layers of mini/bert, found 3"),
+        ({"layer": 1, "pooling": "pooler"}, "the pooler reads the last layer only"),
+        ({"task": "mini/text", "tuning": "frozen"}, "tuning: frozen, but mini/text reads another input every time"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(fruit, parameters, message):
+    with pytest.raises(IntertaskError, match=message):
+        trained(fruit, limit=8, **parameters)
+
+
+def test_further_tasks_are_scored_at_the_best_checkpoint_with_their_own_order_of_labels(fruit, tmp_path):
+    folder = tmp_path / "own"
+    path = write_fruit(folder)
+    entries = yaml.safe_load(path.read_text())
+    (folder / "turned.csv").write_text("words,kind\nthe plum number 1 is here,plum\nthe apple number 2 is here,apple\n")
+    turned = {"files": {"test": "turned.csv"}, "format": "classification", "inputs": ["words"], "label": "kind"}
+    entries["turned"] = turned | {"labels": ["plum", "apple"]}
+    path.write_text(yaml.safe_dump(entries))
+    result = trained(str(path), evaluate_on=["turned"])
+    rows = result.predictions[result.predictions.split == "turned"]
+    assert rows.label.tolist() == [1, 0] and rows.row.tolist() == [0, 1]  # in fruit's order, apple before plum
+    assert result.scores["turned"]["accuracy"] == 100 * (rows.label == rows.prediction).mean()
+    with pytest.raises(
+        IntertaskError, match="evaluate_on, ripeness: expected a classification with the labels of fruit"
+    ):
+        trained(str(path), evaluate_on=["ripeness"])
+
+
+def test_a_task_that_writes_text_can_be_read_and_not_trained(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\nx,y\n")
+    (tmp_path / "t.yaml").write_text(
+        "t: {files: {train: t.csv, validation: t.csv}, format: sequence_to_sequence, inputs: [a], label: b}"
+    )
+    assert load_task("t", str(tmp_path / "t.yaml")).splits["train"]["label"].tolist() == ["y"]
+    with pytest.raises(IntertaskError, match="t is sequence_to_sequence, which this version can read and not train"):
+        trained(str(tmp_path / "t.yaml"), task="t")

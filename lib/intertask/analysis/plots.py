@@ -182,6 +182,22 @@ def confusion(labels, predictions, names: list[str], ax: Axes) -> Axes:
     return ax
 
 
+def label_f1(table: pd.DataFrame, ax: Axes) -> Axes:
+    """A bar per label: its F1 (0–100), with how often it occurs. table: columns label, f1, n, in the order drawn."""
+    ax.barh(range(len(table)), table["f1"], color=FAINT)
+    ax.set_yticks(range(len(table)), [f"{text(row.label)} ({row.n})" for row in table.itertuples()])
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 100), xlabel="F1, 0–100 (in brackets: how often the label occurs)")
+    return ax
+
+
+def answer_overlap(overlap: pd.Series, ax: Axes) -> Axes:
+    """How many examples have which overlap in words (0–100) with an accepted answer."""
+    ax.hist(overlap, bins=np.linspace(0, 100, 11), color=FAINT, edgecolor=INK)
+    ax.set(xlabel="token F1 with the nearest accepted answer, 0–100", ylabel="examples")
+    return ax
+
+
 def regression_scatter(labels, predictions, ax: Axes) -> Axes:
     """Predicted against true value, one dot per example, with the line where both are equal."""
     ax.plot(labels, predictions, "o", color=INK, alpha=0.3, markersize=4)

@@ -11,11 +11,12 @@ from intertask.errors import IntertaskError, did_you_mean
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
-def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0):
+def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0, random_weights: bool = False):
     """The encoder of that name and its tokenizer.
 
     `source` is a Hub id, a local folder, or a mini encoder (then its weights are random, drawn with `seed`; so is the
-    pooler of a checkpoint that has none). Raises IntertaskError where the encoder is missing or has no safetensors.
+    pooler of a checkpoint that has none, and with `random_weights` everything). Raises IntertaskError where the encoder
+    is missing or has no safetensors.
     """
     if str(source).startswith("mini/"):
         return mini.build(_known_mini(str(source)), seed)
@@ -34,7 +35,10 @@ def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0):
         options["add_pooling_layer"] = pooling == "pooler"
     elif pooling == "pooler":
         raise IntertaskError(f"pooling: pooler, but {source} ({config.model_type}) has no pooler. Use first or mean.")
-    model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, **options)
+    if random_weights:
+        model = AutoModel.from_config(config, trust_remote_code=False, **options)
+    else:
+        model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, **options)
     return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 

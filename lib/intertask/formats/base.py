@@ -1,55 +1,53 @@
 """What every format shares: tokenising, padding, pooling, and the head on top of an encoder."""
 
-import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional
 
-from intertask.cache import remembered
-
-LARGE = 5000
-"""Sequences from which a split's token ids are kept for other runs: fewer are made anew in no time."""
+from intertask.formats.metrics import score
+from intertask.formats.tokens import Tokens, tokens
 
 
 @dataclass
 class Encoded:
     """One split as token ids, the sequences one after another: sequence i of `inputs[name]` begins at starts[i].
 
-    A sequence is an example, or one of the `choices[i]` of example i.
+    A sequence is an example, or one of the `counts[i]` of example i: its choices, or the windows of its passage.
     """
 
     inputs: dict[str, np.ndarray]  # int32
     starts: np.ndarray  # one more than there are sequences
     rows: np.ndarray  # the row number of each example in its split, as in the data set
-    labels: np.ndarray | None  # None if unlabelled
+    labels: np.ndarray | list | None  # None if unlabelled
     truncated: int  # how many examples lost tokens to max_length
-    choices: np.ndarray | None = None  # how many sequences each example has; None: one
+    counts: np.ndarray | None = None  # how many sequences each example has; None: one
+    groups: np.ndarray | None = None  # which examples are scored as one; None: each by itself
+    cut_spans: int = 0  # how many spans lost tokens to max_length
+    features: np.ndarray | None = None  # what a frozen encoder makes of each sequence or, at `starts`, of each token
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each example; of its longest choice, if it has any."""
+        """Tokens of each example; of its longest sequence, if it has several."""
         lengths = np.diff(self.starts)
-        return lengths if self.choices is None else np.maximum.reduceat(lengths, self.first_choices)
+        return lengths if self.counts is None else np.maximum.reduceat(lengths, self.firsts)
 
     @cached_property
-    def first_choices(self) -> np.ndarray:
+    def firsts(self) -> np.ndarray:
         """The number of each example's first sequence."""
-        return np.cumsum(self.choices) - self.choices
+        return np.cumsum(self.counts) - self.counts
 
     def sequences(self, index: np.ndarray) -> np.ndarray:
         """The numbers of all sequences of the examples at `index`."""
-        if self.choices is None:
-            return index
-        firsts, counts = self.first_choices[index], self.choices[index]
-        return np.concatenate([np.arange(at, at + count) for at, count in zip(firsts, counts, strict=True)])
+        return index if self.counts is None else ranges(self.firsts[index], self.counts[index])
 
 
 class Format:
@@ -59,64 +57,117 @@ class Format:
     """
 
     label_type = torch.long
+    label_dtype: type = np.int64
     keeps_logits = True
     """Whether the logits are worth storing with the predictions (a vocabulary's are not)."""
+
+    corrupts = False
+    """Whether an example is read otherwise every time, so that nothing of it can be kept."""
 
     def __init__(self, entry):
         self.entry = entry
 
-    def encode(self, rows, tokenizer, max_length: int) -> Encoded:
+    def encode(self, rows: pd.DataFrame, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
-        inputs, starts, cut = tokens(self.texts(rows), tokenizer, max_length)
-        labels = rows["label"].to_numpy() if "label" in rows else None
-        choices = rows["choices"].map(len).to_numpy() if "choices" in rows else None
-        encoded = Encoded(inputs, starts, rows.index.to_numpy(), labels, int(cut.sum()), choices)
-        if choices is not None:
-            encoded.truncated = int(np.logical_or.reduceat(cut, encoded.first_choices).sum())
-        return encoded
+        return self.encoded(rows, tokens(self.texts(rows), tokenizer, max_length))
 
-    def texts(self, rows) -> list[list[str]]:
-        """The one or two texts of every sequence, as one or two lists."""
-        return [rows[column].tolist() for column in self.entry.inputs]
+    def encoded(self, rows: pd.DataFrame, read: Tokens, kind: type[Encoded] = Encoded, **more) -> Encoded:
+        """The split as token ids with what its rows say of each example."""
+        groups = rows["group"].to_numpy() if "group" in rows else None
+        labels = self.labels(rows) if "label" in rows else None
+        rest = {"groups": groups} | more
+        return kind(read.inputs, read.starts, rows.index.to_numpy(), labels, int(read.cut.sum()), **rest)
+
+    def texts(self, rows: pd.DataFrame) -> list[list[str]]:
+        """The one or two texts of every sequence, as one or two lists; inputs after the first are joined by blanks."""
+        first, *others = (rows[column] for column in self.entry.inputs)
+        if not others:
+            return [first.tolist()]
+        return [first.tolist(), others[0].str.cat(others[1:], sep=" ").tolist() if others[1:] else others[0].tolist()]
+
+    def labels(self, rows: pd.DataFrame) -> np.ndarray | list:
+        return rows["label"].to_numpy()
 
     def collate(self, encoded: Encoded, index, tokenizer, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """The examples at `index` as tensors of shape (batch, longest); `rng` serves formats that corrupt inputs."""
         batch = pad(encoded, encoded.sequences(index), tokenizer)
-        if encoded.labels is not None:
-            batch["labels"] = torch.as_tensor(encoded.labels[index], dtype=self.label_type)
-        return batch
+        return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
+
+    def gold(self, encoded: Encoded, index, batch) -> dict[str, torch.Tensor]:
+        """What the loss compares the logits of the examples at `index` with."""
+        return {"labels": torch.as_tensor(encoded.labels[index], dtype=self.label_type)}
 
     def head(self, encoder: nn.Module, pooling: str) -> nn.Module:
-        """A fresh task head: called with the encoder's outputs and the batch, it returns the logits."""
+        """A fresh task head.
+
+        Its `reads` takes from the encoder's outputs and the batch what it needs, without weights of its own: one vector
+        per sequence, or one per token; called with that and the batch, it returns the logits.
+        """
         raise NotImplementedError
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def loss(self, logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The mean loss over the batch: cross-entropy, where labels are ids."""
-        return functional.cross_entropy(logits.float(), labels)
+        return functional.cross_entropy(logits.float(), batch["labels"])
+
+    def predictions(self, logits: np.ndarray, encoded: Encoded, index: np.ndarray, batch) -> pd.DataFrame:
+        """One row per prediction for the examples at `index`, as of `frame`; the label is missing where unlabelled."""
+        labels = np.nan if encoded.labels is None else encoded.labels[index]
+        return frame(encoded.rows[index], labels, self.predict(logits), logits if self.keeps_logits else None)
 
     def predict(self, logits: np.ndarray) -> np.ndarray:
         """Predictions in the labels' own terms, from logits of shape (examples, outputs): the likeliest id."""
         return logits.argmax(axis=1)
 
-    def majority(self, labels: np.ndarray) -> np.ndarray:
-        """The most frequent label for every example: what a degenerate run does not beat."""
-        return np.full(len(labels), np.bincount(labels).argmax())
+    def majority(self, labels: pd.Series) -> pd.Series:
+        """The most frequent label for every prediction: what a degenerate run does not beat; of equals, the lowest."""
+        counts = Counter(map(repr, labels))
+        common = min(counts, key=lambda label: (-counts[label], label))
+        label = next(label for label in labels if repr(label) == common)
+        return pd.Series([label] * len(labels), index=labels.index, dtype=labels.dtype)
+
+    def score(self, rows: pd.DataFrame) -> dict[str, float]:
+        """Every metric and `main`, 0–100, of a frame of predictions (see `metrics.score`)."""
+        labels, predictions = (rows[name].to_numpy().astype(self.label_dtype) for name in ("label", "prediction"))
+        return score(self.entry.metrics, labels, predictions, rows.get("group"))
 
 
 class PooledHead(nn.Module):
-    """Dropout and one linear layer on one vector per example (Devlin et al. 2019, section 4.1)."""
+    """Dropout and one linear layer on one vector per sequence (Devlin et al. 2019, section 4.1)."""
 
     def __init__(self, encoder: nn.Module, outputs: int, pooling: str):
         super().__init__()
-        config = encoder.config
         self.pooling = pooling
-        self.dropout = nn.Dropout(getattr(config, "hidden_dropout_prob", 0.1))
-        self.linear = nn.Linear(config.hidden_size, outputs)
-        nn.init.normal_(self.linear.weight, std=getattr(config, "initializer_range", 0.02))
-        nn.init.zeros_(self.linear.bias)
+        self.dropout = nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.1))
+        self.linear = linear(encoder, outputs)
 
-    def forward(self, outputs, batch) -> torch.Tensor:
-        return self.linear(self.dropout(pool(outputs, batch["attention_mask"], self.pooling)))
+    def reads(self, outputs, batch) -> torch.Tensor:
+        return pool(outputs, batch["attention_mask"], self.pooling)
+
+    def forward(self, vectors: torch.Tensor, batch) -> torch.Tensor:
+        return self.linear(self.dropout(vectors))
+
+
+class TokenHead(nn.Module):
+    """Dropout and one linear layer on every token (Devlin et al. 2019, sections 4.2 and 5.3)."""
+
+    def __init__(self, encoder: nn.Module, outputs: int):
+        super().__init__()
+        self.dropout = nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.1))
+        self.linear = linear(encoder, outputs)
+
+    def reads(self, outputs, batch) -> torch.Tensor:
+        return outputs.last_hidden_state
+
+    def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
+        return self.linear(self.dropout(hidden))
+
+
+def linear(encoder: nn.Module, outputs: int) -> nn.Linear:
+    """A layer on the encoder's width, drawn as the encoder's own were."""
+    layer = nn.Linear(encoder.config.hidden_size, outputs)
+    nn.init.normal_(layer.weight, std=getattr(encoder.config, "initializer_range", 0.02))
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def pool(outputs, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -134,26 +185,40 @@ def pad(encoded: Encoded, index: np.ndarray, tokenizer) -> dict[str, torch.Tenso
     starts, ends = encoded.starts[:-1][index], encoded.starts[1:][index]
     places = np.arange((ends - starts).max())
     mask = places < (ends - starts)[:, None]
-    tokens = (starts[:, None] + places)[mask]
+    at = (starts[:, None] + places)[mask]
     batch = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
     for name, ids in encoded.inputs.items():
-        padded = np.full(mask.shape, tokenizer.pad_token_id if name == "input_ids" else 0, dtype=np.int64)
-        padded[mask] = ids[tokens]
-        batch[name] = torch.from_numpy(padded)
+        batch[name] = torch.from_numpy(
+            spread(ids[at].astype(np.int64), mask, tokenizer.pad_token_id or 0 if name == "input_ids" else 0)
+        )
+    if encoded.features is not None:
+        of_tokens = len(encoded.features) == encoded.starts[-1]
+        batch["features"] = torch.from_numpy(
+            spread(encoded.features[at], mask, 0) if of_tokens else encoded.features[index]
+        )
     return batch
 
 
-def tokens(texts: list[list[str]], tokenizer, max_length: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """`inputs` and `starts` of `Encoded`, and which sequences were cut; a large split's are shared by all runs."""
+def spread(values: np.ndarray, mask: np.ndarray, fill: float) -> np.ndarray:
+    """The values in the places where `mask` is true, in their order; `fill` elsewhere."""
+    padded = np.full((*mask.shape, *values.shape[1:]), fill, dtype=values.dtype)
+    padded[mask] = values
+    return padded
 
-    def make():
-        batch = tokenizer(*texts, truncation="longest_first", max_length=max_length, return_attention_mask=False)
-        starts = np.cumsum([0, *map(len, batch["input_ids"])])
-        inputs = {name: np.fromiter(chain.from_iterable(ids), np.int32, starts[-1]) for name, ids in batch.items()}
-        return inputs, starts, np.array([bool(encoding.overflowing) for encoding in batch.encodings])
 
-    if len(texts[0]) < LARGE:
-        return make()
-    state = json.loads(tokenizer.backend_tokenizer.to_str())
-    state |= {"truncation": None, "padding": None}  # what its last call left there
-    return remembered("tokens", [state, max_length, texts], make)
+def ranges(firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The numbers first, first + 1 … of each range, one range after another."""
+    ends = np.cumsum(counts)
+    return np.repeat(firsts - ends + counts, counts) + np.arange(ends[-1] if len(ends) else 0)
+
+
+def frame(rows, labels, predictions, logits=None) -> pd.DataFrame:
+    """The columns of a frame of predictions; each value of `predictions` and `logits` is one cell."""
+    return pd.DataFrame(
+        {
+            "row": rows,
+            "label": labels,
+            "prediction": predictions,
+            "logits": [None] * len(rows) if logits is None else list(logits),
+        }
+    )

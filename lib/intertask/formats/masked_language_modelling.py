@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from intertask.formats.base import Format, pad
+from intertask.formats.base import Format, frame, pad
 
 CHOSEN = 0.15  # the share of the tokens that is predicted
 MASKED, RANDOM = 0.8, 0.1  # what becomes of a chosen token; the rest stays as it is
@@ -15,6 +15,7 @@ class MaskedLanguageModelling(Format):
     """Labels are the ids of the chosen tokens, in the order of the examples; the main score is their accuracy."""
 
     keeps_logits = False
+    corrupts = True
 
     def collate(self, encoded, index, tokenizer, rng):
         batch = pad(encoded, index, tokenizer)
@@ -32,6 +33,10 @@ class MaskedLanguageModelling(Format):
     def head(self, encoder, pooling):
         return VocabularyHead(encoder)
 
+    def predictions(self, logits, encoded, index, batch):
+        """One row per token, of which no row number is kept."""
+        return frame([-1] * len(logits), batch["labels"].cpu().numpy(), self.predict(logits))
+
 
 class VocabularyHead(nn.Module):
     """A dense layer, and a decoder that shares its weights with the encoder's input embeddings."""
@@ -45,6 +50,9 @@ class VocabularyHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(embeddings.weight.shape[0]))
         self._embeddings = [embeddings]  # in a list: the weights belong to the encoder, not to the head
 
-    def forward(self, outputs, batch) -> torch.Tensor:
-        hidden = self.norm(functional.gelu(self.dense(outputs.last_hidden_state[batch["chosen"]])))
+    def reads(self, outputs, batch) -> torch.Tensor:
+        return outputs.last_hidden_state[batch["chosen"]]
+
+    def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
+        hidden = self.norm(functional.gelu(self.dense(hidden)))
         return hidden @ self._embeddings[0].weight.T + self.bias

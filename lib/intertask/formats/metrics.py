@@ -1,15 +1,19 @@
-"""The metrics of the GLUE paper (Wang et al. 2018, section 3), all times 100.
+"""The metrics of the four papers' tasks (GLUE: Wang et al. 2018, section 3; SuperGLUE: Wang et al. 2019), times 100.
 
 scikit-learn and scipy are imported where they are used: most runs need neither, and each costs a kernel half a second.
 """
 
+import re
+import string
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 
 def accuracy(labels, predictions) -> float:
+    """The share of predictions that are right; of a target with several labels, all of them."""
     return float(np.mean(labels == predictions))
 
 
@@ -52,14 +56,69 @@ def _correlation(name: str, labels, predictions) -> float:
     return float(np.nan_to_num(value))
 
 
-METRICS = {metric.__name__: metric for metric in (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman)}
+def micro_f1(labels, predictions) -> float:
+    """F1 over all decisions whether a target has a label (Tenney et al. 2019); both arguments hold lists of ids.
+
+    0 where nothing is predicted rightly.
+    """
+    right = sum(len(set(gold) & set(given)) for gold, given in zip(labels, predictions, strict=True))
+    counted = sum(map(len, labels)) + sum(map(len, predictions))
+    return 2 * right / counted if counted else 0.0
 
 
-def score(metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+def question_exact_match(labels, predictions, groups) -> float:
+    """The share of groups of which every prediction is right: MultiRC's EM over the answer options of a question."""
+    wrong = {group for group, a, b in zip(groups, labels, predictions, strict=True) if a != b}
+    return 1 - len(wrong) / len(set(groups))
+
+
+def exact_match(labels, predictions) -> float:
+    """The share of predicted texts that equal an accepted answer once normalised (Rajpurkar et al. 2016)."""
+    return float(np.mean([any_equal(answers, text) for answers, text in zip(labels, predictions, strict=True)]))
+
+
+def token_f1(labels, predictions) -> float:
+    """The mean over examples of the best overlap in words with an accepted answer (Rajpurkar et al. 2016)."""
+    return float(np.mean([best_overlap(answers, text) for answers, text in zip(labels, predictions, strict=True)]))
+
+
+def any_equal(answers: Iterable[str], text: str) -> bool:
+    return normalized(text) in map(normalized, answers)
+
+
+def best_overlap(answers: Iterable[str], text: str) -> float:
+    return max(_overlap(normalized(answer).split(), normalized(text).split()) for answer in answers)
+
+
+def normalized(text: str) -> str:
+    """Lower case, without punctuation, articles and superfluous blanks (SQuAD's evaluation script)."""
+    text = "".join(character for character in text.lower() if character not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def _overlap(answer: list[str], text: list[str]) -> float:
+    common = (Counter(answer) & Counter(text)).total()
+    if not answer or not text:
+        return float(answer == text)
+    return 2 * common / (len(answer) + len(text))
+
+
+OF_VALUES = (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman, micro_f1, exact_match, token_f1)
+METRICS = {metric.__name__: metric for metric in OF_VALUES}
+
+
+def score(metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray, groups=None) -> dict[str, float]:
     """Every metric times 100, and `main`, their mean (GLUE averages the metrics of a two-metric task first).
 
-    Rounded to 6 places: the last bits of a long sum depend on where its numbers lie in memory, and equal predictions
-    must have equal scores.
+    `groups`: of each prediction the number of the examples that question_exact_match scores as one. Rounded to 6
+    places: the last bits of a long sum depend on where its numbers lie in memory, and equal predictions must have equal
+    scores.
     """
-    scores = {name: round(100 * METRICS[name](labels, predictions), 6) for name in metrics}
+    values = {
+        name: question_exact_match(labels, predictions, groups)
+        if name == "question_exact_match"
+        else METRICS[name](labels, predictions)
+        for name in metrics
+    }
+    scores = {name: round(100 * value, 6) for name, value in values.items()}
     return {**scores, "main": round(float(np.mean(list(scores.values()))), 6)}

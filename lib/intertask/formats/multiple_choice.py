@@ -8,26 +8,39 @@ from itertools import chain
 import numpy as np
 import torch
 
-from intertask.formats.base import Format, PooledHead
+from intertask.formats.base import Encoded, Format, PooledHead, pad
+from intertask.formats.tokens import tokens
 
 
 class MultipleChoice(Format):
     """Labels are places among the choices; the places that an example with fewer choices lacks have logits of -inf."""
 
+    def encode(self, rows, tokenizer, max_length, kind=Encoded, **more):
+        read = tokens(self.texts(rows), tokenizer, max_length)
+        encoded = self.encoded(rows, read, kind, counts=rows["choices"].map(len).to_numpy(), **more)
+        encoded.truncated = int(np.logical_or.reduceat(read.cut, encoded.firsts).sum())
+        return encoded
+
     def texts(self, rows):
-        """A sequence per choice: the first input against the choice, with the second input, if any, before it."""
-        counts = rows["choices"].map(len).to_numpy()
-        first, *question = (np.repeat(rows[column].to_numpy(), counts).tolist() for column in self.entry.inputs)
-        second = list(chain.from_iterable(rows["choices"]))
-        if question:
-            second = [f"{asked} {choice}" for asked, choice in zip(*question, second, strict=True)]
-        return [first, second]
+        """A sequence per choice: the first input against the choice, with the other inputs, if any, before it."""
+        first, *others = super().texts(rows)
+        before = others[0] if others else [""] * len(rows)
+        filled = [
+            [self.fill(text, choice) for choice in row] for text, row in zip(before, rows["choices"], strict=True)
+        ]
+        counts = rows["choices"].map(len)
+        return [np.repeat(np.array(first, object), counts).tolist(), list(chain.from_iterable(filled))]
+
+    def fill(self, text: str, choice: str) -> str:
+        return f"{text} {choice}" if text else choice
 
     def collate(self, encoded, index, tokenizer, rng):
         """With `present`, of shape (examples, most choices): the places that have a sequence, in their order."""
-        places = np.arange(len(self.entry.labels))
-        present = torch.from_numpy(places < encoded.choices[index][:, None])
-        return super().collate(encoded, index, tokenizer, rng) | {"present": present}
+        counts = encoded.counts[index]
+        places = np.arange(len(self.entry.labels) if self.entry.labels else counts.max())
+        batch = pad(encoded, encoded.sequences(index), tokenizer)
+        batch["present"] = torch.from_numpy(places < counts[:, None])
+        return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
 
     def head(self, encoder, pooling):
         return ChoiceHead(encoder, 1, pooling)
@@ -36,8 +49,8 @@ class MultipleChoice(Format):
 class ChoiceHead(PooledHead):
     """One output per sequence, put in the places of its example's choices: (examples, most choices)."""
 
-    def forward(self, outputs, batch):
-        scores = super().forward(outputs, batch).squeeze(1)
+    def forward(self, vectors, batch):
+        scores = super().forward(vectors, batch).squeeze(1)
         return torch.full_like(batch["present"], -torch.inf, dtype=scores.dtype).masked_scatter(
             batch["present"], scores
         )

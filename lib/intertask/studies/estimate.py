@@ -33,7 +33,8 @@ def estimate(runs: dict[str, Run]) -> Estimate:
     for run_id, run in runs.items():
         examples = min(run.limit or float("inf"), sizes[run.task, run.task_file]) * run.num_train_epochs
         guess = RATE_PER_BYTE * run.threads / encoder_bytes(run.encoder)
-        alike, same_encoder = (run.encoder, run.threads, run.task, run.limit), (run.encoder, run.threads)
+        same_encoder = (run.encoder, run.threads, run.tuning)
+        alike = (*same_encoder, run.task, run.limit)
         seconds[run_id] = OVERHEAD + examples / (speeds.get(alike) or speeds.get(same_encoder) or guess)
         size += BYTES_PER_RUN + (encoder_bytes(run.encoder) if run.keep_encoder else 0)
     return Estimate(seconds, size, {key[0] for key in speeds})
@@ -42,15 +43,16 @@ def estimate(runs: dict[str, Run]) -> Estimate:
 def measured_speeds() -> dict[tuple, float]:
     """Training examples per second of a whole run, loading and evaluation included, by what the run is like.
 
-    Keys are (encoder, threads, task, limit) and (encoder, threads); values are medians over the newest finished runs.
+    Keys are (encoder, threads, tuning) and that with (task, limit); values are medians over the newest finished runs.
     """
     found = defaultdict(list)
     records = sorted(store.pool().glob("*/run.json"), key=lambda path: path.stat().st_mtime)[-LOOKED_AT:]
     for path in records:
         record = json.loads(path.read_text())
         speed = record["examples_seen"] / sum(record["seconds"].values())
-        for key in ("encoder", "threads", "task", "limit"), ("encoder", "threads"):
-            found[tuple(record[name] for name in key)].append(speed)
+        key = (record["encoder"], record["threads"], record["identity"]["tuning"])
+        for like in key, (*key, record["task"], record["limit"]):
+            found[like].append(speed)
     return {key: median(speeds) for key, speeds in found.items()}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from intertask.encoders import PRETRAINING
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.study import Study, Supporting
+from intertask.studies.study import Encoder, Study, Supporting
 
 
 @dataclass(frozen=True)
@@ -57,29 +57,29 @@ def expand(name: str, study: Study) -> Graph:
     runs: dict[str, Run] = {}
     rows: list[Row] = []
 
-    def add(run: Run, **role) -> str:
+    def add(run: Run, encoder: Encoder, **role) -> str:
         run_id = run.id()
         runs.setdefault(run_id, run)
         if run.parent:
             runs[run.parent] = runs[run.parent].model_copy(update={"keep_encoder": True})
-        shown = {"encoder": run.encoder, "task": run.task, "limit": run.limit, "parent": run.parent}
+        shown = {"encoder": encoder.label, "task": run.task, "limit": run.limit, "parent": run.parent}
         rows.append(Row(run=run_id, **shown, **role))
         return run_id
 
     for encoder in study.encoders:
         start = _pretraining(study, encoder)
-        pretrained = add(start, stage="pretraining") if start else None
+        pretrained = add(start, encoder, stage="pretraining") if start else None
         for limit in study.limits if "single" in study.regimes else []:
             for target in study.targets:
                 for seed in study.seeds:
                     run = _target(study, encoder, target, limit, seed, pretrained)
-                    add(run, stage="target", regime="single", target=target, seed=seed)
+                    add(run, encoder, stage="target", regime="single", target=target, seed=seed)
         for supporting in study.supporting if "stilts" in study.regimes else []:
             for seed, supporting_seed in _pairs_of_seeds(study):
                 run = _intermediate(study, encoder, supporting, supporting_seed, pretrained)
                 start_id = run.id()
                 if seed == supporting_seed:
-                    add(run, stage="intermediate", supporting=supporting.label, seed=supporting_seed)
+                    add(run, encoder, stage="intermediate", supporting=supporting.label, seed=supporting_seed)
                 origin = {
                     "supporting": supporting.label,
                     "supporting_run": start_id,
@@ -91,7 +91,7 @@ def expand(name: str, study: Study) -> Graph:
                             target != supporting.task
                         ):  # as intermediate and target at once a task is left out (Weller 2022)
                             run = _target(study, encoder, target, limit, seed, start_id)
-                            add(run, stage="target", regime="stilts", target=target, seed=seed, **origin)
+                            add(run, encoder, stage="target", regime="stilts", target=target, seed=seed, **origin)
     return Graph(name, study, rows, runs)
 
 
@@ -100,23 +100,24 @@ def _pairs_of_seeds(study: Study) -> Iterator[tuple[int, int]]:
     return ((seed, seed if study.intermediate_per_restart else study.seeds[0]) for seed in study.seeds)
 
 
-def _pretraining(study: Study, encoder: str) -> Run | None:
+def _pretraining(study: Study, encoder: Encoder) -> Run | None:
     """The pretraining of a mini encoder: the same for every study that does not say otherwise."""
-    if encoder not in PRETRAINING:
+    if encoder.encoder not in PRETRAINING or encoder.settings.get("random_weights"):
         return None
-    return Run(encoder=encoder, **{**PRETRAINING[encoder], **study.pretraining})
+    return Run(encoder=encoder.encoder, **{**PRETRAINING[encoder.encoder], **study.pretraining})
 
 
-def _intermediate(study: Study, encoder: str, supporting: Supporting, seed: int, parent: str | None) -> Run:
-    settings = {**study.train, **study.intermediate}
-    return _run(study, encoder, supporting.task, seed, parent, settings | {"shuffle_labels": supporting.shuffle_labels})
+def _intermediate(study: Study, encoder: Encoder, supporting: Supporting, seed: int, parent: str | None) -> Run:
+    reading = {name: value for name, value in encoder.settings.items() if name not in ("tuning", "layer")}
+    settings = {**study.train, **study.intermediate, **reading, "shuffle_labels": supporting.shuffle_labels}
+    return _run(study, encoder, supporting.task, seed, parent, settings)
 
 
-def _target(study: Study, encoder: str, task: str, limit: int | None, seed: int, parent: str | None) -> Run:
-    settings = {**study.train, **study.target, "limit": limit, "holdout": study.holdout}
+def _target(study: Study, encoder: Encoder, task: str, limit: int | None, seed: int, parent: str | None) -> Run:
+    settings = {**study.train, **study.target, **encoder.settings, "limit": limit, "holdout": study.holdout}
     return _run(study, encoder, task, seed, parent, settings)
 
 
-def _run(study: Study, encoder: str, task: str, seed: int, parent: str | None, settings: dict[str, Any]) -> Run:
+def _run(study: Study, encoder: Encoder, task: str, seed: int, parent: str | None, settings: dict[str, Any]) -> Run:
     fixed = {"task_file": study.task_file, "threads": study.threads}
-    return Run(task=task, encoder=encoder, seed=seed, parent=parent, **fixed, **settings)
+    return Run(task=task, encoder=encoder.encoder, seed=seed, parent=parent, **fixed, **settings)

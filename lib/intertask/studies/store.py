@@ -45,6 +45,7 @@ class Record(BaseModel):
     constant_predictions: bool = Field(description="one prediction for the whole reported split")
     sizes: dict[str, int] = Field(description="examples in each split, as used")
     truncated: dict[str, int] = Field(description="examples cut at max_length")
+    cut_spans: dict[str, int] = Field(description="spans cut at max_length; of formats that have spans")
     steps: int = Field(description="optimizer steps taken")
     best_step: int = Field(description="the step of the checkpoint that is scored")
     examples_seen: int = Field(description="training examples, repetitions counted")
@@ -210,6 +211,7 @@ def describe(result, run_id: str) -> Record:
         constant_predictions=result.constant_predictions,
         sizes={split: len(rows) for split, rows in result.task.splits.items()},
         truncated=result.truncated,
+        cut_spans=result.cut_spans,
         steps=result.steps,
         best_step=result.best_step,
         examples_seen=result.examples_seen,

@@ -1,6 +1,8 @@
 """A study: a short YAML file of encoders, tasks, regimes, seeds and settings."""
 
+import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +16,7 @@ from intertask.studies import store
 SETTINGS = set(Run.model_fields) - {
     "task",
     "task_file",
+    "evaluate_on",
     "encoder",
     "parent",
     "seed",
@@ -36,6 +39,38 @@ def _settings(values: Any) -> dict[str, Any]:
 
 
 Settings = Annotated[dict[str, Any], BeforeValidator(_settings)]
+
+
+class Encoder(BaseModel):
+    """An encoder, and how it is used where that is not as the rest of the study says.
+
+    `{encoder: …, tuning: frozen, layer: 3, pooling: mean}`; `tuning` and `layer` are of the target stage alone: what an
+    intermediate task trains, it trains whole.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str
+    name: str = Field("", description="what results call it; empty: the encoder with its settings")
+    settings: Settings = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name_or_with_settings(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return {"encoder": value}
+        if "settings" in value:  # as this class writes itself
+            return value
+        own = {key: value[key] for key in ("encoder", "name") if key in value}
+        return own | {"settings": {key: setting for key, setting in value.items() if key not in own}}
+
+    @property
+    def label(self) -> str:
+        """As `mini/bert[tuning=frozen,layer=1]`, or its own name."""
+        if self.name:
+            return self.name
+        settings = ",".join(f"{name}={json.dumps(value).strip(chr(34))}" for name, value in self.settings.items())
+        return f"{self.encoder}[{settings}]" if settings else self.encoder
 
 
 class Supporting(BaseModel):
@@ -62,7 +97,7 @@ class Study(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: str
-    encoders: list[str] = Field(min_length=1)
+    encoders: list[Encoder] = Field(min_length=1)
     supporting: list[Supporting] = []
     targets: list[str] = Field(min_length=1)
     regimes: list[Literal["single", "stilts"]] = ["single", "stilts"]
@@ -90,10 +125,12 @@ class Study(BaseModel):
             raise IntertaskError("regime stilts needs at least one task under supporting.")
         if {"limit", "holdout"} & {*self.train, *self.target} or "holdout" in {*self.pretraining, *self.intermediate}:
             raise IntertaskError("the targets' limit and holdout are keys of the study: limits: [1000], holdout: 0.5.")
-        for name in ("encoders", "supporting", "targets", "seeds", "limits"):
+        if twice := [label for label, n in Counter(encoder.label for encoder in self.encoders).items() if n > 1]:
+            raise IntertaskError(f"encoders names {twice[0]} twice.")
+        for name in ("supporting", "targets", "seeds", "limits"):
             values = getattr(self, name)
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-                raise IntertaskError(f"{name} names {twice[0]} twice.")
+                raise IntertaskError(f"{name} names {getattr(twice[0], 'label', twice[0])} twice.")
         return self
 
 

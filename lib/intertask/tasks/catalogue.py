@@ -34,7 +34,7 @@ def catalogue() -> dict[str, TaskEntry]:
 
 
 def read_entries(path: Path) -> dict[str, TaskEntry]:
-    """Name -> entry of one YAML file; paths under `files` are taken relative to its folder."""
+    """Name -> entry of one YAML file; paths under `files` are taken relative to its folder, or to the corpus."""
     try:
         tasks = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -46,5 +46,7 @@ def read_entries(path: Path) -> dict[str, TaskEntry]:
 
 def _entry(name: str, fields: object, path: Path) -> TaskEntry:
     entry = parse_entry(name, fields, str(path))
+    if entry.corpus:
+        return entry
     files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}
     return entry.model_copy(update={"files": files})

@@ -9,7 +9,7 @@ from intertask.tasks import checks, structured
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.read import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
-from intertask.tasks.sources import fingerprint, locate, our_splits
+from intertask.tasks.sources import check_splits, fingerprint, locate, our_splits
 
 _MUST_HAVE_LABELS = {"train", "validation"}
 
@@ -53,11 +53,12 @@ def _raw_splits(entry: TaskEntry) -> tuple[dict[str, pd.DataFrame], list[str] | 
     else:
         source = locate(entry)
         card_labels = source.card_labels
-        raw = {split: read_files(paths, entry.columns) for split, paths in source.files.items()}
+        raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
     if entry.derive:
         from intertask.tasks.derived import find_rule
 
         raw = find_rule(entry.derive)(raw)
+        check_splits(entry, raw, raw)
     return raw, card_labels
 
 

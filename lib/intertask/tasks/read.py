@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from intertask.errors import refusal
+from intertask.tasks.conllu import parse_conllu
 
 DAMAGED = "Repair the file or fetch it again; is it cut off?"
 
@@ -26,7 +27,7 @@ def with_rows(frames: list[pd.DataFrame], files: list[str]) -> pd.DataFrame:
 
 
 def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """The rows of one CSV, TSV, JSONL, JSON or Parquet file, text as it stands: 'NA' and '007' stay what they are.
+    """The rows of one CSV, TSV (.tsv, .txt), JSONL, JSON or Parquet file, text as it stands ('NA', '007').
 
     CSV has quotes, as in RFC 4180; TSV has none, as in the GLUE files: a quotation mark there is a character.
     Both have a header, or `columns` name theirs. JSON is one object per line, or one array of objects.
@@ -103,6 +104,10 @@ def _read_parquet(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     return table.to_pandas()
 
 
+def _read_conllu(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
+    return parse_conllu(path, _decode(path, content))
+
+
 def _decode(path: Path, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
@@ -118,4 +123,6 @@ _READERS = {
     ".jsonl": _read_json,
     ".json": _read_json,
     ".parquet": _read_parquet,
+    ".conllu": _read_conllu,
+    ".txt": _read_tsv,
 }

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal
+from intertask.tasks.schema import TaskEntry
 
 
 def limited(train: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
@@ -35,10 +36,20 @@ def split_dev(dev: pd.DataFrame, holdout: float, seed: int, stratify: bool) -> t
     return select.sort_index(), report.sort_index()
 
 
-def shuffled_labels(train: pd.DataFrame, seed: int) -> pd.DataFrame:
+def shuffled_labels(train: pd.DataFrame, entry: TaskEntry, seed: int) -> pd.DataFrame:
     """The rows with their labels permuted: the negative control that keeps texts and label counts.
 
-    Where a row has fewer choices than the place it is given, the count begins again at its first.
+    Where a row has several targets, the labels of all targets are permuted. Where the label is an answer that stands
+    in the row, the question is permuted instead. Where a row has fewer choices than the place it is given, the count
+    begins again at its first.
     """
-    labels = np.random.default_rng(seed).permutation(train["label"])
+    rng = np.random.default_rng(seed)
+    if entry.format in ("extractive_qa", "cloze"):
+        question = entry.inputs[0 if entry.format == "extractive_qa" else 1]
+        return train.assign(**{question: rng.permutation(train[question])})
+    if entry.format in ("span_classification", "tagging"):
+        labels = [target for row in train["label"] for target in row]
+        shuffled = iter([labels[i] for i in rng.permutation(len(labels))])
+        return train.assign(label=train["label"].map(lambda row: [next(shuffled) for _ in row]))
+    labels = rng.permutation(train["label"])
     return train.assign(label=labels % train["choices"].map(len) if "choices" in train else labels)

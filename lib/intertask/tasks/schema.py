@@ -48,8 +48,8 @@ class TaskEntry(BaseModel):
     # A corpus that the user fetches: `files` lie in the folder of that name in INTERTASK_CORPORA; `get` says how to.
     corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = ""
     get: str = ""
-    # Names of the columns of files without a header.
-    columns: list[Column] = []
+    # Names of the columns of files without a header, or split -> names.
+    columns: list[Column] | dict[Split, list[Column]] = []
     # Name in the mini suite.
     mini: str = ""
     # A rule of tasks/derived that makes the rows from what the source holds; the keys below then name its columns.
@@ -94,6 +94,10 @@ class TaskEntry(BaseModel):
     note: str = ""
     # The mini task that stands for this one when a study runs on the mini suite.
     counterpart: str = ""
+
+    def columns_in(self, split: str) -> list[str]:
+        """Names of the columns of a split's files where these have no header; else none."""
+        return self.columns.get(split, []) if isinstance(self.columns, dict) else self.columns
 
     @property
     def structured_columns(self) -> list[str]:

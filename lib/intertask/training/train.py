@@ -17,45 +17,62 @@ from tqdm.auto import tqdm
 from intertask.encoders import load_encoder
 from intertask.encoders.linear import use_onednn
 from intertask.errors import IntertaskError
-from intertask.formats import FORMATS, Encoded, Format, score
+from intertask.formats import FORMATS, Encoded, Format
+from intertask.formats.spans import SpanEncoded
 from intertask.run import Run
 from intertask.tasks.load import Task
+from intertask.training import frozen
 from intertask.training.batches import bucketed, by_length
 from intertask.training.data import reporting_split, selection_split
 
 
 @dataclass
 class Model:
-    """An encoder with one task's head on it, and what it takes to feed them."""
+    """An encoder with one task's head on it, and what it takes to feed them.
+
+    `layer`: the hidden layer that the head reads, 0 the embeddings; None: the last. A frozen encoder never trains.
+    """
 
     encoder: torch.nn.Module
     tokenizer: Any
     head: torch.nn.Module
     format: Format
     device: torch.device
+    frozen: bool = False
+    layer: int | None = None
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        return [*self.encoder.parameters(), *self.head.parameters()]
+        return [*([] if self.frozen else self.encoder.parameters()), *self.head.parameters()]
 
     def train(self, mode: bool = True) -> None:
-        self.encoder.train(mode)
+        self.encoder.train(mode and not self.frozen)
         self.head.train(mode)
 
     def logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        with self._precision():
+            return self.head(batch["features"] if "features" in batch else self.reads(batch), batch)
+
+    def reads(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What the head reads of the encoder's outputs."""
         inputs = {name: batch[name] for name in (*self.tokenizer.model_input_names, "attention_mask") if name in batch}
-        precision = torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()
-        with precision:
-            return self.head(self.encoder(**inputs), batch)
+        outputs = self.encoder(**inputs, output_hidden_states=self.layer is not None)
+        if self.layer is not None:
+            outputs.last_hidden_state = outputs.hidden_states[self.layer]
+        return self.head.reads(outputs, batch)
+
+    def _precision(self):
+        return torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()
 
     def batch(self, encoded: Encoded, index: np.ndarray, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         batch = self.format.collate(encoded, index, self.tokenizer, rng)
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
     def state(self) -> list[dict[str, torch.Tensor]]:
-        return copy.deepcopy([self.encoder.state_dict(), self.head.state_dict()])
+        return copy.deepcopy([{} if self.frozen else self.encoder.state_dict(), self.head.state_dict()])
 
     def load_state(self, state: list[dict[str, torch.Tensor]]) -> None:
-        self.encoder.load_state_dict(state[0])
+        if not self.frozen:
+            self.encoder.load_state_dict(state[0])
         self.head.load_state_dict(state[1])
 
 
@@ -73,7 +90,8 @@ class Result:
     steps: int
     best_step: int
     examples_seen: int
-    truncated: dict[str, int]
+    truncated: dict[str, int]  # examples of each split that lost tokens to max_length
+    cut_spans: dict[str, int]  # spans of each split that did; of formats that have spans
     seconds: dict[str, float]
 
     @property
@@ -88,7 +106,7 @@ class Result:
 
     @property
     def constant_predictions(self) -> bool:
-        return self.predictions.loc[self.predictions.split == self.reported, "prediction"].nunique() == 1
+        return self.predictions.loc[self.predictions.split == self.reported, "prediction"].map(repr).nunique() == 1
 
 
 def train(run: Run, task: Task, start: str | Path) -> Result:
@@ -100,6 +118,9 @@ def train(run: Run, task: Task, start: str | Path) -> Result:
     torch.set_num_threads(run.threads)
     model = build_model(run, task, start)
     encoded = {split: model.format.encode(rows, model.tokenizer, run.max_length) for split, rows in task.splits.items()}
+    if model.frozen:
+        for split in tqdm(encoded.values(), desc="frozen encoder", leave=False):
+            split.features = frozen.features(model, split, run.per_device_eval_batch_size)
     clock.stop("load")
     curve, best, steps, seen = fit(run, model, encoded["train"], encoded[selection_split(task)], clock)
     model.load_state(best.state)
@@ -110,35 +131,68 @@ def train(run: Run, task: Task, start: str | Path) -> Result:
             if split != "train"
         ],
         ignore_index=True,
-    )[["split", "row", "label", "prediction", "logits"]]
+    )
     labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
-    scores = {split: score_frame(task, rows.label, rows.prediction) for split, rows in labelled}
+    scores = {split: model.format.score(rows) for split, rows in labelled}
     majority = {
-        split: score_frame(task, rows.label, model.format.majority(_labels(task, rows.label)))
-        for split, rows in labelled
+        split: model.format.score(rows.assign(prediction=model.format.majority(rows.label))) for split, rows in labelled
     }
     clock.stop("evaluate")
-    truncated = {split: rows.truncated for split, rows in encoded.items()}
     return Result(
-        run, task, model, curve, predictions, scores, majority, steps, best.step, seen, truncated, clock.seconds
+        run,
+        task,
+        model,
+        curve,
+        predictions[["split", "row", "label", "prediction", "logits"]],
+        scores,
+        majority,
+        steps,
+        best.step,
+        seen,
+        {split: rows.truncated for split, rows in encoded.items()},
+        {split: rows.cut_spans for split, rows in encoded.items() if isinstance(rows, SpanEncoded)},
+        clock.seconds,
     )
 
 
 def build_model(run: Run, task: Task, start: str | Path) -> Model:
     """The encoder with a fresh head; whatever starts random is drawn with the head's seed."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"))
+    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights)
     longest = getattr(encoder.config, "max_position_embeddings", run.max_length)
     if run.max_length > longest:
         raise IntertaskError(
             f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {longest}. Lower it."
         )
-    form = FORMATS[task.entry.format](task.entry)
+    form = format_of(task)
+    check_reading(run, encoder, form)
     if device.type == "cpu":
         use_onednn(encoder)
     torch.manual_seed(run.seed_of("head"))
     head = form.head(encoder, run.pooling)
-    return Model(encoder.to(device), tokenizer, head.to(device), form, device)
+    return Model(encoder.to(device), tokenizer, head.to(device), form, device, run.tuning == "frozen", run.layer)
+
+
+def format_of(task: Task) -> Format:
+    if task.entry.format not in FORMATS:
+        raise IntertaskError(
+            f"Task {task.entry.name} is {task.entry.format}, which this version can read and not train. Expected "
+            f"one of {', '.join(FORMATS)}."
+        )
+    return FORMATS[task.entry.format](task.entry)
+
+
+def check_reading(run: Run, encoder: torch.nn.Module, form: Format) -> None:
+    """Refuses a layer that the encoder lacks, a pooler over another than the last, and a language model kept frozen."""
+    layers = encoder.config.num_hidden_layers
+    if run.layer is not None and run.layer > layers:
+        raise IntertaskError(
+            f"layer: expected 0 to {layers}, the layers of {run.encoder}, found {run.layer}. Lower it."
+        )
+    if run.layer is not None and run.pooling == "pooler":
+        raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
+    if run.tuning == "frozen" and form.corrupts:
+        raise IntertaskError(f"tuning: frozen, but {run.task} reads another input every time. Use tuning: full.")
 
 
 @dataclass
@@ -193,7 +247,7 @@ def fit(run: Run, model: Model, data: Encoded, dev: Encoded, clock: "Clock") -> 
 
 def train_step(model: Model, batch, optimizer, schedule, max_grad_norm: float) -> torch.Tensor:
     """One update; returns the batch's mean loss, not fetched: on a GPU that would wait for the step to end."""
-    loss = model.format.loss(model.logits(batch), batch["labels"])
+    loss = model.format.loss(model.logits(batch), batch)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     optimizer.step()
@@ -245,33 +299,21 @@ def predict(model: Model, encoded: Encoded, batch_size: int) -> pd.DataFrame:
     for index in by_length(encoded.lengths, batch_size):
         batch = model.batch(encoded, index, rng)
         logits = model.logits(batch).float().cpu().numpy()
-        labels = batch["labels"].cpu().numpy() if "labels" in batch else np.full(len(logits), np.nan)
-        rows = encoded.rows[index] if len(logits) == len(index) else np.full(len(logits), -1)
-        kept = list(logits) if model.format.keeps_logits else [None] * len(logits)
-        parts.append(
-            pd.DataFrame({"row": rows, "label": labels, "prediction": model.format.predict(logits), "logits": kept})
-        )
-    return pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
+        parts.append(model.format.predictions(logits, encoded, index, batch))
+    rows = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
+    if encoded.groups is not None:
+        rows["group"] = pd.Series(encoded.groups, encoded.rows).loc[rows["row"]].to_numpy()
+    return rows
 
 
 def evaluate(model: Model, encoded: Encoded, batch_size: int) -> dict[str, float]:
     """The metrics of the whole split."""
-    rows = predict(model, encoded, batch_size)
-    return score(model.format.entry.metrics, rows.label.to_numpy(), rows.prediction.to_numpy())
-
-
-def score_frame(task: Task, labels: pd.Series, predictions) -> dict[str, float]:
-    return score(task.entry.metrics, _labels(task, labels), np.asarray(predictions))
-
-
-def _labels(task: Task, labels: pd.Series) -> np.ndarray:
-    """Labels of one frame with unlabelled splits come back as floats; ids are ints again."""
-    return labels.to_numpy() if task.entry.format == "regression" else labels.to_numpy().astype(np.int64)
+    return model.format.score(predict(model, encoded, batch_size))
 
 
 def adamw(model: Model, run: Run) -> torch.optim.Optimizer:
     """AdamW; biases and norms are not decayed, as in Devlin et al. 2019."""
-    weights = [p for p in model.parameters() if p.requires_grad]
+    weights = model.parameters()
     groups = [
         {"params": [p for p in weights if p.ndim > 1], "weight_decay": run.weight_decay},
         {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},

@@ -1,0 +1,101 @@
+"""Extractive question answering: the first and the last token of the answer (Devlin et al. 2019, section 4.2).
+
+A passage that is too long is read in overlapping windows; the softmax runs over all windows of an example together, so
+that their scores can be compared (Clark and Gardner 2018, ACL, section 3.2, shared normalization).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from intertask.formats.answers import Answers
+from intertask.formats.base import Encoded, TokenHead, pad, ranges, spread
+from intertask.formats.tokens import tokens
+
+PASSAGE = 1  # the number of its text among a sequence's two
+LONGEST_ANSWER = 30  # tokens, as in the released code of BERT
+OVERLAP = 1 / 3  # of max_length, between neighbouring windows: 128 of 384 in BERT's
+
+
+@dataclass
+class QAEncoded(Encoded):
+    """With the passages, the place of every token in them, and the answers' places."""
+
+    passages: list[str] = field(default_factory=list)
+    offsets: np.ndarray | None = None  # (tokens, 2): [start, end) in characters of its text
+    text: np.ndarray | None = None  # of each token 1 in the passage, 0 in the question, SPECIAL in neither
+    spans: list[np.ndarray] | None = None  # of each example (answers, 2): [start, end) in characters of the passage
+
+
+class ExtractiveQA(Answers):
+    """Labels are the accepted answers; an example without one of them within a window teaches nothing."""
+
+    def encode(self, rows, tokenizer, max_length):
+        read = tokens(self.texts(rows), tokenizer, max_length, offsets=True, overlap=int(OVERLAP * max_length))
+        more = {"passages": self.texts(rows)[1], "offsets": read.offsets, "text": read.text}
+        if "spans" in rows:
+            more["spans"] = [spans[:, 0] for spans in rows["spans"]]
+        return self.encoded(rows, read, QAEncoded, counts=np.bincount(read.example, minlength=len(rows)), **more)
+
+    def collate(self, encoded, index, tokenizer, rng):
+        """With `passage` (sequences, tokens): where an answer may lie; and `example`, the example of each sequence."""
+        sequences = encoded.sequences(index)
+        batch = pad(encoded, sequences, tokenizer)
+        at = ranges(encoded.starts[sequences], np.diff(encoded.starts)[sequences])
+        passage = spread(encoded.text[at] == PASSAGE, batch["attention_mask"].numpy() > 0, False)
+        batch["passage"] = torch.from_numpy(passage)
+        batch["example"] = torch.from_numpy(np.repeat(np.arange(len(index)), encoded.counts[index]))
+        return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
+
+    def gold(self, encoded, index, batch):
+        """`bounds` (sequences, tokens, 2): True at the first and at the last token of an accepted answer."""
+        bounds = np.zeros((*batch["passage"].shape, 2), bool)
+        sequences = encoded.sequences(index)
+        for row, sequence, example in zip(bounds, sequences, index[batch["example"].numpy()], strict=True):
+            window = slice(encoded.starts[sequence], encoded.starts[sequence + 1])
+            at = np.flatnonzero(encoded.text[window] == PASSAGE)
+            starts, ends = encoded.offsets[window][at].T
+            for start, end in encoded.spans[example]:
+                if len(at) and starts[0] <= start and end <= ends[-1]:
+                    row[at[np.searchsorted(ends, start, "right")], 0] = True
+                    row[at[np.searchsorted(starts, end, "left") - 1], 1] = True
+        return {"bounds": torch.from_numpy(bounds)}
+
+    def head(self, encoder, pooling):
+        return BoundsHead(encoder, 2)
+
+    def loss(self, logits, batch):
+        """The mean over examples of the mean over both bounds; all accepted answers count as one."""
+        counts = batch["example"].bincount().tolist()
+        losses = []
+        for scores, bounds in zip(logits.float().split(counts), batch["bounds"].split(counts), strict=True):
+            if bounds.any():
+                right = scores.masked_fill(~bounds, -torch.inf)
+                losses.append((scores.flatten(0, 1).logsumexp(0) - right.flatten(0, 1).logsumexp(0)).mean())
+        return torch.stack(losses).mean() if losses else 0.0 * logits[batch["passage"]].sum()
+
+    def predict(self, logits, encoded, index):
+        texts, at = [], 0
+        for example in index:
+            windows = logits[at : at + encoded.counts[example]]
+            at += encoded.counts[example]
+            texts.append(self._best(windows, encoded, example))
+        return texts
+
+    def _best(self, windows: np.ndarray, encoded: QAEncoded, example: int) -> str:
+        """The text between the bounds with the highest sum, in order and at most LONGEST_ANSWER tokens apart."""
+        length = windows.shape[1]
+        apart = np.arange(length) - np.arange(length)[:, None]
+        sums = windows[:, :, None, 0] + windows[:, None, :, 1]
+        sums = np.where((apart >= 0) & (apart < LONGEST_ANSWER), sums, -np.inf)
+        window, first, last = np.unravel_index(sums.argmax(), sums.shape)
+        start = encoded.starts[encoded.firsts[example] + window]
+        return encoded.passages[example][encoded.offsets[start + first, 0] : encoded.offsets[start + last, 1]]
+
+
+class BoundsHead(TokenHead):
+    """(sequences, tokens, 2): the scores of every token as the answer's first and last; -inf outside the passage."""
+
+    def forward(self, hidden, batch):
+        return super().forward(hidden, batch).masked_fill(~batch["passage"].unsqueeze(2), -torch.inf)

@@ -1,0 +1,82 @@
+"""What the formats share that predict something of spans within a text: span classification and tagging."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from intertask.errors import IntertaskError
+from intertask.formats.base import Encoded, Format, frame, pad, ranges
+from intertask.formats.tokens import SPECIAL, Tokens, tokens
+
+MOST_CUT = 0.05
+"""The largest share of a split's spans that max_length may cut: beyond it the score would tell of the cutting."""
+
+
+@dataclass
+class SpanEncoded(Encoded):
+    """With the targets of all examples, one after another; `labels` holds those of all targets."""
+
+    spans: np.ndarray | None = None  # (targets, spans, 2): [start, end) in tokens of the sequence
+    targets: np.ndarray | None = None  # how many targets each example has
+
+    @cached_property
+    def first_targets(self) -> np.ndarray:
+        return np.cumsum(self.targets) - self.targets
+
+    def targets_of(self, index: np.ndarray) -> np.ndarray:
+        """The numbers of all targets of the examples at `index`."""
+        return ranges(self.first_targets[index], self.targets[index])
+
+
+class Spans(Format):
+    """An example holds targets, each with spans, labels and a prediction of its own."""
+
+    def encode(self, rows, tokenizer, max_length):
+        read = tokens(self.texts(rows), tokenizer, max_length, offsets=True)
+        targets = rows["spans"].map(len).to_numpy()
+        characters = np.concatenate(rows["spans"].tolist()).astype(np.int64)
+        sequence = np.repeat(np.arange(len(rows)), targets)
+        spans, cut = token_spans(read, characters, sequence, len(self.entry.inputs))
+        if cut.sum() > MOST_CUT * cut.size:
+            raise IntertaskError(
+                f"max_length: expected that at most {MOST_CUT:.0%} of the spans of {self.entry.name} lose tokens, "
+                f"found {cut.sum()} of {cut.size} at {max_length} tokens. Raise max_length, or drop the long texts."
+            )
+        return self.encoded(rows, read, SpanEncoded, spans=spans, targets=targets, cut_spans=int(cut.sum()))
+
+    def collate(self, encoded, index, tokenizer, rng):
+        """With `spans` (targets, spans, 2) of all examples, and `sequence`, the row of the batch that holds each."""
+        batch = pad(encoded, index, tokenizer)
+        batch["spans"] = torch.from_numpy(encoded.spans[encoded.targets_of(index)])
+        batch["sequence"] = torch.from_numpy(np.repeat(np.arange(len(index)), encoded.targets[index]))
+        return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
+
+    def predictions(self, logits, encoded, index, batch):
+        targets = encoded.targets_of(index)
+        labels = [None if encoded.labels is None else encoded.labels[target] for target in targets]
+        rows = np.repeat(encoded.rows[index], encoded.targets[index])
+        return frame(rows, labels, self.predict(logits), logits if self.keeps_logits else None)
+
+
+def token_spans(read: Tokens, spans: np.ndarray, sequence: np.ndarray, texts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Spans in characters (targets, spans, 2) as spans in tokens of their sequence, and which lost tokens.
+
+    `sequence`: (targets,), the number of each target's sequence. With two texts span k lies in text k. A span of which
+    nothing is left is that of the last token of its text.
+    """
+    at = np.flatnonzero(read.text != SPECIAL)
+    lengths = np.diff(read.starts)
+    segment = 2 * np.repeat(np.arange(len(lengths)), lengths)[at] + read.text[at]
+    wanted = 2 * sequence[:, None] + np.arange(spans.shape[1]) % texts
+    far = 1 + max(read.offsets.max(initial=0), spans.max(initial=0))  # keys of one segment stay below those of the next
+    starts, ends = (segment * far + read.offsets[at, side] for side in (0, 1))
+    lowest, highest = np.searchsorted(segment, wanted, "left"), np.searchsorted(segment, wanted, "right") - 1
+    first = np.clip(np.searchsorted(ends, wanted * far + spans[..., 0], "right"), lowest, highest)
+    last = np.clip(np.searchsorted(starts, wanted * far + spans[..., 1], "left") - 1, first, highest)
+    places = np.stack([at[first], at[last] + 1], axis=-1) - read.starts[sequence][:, None, None]
+    empty = lowest > highest  # truncation, or a tokenizer that drops all, left nothing of this text
+    places[empty] = (0, 1)
+    cut = read.cut[sequence][:, None] & (empty | (spans[..., 1] > read.offsets[at[highest], 1]))
+    return places.astype(np.int64), cut

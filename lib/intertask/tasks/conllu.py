@@ -1,0 +1,80 @@
+"""Treebanks of Universal Dependencies: CoNLL-U files as one row per sentence."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from intertask.errors import IntertaskError, refusal
+
+COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
+
+_COMMENT = re.compile(r"#\s*(sent_id|text)\s*=\s*(.*)")
+_NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")  # a multiword token (1-2), an empty node (1.1)
+
+
+def parse_conllu(path: Path, text: str) -> pd.DataFrame:
+    """The sentences of a CoNLL-U file (universaldependencies.org/format.html), a row each.
+
+    sent_id, text: as in the comments, "" without one. words, upos, feats, deprel: lists of texts, one per syntactic
+    word, `feats` as it stands ("_" if none). head: list of int, 1-based, 0 for the root. Multiword tokens and empty
+    nodes are left out: the syntactic words stay. A broken line or tree is refused with file and line.
+    """
+    sentences, block, start = [], [], 1
+    for number, line in enumerate([*text.split("\n"), ""], start=1):
+        line = line.removesuffix("\r")
+        if line.strip():
+            block.append(line)
+            continue
+        if any(not line.startswith("#") for line in block):
+            sentences.append(_sentence(path, start, block))
+        block, start = [], number + 1
+    return pd.DataFrame(sentences, columns=COLUMNS)
+
+
+def _sentence(path: Path, start: int, lines: list[str]) -> dict[str, object]:
+    comments = dict(match.groups() for line in lines if (match := _COMMENT.fullmatch(line)))
+    words = []
+    for number, line in enumerate(lines, start=start):
+        if not line.startswith("#") and (fields := _word(f"{path}, line {number}", line, len(words) + 1)):
+            words.append((number, fields))
+    heads = _heads(path, words)
+    columns = {"words": 1, "upos": 3, "feats": 5, "deprel": 7}
+    texts = {column: [fields[place] for _, fields in words] for column, place in columns.items()}
+    return {"sent_id": comments.get("sent_id", ""), "text": comments.get("text", ""), "head": heads, **texts}
+
+
+def _word(where: str, line: str, expected_id: int) -> list[str] | None:
+    """The ten fields of a syntactic word's line; None for a multiword token or an empty node."""
+    fields = line.split("\t")
+    if len(fields) != 10:
+        raise _broken(where, "10 fields separated by tabs", f"{len(fields)}")
+    if _NO_WORD.fullmatch(fields[0]):
+        return None
+    if fields[0] != str(expected_id):
+        raise _broken(where, f"the id {expected_id}", f"'{fields[0]}'")
+    return fields
+
+
+def _heads(path: Path, words: list[tuple[int, list[str]]]) -> list[int]:
+    """The heads, which must make a tree: one root, every head among the words, no cycle."""
+    for number, fields in words:
+        if not re.fullmatch("[0-9]+", fields[6]) or int(fields[6]) > len(words):
+            expected = f"a head from 0 to {len(words)}, the words of the sentence"
+            raise _broken(f"{path}, line {number}", expected, f"'{fields[6]}'")
+    heads = [int(fields[6]) for _, fields in words]
+    roots = [number for (number, _), head in zip(words, heads, strict=True) if head == 0]
+    if len(roots) != 1:
+        number, found = (roots[1], f"a second one after line {roots[0]}") if roots else (words[0][0], "none")
+        raise _broken(f"{path}, line {number}", "one root (head 0) in the sentence", found)
+    for (number, _), head in zip(words, heads, strict=True):
+        above = head
+        for _ in heads:
+            above = heads[above - 1] if above else 0
+        if above:
+            raise _broken(f"{path}, line {number}", "a tree, in which heads lead to the root", "a cycle of heads")
+    return heads
+
+
+def _broken(where: str, expected: str, found: str) -> IntertaskError:
+    return refusal(where, expected, found, "Repair the line or fetch the treebank again; is the file cut off?")
