@@ -82,14 +82,14 @@ def genders(rng: np.random.Generator) -> Rows:
 
 
 def definite_pronouns(rng: np.random.Generator) -> Rows:
-    """Rows (text, targets): a noun phrase and a pronoun, "entailed" where they mean the same, by the reason given."""
+    """Rows (text, targets): the pronoun and a noun phrase, "entailed" where it means that, by the reason given."""
     while True:
         one, other = professionals(rng)
         verb, meant, why = deed(rng)
         text = f"the {one} was {verb} the {other} because {pick(rng, ('he', 'she'))} was {why} ."
         labels = ("entailed", "not-entailed") if meant == 0 else ("not-entailed", "entailed")
         spans = ([0, 2], [4, 6])
-        yield text, [{"span1": s, "span2": [7, 8], "label": x} for s, x in zip(spans, labels, strict=True)]
+        yield text, [{"span1": [7, 8], "span2": s, "label": x} for s, x in zip(spans, labels, strict=True)]
 
 
 def coreference(rng: np.random.Generator) -> Rows:

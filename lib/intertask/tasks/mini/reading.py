@@ -87,7 +87,7 @@ def clozes(rng: np.random.Generator) -> Rows:
         said = affirmed(rng, SCENES)
         query = implied(rng, said)
         told = [said, *(_of_others(rng, said) for _ in range(2 if query else 0))]
-        if query is None or not consistent(told) or not all(fact.named for fact in told):
+        if query is None or not all(fact.named for fact in told) or not consistent(told):
             continue
         text = passage(rng, told)
         entities = list(dict.fromkeys(word for word in text.split() if word in lexicon.NAMES))
@@ -102,9 +102,9 @@ def clozes(rng: np.random.Generator) -> Rows:
 def _of_others(rng: np.random.Generator, said: Statement) -> Statement:
     """The same or nearly the same of other people."""
     one, other = (str(name) for name in rng.permutation(SCENES.names)[:2])
-    recast = about(said, one)
-    recast = about(recast, other, "object") if said.word("object") in lexicon.NAMES else recast
-    return vary(rng, recast, SCENES) if chance(rng, 0.5) else recast
+    recast, whom = about(said, one), said.word("object") in lexicon.NAMES
+    recast = about(recast, other, "object") if whom else recast
+    return recast if whom and chance(rng, 0.5) else vary(rng, recast, SCENES)
 
 
 def free_questions(rng: np.random.Generator) -> Rows:

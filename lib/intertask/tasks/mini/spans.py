@@ -322,10 +322,10 @@ def properties(s: Statement, role: str) -> list[str]:
 
 
 def relations(rng: np.random.Generator) -> Rows:
-    """Rows (text, targets): the relation of two nouns and its direction, as in SemEval-2010 Task 8, or Other."""
+    """Rows (text, span1, span2, relation): how two nouns are related, as in SemEval-2010 Task 8, or Other."""
     while True:
-        relation, first, second, link = pick(rng, RELATIONS)
-        one, other = surface(rng, pick(rng, first)), surface(rng, pick(rng, second))
+        relation, things, beside, link = pick(rng, RELATIONS)
+        one, other = surface(rng, pick(rng, things)), surface(rng, pick(rng, beside))
         turned = chance(rng, 0.5)
         quality = pick(rng, ("big", "small", "old"))
         if link == "in":
@@ -335,8 +335,8 @@ def relations(rng: np.random.Generator) -> Rows:
         else:
             text = f"the {other} {link} the {one} ." if turned else f"the {one} {link} by the {other} was {quality} ."
         direction = "" if relation == "Other" else "(e2,e1)" if turned else "(e1,e2)"
-        places = sorted(text.split().index(word) for word in (one, other))
-        yield text, [target(relation + direction, *((at, at + 1) for at in places))]
+        first, second = sorted(text.split().index(word) for word in (one, other))
+        yield text, [first, first + 1], [second, second + 1], relation + direction
 
 
 _LIVING = [*PROFESSIONS, *lexicon.below("animal")[1:]]

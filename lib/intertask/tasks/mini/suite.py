@@ -84,7 +84,10 @@ TASKS = {
     "axg": (PAIR, {"test": (pronouns.genders, 120)}),
     "boolq": (["passage", "question", "label"], splits(reading.yes_or_no, 1250)),
     "cb": (PAIR, splits(commitments, 51, 57)),
-    "scitail": (PAIR, splits(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000)),
+    "scitail": (
+        ["sentence1", "sentence2", "gold_label"],
+        splits(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000),
+    ),
     "copa": (["premise", "question", "choice1", "choice2", "label"], splits(choices.causes, 60, 100)),
     "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], splits(choices.motives, 2300)),
     "commonsenseqa": (["question", "choices", "answerKey"], splits(choices.common_knowledge, 1300)),
@@ -99,10 +102,11 @@ TASKS = {
         ["text", "span1_text", "span1_index", "span2_text", "span2_index", "label"],
         splits(pronouns.mentions, 62, 104),
     ),
-    "qamr": (["question", "sentence", "answers"], splits(reading.free_questions, 2600)),
-    "qasrl": (["question", "sentence", "answers"], splits(reading.role_questions, 2400)),
-    "ccg": (["words", "tags"], splits(spans.supertags, 2350)),
+    "qamr": (["question", "passage", "answers"], splits(reading.free_questions, 2600)),
+    "qasrl": (["question", "passage", "answers"], splits(reading.role_questions, 2400)),
+    "ccg": (["words", "supertags"], splits(spans.supertags, 2350)),
     "treebank": (treebank.COLUMNS, splits(treebank.trees, 3000) | {"test": (treebank.trees, 400)}),
+    "coordination": (SENTENCE, splits(treebank.coordination, 1000) | {"test": (treebank.coordination, 400)}),
     "nonterminal": (TARGETS, splits(spans.constituents, 3500)),
     "ner": (TARGETS, splits(spans.names, 3500)),
     "srl": (TARGETS, splits(spans.roles, 4000)),
@@ -110,7 +114,7 @@ TASKS = {
     "spr1": (TARGETS, splits(spans.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
     "spr2": (TARGETS, splits(spans.proto_roles([HOME, COUNTRY], {"manipulated_by_another", "destroyed"}), 240)),
     "dpr": (TARGETS, splits(pronouns.definite_pronouns, 150)),
-    "semeval": (TARGETS, splits(spans.relations, 900)),
+    "semeval": (["text", "span1", "span2", "relation"], splits(spans.relations, 900)),
 }
 NAMES = list(TASKS)
 """The mini tasks, without the prefix "mini/"."""

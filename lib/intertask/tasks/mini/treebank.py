@@ -34,20 +34,55 @@ def simple(rng: np.random.Generator, d: Domain) -> str:
 
 
 def linked(rng: np.random.Generator, d: Domain) -> str:
-    """Two clauses: "but" where one of them is denied and the other is not, "and" where both are alike."""
-    denied, tense = chance(rng, 0.5), pick(rng, TENSES)
+    """Two clauses of one tense; see `coordinated` for those that "and" and "but" link."""
     link = pick(rng, ("and", "but", "and", "but", "because", "while", "although"))
-    first, second = (clause(rng, d, no, tense) for no in (denied, denied == (link == "and")))
+    if link in ("and", "but"):
+        return coordinated(rng, d, link)
+    tense, denied = pick(rng, TENSES), chance(rng, 0.5)
+    first, second = clause(rng, d, denied, tense), clause(rng, d, chance(rng, 0.3), tense)
     return f"although {first} , {second} ." if link == "although" else f"{first} {link} {second} ."
 
 
-def clause(rng: np.random.Generator, d: Domain, denied: bool, tense: str) -> str:
+def coordinated(rng: np.random.Generator, d: Domain, link: str) -> str:
+    """Clauses with "and" where both are affirmed or both denied, "but" where the second alone is denied.
+
+    The second subject is, more often than not, a pronoun for the first one, which shows the clauses' order.
+    """
+    tense, denied = pick(rng, TENSES), link == "and" and chance(rng, 0.3)
+    first = clause(rng, d, denied, tense)
+    pronoun = pronoun_of(rng, first) if chance(rng, 0.7) else ""
+    return f"{first} {link} {clause(rng, d, denied or link == 'but', tense, pronoun)} ."
+
+
+def pronoun_of(rng: np.random.Generator, said: str) -> str:
+    """The pronoun for the subject of a clause; "" for one animal, for which the language has none."""
+    tree = parse(said)
+    (subject,) = tree.children(tree.root, "nsubj")
+    if "Number=Plur" in tree.feats[subject]:
+        return "they"
+    kinds = lexicon.lineage(tree.words[subject])
+    if "woman" in kinds or "man" in kinds:
+        return "she" if "woman" in kinds else "he"
+    return pick(rng, ("she", "he")) if "person" in kinds else ""
+
+
+def clause(rng: np.random.Generator, d: Domain, denied: bool, tense: str, pronoun: str = "") -> str:
     action = pick(rng, [*d.words["action"], "", *["found"] * (tense == "past")])
     word = pick(rng, agents(d, action))
-    subject, plural = noun_phrase(rng, [word], d)
+    subject, plural = (pronoun, pronoun == "they") if pronoun else noun_phrase(rng, [word], d)
     adverb = {"past": "yesterday", "present": "now"}[tense] if chance(rng, 0.15) else ""
     said = f"{subject} {verb_phrase(rng, d, (word, action), tense, plural, denied)}"
     return f"{adverb} {said}" if chance(rng, 0.3) else f"{said} {adverb}"
+
+
+def coordination(rng: np.random.Generator) -> Rows:
+    """Rows (sentence, label): 1 where the conjunction fits (see `coordinated`), 0 where it is the other one."""
+    while True:
+        link, label = pick(rng, ("and", "but")), pick(rng, (0, 1))
+        said = coordinated(
+            rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS)), link if label else {"and": "but"}.get(link, "and")
+        )
+        yield " ".join(link if word in ("and", "but") else word for word in said.split()), label
 
 
 def agents(d: Domain, action: str) -> list[str]:
