@@ -48,6 +48,7 @@ _WORDS = {  # word: (part of speech, features)
     "nobody": ("PRON", "Number=Sing|PronType=Neg"),
     **dict.fromkeys((".", "?", ","), ("PUNCT", "_")),
 }
+_NOMINAL = ("DET", "NUM", "NOUN", "PROPN", "PRON")
 TIMES = ("now", "yesterday", "tomorrow")
 
 
@@ -136,6 +137,9 @@ class _Reader:
         self.tree.head[child], self.tree.deprel[child] = head + 1, relation
         return head
 
+    def fail(self) -> int:
+        raise ValueError(f"no sentence of the mini language: {' '.join(self.tree.words)} (at word {self.at + 1})")
+
     def sentence(self) -> None:
         root = last = self.linked_clause()
         while self.word() == "," or self.upos() in ("CCONJ", "SCONJ"):
@@ -152,7 +156,7 @@ class _Reader:
         if self.upos() == "PUNCT":
             self.attach(self.take(), root, "punct")
         if self.at < len(self.tree.words):
-            raise ValueError(f"no sentence of the mini language: {' '.join(self.tree.words)} (at word {self.at + 1})")
+            self.fail()
 
     def linked_clause(self) -> int:
         link = self.take() if self.upos() in ("CCONJ", "SCONJ") else None
@@ -207,10 +211,10 @@ class _Reader:
             head = self.adjective()
         elif self.word() == "in":
             head = self.place()
-        elif self.upos() in ("DET", "NUM", "PROPN", "PRON"):
+        elif self.upos() in _NOMINAL:
             head = self.noun_phrase()
         else:  # "where is anna"
-            head = next(child for child, relation in before if relation == "advmod")
+            (head,) = [child for child, relation in before if self.tree.words[child] == "where"] or [self.fail()]
             self.tree.head[head], before = 0, [pair for pair in before if pair[0] != head]
         if self.tree.upos[head] != "VERB" or not auxiliaries:
             auxiliaries, copulas = auxiliaries[:-1], auxiliaries[-1:]
@@ -232,7 +236,7 @@ class _Reader:
             clause = self.clause()
             self.attach(mark, clause, "mark")
             self.attach(clause, head, "ccomp")
-        elif self.upos() in ("DET", "NUM", "PROPN", "PRON"):
+        elif self.upos() in _NOMINAL:
             self.attach(self.noun_phrase(), head, "obj")
             if self.tree.words[head] == "found" and (self.upos() == "ADJ" or self.word() in ("very", "really")):
                 self.attach(self.adjective(), head, "xcomp")
@@ -273,7 +277,7 @@ class _Reader:
         while self.upos() in ("PART", "DET", "NUM", "ADJ"):
             before.append(self.take())
         if self.upos() not in ("NOUN", "PROPN", "PRON"):
-            raise ValueError(f"no noun at word {self.at + 1} of: {' '.join(self.tree.words)}")
+            self.fail()
         head = self.take()
         relations = {"PART": "advmod", "DET": "det", "NUM": "nummod", "ADJ": "amod"}
         for child in before:

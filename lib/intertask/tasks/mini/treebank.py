@@ -8,25 +8,56 @@ from intertask.tasks.mini import lexicon
 from intertask.tasks.mini.grammar import BE, PLURAL, article, surface
 from intertask.tasks.mini.parse import parse
 from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick
-from intertask.tasks.mini.sentences import review
+from intertask.tasks.mini.sentences import opinion
 
 COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
-DETERMINERS = ("a", "a", "the", "the", "some", "every", *PLURAL, *PLURAL)
+DETERMINERS = ("a", "a", "a", "the", "the", "the", "some", "every", *PLURAL)
 TENSES = ("past", "present")
 
 
 def trees(rng: np.random.Generator) -> Rows:
     """Rows (sent_id, text, words, upos, feats, head, deprel), as a treebank of Universal Dependencies is read."""
     while True:
-        text = construction(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS)))
-        tree = parse(text)
-        yield f"{zlib.crc32(text.encode()):08x}", text, tree.words, tree.upos, tree.feats, tree.head, tree.deprel
+        yield tree(construction(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS))))
+
+
+def tree(said: str) -> tuple:
+    """The row of a sentence."""
+    text = " ".join(said.split())
+    read = parse(text)
+    return f"{zlib.crc32(text.encode()):08x}", text, read.words, read.upos, read.feats, read.head, read.deprel
+
+
+def single_words(rng: np.random.Generator) -> Rows:
+    """Rows as of `trees`, of sentences with one content word, as the probe of word content needs them."""
+    while True:
+        words, said = pick(rng, CONTENT)
+        word = surface(rng, pick(rng, words))
+        who, plural = pick(rng, (("she", 0), ("he", 0), ("someone", 0), ("nobody", 0), ("everybody", 0), ("they", 1)))
+        who, plural = ("they", 1) if "{plural}" in said else (who, plural)
+        be = pick(rng, (BE["past"], BE["present"]))[plural]
+        rest = said.format(word, a=article(word), plural=lexicon.plural(word), ing=lexicon.progressive(word))
+        start = pick(rng, (f"{be} {who}", f"{who} {be}", f"{who} {be} not", f"{who} will be", f"{who} will not be"))
+        yield tree(f"{start} {rest} {pick(rng, ('', 'now'))} {'?' if start.startswith(be) else '.'}")
+
+
+CONTENT = (
+    (lexicon.section("properties"), "{0}"),
+    (lexicon.section("places"), "in the {0}"),
+    ([word for word, (_, done_to) in lexicon.frames().items() if done_to == "none"], "{ing}"),
+    ([word for word, (_, done_to) in lexicon.frames().items() if done_to == "person"], "{ing} someone"),
+    (["chase", "eat", "buy", "sell"], "{ing} something"),
+    ([w for w in lexicon.below("person") if w not in lexicon.NAMES][1:], "{a} {0}"),
+    ([w for root in ("animal", "food", "thing") for w in lexicon.below(root)[1:]], "{plural}"),
+)
+"""(words, what is said with one of them)."""
 
 
 def construction(rng: np.random.Generator, d: Domain) -> str:
     """A sentence: one clause, two linked ones, a question or an opinion."""
-    opinion = f"{review(rng, chance(rng, 0.5))} ."
-    return " ".join((opinion if chance(rng, 0.1) else pick(rng, CONSTRUCTIONS)(rng, d)).split())
+    if chance(rng, 0.08):
+        return f"{opinion(rng, chance(rng, 0.5))} ."
+    return pick(rng, CONSTRUCTIONS)(rng, d)
 
 
 def simple(rng: np.random.Generator, d: Domain) -> str:
@@ -92,7 +123,7 @@ def agents(d: Domain, action: str) -> list[str]:
     return [w for w in living if kind in ("any", *lexicon.lineage(w))]
 
 
-def noun_phrase(rng: np.random.Generator, kinds: list[str], d: Domain, deep: float = 0.25) -> tuple[str, bool]:
+def noun_phrase(rng: np.random.Generator, kinds: list[str], d: Domain, deep: float = 0.35) -> tuple[str, bool]:
     """A noun phrase and whether it is plural; with the probability `deep` it has a relative clause, and so on."""
     word = surface(rng, pick(rng, kinds))
     if word in lexicon.NAMES:
@@ -151,7 +182,7 @@ def question(rng: np.random.Generator, d: Domain) -> str:
     """A question: who does it, to whom or what, where, or whether it is so."""
     action, tense = pick(rng, d.words["action"]), pick(rng, TENSES)
     kind = lexicon.frames()[action][1]
-    asked = pick(rng, ("who", "where", "", *(["object"] if kind != "none" else [])))
+    asked = pick(rng, ("who", "where", "where", "", *(["object"] if kind != "none" else [])))
     if asked == "who":
         return f"who {verb_phrase(rng, d, ('person', action), tense, False, False)} ?"
     subject, plural = noun_phrase(rng, agents(d, action), d, 0.0)
@@ -165,4 +196,4 @@ def question(rng: np.random.Generator, d: Domain) -> str:
     return f"{word} {auxiliary} {subject} {verb} {whom} {place} ?"
 
 
-CONSTRUCTIONS = (simple, simple, simple, linked, linked, question)
+CONSTRUCTIONS = (simple, simple, linked, linked, linked, question, question)
