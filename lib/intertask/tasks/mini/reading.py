@@ -85,8 +85,9 @@ def clozes(rng: np.random.Generator) -> Rows:
     """Rows (passage, query, entities, answers): the one name with which the query follows from the passage."""
     while True:
         said = affirmed(rng, SCENES)
-        query = implied(rng, said)
-        told = [said, *(_of_others(rng, said) for _ in range(2 if query else 0))]
+        if said.word("object") not in lexicon.NAMES:
+            continue
+        told, query = [said, *(_of_others(rng, said) for _ in range(2))], implied(rng, said)
         if query is None or not all(fact.named for fact in told) or not consistent(told):
             continue
         text = passage(rng, told)
@@ -100,11 +101,10 @@ def clozes(rng: np.random.Generator) -> Rows:
 
 
 def _of_others(rng: np.random.Generator, said: Statement) -> Statement:
-    """The same or nearly the same of other people."""
+    """The same, or nearly the same, done by someone else to someone else."""
     one, other = (str(name) for name in rng.permutation(SCENES.names)[:2])
-    recast, whom = about(said, one), said.word("object") in lexicon.NAMES
-    recast = about(recast, other, "object") if whom else recast
-    return recast if whom and chance(rng, 0.5) else vary(rng, recast, SCENES)
+    recast = about(about(said, one), other, "object")
+    return recast if chance(rng, 0.5) else vary(rng, recast, SCENES)
 
 
 def free_questions(rng: np.random.Generator) -> Rows:

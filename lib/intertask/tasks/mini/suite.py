@@ -107,7 +107,7 @@ TASKS = {
     "ccg": (["words", "supertags"], splits(spans.supertags, 2350)),
     "treebank": (treebank.COLUMNS, splits(treebank.trees, 3000, 1000) | {"test": (treebank.trees, 1000)}),
     "single_words": (treebank.COLUMNS, splits(treebank.single_words, 1600) | {"test": (treebank.single_words, 400)}),
-    "coordination": (SENTENCE, splits(treebank.coordination, 1000) | {"test": (treebank.coordination, 400)}),
+    "coordination": (SENTENCE, splits(treebank.coordination, 1000)),
     "nonterminal": (TARGETS, splits(spans.constituents, 3500)),
     "ner": (TARGETS, splits(spans.names, 3500)),
     "srl": (TARGETS, splits(spans.roles, 4000)),
