@@ -61,12 +61,12 @@ def commitments(rng: np.random.Generator) -> Rows:
     What someone finds, loves or does not love to be so is so; what is asked is open.
     """
     while True:
-        said = replace(statement(rng, COUNTRY, 1.0), negated=False)
-        other = unrelated(rng, said)
-        hypothesis = grammar.sentence(rng, said)
-        told = [(other, said), (other, replace(said, negated=True)), (said, other)]
-        for label, (asked, fact) in enumerate(told):
-            premise = f"{grammar.question(rng, asked, '')} {pick(rng, FACTIVE)} that {grammar.clause(rng, fact)} ."
+        said = statement(rng, COUNTRY, 1.0)
+        said, other = replace(said, negated=chance(rng, 0.5)), unrelated(rng, ERRANDS, said)
+        hypothesis, denied = grammar.sentence(rng, said), replace(said, negated=not said.negated)
+        asked = [replace(one, negated=False) for one in (other, other, said)]
+        for label, (open_, fact) in enumerate(zip(asked, (said, denied, other), strict=True)):
+            premise = f"{grammar.question(rng, open_, '')} {pick(rng, FACTIVE)} that {grammar.clause(rng, fact)} ."
             yield premise, hypothesis, label
 
 
@@ -74,10 +74,10 @@ FACTIVE = [f"{who} {verb}" for who in ("i", "we", "they") for verb in ("found", 
 FACTIVE += ["everybody found"]
 
 
-def unrelated(rng: np.random.Generator, *known: Statement) -> Statement:
-    """A statement that neither follows from a known one nor excludes it, about a name."""
+def unrelated(rng: np.random.Generator, domain: sampling.Domain, *known: Statement) -> Statement:
+    """A statement about a name, denied as often as not, that has nothing to do with the known ones."""
     while True:
-        said = replace(statement(rng, ERRANDS, 1.0), negated=False)
+        said = replace(statement(rng, domain, 1.0), negated=chance(rng, 0.5))
         if all(relation(said, other) == relation(other, said) == NEUTRAL for other in known):
             return said
 

@@ -65,6 +65,7 @@ _VERBS = {
 }
 _KINDS = [noun for noun in _forms("kinds") if noun not in NAMES]
 _ADJECTIVES = {*_forms("properties"), *LEXICON["reviews"]["positive"], *LEXICON["reviews"]["negative"]}
+_TOPICS = (*LEXICON["reviews"]["topics"], *LEXICON["conversions"])
 _WORDS |= dict.fromkeys(_VERBS, ("VERB", "_"))
 _WORDS |= dict.fromkeys(_ADJECTIVES - {"moving"}, ("ADJ", "Degree=Pos"))
 _WORDS |= dict.fromkeys([*_KINDS, *_forms("places"), *LEXICON["reviews"]["topics"]], ("NOUN", _NUMBER[False]))
@@ -94,8 +95,9 @@ class Parse:
         _Reader(self).sentence()
 
     def _is_praise(self, i: int) -> bool:
-        topics = LEXICON["reviews"]["topics"]
-        return any(word in topics for word in self.words[max(i - 4, 0) : i])
+        """Whether "moving" is said of a film or the like, not of someone who moves."""
+        before = next((j for j in range(i - 1, -1, -1) if self.upos[j] not in ("ADV", "PART", "AUX")), 0)
+        return self.upos[before] == "NOUN" and self.words[before] in _TOPICS
 
     def children(self, i: int, *relations: str) -> list[int]:
         """The words (0-based) below word i, of the given relations or of any."""

@@ -5,12 +5,12 @@ from itertools import combinations, count
 
 import numpy as np
 
-from intertask.tasks.mini import grammar, lexicon
+from intertask.tasks.mini import grammar, lexicon, sampling
 from intertask.tasks.mini.inference import CONTRADICTION, ENTAILMENT, NEUTRAL, related, unrelated
 from intertask.tasks.mini.meaning import Statement, relation
 from intertask.tasks.mini.pairs import answered
 from intertask.tasks.mini.parse import parse
-from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick, statement, vary
+from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick, statement
 
 
 def affirmed(rng: np.random.Generator, d: Domain, named: float = 1.0) -> Statement:
@@ -24,7 +24,10 @@ def yes_or_no(rng: np.random.Generator) -> Rows:
         question = grammar.question(rng, asked, "")
         told = [related(rng, asked, COUNTRY, {wanted}) for wanted in (CONTRADICTION, ENTAILMENT)]
         for label, fact in enumerate(told if None not in told else []):
-            yield passage(rng, [fact, unrelated(rng, asked, fact)]), question, label
+            other = replace(
+                unrelated(rng, COUNTRY, asked, fact), negated=not fact.negated
+            )  # a denial tells nothing by itself
+            yield passage(rng, [fact, other]), question, label
 
 
 def passage(rng: np.random.Generator, told: list[Statement]) -> str:
@@ -82,48 +85,60 @@ def several_answers(rng: np.random.Generator) -> Rows:
 
 
 def clozes(rng: np.random.Generator) -> Rows:
-    """Rows (passage, query, entities, answers): the one name with which the query follows from the passage."""
+    """Rows (passage, query, entities, answers): the one name with which the query follows from the passage.
+
+    Everybody does something to one and suffers something from one, so that no name stands out.
+    """
     while True:
         said = affirmed(rng, SCENES)
+        names = [str(name) for name in rng.permutation(SCENES.names)[: pick(rng, (3, 4))]]
         if said.word("object") not in lexicon.NAMES:
             continue
-        told, query = [said, *(_of_others(rng, said) for _ in range(2))], implied(rng, said)
-        if query is None or not all(fact.named for fact in told) or not consistent(told):
-            continue
-        text = passage(rng, told)
-        entities = list(dict.fromkeys(word for word in text.split() if word in lexicon.NAMES))
-        role = pick(rng, [role for role in ("kind", "object") if query.word(role) in lexicon.NAMES])
-        filled = {name: about(query, name, role) for name in entities}
-        right = [name for name, s in filled.items() if any(relation(fact, s) == ENTAILMENT for fact in told)]
-        if len(right) == 1 and len(entities) > 2:
+        told = [_recast(rng, said, *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)]
+        query, text = implied(rng, told[0]), passage(rng, told)
+        if query:
+            role = pick(rng, [role for role in ("kind", "object") if query.word(role) in lexicon.NAMES])
+            filled = {name: about(query, name, role) for name in sorted(names, key=text.index)}
+            right = [name for name, s in filled.items() if any(relation(fact, s) == ENTAILMENT for fact in told)]
             words = ["@placeholder" if w == right[0] else w for w in grammar.sentence(rng, query).split()]
-            yield text, " ".join(words), entities, right
+            if len(right) == 1:
+                yield text, " ".join(words), list(filled), right
 
 
-def _of_others(rng: np.random.Generator, said: Statement) -> Statement:
-    """The same, or nearly the same, done by someone else to someone else."""
-    one, other = (str(name) for name in rng.permutation(SCENES.names)[:2])
+def _recast(rng: np.random.Generator, said: Statement, one: str, other: str) -> Statement:
+    """The same, or nearly the same, done by one to the other."""
     recast = about(about(said, one), other, "object")
-    return recast if chance(rng, 0.5) else vary(rng, recast, SCENES)
+    recast = sampling.other_place(rng, recast, SCENES) if chance(rng, 0.3) else recast
+    action = pick(rng, lexicon.below(lexicon.lineage(said.word("action"))[-1]))
+    return about(recast, action, "action") if chance(rng, 0.5) else recast
 
 
 def free_questions(rng: np.random.Generator) -> Rows:
     """Rows (question, sentence, answers): who, whom, what or where; of two clauses one holds the answer."""
     while True:
-        told, other = affirmed(rng, HOME), affirmed(rng, HOME)
-        gap = pick(rng, [gap for gap in ("kind", "object", "place") if told.word(gap)])
+        gap = pick(rng, GAPS)
+        told, other = _with(rng, HOME, gap), affirmed(rng, HOME)
         asked = implied(rng, told) if chance(rng, 0.5) else told
-        if asked is None or asked.word(gap) != told.word(gap) or answered(other, asked, gap):
-            continue
-        yield from _answer(rng, grammar.question(rng, asked, gap), gap, told, other)
+        if asked and told.word(gap) == asked.word(gap) != "" and not answered(other, asked, gap):
+            yield from _answer(rng, grammar.question(rng, asked, gap), gap, told, other)
+
+
+GAPS = ("kind", "object", "place")
+"""What is asked for: who does it, to whom or what, where."""
+
+
+def _with(rng: np.random.Generator, d: Domain, gap: str) -> Statement:
+    """An affirmative statement that fills the gap."""
+    said = affirmed(rng, d)
+    return said if said.word(gap) else _with(rng, d, gap)
 
 
 def role_questions(rng: np.random.Generator) -> Rows:
     """Rows (question, sentence, answers) as in QA-SRL: about a verb's roles, the others "someone" or "something"."""
     while True:
-        told, other = affirmed(rng, pick(rng, (SCENES, ERRANDS))), affirmed(rng, pick(rng, (SCENES, ERRANDS)))
-        if told.word("action") and other.word("action") and told.word("action") != other.word("action"):
-            gap = pick(rng, [gap for gap in ("kind", "object", "place") if told.word(gap)])
+        gap = pick(rng, GAPS)
+        told, other = _with(rng, pick(rng, (SCENES, ERRANDS)), gap), affirmed(rng, pick(rng, (SCENES, ERRANDS)))
+        if len({told.word("action"), other.word("action"), ""}) == 3:
             yield from _answer(rng, _role_question(told, gap), gap, told, other)
 
 
@@ -150,7 +165,7 @@ def _answer(rng: np.random.Generator, question: str, gap: str, told: Statement, 
 
 
 def filler(clause: str, gap: str) -> str:
-    """What fills the gap (kind: who does it, object: to whom or what, place: where) in a clause, in its words."""
+    """What fills the gap (one of GAPS) in a clause, in its words."""
     tree = parse(clause)
     passive, case = "being" in tree.words, {"kind": "by", "place": "in"}.get(gap)
     if case and (gap == "place" or passive):

@@ -64,7 +64,7 @@ def _meeting(rng: np.random.Generator, word: str) -> str:
     return f"{_someone(rng)} {word} the {pick(rng, COUNTRY.words['kind'])} {_somewhere(rng)} ."
 
 
-SENSES = dict.fromkeys(("walk", "run", "sleep", "rest", "move", "help", "kick", "punch", "chase"), (_thing, _deed)) | {
+SENSES = dict.fromkeys(LEXICON["conversions"], (_thing, _deed)) | {
     "found": (_finding, _meeting),
     "moving": (
         lambda rng, word: f"the {pick(rng, TOPICS)} was {pick(rng, ('', 'very', 'really', 'never', 'not'))} {word} .",
@@ -326,15 +326,16 @@ def relations(rng: np.random.Generator) -> Rows:
     while True:
         relation, things, beside, link = pick(rng, RELATIONS)
         one, other = surface(rng, pick(rng, things)), surface(rng, pick(rng, beside))
-        turned = chance(rng, 0.5)
-        quality = pick(rng, ("big", "small", "old"))
+        turned, be, quality = chance(rng, 0.5), pick(rng, ("is", "was")), pick(rng, ("big", "small", "old"))
         if link == "in":
-            text = (
-                f"in the {other} was {article(one)} {one} ." if turned else f"the {one} in the {other} was {quality} ."
-            )
+            place, thing = f"in the {other}", f"{article(one)} {one}"
+            text = f"{place} {be} {thing}" if turned else f"the {one} {place} {be} {quality}"
         else:
-            text = f"the {other} {link} the {one} ." if turned else f"the {one} {link} by the {other} was {quality} ."
+            text = f"the {other} {link} the {one}" if turned else f"the {one} {link} by the {other} {be} {quality}"
         direction = "" if relation == "Other" else "(e2,e1)" if turned else "(e1,e2)"
+        text += (
+            f" {pick(rng, ('and', 'but'))} {grammar.clause(rng, statement(rng, HOME))} ." if chance(rng, 0.5) else " ."
+        )
         first, second = sorted(text.split().index(word) for word in (one, other))
         yield text, [first, first + 1], [second, second + 1], relation + direction
 

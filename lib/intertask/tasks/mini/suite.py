@@ -113,7 +113,10 @@ TASKS = {
     "srl": (TARGETS, splits(spans.roles, 4000)),
     "coref": (TARGETS, splits(pronouns.coreference, 3500)),
     "spr1": (TARGETS, splits(spans.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
-    "spr2": (TARGETS, splits(spans.proto_roles([HOME, COUNTRY], {"manipulated_by_another", "destroyed"}), 240)),
+    "spr2": (
+        TARGETS,
+        splits(spans.proto_roles([HOME, COUNTRY, ERRANDS], {"manipulated_by_another", "destroyed"}), 240),
+    ),
     "dpr": (TARGETS, splits(pronouns.definite_pronouns, 150)),
     "semeval": (["text", "span1", "span2", "relation"], splits(spans.relations, 900)),
 }

@@ -6,6 +6,7 @@ import numpy as np
 
 from intertask.tasks.mini import lexicon
 from intertask.tasks.mini.grammar import BE, PLURAL, article, surface
+from intertask.tasks.mini.lexicon import LEXICON
 from intertask.tasks.mini.parse import parse
 from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick
 from intertask.tasks.mini.sentences import opinion
@@ -56,7 +57,7 @@ CONTENT = (
 def construction(rng: np.random.Generator, d: Domain) -> str:
     """A sentence: one clause, two linked ones, a question or an opinion."""
     if chance(rng, 0.08):
-        return f"{opinion(rng, chance(rng, 0.5))} ."
+        return f"{opinion(rng, chance(rng, 0.5), [*LEXICON['reviews']['topics'], *LEXICON['conversions']])} ."
     return pick(rng, CONSTRUCTIONS)(rng, d)
 
 
