@@ -17,6 +17,7 @@ SPLITS = ("train", "validation", "test")
 ROWS = 24
 
 LABELS = {
+    "real_fake": ["fake", "real"],
     "axg": ["entailment", "not_entailment"],
     "scitail": ["entailment", "neutral"],
     "commonsenseqa": ["A", "B", "C", "D", "E"],
@@ -45,6 +46,10 @@ LABELS = {
 
 EDGES = {"pos": 48, "nonterminal": 30, "ner": 18, "srl": 66, "coref": 2, "dep": 49, "spr1": 18, "spr2": 20}
 """Edge probing task -> number of labels in its paper."""
+
+
+def real_fake(split):
+    return [{"text": f" In {split} bee {i} left the old rose for another one of them . \n"} for i in range(ROWS)]
 
 
 def axg(split):
@@ -140,7 +145,14 @@ def edge(name):
 
 
 MADE = {
-    **{"axg": axg, "record": record, "scitail": scitail, "commonsenseqa": commonsenseqa, "cosmosqa": cosmosqa},
+    **{
+        "real_fake": real_fake,
+        "axg": axg,
+        "record": record,
+        "scitail": scitail,
+        "commonsenseqa": commonsenseqa,
+        "cosmosqa": cosmosqa,
+    },
     **{"qnli_v1": qnli_v1, "qamr": qamr, "qasrl": qasrl, "ccg": ccg},
     **{name: senteval(name) for name in LABELS if name.startswith("senteval/")},
     **{name: function_words for name in LABELS if name.startswith("acceptability/")},
@@ -151,7 +163,7 @@ MADE = {
 CLASSES = {"axg": "label"}
 """Entry -> the column that the card declares as class labels."""
 
-NOT_AT_HAND = {"axg", "scitail", "cosmosqa"}
+NOT_AT_HAND = {"real_fake", "axg", "scitail", "cosmosqa"}
 LACKING = {"commonsenseqa": "train", "record": "validation"}
 """Entry -> a split that the mirror lacks, so that the task cannot be trained from it."""
 
@@ -335,7 +347,9 @@ def test_made_up_copy_loads(name, made):
     assert len(fingerprint(task.entry)) == 16
 
 
-@pytest.mark.parametrize("name", [name for name in MADE if name in LABELS and not name.startswith(("edge/", "ccg"))])
+@pytest.mark.parametrize(
+    "name", [name for name in MADE if name in LABELS and not name.startswith(("edge/", "ccg", "real_fake"))]
+)
 def test_labels_of_the_made_up_copy_are_in_order(name, made):
     task = made(name)
     labels = task.splits["test" if name == "axg" else "train"]["label"]

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from intertask.tasks.derived import convert
+from intertask.tasks.derived import convert, find_rule
 from intertask.tasks.read import with_rows
 
 
@@ -120,6 +120,11 @@ def test_qamr_without_the_sentence_is_refused(refused):
     refused(lambda: convert.qamr(splits), "made.tsv, row 1", "wiki-sentences.tsv", "'PTB:1'", "Penn Treebank")
 
 
+def test_qamr_answer_that_is_no_list_of_numbers_is_refused(refused):
+    splits = {"train": frame(qamr_row("0"), qamr_row("")), "sentences": frame({"sentence_id": "s1", "sentence": "Ann"})}
+    refused(lambda: convert.qamr(splits), "made.tsv, row 2", "the numbers of the answer's words", "''", "Fetch")
+
+
 def test_qasrl_has_a_row_for_each_question_with_an_answer():
     def question(text, *judged):
         judgments = [{"isValid": spans is not None, "spans": spans or []} for spans in judged]
@@ -168,6 +173,16 @@ def test_senteval_is_cut_by_its_first_column(refused):
     }
     odd = frame(*rows, {"part": "xx", "label": "I", "sentence": ""})
     refused(lambda: convert.senteval({"all": odd}), "made.tsv, row 5", "one of tr, va, te", "'xx'")
+
+
+def test_file_with_other_columns_is_refused(refused):
+    parts = ["made.tsv", "the columns sentence, relation", "found text, relation (no 'sentence')", "`derive`"]
+    refused(lambda: convert.semeval({"train": frame({"text": "a", "relation": 1})}), *parts)
+
+
+def test_unknown_rule_is_refused(refused):
+    assert find_rule("wsc") is convert.wsc
+    refused(lambda: find_rule("wcs"), "Key 'derive'", "'wcs'", "Did you mean 'wsc'?")
 
 
 def test_glue_diagnostic_has_plain_names():

@@ -35,11 +35,12 @@ def wsc(splits: Frames) -> Frames:
 
 
 def _wsc_spans(frame: pd.DataFrame) -> pd.DataFrame:
-    words = frame["text"].map(str.split)
     spans = {}
     for span in ("span1", "span2"):
-        given = zip(words, frame[f"{span}_text"], frame[f"{span}_index"], strict=True)
-        spans[span] = [_find(row, text, near) or [near, near + len(text.split())] for row, text, near in given]
+        given = _columns(frame, "text", f"{span}_text", f"{span}_index").itertuples(index=False, name=None)
+        spans[span] = [
+            _find(text.split(), phrase, near) or [near, near + len(phrase.split())] for text, phrase, near in given
+        ]
     return frame.filter(["text", "label"]).assign(**spans)
 
 
@@ -56,9 +57,10 @@ def dpr(splits: Frames) -> Frames:
 
 def _dpr_targets(frame: pd.DataFrame) -> pd.DataFrame:
     rows = {}
-    for where, text, *phrases, right in frame[["sentence", "pronoun", "candidates", "label"]].itertuples(name=None):
+    read = _columns(frame, "sentence", "pronoun", "candidates", "label")
+    for where, text, pronoun, candidates, right in read.itertuples(name=None):
         words = text.split()
-        pronoun, *candidates = [_find(words, phrase) for phrase in (phrases[0], *phrases[1])]
+        pronoun, *candidates = [_find(words, phrase) for phrase in (pronoun, *candidates)]
         if pronoun and all(candidates):
             labels = ["entailed" if place == right else "not-entailed" for place in range(len(candidates))]
             targets = [
@@ -80,15 +82,16 @@ def semeval(splits: Frames) -> Frames:
 
 def _marked(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for where, sentence in frame["sentence"].items():
+    for where, sentence, relation in _columns(frame, "sentence", "relation").itertuples(name=None):
         marked = re.fullmatch(r"(.*)<e1>(.*\S.*)</e1>(.*)<e2>(.*\S.*)</e2>(.*)", sentence, re.DOTALL)
         if not marked:
             found = repr(sentence)[:80]
             raise refusal(row_name(where), "<e1>…</e1> and then <e2>…</e2>, once each", found, "Fetch the file again.")
         parts = [part.split() for part in marked.groups()]
         ends = list(accumulate(map(len, parts)))
-        rows.append({"text": " ".join(chain(*parts)), "span1": ends[:2], "span2": ends[2:4]})
-    return pd.DataFrame(rows, frame.index).assign(relation=frame["relation"])
+        text = " ".join(chain(*parts))
+        rows.append({"text": text, "span1": ends[:2], "span2": ends[2:4], "relation": relation})
+    return pd.DataFrame(rows, frame.index)
 
 
 def qamr(splits: Frames) -> Frames:
@@ -97,16 +100,19 @@ def qamr(splits: Frames) -> Frames:
     Answers are numbers of words. Where they leave words out (in 148 of the first 6,000 dev rows), the answer is all
     from the first to the last. The validators' answers are not read. No row is left out.
     """
-    sentences = dict(splits["sentences"][["sentence_id", "sentence"]].itertuples(index=False, name=None))
+    sentences = dict(_columns(splits["sentences"], "sentence_id", "sentence").to_numpy())
     return {split: _qamr_rows(frame, sentences) for split, frame in splits.items() if split != "sentences"}
 
 
 def _qamr_rows(frame: pd.DataFrame, sentences: dict[str, str]) -> pd.DataFrame:
     rows = []
-    for where, sentence, question, answer in frame[["sentence_id", "question", "answer"]].itertuples(name=None):
+    read = _columns(frame, "sentence_id", "question", "answer")
+    for where, sentence, question, answer in read.itertuples(name=None):
         if sentence not in sentences:
             remedy = "Fetch wiki-sentences.tsv again; sentences of the Penn Treebank are not in it."
             raise refusal(row_name(where), "the id of a sentence in wiki-sentences.tsv", f"'{sentence}'", remedy)
+        if not re.fullmatch(r"\d+( \d+)*", answer):
+            raise refusal(row_name(where), "the numbers of the answer's words", f"'{answer}'", "Fetch the file again.")
         words = sentences[sentence].split()
         numbers = [int(number) for number in answer.split()]
         answers = _squad(words, [(min(numbers), max(numbers) + 1)])
@@ -124,7 +130,7 @@ def qasrl(splits: Frames) -> Frames:
 
 def _qasrl_rows(frame: pd.DataFrame) -> pd.DataFrame:
     places, rows = [], []
-    for where, words, verbs in frame[["sentenceTokens", "verbEntries"]].itertuples(name=None):
+    for where, words, verbs in _columns(frame, "sentenceTokens", "verbEntries").itertuples(name=None):
         for question in chain(*(verb["questionLabels"].values() for verb in verbs.values())):
             judged = [judgment["spans"] for judgment in question["answerJudgments"] if judgment["isValid"]]
             spans = [span for span, _ in Counter(map(tuple, chain(*judged))).most_common()]
@@ -140,16 +146,26 @@ def function_words(splits: Frames) -> Frames:
 
     The ten folds are for cross validation; Pruksachatkun et al. 2020 took the first alone.
     """
-    folds = {number: folds["fold1"] for number, folds in splits["folds"][["pair-id", "misc"]].to_numpy()}
-    data = splits["data"]
+    folds = {number: folds["fold1"] for number, folds in _columns(splits["folds"], "pair-id", "misc").to_numpy()}
+    data = _columns(splits["data"], "context", "hypothesis", "label", "pair-id")
     parts = {"train": "train", "dev": "validation", "test": "test"}
-    return _cut(data[["context", "hypothesis", "label"]], data["pair-id"].map(folds), parts)
+    return _cut(data.drop(columns="pair-id"), data["pair-id"].map(folds), parts)
 
 
 def senteval(splits: Frames) -> Frames:
     """A SentEval file, all splits in one, cut as its first column `part` says: tr, va or te."""
     rows = splits["all"]
-    return _cut(rows.drop(columns=["part"]), rows["part"], {"tr": "train", "va": "validation", "te": "test"})
+    parts = _columns(rows, "part")["part"]
+    return _cut(rows.drop(columns="part"), parts, {"tr": "train", "va": "validation", "te": "test"})
+
+
+def _columns(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """These columns alone; a missing one is refused."""
+    if missing := [name for name in names if name not in frame]:
+        found = f"{', '.join(map(str, frame))} (no '{missing[0]}')"
+        remedy = "Fetch the files as the entry says, or take out `derive`."
+        raise refusal(frame.index[0][0], f"the columns {', '.join(names)}", found, remedy)
+    return frame[list(names)]
 
 
 def _find(words: list[str], wanted: str, near: int = 0) -> list[int] | None:
@@ -187,6 +203,8 @@ def _cut(rows: pd.DataFrame, parts: pd.Series, names: dict[str, str]) -> Frames:
 
 def _with_validation(splits: Frames) -> Frames:
     """The last 15 % of train as validation, cut behind an even row."""
-    train = splits["train"]
+    train = splits.get("train")
+    if train is None:
+        return splits
     cut = round(len(train) * 0.85 / 2) * 2
     return {**splits, "train": train[:cut], "validation": train[cut:]}
