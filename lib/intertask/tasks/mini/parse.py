@@ -84,6 +84,8 @@ class Parse:
     deprel: list[str] = field(init=False)
 
     def __post_init__(self):
+        if unknown := [word for word in self.words if word not in _WORDS]:
+            raise ValueError(f"no word of the mini language: {unknown[0]}")
         self.upos, self.feats = ([_WORDS[word][i] for word in self.words] for i in (0, 1))
         self.head, self.deprel = [0] * len(self.words), ["root"] * len(self.words)
         for i in range(1, len(self.words)):  # "the walk", "the film was moving", "found the film really moving"

@@ -70,7 +70,7 @@ def several_answers(rng: np.random.Generator) -> Rows:
         while None in told or not consistent(told):
             asked = affirmed(rng, HOME)
             names = [str(n) for n in rng.permutation([n for n in HOME.names if n != asked.word("object")])[:3]]
-            wanted = [{ENTAILMENT} if chance(rng, 0.55) else {NEUTRAL, CONTRADICTION} for _ in names]
+            wanted = [{ENTAILMENT} if chance(rng, 0.35) else {NEUTRAL, CONTRADICTION} for _ in names]
             told = [related(rng, about(asked, *pair), HOME, w) for *pair, w in zip(names, wanted, strict=True)]
         text = passage(rng, told)
         other = implied(rng, pick(rng, told))
