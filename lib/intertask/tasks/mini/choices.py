@@ -5,10 +5,9 @@ import numpy as np
 from intertask.tasks.mini import grammar, lexicon, sampling
 from intertask.tasks.mini.grammar import article
 from intertask.tasks.mini.inference import ENTAILMENT, related
-from intertask.tasks.mini.lexicon import LEXICON
 from intertask.tasks.mini.meaning import Statement, relation
-from intertask.tasks.mini.pronouns import deed
-from intertask.tasks.mini.sampling import HOME, Rows, chance, pick, statement, vary
+from intertask.tasks.mini.pronouns import SHOWN, deed
+from intertask.tasks.mini.sampling import HOME, Rows, chance, pick, several, statement, vary
 
 
 def continuations(rng: np.random.Generator) -> Rows:
@@ -33,7 +32,7 @@ def causes(rng: np.random.Generator) -> Rows:
     The rows of a pair have the same choices and ask about persons that have changed places.
     """
     while True:
-        one, other = (str(name) for name in rng.permutation(HOME.names)[:2])
+        one, other = several(rng, HOME.names, 2)
         verb, meant, why = deed(rng)
         doing = [f"{one} was {verb} {other} .", f"{other} was {verb} {one} ."]
         being = [f"{name} was {why} ." for name in ((one, other) if meant == 0 else (other, one))]
@@ -47,38 +46,21 @@ def causes(rng: np.random.Generator) -> Rows:
 def motives(rng: np.random.Generator) -> Rows:
     """Rows (context, question, answerA, answerB, answerC, label "1" to "3"): who is like that, of two deeds."""
     while True:
-        people = [str(name) for name in rng.permutation(HOME.names)[:4]]
-        deeds = [deed(rng), deed(rng)]
-        (verb, meant, why), (other, _, _) = deeds
-        if LIKE[why] & {(other, 0), (other, 1)} or len(LIKE[why] & {(verb, 0), (verb, 1)}) > 1:
+        people = several(rng, HOME.names, 4)
+        (verb, meant, why), (other, _, _) = deed(rng), deed(rng)
+        if why in SHOWN[other][0] + SHOWN[other][1]:
             continue
         clauses = [f"{people[0]} was {verb} {people[1]}", f"{people[2]} was {other} {people[3]}"]
         context = f" {pick(rng, ('and', 'while', 'but'))} ".join(clauses[:: pick(rng, (1, -1))])
-        wrong = [name for name in people if name != people[meant]]
-        answers = [people[meant], *(str(name) for name in rng.permutation(wrong)[:2])]
+        answers = [people[meant], *several(rng, [name for name in people if name != people[meant]], 2)]
         order = rng.permutation(3).tolist()
         yield f"{context} .", f"who was {why} ?", *(answers[i] for i in order), str(order.index(0) + 1)
-
-
-LIKE = {
-    why: {
-        (lexicon.progressive(verb), k)
-        for root, reasons in LEXICON["reasons"].items()
-        for k, role in enumerate(("subject", "object"))
-        if why in reasons[role]
-        for verb in lexicon.below(root)
-    }
-    for reasons in LEXICON["reasons"].values()
-    for role in ("subject", "object")
-    for why in reasons[role]
-}
-"""property -> (verb, 0 or 1): who does (0) or suffers (1) such a deed is like that."""
 
 
 def common_knowledge(rng: np.random.Generator) -> Rows:
     """Rows (question, choices {text, label}, answerKey A to E): what a word means, or what one eats, buys, chases."""
     while True:
-        kinds = [str(kind) for kind in rng.permutation(CLASSES)[:5]]
+        kinds = several(rng, CLASSES, 5)
         words = [pick(rng, lexicon.CHILDREN[kind]) for kind in kinds]
         right = pick(rng, range(5))
         roots = [lexicon.lineage(kind)[-1] for kind in kinds]
@@ -101,8 +83,8 @@ def stories(rng: np.random.Generator) -> Rows:
     """Rows (context, question, answer0 ... answer3, label): one fact of two or three answers, in general words."""
     while True:
         role, action = pick(rng, list(FAMILIES))
-        general = [str(kind) for kind in rng.permutation(FAMILIES[role, action])]
-        people = [str(name) for name in rng.permutation(HOME.names)[: pick(rng, (2, 3))]]
+        general = several(rng, FAMILIES[role, action], 4)
+        people = several(rng, HOME.names, pick(rng, (2, 3)))
         time = pick(rng, ("past", "present", "future"))
         told = [
             Statement("the", (("kind", name),), (*action, (role, pick(rng, lexicon.CHILDREN[kind])), ("time", time)))

@@ -62,7 +62,7 @@ def commitments(rng: np.random.Generator) -> Rows:
     """
     while True:
         said = statement(rng, COUNTRY, 1.0)
-        said, other = replace(said, negated=chance(rng, 0.5)), unrelated(rng, ERRANDS, said)
+        said, other = replace(said, negated=chance(rng, 0.5)), unrelated(rng, ERRANDS, chance(rng, 0.5), said)
         hypothesis, denied = grammar.sentence(rng, said), replace(said, negated=not said.negated)
         asked = [replace(one, negated=False) for one in (other, other, said)]
         for label, (open_, fact) in enumerate(zip(asked, (said, denied, other), strict=True)):
@@ -74,10 +74,10 @@ FACTIVE = [f"{who} {verb}" for who in ("i", "we", "they") for verb in ("found", 
 FACTIVE += ["everybody found"]
 
 
-def unrelated(rng: np.random.Generator, domain: sampling.Domain, *known: Statement) -> Statement:
-    """A statement about a name, denied as often as not, that has nothing to do with the known ones."""
+def unrelated(rng: np.random.Generator, domain: sampling.Domain, negated: bool, *known: Statement) -> Statement:
+    """A statement about a name that has nothing to do with the known ones."""
     while True:
-        said = replace(statement(rng, domain, 1.0), negated=chance(rng, 0.5))
+        said = replace(statement(rng, domain, 1.0), negated=negated)
         if all(relation(said, other) == relation(other, said) == NEUTRAL for other in known):
             return said
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from intertask.tasks.mini import lexicon
 from intertask.tasks.mini.lexicon import LEXICON
-from intertask.tasks.mini.sampling import HOME, Rows, chance, pick
+from intertask.tasks.mini.sampling import HOME, Rows, chance, pick, several
 
 
 def schemas(dev: bool) -> Callable[[np.random.Generator], Rows]:
@@ -43,7 +43,7 @@ def mentions(rng: np.random.Generator) -> Rows:
     """Rows (text, span1_text, span1_index, span2_text, span2_index, label): 1 where the pronoun means the name."""
     while True:
         gender = pick(rng, ("woman", "man"))
-        names = [str(name) for name in rng.permutation(lexicon.CHILDREN[gender])[:2]]
+        names = several(rng, lexicon.CHILDREN[gender], 2)
         verb, meant, why = deed(rng)
         place = pick(rng, ("", f"in the {pick(rng, HOME.words['place'])}"))
         words = f"{names[0]} was {verb} {names[1]} {place} because".split()
@@ -55,10 +55,16 @@ def mentions(rng: np.random.Generator) -> Rows:
 
 def deed(rng: np.random.Generator) -> tuple[str, int, str]:
     """("kicking", 0, "cruel"): a verb and its reason, which lies in who does it (0) or whom it is done to (1)."""
-    root = pick(rng, list(LEXICON["reasons"]))
-    meant = pick(rng, (0, 1))
-    why = pick(rng, LEXICON["reasons"][root]["object" if meant else "subject"])
-    return lexicon.progressive(pick(rng, lexicon.below(root))), meant, why
+    verb, meant = pick(rng, list(SHOWN)), pick(rng, (0, 1))
+    return verb, meant, pick(rng, SHOWN[verb][meant])
+
+
+SHOWN = {
+    lexicon.progressive(verb): (reasons["subject"], reasons["object"])
+    for root, reasons in LEXICON["reasons"].items()
+    for verb in lexicon.below(root)
+}
+"""verb -> what a deed shows of who does it, and of whom it is done to."""
 
 
 PROFESSIONS = [w for root in ("doctor", "teacher", "farmer", "artist") for w in lexicon.below(root)]
@@ -95,7 +101,7 @@ def definite_pronouns(rng: np.random.Generator) -> Rows:
 def coreference(rng: np.random.Generator) -> Rows:
     """Rows (text, targets): pairs of mentions, "1" where they mean the same, by gender and number, else "0"."""
     while True:
-        one, other = (str(pronoun) for pronoun in rng.permutation(["she", "he", "they"])[:2])
+        one, other = several(rng, ["she", "he", "they"], 2)
         verb, _, why = deed(rng)
         first, second = mention(rng, one), mention(rng, other)
         start = f"{first} {was(one)} {verb} {second} {pick(rng, ('and', 'while', 'but'))}".split()

@@ -10,7 +10,7 @@ from intertask.tasks.mini.inference import CONTRADICTION, ENTAILMENT, NEUTRAL, r
 from intertask.tasks.mini.meaning import Statement, relation
 from intertask.tasks.mini.pairs import answered
 from intertask.tasks.mini.parse import parse
-from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick, statement
+from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick, several, statement
 
 
 def affirmed(rng: np.random.Generator, d: Domain, named: float = 1.0) -> Statement:
@@ -24,9 +24,7 @@ def yes_or_no(rng: np.random.Generator) -> Rows:
         question = grammar.question(rng, asked, "")
         told = [related(rng, asked, COUNTRY, {wanted}) for wanted in (CONTRADICTION, ENTAILMENT)]
         for label, fact in enumerate(told if None not in told else []):
-            other = replace(
-                unrelated(rng, COUNTRY, asked, fact), negated=not fact.negated
-            )  # a denial tells nothing by itself
+            other = unrelated(rng, COUNTRY, not fact.negated, asked, fact)  # so that a denial tells nothing by itself
             yield passage(rng, [fact, other]), question, label
 
 
@@ -69,7 +67,7 @@ def several_answers(rng: np.random.Generator) -> Rows:
         told: list[Statement | None] = [None]
         while None in told or not consistent(told):
             asked = affirmed(rng, HOME)
-            names = [str(n) for n in rng.permutation([n for n in HOME.names if n != asked.word("object")])[:3]]
+            names = several(rng, [name for name in HOME.names if name != asked.word("object")], 3)
             wanted = [{ENTAILMENT} if chance(rng, 0.35) else {NEUTRAL, CONTRADICTION} for _ in names]
             told = [related(rng, about(asked, *pair), HOME, w) for *pair, w in zip(names, wanted, strict=True)]
         text = passage(rng, told)
@@ -91,7 +89,7 @@ def clozes(rng: np.random.Generator) -> Rows:
     """
     while True:
         said = affirmed(rng, SCENES)
-        names = [str(name) for name in rng.permutation(SCENES.names)[: pick(rng, (3, 4))]]
+        names = several(rng, SCENES.names, pick(rng, (3, 4)))
         if said.word("object") not in lexicon.NAMES:
             continue
         told = [_recast(rng, said, *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)]
@@ -114,7 +112,7 @@ def _recast(rng: np.random.Generator, said: Statement, one: str, other: str) -> 
 
 
 def free_questions(rng: np.random.Generator) -> Rows:
-    """Rows (question, sentence, answers): who, whom, what or where; of two clauses one holds the answer."""
+    """Rows (question, passage, answers): who, whom, what or where; of two clauses one holds the answer."""
     while True:
         gap = pick(rng, GAPS)
         told, other = _with(rng, HOME, gap), affirmed(rng, HOME)
@@ -134,7 +132,7 @@ def _with(rng: np.random.Generator, d: Domain, gap: str) -> Statement:
 
 
 def role_questions(rng: np.random.Generator) -> Rows:
-    """Rows (question, sentence, answers) as in QA-SRL: about a verb's roles, the others "someone" or "something"."""
+    """Rows (question, passage, answers) as in QA-SRL: about a verb's roles, the others "someone" or "something"."""
     while True:
         gap = pick(rng, GAPS)
         told, other = _with(rng, pick(rng, (SCENES, ERRANDS)), gap), affirmed(rng, pick(rng, (SCENES, ERRANDS)))
@@ -159,9 +157,9 @@ def _answer(rng: np.random.Generator, question: str, gap: str, told: Statement, 
     """The row of a question that `told` answers and `other` does not, if the answer occurs once."""
     clauses = [grammar.clause(rng, told), grammar.clause(rng, other)]
     answer = filler(clauses[0], gap)
-    sentence = f" {pick(rng, ('and', 'but'))} ".join(clauses[:: pick(rng, (1, -1))]) + " ."
-    if f" {sentence}".count(f" {answer} ") == 1 and told.subject != other.subject and not answer.startswith("some"):
-        yield question, sentence, [answer]
+    text = f" {pick(rng, ('and', 'but'))} ".join(clauses[:: pick(rng, (1, -1))]) + " ."
+    if f" {text}".count(f" {answer} ") == 1 and told.subject != other.subject and not answer.startswith("some"):
+        yield question, text, [answer]
 
 
 def filler(clause: str, gap: str) -> str:

@@ -19,6 +19,11 @@ def pick(rng: np.random.Generator, choices: Sequence) -> Any:
     return choices[int(rng.random() * len(choices))]
 
 
+def several(rng: np.random.Generator, choices: Sequence[str], count: int) -> list[str]:
+    """So many different ones, in random order."""
+    return [choices[i] for i in rng.permutation(len(choices))[:count]]
+
+
 def chance(rng: np.random.Generator, probability: float) -> bool:
     return rng.random() < probability
 

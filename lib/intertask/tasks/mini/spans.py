@@ -12,11 +12,11 @@ from intertask.tasks.mini.grammar import article, surface
 from intertask.tasks.mini.lexicon import LEXICON
 from intertask.tasks.mini.meaning import Statement
 from intertask.tasks.mini.parse import TIMES, Parse, parse
+from intertask.tasks.mini.pronouns import PROFESSIONS
 from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick, statement
 from intertask.tasks.mini.sentences import opinion
 from intertask.tasks.mini.treebank import CONSTRUCTIONS
 
-PROFESSIONS = [w for root in ("doctor", "teacher", "farmer", "artist") for w in lexicon.below(root)]
 PLACES = lexicon.section("places")
 TOPICS, GOOD, BAD = (LEXICON["reviews"][key] for key in ("topics", "positive", "negative"))
 
@@ -78,7 +78,7 @@ SENSES = dict.fromkeys(LEXICON["conversions"], (_thing, _deed)) | {
 
 
 def supertags(rng: np.random.Generator) -> Rows:
-    """Rows (words, tags): for each word a category of combinatory categorial grammar: what it takes and gives."""
+    """Rows (words, supertags): for each word a category of combinatory categorial grammar: what it takes and gives."""
     while True:
         tree = parse(" ".join(pick(rng, CONSTRUCTIONS)(rng, HOME).split()))
         yield tree.words, [category(tree, i) for i in range(len(tree.words))]
@@ -199,14 +199,9 @@ def _told(rng: np.random.Generator, d: Domain) -> str:
 
 
 MODIFIERS = {
-    **{
-        **dict.fromkeys(TIMES, "ARGM-TMP"),
-        "not": "ARGM-NEG",
-        "never": "ARGM-NEG",
-        "where": "ARGM-LOC",
-        "will": "ARGM-MOD",
-    },
-    **{"because": "ARGM-CAU", "although": "ARGM-ADV", "while": "ARGM-TMP"},
+    **dict.fromkeys((*TIMES, "while"), "ARGM-TMP"),
+    **dict.fromkeys(("not", "never"), "ARGM-NEG"),
+    **{"where": "ARGM-LOC", "will": "ARGM-MOD", "because": "ARGM-CAU", "although": "ARGM-ADV"},
 }
 
 
@@ -333,11 +328,10 @@ def relations(rng: np.random.Generator) -> Rows:
         else:
             text = f"the {other} {link} the {one}" if turned else f"the {one} {link} by the {other} {be} {quality}"
         direction = "" if relation == "Other" else "(e2,e1)" if turned else "(e1,e2)"
-        text += (
-            f" {pick(rng, ('and', 'but'))} {grammar.clause(rng, statement(rng, HOME))} ." if chance(rng, 0.5) else " ."
-        )
+        if chance(rng, 0.5):
+            text += f" {pick(rng, ('and', 'but'))} {grammar.clause(rng, statement(rng, HOME))}"
         first, second = sorted(text.split().index(word) for word in (one, other))
-        yield text, [first, first + 1], [second, second + 1], relation + direction
+        yield f"{text} .", [first, first + 1], [second, second + 1], relation + direction
 
 
 _LIVING = [*PROFESSIONS, *lexicon.below("animal")[1:]]

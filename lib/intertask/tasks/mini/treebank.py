@@ -111,9 +111,8 @@ def coordination(rng: np.random.Generator) -> Rows:
     """Rows (sentence, label): 1 where the conjunction fits (see `coordinated`), 0 where it is the other one."""
     while True:
         link, label = pick(rng, ("and", "but")), pick(rng, (0, 1))
-        said = coordinated(
-            rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS)), link if label else {"and": "but"}.get(link, "and")
-        )
+        fitting = link if label else {"and": "but", "but": "and"}[link]
+        said = coordinated(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS)), fitting)
         yield " ".join(link if word in ("and", "but") else word for word in said.split()), label
 
 
@@ -188,10 +187,10 @@ def question(rng: np.random.Generator, d: Domain) -> str:
         return f"who {verb_phrase(rng, d, ('person', action), tense, False, False)} ?"
     subject, plural = noun_phrase(rng, agents(d, action), d, 0.0)
     word = {"object": "who" if kind == "person" else "what"}.get(asked, asked)
-    auxiliary, verb = (
-        ("did", action) if tense == "past" and chance(rng, 0.5) else (BE[tense][plural], lexicon.progressive(action))
-    )
-    objects = [w for w in d.words["object"] if kind in lexicon.lineage(w)[1:]]
+    auxiliary, verb = BE[tense][plural], lexicon.progressive(action)
+    if tense == "past" and chance(rng, 0.5):
+        auxiliary, verb = "did", action
+    objects = [w for w in d.words["object"] if kind in lexicon.lineage(w)[1:] and w != subject]
     whom = noun_phrase(rng, objects, d, 0.1)[0] if objects and asked != "object" else ""
     place = f"in the {pick(rng, d.words['place'])}" if asked != "where" and chance(rng, 0.3) else ""
     return f"{word} {auxiliary} {subject} {verb} {whom} {place} ?"
