@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import pandas as pd
+
 
 def run_id(task: str, seed: int | None, *parts: object) -> str:
     digest = hashlib.sha256(repr((task, seed, *parts)).encode()).hexdigest()[:12]
@@ -35,6 +37,12 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "finished": f"2026-01-02T03:04:{seed or 0:02d}+00:00",
     }
     (folder / "run.json").write_text(json.dumps(record | fields), encoding="utf-8")
+
+
+def write_predictions(results: Path, run: str, split: str, labels, predictions) -> None:
+    """The predictions of one split, as a finished run leaves them."""
+    rows = {"split": split, "row": range(len(labels)), "label": list(labels), "prediction": predictions}
+    pd.DataFrame(rows).to_parquet(results / "runs" / run / "predictions.parquet", index=False)
 
 
 def write_failure(results: Path, run: str, reason: str) -> None:

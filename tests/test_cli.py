@@ -89,3 +89,22 @@ def test_a_changed_mirror_is_read_anew(tmp_path, monkeypatch):
             pd.DataFrame(rows).to_parquet(clone / "rte" / f"{split}.parquet")
         seen.append((Run(task="rte").id(), load_task("rte").splits["train"].sentence1[0]))
     assert [text for _, text in seen] == ["old", "new"] and seen[0][0] != seen[1][0]
+
+
+def test_the_catalogue_is_listed_and_written(tmp_path):
+    output = said(0, "tasks", "--format", "regression")
+    assert "stsb 5,749 1,500 1,379" in output and "pearson, spearman Hub nyu-mll/glue, stsb" in output
+    assert "mini/stsb 800 400 yes" in output and "mini/rte" not in output
+    assert "no format regresion. Did you mean 'regression'?" in said(2, "tasks", "--format", "regresion")
+    said(0, "tasks", "--csv", tmp_path / "tasks.csv")
+    table = pd.read_csv(tmp_path / "tasks.csv").set_index("name")
+    assert table.loc["rte", ["format", "train", "source"]].tolist() == ["classification", 2490, "Hub nyu-mll/glue, rte"]
+
+
+def test_a_task_file_is_checked(study, tmp_path):
+    output = said(0, "task", "check", study.parent / "tasks.yaml")
+    assert "# fruit: classification, scored by accuracy" in output and "% plum 50.0 50.0 –" in output
+    assert "# ripeness: regression, scored by pearson and spearman" in output and "highest 5.00 5.00" in output
+    assert output.count("validation has 32 examples: one of them is 3.1 points of accuracy.") == 2
+    assert "fruit" not in said(0, "task", "check", study.parent / "tasks.yaml", "ripeness").split("- text")[0]
+    assert "expected a readable YAML file" in said(2, "task", "check", tmp_path / "none.yaml")

@@ -37,7 +37,8 @@ def parameters(notebook) -> list:
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} >= {"train", "transfer_matrix", "restarts", "tour"}
+    known = {"train", "transfer_matrix", "restarts", "diagnostic_breakdown", "tour", "own_task"}
+    assert {path.stem for path in NOTEBOOKS} >= known
 
 
 def test_it_is_valid_and_opens_with_its_question(notebook):
@@ -102,11 +103,16 @@ def test_prose_states_no_result(notebook):
             assert not re.search(r"\d+\.\d+ ?(points|%)|[+-]\d+\.\d+", cell.source), cell.source
 
 
-def test_the_tour_runs_from_end_to_end_without_a_warning(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name, settings, shown",
+    [
+        ("tour", {"target": "mini/rte", "supporting": "mini/cola", "limit": 64}, "delta"),
+        ("own_task", {"rows": 100, "num_train_epochs": 1.0}, "% praised"),
+    ],
+)
+def test_it_runs_from_end_to_end_without_a_warning(name, settings, shown, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")  # ipykernel's, at shutdown
-    settings = {"target": "mini/rte", "supporting": "mini/cola", "limit": 64}
-    execute_notebook(ROOT / "notebooks" / "tour.ipynb", tmp_path / "tour.ipynb", settings)
-    executed = nbformat.read(tmp_path / "tour.ipynb", as_version=4)
-    assert "delta" in str(executed.cells) and not [
-        output for cell in code(executed) for output in cell.outputs if output.get("name") == "stderr"
-    ]
+    execute_notebook(ROOT / "notebooks" / f"{name}.ipynb", tmp_path / "executed.ipynb", settings)
+    executed = nbformat.read(tmp_path / "executed.ipynb", as_version=4)
+    outputs = [output for cell in code(executed) for output in cell.outputs]
+    assert shown in str(outputs) and not [output for output in outputs if output.get("name") == "stderr"]

@@ -19,7 +19,8 @@ STUDIES = [path for path in PARAMS.rglob("*.yaml") if "runs" not in path.parts]
 def test_a_study_is_sound(path):
     name, study = load_study(str(path))
     assert str(path) == str(PARAMS / f"{name}.yaml")
-    for task in [*study.targets, *(supporting.task for supporting in study.supporting)]:
+    further = [task for tasks in study.evaluate_on.values() for task in tasks]
+    for task in [*study.targets, *(supporting.task for supporting in study.supporting), *further]:
         assert find_entry(task)
     assert all(analysis_notebook(notebook) for notebook in study.report)
 

@@ -25,6 +25,8 @@ class Friendly(typer.core.TyperGroup):
 app = typer.Typer(
     cls=Friendly, help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+task_app = typer.Typer(help="Tasks of your own.", no_args_is_help=True)
+app.add_typer(task_app, name="task")
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study file, or the name of one in params/")]
 
 
@@ -118,6 +120,61 @@ def report(study: StudyName) -> None:
     from intertask.report import build_report
 
     print(os.path.relpath(build_report(_name(study)) / "index.html"))
+
+
+@task_app.command("check")
+def check_task(
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="a task file")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="default: all of its tasks")] = None,
+    encoder: Annotated[
+        str, typer.Option(metavar="ID", help="count tokens too, with the tokenizer of this encoder")
+    ] = "",
+    max_length: Annotated[int, typer.Option(min=4, help="tokens at which --encoder counts what is cut")] = 128,
+) -> None:
+    """Shows the tasks of a file as training would read them, and what is wrong with them."""
+    from intertask.tasks.catalogue import read_entries
+
+    wrong = []
+    for place, name in enumerate(names or read_entries(file)):
+        print("\n\n" if place else "", end="")
+        try:
+            _show_task(name, str(file), encoder, max_length)
+        except IntertaskError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise IntertaskError("\n".join(wrong))
+
+
+@app.command()
+def tasks(
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="only the tasks of this format")] = "",
+    csv: Annotated[Path | None, typer.Option(help="write the table to this file instead")] = None,
+) -> None:
+    """Lists the catalogue: sizes, metrics, source, licence, and whether a task's data is at hand now."""
+    from intertask.tasks import listing
+
+    table = listing.catalogue_table(form)
+    if csv:
+        table.to_csv(csv, index=False)
+    print(f"{csv}: {len(table)} tasks" if csv else listing.page(table))
+
+
+def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
+    from intertask.tasks.findings import findings
+    from intertask.tasks.load import load_task
+    from intertask.tasks.overview import page, section
+
+    task = load_task(name, file)
+
+    from intertask.formats import preview  # torch, which a task that is refused above need not wait for
+
+    print(page(task, preview.majority(task), findings(task)), end="", flush=True)
+    if encoder:
+        from intertask.encoders import load_tokenizer
+
+        table = preview.tokens(task, load_tokenizer(encoder), max_length)
+        title = f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts"
+        print(section(title, table.to_string()), end="")
 
 
 def _expanded(study: str):

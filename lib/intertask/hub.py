@@ -6,7 +6,9 @@ fetched; otherwise the wanted files are downloaded into the Hub's own cache.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -15,10 +17,23 @@ from intertask.errors import did_you_mean, refusal
 TIMEOUT = 3.0
 """Seconds until the Hub counts as out of reach; without a limit of ours its client tries for 23 s and more."""
 
+POINTER = b"version https://git-lfs"
+_asked = ContextVar("asked", default=True)
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Within it the Hub is not asked: what its cache does not hold is refused."""
+    token = _asked.set(False)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
 
 def folder(repo: str, kind: str, patterns: Iterable[str], revision: str = "main") -> Path:
     """The local folder of a repository (`kind`: "dataset" or "model") with the files that match `patterns`."""
-    return mirrored(repo) or _download(repo, kind, tuple(patterns), revision)
+    return mirrored(repo) or _download(repo, kind, tuple(patterns), revision, _asked.get())
 
 
 def mirrored(repo: str) -> Path | None:
@@ -39,7 +54,7 @@ def mirrored(repo: str) -> Path | None:
 
 
 @cache
-def _download(repo: str, kind: str, patterns: tuple[str, ...], revision: str) -> Path:
+def _download(repo: str, kind: str, patterns: tuple[str, ...], revision: str, asked: bool) -> Path:
     """The folder of the Hub's snapshot with the files that match `patterns`; offline, what the cache has of it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
@@ -52,7 +67,7 @@ def _download(repo: str, kind: str, patterns: tuple[str, ...], revision: str) ->
             revision=revision,
             allow_patterns=list(patterns),
             etag_timeout=TIMEOUT,
-            local_files_only=not _hub_answers(repo, kind, revision),
+            local_files_only=not (asked and _hub_answers(repo, kind, revision)),
         )
     except HFValidationError:
         found = f"'{repo}', neither a folder nor an id"
@@ -82,6 +97,12 @@ def _hub_answers(repo: str, kind: str, revision: str) -> bool:
     except (HTTPError, OfflineModeIsEnabled):
         return False
     return True
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a file is what a clone holds of a large file until `git lfs pull`."""
+    with path.open("rb") as stream:
+        return stream.read(len(POINTER)) == POINTER
 
 
 def digest(path: Path) -> bytes:

@@ -1,9 +1,12 @@
 """Study files: what they may say, and how a wrong one is refused."""
 
+import re
+
 import pytest
 import yaml
 
 from intertask.errors import IntertaskError
+from intertask.studies.check import problems
 from intertask.studies.graph import expand
 from intertask.studies.study import Study, load_study
 from made_task import write_fruit
@@ -44,6 +47,8 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
         ({"target": {"limit": 5}}, r"keys of the study: limits: \[1000\]"),
         ({"limits": [0]}, "limits.0.*greater than or equal to 1, found 0"),
         ({"holdout": 1.5}, "holdout: input should be less than 1, found 1.5"),
+        ({"evaluate_on": {"mini/rt": ["mini/ax"]}}, "trains no run on mini/rt. Did you mean 'mini/rte'?"),
+        ({"evaluate_on": {"mini/rte": "mini/ax"}}, "evaluate_on.mini/rte: input should be a valid list"),
         ({"encoders": [{"encoder": "mini/bert", "laier": 1}]}, "no training setting 'laier'. Did you mean 'layer'?"),
         ({"encoders": [{"layer": 1}]}, "encoders.0.encoder: field required"),
         ({"encoders": ["mini/bert", "mini/bert"]}, "encoders names mini/bert twice"),
@@ -123,6 +128,48 @@ def test_identity_is_content(tmp_path):
         stream.write("one more plum,plum\n")
     changed = run_ids(tmp_path / "a")
     assert len(changed & first) == 3, "pretraining and the two intermediates do not read the changed file"
+
+
+def test_every_run_on_a_task_is_scored_on_its_further_tasks():
+    supporting = ["mini/mnli", {"task": "mini/mnli", "shuffle_labels": True}, "mini/snli"]
+    content = GOOD | {"supporting": supporting, "targets": ["mini/mnli", "mini/rte"], "seeds": 1}
+    plain = expand("s", Study(**content))
+    graph = expand("s", Study(**content, evaluate_on={"mini/mnli": ["mini/ax"]}))
+    found = {(row.stage, row.regime, row.supporting, row.task): graph.runs[row.run].evaluate_on for row in graph.rows}
+    assert (
+        found["target", "single", None, "mini/mnli"]
+        == found["target", "stilts", "mini/snli", "mini/mnli"]
+        == ["mini/ax"]
+    )
+    assert found["intermediate", None, "mini/mnli[shuffle_labels=true]", "mini/mnli"] == ["mini/ax"]
+    assert not any(further for (*_, task), further in found.items() if task != "mini/mnli")
+    snli = [run for run in graph.runs.values() if run.task == "mini/snli"]
+    assert {run.id() for run in snli} == {run.id() for run in plain.runs.values() if run.task == "mini/snli"}
+
+
+@pytest.mark.parametrize(
+    "further, message",
+    [
+        (
+            "mini/rte",
+            "evaluate_on, mini/rte: expected a classification with the labels of mini/mnli.*found classification",
+        ),
+        ("mini/stsb", "evaluate_on, mini/stsb: expected .* found regression"),
+        ("mini/ax", None),
+    ],
+)
+def test_further_tasks_are_checked_before_training(further, message):
+    study = Study(**GOOD | {"regimes": ["single"], "targets": ["mini/mnli"]}, evaluate_on={"mini/mnli": [further]})
+    todo = {run_id: run for run_id, run in expand("s", study).runs.items() if run.task == "mini/mnli"}
+    found = problems(study, todo, [])
+    assert len(found) == (0 if message is None else 1)
+    assert message is None or re.match(message, found[0])
+
+
+def test_an_unknown_further_task_is_refused():
+    study = Study(**GOOD | {"targets": ["mini/mnli"]}, evaluate_on={"mini/mnli": ["mini/axe"]})
+    with pytest.raises(IntertaskError, match="Unknown task 'mini/axe'.* Did you mean 'mini/ax'"):
+        expand("s", study)
 
 
 def test_an_encoder_may_be_used_otherwise_than_the_rest_of_the_study(tmp_path):

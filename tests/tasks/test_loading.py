@@ -1,11 +1,14 @@
 """Own files, read as they stand."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
+import yaml
 
 from intertask.tasks import mini
 from intertask.tasks.catalogue import catalogue
-from intertask.tasks.load import load_task
+from intertask.tasks.load import load_as, load_task
 from intertask.tasks.read import read_file
 
 
@@ -158,3 +161,33 @@ def test_mini_suite_has_the_sizes_of_the_catalogue(name):
     hidden = set() if task.entry.evaluation_only or task.entry.derive else {"test"}
     labelled = set(task.splits) - hidden if task.entry.label else set()
     assert {split for split, frame in task.splits.items() if "label" in frame} == labelled
+
+
+def write_other(task_file, rows, **changes):
+    """Adds the task `other`, test split only, to the task file."""
+    path = Path(task_file)
+    other = {"files": {"test": "other.jsonl"}, "format": "classification", "inputs": ["said"], "label": "stars"}
+    other |= {"labels": ["5", "1", "3"], "tags": ["kind"]} | changes
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"other": other}))
+    pd.DataFrame(rows).to_json(path.with_name("other.jsonl"), orient="records", lines=True)
+    return task_file
+
+
+ROWS = [{"said": "splendid", "stars": "5", "kind": "x;y"}, {"said": "awful", "stars": "1", "kind": ""}]
+
+
+def test_a_further_task_is_read_with_the_inputs_and_label_ids_of_the_task(own_task):
+    task_file = write_other(own_task(), ROWS)
+    rows = load_as(load_task("reviews", task_file), "other", task_file)
+    assert rows["text"].tolist() == ["splendid", "awful"] and rows["kind"].tolist() == ["x;y", ""]
+    assert rows["label"].tolist() == [2, 0]  # 1, 3, 5 in reviews
+
+
+def test_a_further_task_that_does_not_fit_is_refused(own_task, refused):
+    task_file = write_other(own_task(), ROWS, labels=["5", "1"])
+    task = load_task("reviews", task_file)
+    refused(lambda: load_as(task, "other", task_file), "evaluate_on, other", "labels of reviews, ['1', '3', '5']")
+    write_other(task_file, ROWS, tags=[], inputs=["said", "kind"])
+    refused(lambda: load_as(task, "other", task_file), "as many inputs as reviews, ['text']", "['said', 'kind']")
+    write_other(task_file, [{"said": "splendid", "kind": ""}])
+    refused(lambda: load_as(task, "other", task_file), "a validation or test split with labels", "found no labels")

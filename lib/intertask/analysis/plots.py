@@ -86,6 +86,43 @@ def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> N
     ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
 
 
+def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Probe x model matrix of a `probing.probing_table`: the darker, the further above the majority.
+
+    Each cell: the mean score, its interval over the examples and the seeds behind it; bold with * where the interval
+    lies above the majority. The last column is the majority. Cells without a run are hatched.
+    """
+    probes, models = table["probe"].unique(), table["model"].unique()
+    gain = table.assign(gain=table["score"] - table["majority"]).pivot(index="probe", columns="model", values="gain")
+    gain = gain.reindex(index=probes, columns=models).to_numpy(dtype=float)
+    norm = Normalize(0, max(1.0, np.nanmax(gain, initial=1.0)))
+    ax.imshow(np.pad(gain, ((0, 0), (0, 1))), cmap="Greys", norm=norm, aspect="auto", alpha=0.8)
+    for cell in table.itertuples():
+        x, y = list(models).index(cell.model), list(probes).index(cell.probe)
+        _probing_cell(cell, x, y, "white" if cell.score - cell.majority > 0.6 * norm.vmax else INK, ax)
+    for y, majority in enumerate(table.groupby("probe", sort=False)["majority"].mean()):
+        ax.text(len(models), y, "" if pd.isna(majority) else f"{majority:.1f}", ha="center", va="center", color=INK)
+    ax.set_xticks(range(len(models) + 1), [*(text(model, AXIS) for model in models), "majority"])
+    ax.set_yticks(range(len(probes)), [text(probe, AXIS) for probe in probes])
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return ax
+
+
+def _probing_cell(cell, x: int, y: int, ink: str, ax: Axes) -> None:
+    if cell.n == 0:
+        ax.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, facecolor="white", edgecolor=FAINT, hatch="///")
+        return
+    above = cell.low > cell.majority
+    seeds = f"{cell.n} seeds" if cell.n == cell.n_expected else f"{cell.n} of {cell.n_expected} seeds"
+    interval = "" if pd.isna(cell.low) else f"[{cell.low:.1f}, {cell.high:.1f}]"
+    ax.text(x, y - 0.18, f"{cell.score:.1f}" + "*" * above, ha="center", va="center", color=ink, fontsize=10,
+            fontweight="bold" if above else "normal")  # fmt: skip
+    ax.text(x, y + 0.12, interval, ha="center", va="center", color=ink, fontsize=7)
+    ax.text(x, y + 0.34, seeds, ha="center", va="center", color=ink, fontsize=6)
+
+
 def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
     """Every paired difference as a cross and the mean with its interval as a dot with a bar; one line per cell.
 
@@ -206,3 +243,45 @@ def regression_scatter(labels, predictions, ax: Axes) -> Axes:
     ax.set(xlabel="true label", ylabel="predicted")
     ax.legend(loc="best")
     return ax
+
+
+MARKS = [("o", INK), ("s", "white"), ("^", FAINT), ("D", "white"), ("v", INK), ("P", FAINT)]
+
+
+def category_label(coarse: str, fine: str) -> str:
+    """A category of a diagnostic set in words; without both it is all rows."""
+    return fine or coarse.replace("_", " ") or "all rows"
+
+
+def diagnostic_dots(table: pd.DataFrame, ax: Axes) -> Axes:
+    """R3 x100 by category, a line each, with a mark per model: mean over seeds, and its interval over the examples.
+
+    table: of `diagnostics.breakdown`. Coarse categories are bold, in brackets the number of rows. A dotted bar rests on
+    few independent examples and is too short; a mark without a bar has no interval. A model whose R3 is undefined for
+    every seed has no mark, but the word.
+    """
+    lines = table.drop_duplicates(["coarse", "fine"])
+    offsets = np.linspace(-0.25, 0.25, table["model"].nunique()) if table["model"].nunique() > 1 else [0]
+    for place, (model, own) in enumerate(table.groupby("model", sort=False)):
+        _dots(own, np.arange(len(own)) + offsets[place], model, *MARKS[place % len(MARKS)], ax)
+    names = [f"{category_label(row.coarse, row.fine)} ({row.n})" for row in lines.itertuples()]
+    ax.set_yticks(range(len(lines)), [text(name) for name in names])
+    for label, fine in zip(ax.get_yticklabels(), lines["fine"], strict=True):
+        label.set_fontweight("normal" if fine else "bold")
+    for y in np.flatnonzero(lines["fine"] == "")[1:]:
+        ax.axhline(y - 0.5, color=FAINT, linewidth=0.8)
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.grid(axis="y", visible=False)
+    ax.set(ylim=(len(lines) - 0.5, -0.5), xlabel="R3 × 100 (0: chance, 100: all right; in brackets: rows)")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+    return ax
+
+
+def _dots(own: pd.DataFrame, places: np.ndarray, model: str, mark: str, fill: str, ax: Axes) -> None:
+    for few, style in ((False, "solid"), (True, "dotted")):
+        bars = own["few_sets"].to_numpy() == few
+        ax.hlines(places[bars], own["low"][bars], own["high"][bars], color=INK, linewidth=1, linestyle=style)
+    undefined = (own["undefined"] == own["seeds"]).to_numpy()
+    for y in places[undefined]:
+        ax.text(0, y, " undefined", va="center", color=FAINT, fontsize=7)
+    ax.plot(own["r3"].mask(undefined), places, mark, color=INK, markerfacecolor=fill, markersize=5, label=text(model))

@@ -101,6 +101,26 @@ def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, d
     return {run: _record(pool, run) for run in runs.loc[runs["done"], "run"].unique()}
 
 
+def read_settings(study: str, results: Path | None = None) -> dict:
+    """What the study's file said, with the defaults of what it did not say."""
+    return read_study(study, Path(results or results_root()))["study"]
+
+
+def read_predictions(runs: pd.DataFrame, split: str, results: Path | None = None) -> pd.DataFrame:
+    """What every run that is done predicted on one split, at the best checkpoint: columns run, row, label, prediction.
+
+    split: `validation` or a task of the run's `evaluate_on`; row: the number of the row in that task. A run whose
+    predictions are not in the store, or not of this split, has no rows.
+    """
+    parts = [pd.DataFrame({"run": [], "row": [], "label": [], "prediction": []})]
+    for run in runs.loc[runs["done"], "run"].unique():
+        path = Path(results or results_root()) / "runs" / run / "predictions.parquet"
+        if path.is_file():
+            own = pd.read_parquet(path, columns=["row", "label", "prediction"], filters=[("split", "==", split)])
+            parts.append(own.assign(run=run))
+    return pd.concat(parts[1:] or parts)[parts[0].columns]
+
+
 def _record(pool: Path, run: str) -> dict:
     return json.loads((pool / run / "run.json").read_text(encoding="utf-8"))
 

@@ -1,6 +1,22 @@
 """Sentence encoders: a Hub id, a local folder, or one of the embedded `mini/…` encoders."""
 
-from intertask.encoders.load import encoder_bytes, encoder_folder, fingerprint, load_encoder, save_encoder
+from intertask.encoders.load import (
+    encoder_bytes,
+    encoder_folder,
+    fingerprint,
+    load_encoder,
+    load_tokenizer,
+    save_encoder,
+)
 from intertask.encoders.mini import MINI, PRETRAINING
 
-__all__ = ["MINI", "PRETRAINING", "encoder_bytes", "encoder_folder", "fingerprint", "load_encoder", "save_encoder"]
+__all__ = [
+    "MINI",
+    "PRETRAINING",
+    "encoder_bytes",
+    "encoder_folder",
+    "fingerprint",
+    "load_encoder",
+    "load_tokenizer",
+    "save_encoder",
+]

@@ -23,7 +23,7 @@ def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0, rand
     folder = encoder_folder(source)
 
     import torch
-    from transformers import AutoConfig, AutoModel, AutoTokenizer, logging
+    from transformers import AutoConfig, AutoModel, logging
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
     logging.set_verbosity_error()
@@ -39,7 +39,17 @@ def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0, rand
         model = AutoModel.from_config(config, trust_remote_code=False, **options)
     else:
         model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, **options)
-    return model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    return model, load_tokenizer(folder)
+
+
+def load_tokenizer(source: str | Path):
+    """The tokenizer of an encoder alone, by the names and with the errors of `load_encoder`."""
+    if str(source).startswith("mini/"):
+        _known_mini(str(source))
+        return mini.build_tokenizer()
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(encoder_folder(source), trust_remote_code=False)
 
 
 def save_encoder(encoder, tokenizer, folder: Path) -> None:

@@ -7,16 +7,16 @@ from intertask.errors import IntertaskError, did_you_mean
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.study import Study
-from intertask.tasks.load import load_task
+from intertask.tasks.load import load_as, load_task
 
 
 def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> list[str]:
-    """One message per problem; empty if the runs to do can start. Loads the data of every task that they train on."""
+    """One message per problem; empty if the runs to do can start. Loads all data that they train and are scored on."""
     found = []
     for encoder in {run.encoder: None for run in todo.values() if not run.encoder.startswith("mini/")}:
         found += _refusal(encoder_folder, encoder)
-    for task, task_file in {(run.task, run.task_file): None for run in todo.values()}:
-        found += _refusal(_trainable, task, task_file)
+    for task, task_file, further in {(run.task, run.task_file, tuple(run.evaluate_on)): None for run in todo.values()}:
+        found += _refusal(_trainable, task, task_file, further)
     for run_id in finished:
         found += _refusal(store.read, run_id)
     return found + [message for name in study.report for message in _refusal(analysis_notebook, name)]
@@ -30,10 +30,12 @@ def analysis_notebook(name: str):
     raise IntertaskError(f"report: there is no notebook {name} in {folder}.{did_you_mean(name, known)}")
 
 
-def _trainable(task: str, task_file: str) -> None:
-    splits = load_task(task, task_file).splits
-    if "train" not in splits:
-        raise IntertaskError(f"Task {task} has no train split (found {', '.join(splits)}): it can only be scored.")
+def _trainable(name: str, task_file: str, further: tuple[str, ...]) -> None:
+    task = load_task(name, task_file)
+    if "train" not in task.splits:
+        raise IntertaskError(f"Task {name} has no train split (found {', '.join(task.splits)}): it can only be scored.")
+    for other in further:
+        load_as(task, other, task_file)
 
 
 def _refusal(check, *arguments) -> list[str]:

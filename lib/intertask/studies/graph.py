@@ -119,5 +119,5 @@ def _target(study: Study, encoder: Encoder, task: str, limit: int | None, seed: 
 
 
 def _run(study: Study, encoder: Encoder, task: str, seed: int, parent: str | None, settings: dict[str, Any]) -> Run:
-    fixed = {"task_file": study.task_file, "threads": study.threads}
+    fixed = {"task_file": study.task_file, "threads": study.threads, "evaluate_on": study.evaluate_on.get(task, [])}
     return Run(task=task, encoder=encoder.encoder, seed=seed, parent=parent, **fixed, **settings)

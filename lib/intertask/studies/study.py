@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -111,6 +110,9 @@ class Study(BaseModel):
         True, description="false: every restart starts from one intermediate encoder"
     )
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
+    evaluate_on: dict[str, list[str]] = Field(
+        {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
+    )
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
     threads: int = Field(1, ge=1, description="per run")
     train: Settings = Field({}, description="of the intermediate and the target stage")
@@ -125,12 +127,14 @@ class Study(BaseModel):
             raise IntertaskError("regime stilts needs at least one task under supporting.")
         if {"limit", "holdout"} & {*self.train, *self.target} or "holdout" in {*self.pretraining, *self.intermediate}:
             raise IntertaskError("the targets' limit and holdout are keys of the study: limits: [1000], holdout: 0.5.")
-        if twice := [label for label, n in Counter(encoder.label for encoder in self.encoders).items() if n > 1]:
-            raise IntertaskError(f"encoders names {twice[0]} twice.")
-        for name in ("supporting", "targets", "seeds", "limits"):
-            values = getattr(self, name)
+        for name in ("encoders", "supporting", "targets", "seeds", "limits"):
+            values = [getattr(value, "label", value) for value in getattr(self, name)]
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-                raise IntertaskError(f"{name} names {getattr(twice[0], 'label', twice[0])} twice.")
+                raise IntertaskError(f"{name} names {twice[0]} twice.")
+        trained = [*self.targets, *(supporting.task for supporting in self.supporting)]
+        for task in self.evaluate_on:
+            if task not in trained:
+                raise IntertaskError(f"evaluate_on: the study trains no run on {task}.{did_you_mean(task, trained)}")
         return self
 
 

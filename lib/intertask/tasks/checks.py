@@ -57,14 +57,17 @@ def choice_lists(raw: pd.DataFrame, entry: TaskEntry) -> pd.Series:
     With a column per choice, those of a row that has fewer are null or empty, the last ones first.
     """
     if len(entry.choices) > 1:
-        lists = pd.Series([_without_the_absent(row) for row in raw[entry.choices].to_numpy()], index=raw.index)
+        given = lists = pd.Series([_without_the_absent(row) for row in raw[entry.choices].to_numpy()], index=raw.index)
     else:
         column, _, key = entry.choices[0].partition(".")
-        lists = raw[column].map(lambda value: _listed(value, key))
+        given, lists = raw[column], raw[column].map(lambda value: _listed(value, key))
     fault = ~lists.map(lambda choices: len(choices) > 1 and all(map(_is_text, choices))).astype(bool)
     if fault.any():
+        value = given[fault].iloc[0]
         remedy = "Mend the row: a choice is a text, and a question without a second one is none."
-        raise refusal(f"{_row(fault)}, choices", "two or more texts", repr(lists[fault].iloc[0]), remedy)
+        if isinstance(value, str):
+            remedy = "A cell of a CSV holds no list: give each choice a column, or use JSONL."
+        raise refusal(f"{_row(fault)}, choices", "two or more texts", repr(value)[:80], remedy)
     return lists
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from intertask.cache import remembered
+from intertask.errors import refusal
 from intertask.tasks import checks, structured
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.read import read_files, with_rows
@@ -42,6 +43,34 @@ def load_task(name: str, task_file: str = "") -> Task:
     entry = _with_labels(entry, card_labels, used)
     checks.check_f1(entry)
     return Task(entry, {split: _encoded(entry, split, frame) for split, frame in used.items()})
+
+
+def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:
+    """The rows of another classification, `scored_rows(name)`, with the inputs and the label ids of this task.
+
+    Raises IntertaskError if its labels or the number of its inputs differ.
+    """
+    other = load_task(name, task_file)
+    mine, theirs = task.entry.labels or [], other.entry.labels or []
+    if task.entry.format != "classification" or sorted(mine) != sorted(theirs):
+        expected = f"a classification with the labels of {task.entry.name}, {mine}"
+        raise refusal(f"evaluate_on, {name}", expected, f"{other.entry.format} with {theirs}", "Name another task.")
+    if len(task.entry.inputs) != len(other.entry.inputs):
+        expected = f"as many inputs as {task.entry.name}, {task.entry.inputs}"
+        raise refusal(f"evaluate_on, {name}", expected, f"{other.entry.inputs}", "Name another task.")
+    rows = scored_rows(other)
+    inputs = dict(zip(other.entry.inputs, task.entry.inputs, strict=True))
+    return rows.rename(columns=inputs).assign(label=[mine.index(theirs[i]) for i in rows["label"]])
+
+
+def scored_rows(task: Task) -> pd.DataFrame:
+    """The rows on which another task's model is scored: the validation or else the test split, which needs labels."""
+    rows = next((task.splits[split] for split in ("validation", "test") if split in task.splits), None)
+    if rows is None or "label" not in rows:
+        found = "neither split" if rows is None else "no labels"
+        expected = "a validation or test split with labels"
+        raise refusal(f"evaluate_on, {task.entry.name}", expected, found, "Name another task.")
+    return rows
 
 
 def _raw_splits(entry: TaskEntry) -> tuple[dict[str, pd.DataFrame], list[str] | None]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from intertask.errors import refusal
+from intertask.hub import POINTER
 from intertask.tasks.conllu import parse_conllu
 
 DAMAGED = "Repair the file or fetch it again; is it cut off?"
@@ -40,7 +41,7 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     except OSError as error:
         remedy = "Check the path; in a task file it is relative to that file."
         raise refusal(path, "a readable data file", str(error), remedy) from None
-    if content.startswith(b"version https://git-lfs"):
+    if content.startswith(POINTER):
         raise refusal(path, "data", "a Git LFS pointer", "Run `git lfs pull` in the clone.")
     return _READERS[path.suffix](path, content, columns)
 
@@ -77,8 +78,9 @@ def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     if text.lstrip().startswith("["):
         records = _parse_json(str(path), text)
     else:
-        lines = [line for line in text.split("\n") if line.strip()]
-        records = [_parse_json(f"{path}, row {row}", line) for row, line in enumerate(lines, start=1)]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        places = [f"{path}, row {row} (line {number})" for row, (number, _) in enumerate(lines, start=1)]
+        records = [_parse_json(place, line) for place, (_, line) in zip(places, lines, strict=True)]
     for row, record in enumerate(records, start=1):
         if not isinstance(record, dict):
             found = type(record).__name__

@@ -83,7 +83,7 @@ class TaskEntry(BaseModel):
     drop_label: int | str | None = None
     # Columns that are kept beside the label, to break scores down by.
     tags: list[Column] = []
-    # Columns whose values together tell which examples question_exact_match scores as one.
+    # Columns, also inputs, whose values together tell which examples question_exact_match scores as one.
     group: list[Column] = []
     # Columns that are left out on purpose; a column that no key names is refused.
     unused: list[str] = []
@@ -102,8 +102,7 @@ class TaskEntry(BaseModel):
     @property
     def structured_columns(self) -> list[str]:
         """The columns that hold choices, spans and groups, each once."""
-        parts = [part for column in [*self.choices, *self.spans, *self.group] for part in column.split(":")]
-        return list(dict.fromkeys(part.partition(".")[0] for part in parts))
+        return _roots([*self.choices, *self.spans, *self.group])
 
     @property
     def label_column(self) -> str:
@@ -181,7 +180,9 @@ class TaskEntry(BaseModel):
                     f"{self.format}. Mend the key {key}, or the format."
                 )
         label = [self.label_column] if self.label and self.label_column not in self.structured_columns else []
-        named = [*self.inputs, *self.structured_columns, *label, *self.tags, *self.unused]
+        group = [column for column in self.group if column not in self.inputs]  # texts that are equal may be the group
+        structured = _roots([*self.choices, *self.spans, *group])
+        named = [*self.inputs, *structured, *label, *self.tags, *self.unused]
         if twice := sorted({column for column in named if named.count(column) > 1}):
             raise ValueError(f"expected each column in one role, found '{twice[0]}' twice. Name it once.")
         for name in RESERVED:
@@ -238,6 +239,12 @@ INPUTS = {
 
 RESERVED = ("label", "choices", "spans", "group")
 """Names that columns have once read."""
+
+
+def _roots(columns: list[str]) -> list[str]:
+    """The columns of the data that "start:end" and "targets.span1" name, each once."""
+    parts = [part for column in columns for part in column.split(":")]
+    return list(dict.fromkeys(part.partition(".")[0] for part in parts))
 
 
 def parse_entry(name: str, fields: Any, where: str) -> TaskEntry:

@@ -49,9 +49,10 @@ def _span(where: tuple, value: Any, unit: str, starts: list[int], ends: list[int
     try:
         start, end = (int(bound) for bound in value)
     except (TypeError, ValueError):
-        raise refusal(
-            row_name(where), "a span as [start, end), two whole numbers", repr(value), "Mend the row."
-        ) from None
+        remedy = "Mend the row."
+        if isinstance(value, str):
+            remedy = 'A cell of a CSV holds no list: name two columns, `spans: ["start:end"]`, or use JSONL.'
+        raise refusal(row_name(where), "a span as [start, end), two whole numbers", repr(value), remedy) from None
     if not 0 <= start < end <= len(starts):
         raise refusal(
             row_name(where),
@@ -141,7 +142,10 @@ def answer_spans(raw: pd.DataFrame, entry: TaskEntry) -> pd.Series:
     rows = []
     for where, passage, value in zip(raw.index, raw[entry.inputs[-1]], raw[entry.label], strict=True):
         spans = []
-        for text, start in _answers(value):
+        if not (answers := list(_answers(value))):
+            remedy = "Drop the row: a question without an answer cannot be scored."
+            raise refusal(f"{row_name(where)}, label column '{entry.label}'", "an answer", "none", remedy)
+        for text, start in answers:
             found = passage.find(text) if start is None else start
             if not text or found < 0 or passage[found : found + len(text)] != text:
                 remedy = "Mend the row, or drop it: only what stands in the passage can be extracted."

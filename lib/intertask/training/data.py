@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-import pandas as pd
-
 from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.tasks.load import Task, load_task
+from intertask.tasks.load import Task, load_as
 from intertask.tasks.sample import limited, shuffled_labels, split_dev
 
 
@@ -21,7 +19,7 @@ def prepare(run: Run, task: Task) -> Task:
         raise IntertaskError(
             f"Task {run.task} has no train split (found {', '.join(task.splits)}): it can only be scored."
         )
-    splits = dict(task.splits) | {name: _further(run, task, name) for name in run.evaluate_on}
+    splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in run.evaluate_on}
     train = limited(splits["train"], run.limit, run.seed_of("limit"))
     splits["train"] = shuffled_labels(train, task.entry, run.seed) if run.shuffle_labels else train
     if run.holdout:
@@ -29,21 +27,6 @@ def prepare(run: Run, task: Task) -> Task:
         select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, stratify)
         splits |= {"validation_select": select, "validation_report": report}
     return replace(task, splits=splits)
-
-
-def _further(run: Run, task: Task, name: str) -> pd.DataFrame:
-    """The validation or else the test split of another task, with inputs and label ids of this one."""
-    other = load_task(name, run.task_file)
-    mine, theirs = task.entry.labels or [], other.entry.labels or []
-    if task.entry.format != "classification" or sorted(mine) != sorted(theirs):
-        raise IntertaskError(
-            f"evaluate_on, {name}: expected a classification with the labels of {run.task}, {mine}, found {theirs}."
-        )
-    rows = other.splits.get("validation", other.splits["test"])
-    columns = dict(zip(other.entry.inputs, task.entry.inputs, strict=True))
-    return (
-        rows[[*columns, "label"]].rename(columns=columns).assign(label=[mine.index(theirs[i]) for i in rows["label"]])
-    )
 
 
 def selection_split(task: Task) -> str:

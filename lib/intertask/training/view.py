@@ -10,14 +10,14 @@ from intertask.analysis import plots
 from intertask.formats.metrics import best_overlap
 from intertask.run import Run
 from intertask.tasks.load import Task
+from intertask.tasks.overview import MOST_LABELS, label_name, texts
+from intertask.tasks.overview import examples as examples
+from intertask.tasks.overview import splits as splits
 from intertask.training.data import selection_split
 from intertask.training.train import Result
 
-LONGEST = 200  # characters of a text that a table shows
-MOST_LABELS = 12  # in a table of shares or a confusion matrix
 MOST_BARS = 25
 ANSWERS = ("extractive_qa", "cloze")
-SPANS = ("span_classification", "tagging")
 
 
 def parameters(run: Run) -> pd.DataFrame:
@@ -25,46 +25,6 @@ def parameters(run: Run) -> pd.DataFrame:
     defaults = {name: field.default for name, field in Run.model_fields.items()}
     rows = {name: [str(value), "" if value == defaults[name] else "set"] for name, value in run.model_dump().items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "differs from the default"])
-
-
-def splits(task: Task) -> pd.DataFrame:
-    """Examples per split, targets where an example has several, and how the labels are distributed."""
-    rows = {}
-    for split, frame in task.splits.items():
-        rows[split] = {"examples": len(frame), **(_balance(task, frame) if "label" in frame else {})}
-    return pd.DataFrame.from_dict(rows, orient="index").fillna("–")
-
-
-def _balance(task: Task, frame: pd.DataFrame) -> dict[str, str]:
-    """Shares of the labels in percent, of answers how many and how long, of numbers the range."""
-    if task.entry.format in ANSWERS:
-        words = frame["label"].map(lambda answers: len(answers[0].split()))
-        return {"answers each": f"{frame['label'].map(len).mean():.1f}", "words in an answer": f"{words.mean():.1f}"}
-    if not task.entry.labels:
-        low, mean, high = frame["label"].min(), frame["label"].mean(), frame["label"].max()
-        return {"lowest": f"{low:.2f}", "mean": f"{mean:.2f}", "highest": f"{high:.2f}"}
-    targets = frame["label"].explode().explode() if task.entry.format in SPANS else frame["label"]
-    shares = {name: 100 * share for name, share in _shares(targets, task.entry.labels).items()}
-    shown = (
-        dict(sorted(shares.items(), key=lambda item: -item[1])[:MOST_LABELS]) if len(shares) > MOST_LABELS else shares
-    )
-    rest = {f"% {len(shares) - len(shown)} other labels": sum(shares.values()) - sum(shown.values())}
-    count = {"targets": str(frame["spans"].map(len).sum())} if task.entry.format in SPANS else {}
-    percent = {f"% {name}": share for name, share in shown.items()} | (rest if len(shares) > len(shown) else {})
-    return count | {name: f"{share:.1f}" for name, share in percent.items()}
-
-
-def _shares(labels: pd.Series, names: list[str]) -> dict[str, float]:
-    counts = labels.value_counts(normalize=True)
-    return {name: counts.get(i, 0.0) for i, name in enumerate(names)}
-
-
-def examples(task: Task, count: int) -> pd.DataFrame:
-    """The first training examples, with their labels' names; of several targets in an example, the first."""
-    rows = task.splits["train"].head(count)
-    first = pd.Series(0, rows.index)
-    labels = {"label": [_name(task, _target(task, row, 0)) for row in rows["label"]]} if "label" in rows else {}
-    return _texts(task, rows, first).assign(**labels)
 
 
 def scores(result: Result) -> pd.DataFrame:
@@ -127,9 +87,8 @@ def mistakes(result: Result, count: int) -> pd.DataFrame:
     rows = rows.assign(target=rows.groupby("row").cumcount(), error=_error(result.task, rows))
     worst = rows.query("error > 0").nlargest(count, "error")
     data = result.task.splits[result.reported].loc[worst["row"]]
-    names = {name: [_name(result.task, cell) for cell in worst[name]] for name in ("label", "prediction")}
-    shown = _texts(result.task, data, worst["target"])
-    return shown.assign(**names, error=worst["error"].round(2).to_numpy())
+    names = {name: [label_name(result.task, cell) for cell in worst[name]] for name in ("label", "prediction")}
+    return texts(result.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
 
 
 def _error(task: Task, rows: pd.DataFrame) -> np.ndarray:
@@ -156,46 +115,6 @@ def _hot(cells: pd.Series, width: int) -> np.ndarray:
 
 def _reported(result: Result) -> pd.DataFrame:
     return result.predictions[result.predictions["split"] == result.reported]
-
-
-def _texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
-    """The inputs, and choices, as they are shown; the spans of each row's target between brackets."""
-    texts = rows[task.entry.inputs]
-    if "choices" in rows:
-        texts = texts.assign(choices=[_listed(task, choices) for choices in rows["choices"]])
-    if task.entry.format in SPANS:
-        marked = [
-            _marked(list(row), spans[at])
-            for row, spans, at in zip(texts.to_numpy(), rows["spans"], target, strict=True)
-        ]
-        texts = pd.DataFrame(marked, columns=texts.columns, index=texts.index)
-    return texts.map(lambda text: text if len(text) <= LONGEST else text[:LONGEST] + " …")
-
-
-def _marked(texts: list[str], spans: np.ndarray) -> list[str]:
-    """The texts with a target's spans between brackets, numbered where there are two; the last is put in first."""
-    for k, (start, end) in sorted(enumerate(spans), key=lambda item: -item[1][0]):
-        at, number = k % len(texts), k + 1 if len(spans) > 1 else ""
-        texts[at] = f"{texts[at][:start]}[{texts[at][start:end]}]{number}{texts[at][end:]}"
-    return texts
-
-
-def _target(task: Task, labels, at: int):
-    return labels[at] if task.entry.format in SPANS else labels
-
-
-def _listed(task: Task, choices: list[str]) -> str:
-    names = task.entry.labels or [str(place + 1) for place in range(len(choices))]
-    return " ".join(f"({name}) {choice}" for name, choice in zip(names, choices, strict=False))
-
-
-def _name(task: Task, label) -> str:
-    """A label or prediction as text: the names of its ids, its answers, a number."""
-    if task.entry.format in ANSWERS:
-        return label if isinstance(label, str) else " | ".join(label)
-    if task.entry.labels:
-        return ", ".join(task.entry.labels[int(i)] for i in np.atleast_1d(label)) or "none"
-    return f"{label:.2f}"
 
 
 def verdict(result: Result) -> str:

@@ -30,7 +30,7 @@ MOST_DEPTHS = 7
 SEQUENCES = 19
 CONTENT_WORDS = 1000
 ENOUGH = 30
-"""Rows per class from which a class of many is cut to the size of the rarest."""
+"""Rows that a class may have, in a task of many classes, where the rarest has fewer."""
 
 _COLUMNS = ("words", "upos", "feats", "head", "deprel")
 
@@ -209,29 +209,23 @@ def _clauses_swapped(row: Any, random: np.random.Generator) -> str | None:
 
 def _clauses(row: Any) -> tuple[range, range, range, range] | None:
     """The places of the first clause, of comma and conjunction, of the second clause and of the last mark."""
-    root, count = row.head.index(0), len(row.words)
+    root = row.head.index(0)
     others = [i for i in _dependents(row, root) if _relation(row, i) == "conj"]
-    if len(others) != 1 or not all(
-        any(_relation(row, i).endswith("subj") for i in _dependents(row, head)) for head in (root, *others)
-    ):
+    if len(others) != 1 or not _has_subject(row, root) or not _has_subject(row, others[0]):
         return None
     span = _span(row, others[0])
-    end = count - (row.upos[-1] == "PUNCT")
-    start = next((i for i in span if _relation(row, i) == "cc" and row.head[i] == others[0] + 1), -1)
+    start = next((i for i in _dependents(row, others[0]) if _relation(row, i) == "cc"), span[0])
+    end = len(row.words) - (row.upos[-1] == "PUNCT")
     comma = start - (row.words[start - 1] == ",")
-    marks = [word for word, upos in zip(row.words[:end], row.upos, strict=False) if upos == "PUNCT" and word != ","]
-    leading = {i for i in span if i < start}
-    if (
-        marks
-        or start < 0
-        or span[-1] + 1 != end
-        or leading - {comma}
-        or comma < 2
-        or end - start < 3
-        or _relation(row, 0) == "cc"
-    ):
+    marks = {word for word, upos in zip(row.words[:end], row.upos, strict=False) if upos == "PUNCT"} - {","}
+    apart = _relation(row, start) == "cc" and span[-1] + 1 == end and span[0] >= comma
+    if marks or not apart or comma < 2 or end - start < 3 or _relation(row, 0) == "cc":
         return None
-    return range(comma), range(comma, start + 1), range(start + 1, end), range(end, count)
+    return range(comma), range(comma, start + 1), range(start + 1, end), range(end, len(row.words))
+
+
+def _has_subject(row: Any, head: int) -> bool:
+    return any(_relation(row, i).endswith("subj") for i in _dependents(row, head))
 
 
 def pos(splits: Splits) -> Splits:
@@ -262,9 +256,8 @@ def _targets(rule: str, splits: Splits, targets_of: Callable[[Any], list[dict[st
     made = {}
     for split, frame in frames.items():
         kept = [[target for target in row if target["label"] in known] for row in targets[split]]
-        made[split] = frame.assign(text=frame["source"], targets=kept)[["text", "targets", "source"]][
-            list(map(bool, kept))
-        ]
+        rows = frame.assign(text=frame["source"], targets=kept)
+        made[split] = rows.loc[[bool(row) for row in kept], ["text", "targets", "source"]]
     return made
 
 
@@ -314,11 +307,9 @@ def _tense(row: Any) -> str | None:
 
 def _number(row: Any, relation: str) -> str | None:
     found = [i for i in _dependents(row, row.head.index(0)) if _relation(row, i) == relation]
-    if (
-        len(found) != 1
-        or row.upos[found[0]] != "NOUN"
-        or any(_relation(row, i) == "conj" for i in _dependents(row, found[0]))
-    ):
+    if len(found) != 1 or row.upos[found[0]] != "NOUN":
+        return None
+    if any(_relation(row, i) == "conj" for i in _dependents(row, found[0])):
         return None
     return {"Sing": "singular", "Plur": "plural"}.get(_feature(row, found[0], "Number"))
 

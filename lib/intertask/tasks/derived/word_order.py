@@ -5,14 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from intertask.tasks.derived.words import (
-    Splits,
-    changed_halves,
-    finished,
-    generator,
-    is_word,
-    sentences,
-)
+from intertask.tasks.derived.words import Splits, changed_halves, finished, generator, is_word, sentences
 
 LINES, REAL = 330_000, 300_000
 SHORTEST, FARTHEST = 3, 5

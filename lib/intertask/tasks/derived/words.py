@@ -49,7 +49,9 @@ def sentences(splits: Splits) -> Splits:
     distinct = {}
     for split in sorted(splits, key="train".__eq__):
         frame = _with_words(splits[split], split)
-        keys = frame["source"].str.casefold()
+        if frame.empty:
+            raise refusal(f"Split {split}", "a sentence or more", "none", "Give the rule text.")
+        keys = _keys(frame, "source")
         distinct[split] = frame[~(keys.isin(seen) | keys.duplicated())]
         seen.update(keys)
     return {split: distinct[split] for split in splits}
@@ -84,17 +86,19 @@ def tokens(text: str) -> list[str]:
 def split_text(text: str) -> list[list[str]]:
     """The sentences of a text, as words; a heading (" = Title = ", as in WikiText) and an empty line give none.
 
-    A sentence ends with a mark (. ! ?) that stands alone or ends the text, outside quotation marks.
+    A sentence ends with a mark (. ! ?) that stands alone or ends the text, outside quotation marks or before the
+    closing one, where no small letter follows.
     """
-    found: list[list[str]] = [[]]
     if re.fullmatch(r"\s*=.*=\s*", text):
         return []
+    words = tokens(text)
+    found: list[list[str]] = [[]]
     quoted = False
-    for word in tokens(text):
+    for word, after in itertools.zip_longest(words, words[1:], fillvalue=""):
+        ended = word in _ENDS or (quoted and word == '"' and found[-1][-1] in _ENDS)
         quoted ^= word == '"'
-        closing = word == '"' and not quoted and found[-1] and found[-1][-1] in _ENDS
         found[-1].append(word)
-        if not quoted and (word in _ENDS or closing):
+        if ended and not quoted and not after[:1].islower():
             found.append([])
     return [sentence for sentence in found if sentence]
 
@@ -226,13 +230,17 @@ def _apart(made: Splits) -> Splits:
     apart = {}
     for split in sorted(made, key="train".__eq__):
         frame = made[split]
-        texts = frame["sentence"].str.casefold()
-        if "following" in frame:
-            texts = texts + " / " + frame["following"].str.casefold()
-        sources = frame["source"].str.casefold()
+        texts = _keys(frame, "sentence", *(["following"] if "following" in frame else []))
+        sources = _keys(frame, "source")
         apart[split] = frame[~(texts.duplicated() | texts.isin(elsewhere) | sources.isin(elsewhere))]
         elsewhere.update(itertools.chain(texts, sources))
     return {split: apart[split] for split in made}
+
+
+def _keys(frame: pd.DataFrame, *columns: str) -> pd.Series:
+    """By what texts are compared: without their capitals."""
+    keys = ["\n".join(texts).casefold() for texts in zip(*(frame[column] for column in columns), strict=True)]
+    return pd.Series(keys, index=frame.index, dtype=object)
 
 
 def balanced(

@@ -1,0 +1,168 @@
+"""A task at a glance: sizes, labels, examples and lengths, as frames that notebooks and the command show alike."""
+
+import textwrap
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from intertask.tasks.load import Task
+
+LONGEST = 200  # characters of a text that a table shows
+MOST_LABELS = 12  # in a table of shares or a confusion matrix
+PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99, "longest": 100}
+WIDTH = 100  # characters of a line on a terminal
+TEXTS = ("extractive_qa", "cloze", "sequence_to_sequence")
+"""Formats whose labels are texts."""
+
+TARGETS = ("span_classification", "tagging")
+"""Formats whose examples have several labelled targets."""
+
+
+def splits(task: Task) -> pd.DataFrame:
+    """Examples per split, targets where an example has several, and how the labels are distributed."""
+    labelled = [frame for frame in task.splits.values() if "label" in frame]
+    most = _most_frequent(task, labelled[0]) if labelled and task.entry.labels else []
+    rows = {}
+    for split, frame in task.splits.items():
+        rows[split] = {"examples": len(frame), **(_balance(task, frame, most) if "label" in frame else {})}
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("–")
+
+
+def label_ids(task: Task, frame: pd.DataFrame) -> pd.Series:
+    """The ids of all labels of a split, those of an example's several targets one after another."""
+    return frame["label"].explode().explode().dropna() if task.entry.format in TARGETS else frame["label"]
+
+
+def _most_frequent(task: Task, frame: pd.DataFrame) -> list[int]:
+    """The ids of all labels or, where they are too many to show, of the most frequent ones."""
+    if len(task.entry.labels) <= MOST_LABELS:
+        return list(range(len(task.entry.labels)))
+    return label_ids(task, frame).value_counts().index[:MOST_LABELS].tolist()
+
+
+def _balance(task: Task, frame: pd.DataFrame, most: list[int]) -> dict[str, str]:
+    """Shares of the labels in percent, of answers how many and how long, of numbers the range."""
+    if task.entry.format in TEXTS:
+        answers = frame["label"].map(lambda label: [label] if isinstance(label, str) else label)
+        words = answers.map(lambda texts: len(texts[0].split()))
+        return {"answers each": f"{answers.map(len).mean():.1f}", "words in an answer": f"{words.mean():.1f}"}
+    if not task.entry.labels:
+        low, mean, high = frame["label"].min(), frame["label"].mean(), frame["label"].max()
+        return {"lowest": f"{low:.2f}", "mean": f"{mean:.2f}", "highest": f"{high:.2f}"}
+    count = {"targets": str(frame["spans"].map(len).sum())} if task.entry.format in TARGETS else {}
+    shares = 100 * label_ids(task, frame).value_counts(normalize=True)
+    percent = {f"% {task.entry.labels[i]}": shares.get(i, 0.0) for i in most}
+    if rest := len(task.entry.labels) - len(most):
+        percent[f"% {rest} other labels"] = shares.sum() - sum(percent.values())
+    return count | {name: f"{share:.1f}" for name, share in percent.items()}
+
+
+def examples(task: Task, count: int) -> pd.DataFrame:
+    """The first examples, of train if there is one, with their labels' names; of several spans to label, the first.
+
+    A tagged text is shown as word/tag, in the place of its words.
+    """
+    rows = next(iter(task.splits.values())).head(count)
+    if task.entry.format == "tagging" and "label" in rows:
+        tagged = [_tagged(task, *row) for row in zip(rows[task.entry.inputs[0]], rows["label"], strict=True)]
+        return rows[task.entry.inputs].assign(**{task.entry.inputs[0]: list(map(shortened, tagged))})
+    labels = {"label": [label_name(task, first_target(task, row)) for row in rows["label"]]} if "label" in rows else {}
+    return texts(task, rows, pd.Series(0, rows.index)).assign(**labels)
+
+
+def first_target(task: Task, label):
+    return (label[0] if label else []) if task.entry.format in TARGETS else label
+
+
+def texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
+    """The inputs, and choices, as they are shown; the spans of each row's target, or its answer, between brackets."""
+    shown = rows[task.entry.inputs]
+    if "spans" in rows:
+        places = zip(shown.to_numpy().tolist(), rows["spans"], target, strict=True)
+        marked = [_marked(task, row, spans[at] if at < len(spans) else spans[:0, 0]) for row, spans, at in places]
+        shown = pd.DataFrame(marked, columns=shown.columns, index=shown.index)
+    else:
+        shown = shown.map(shortened)
+    if "choices" in rows:
+        shown = shown.assign(choices=[shortened(_listed(task, choices)) for choices in rows["choices"]])
+    return shown
+
+
+def _marked(task: Task, row: list[str], spans: np.ndarray) -> list[str]:
+    """The texts with a target's spans between brackets, numbered where there are two; the last is put in first."""
+    around = [0] * len(row)
+    for k, (start, end) in sorted(enumerate(spans), key=lambda item: -item[1][0]):
+        at = len(row) - 1 if task.entry.format == "extractive_qa" else k % len(row)
+        number = k + 1 if len(spans) > 1 else ""
+        row[at] = f"{row[at][:start]}[{row[at][start:end]}]{number}{row[at][end:]}"
+        around[at] = int(start)
+    return [shortened(text, place) for text, place in zip(row, around, strict=True)]
+
+
+def shortened(text: str, around: int = 0) -> str:
+    """At most LONGEST characters of a text, among them the one at `around`."""
+    start = max(0, min(around - LONGEST // 2, len(text) - LONGEST))
+    before, after = "… " if start else "", " …" if start + LONGEST < len(text) else ""
+    return before + text[start : start + LONGEST] + after
+
+
+def _tagged(task: Task, text: str, targets: list[list[int]]) -> str:
+    return " ".join(f"{word}/{label_name(task, ids)}" for word, ids in zip(text.split(), targets, strict=True))
+
+
+def _listed(task: Task, choices: list[str]) -> str:
+    names = task.entry.labels or [str(place + 1) for place in range(len(choices))]
+    return " ".join(f"({name}) {choice}" for name, choice in zip(names, choices, strict=False))
+
+
+def label_name(task: Task, label) -> str:
+    """A label or prediction as text: the names of its ids, its answers, a number."""
+    if task.entry.format in TEXTS:
+        return label if isinstance(label, str) else " | ".join(label)
+    if task.entry.labels:
+        return ", ".join(task.entry.labels[int(i)] for i in np.atleast_1d(label)) or "none"
+    return f"{label:.2f}"
+
+
+def lengths(task: Task) -> pd.DataFrame:
+    """Words, separated by blanks, in each text column of each split; of choices, in the longest of an example."""
+    rows = {}
+    for split, frame in task.splits.items():
+        counts = {column: frame[column].str.split().str.len() for column in task.entry.inputs}
+        if "choices" in frame:
+            counts["choices"] = frame["choices"].map(lambda choices: max(len(choice.split()) for choice in choices))
+        rows |= {(split, column): percentiles(words) for column, words in counts.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def percentiles(counts) -> dict[str, int]:
+    values = np.percentile(counts, list(PERCENTILES.values()), method="higher")
+    return dict(zip(PERCENTILES, map(int, values), strict=True))
+
+
+def page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
+    """What the command prints of a task: its splits, three examples, lengths in words, majority scores, and notes."""
+    entry = task.entry
+    found = [textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ") for note in notes]
+    sections = {
+        "Examples and labels": splits(task).T.to_string(),
+        "The first examples": "\n".join(_lines(examples(task, 3))),
+        "Lengths in words": lengths(task).to_string(),
+        "Majority score (0-100; in regression, of the mean)": majority.to_string() if len(majority) else "No labels.",
+        "To know before training": "\n".join(found) or "Nothing unusual.",
+    }
+    head = f"# {entry.name}: {entry.format}, scored by {' and '.join(entry.metrics)}\n"
+    return head + "".join(section(*item) for item in sections.items())
+
+
+def section(title: str, body: str) -> str:
+    return f"\n{title}\n{body}\n"
+
+
+def _lines(frame: pd.DataFrame) -> Iterator[str]:
+    """A frame with long texts, a line or more for every cell."""
+    for _, row in frame.iterrows():
+        for place, (column, text) in enumerate(row.items()):
+            lead = "  " if place else "- "
+            yield textwrap.fill(f"{column}: {text}", WIDTH, initial_indent=lead, subsequent_indent="    ")

@@ -1,0 +1,120 @@
+"""Probes by encoder, on a made-up store of three models and two probes whose numbers can be worked out."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from intertask.analysis import plots, probing
+from intertask.analysis.read import read_predictions, read_records, read_runs
+from intertask.errors import IntertaskError
+from made_store import run_id, write_index, write_run
+
+MODELS = ("untrained", "frozen, layer 0", "frozen, layer 1")
+RIGHT = {"untrained": 50, "frozen, layer 0": 80, "frozen, layer 1": 90}  # of 100 examples, with either seed
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Probe `a` by every model; probe `b` by the first alone, with one of two seeds done."""
+    roles = []
+    for probe in "ab":
+        for model in MODELS:
+            for seed in range(2):
+                run = run_id(probe, seed, model)
+                role = {
+                    "run": run,
+                    "stage": "target",
+                    "encoder": model,
+                    "task": probe,
+                    "regime": "single",
+                    "target": probe,
+                }
+                roles.append(role | {"supporting": None, "limit": None, "seed": seed, "parent": None})
+                roles[-1] |= {"supporting_run": None, "supporting_seed": None}
+                if probe == "a" or (model, seed) == ("untrained", 0):
+                    made(tmp_path, run, probe, seed, RIGHT[model])
+    write_index(tmp_path, "probes", roles)
+    return tmp_path
+
+
+def made(results, run, probe, seed, right):
+    """100 examples of label 1 of which `right` are given 1, and on test three fewer."""
+    scores = {
+        split: {"accuracy": score, "main": score} for split, score in (("validation", right), ("test", right - 3))
+    }
+    write_run(results, run, probe, seed, right, scores=scores, majority=dict.fromkeys(scores, {"main": 50.0}))
+    rows = pd.DataFrame({"row": range(100), "label": 1})
+    parts = [
+        rows.assign(split=split, prediction=(rows.row < score["main"]).astype(int)) for split, score in scores.items()
+    ]
+    pd.concat(parts).to_parquet(results / "runs" / run / "predictions.parquet", index=False)
+
+
+def table_of(store, split="validation"):
+    runs = probing.probed(read_runs("probes", store))
+    runs = probing.scored(runs, read_records(runs, store), split)
+    return probing.probing_table(runs, read_predictions(runs, split, store))
+
+
+def test_the_table_by_hand(store):
+    table = table_of(store).set_index(["probe", "model"])
+    assert list(table.index) == [(probe, model) for probe in "ab" for model in MODELS]
+    cell = table.loc["a", "frozen, layer 0"]
+    assert (cell.n, cell.n_expected, cell.examples, cell.score, cell.majority, cell.degenerate) == (
+        2,
+        2,
+        100,
+        80,
+        50,
+        0,
+    )
+    # a share of 0.8 of 100 examples: 80 ± 1.96 · 4; the seeds agree in every example, so they add nothing
+    assert cell.low == pytest.approx(80 - 7.84, abs=1) and cell.high == pytest.approx(80 + 7.84, abs=1)
+    assert np.isnan(cell.seeds_low)  # both seeds score alike: no spread to estimate
+    assert table.loc["a", "untrained"].degenerate == 2
+    missing = table.loc["b", "frozen, layer 1"]
+    assert (missing.n, missing.n_expected, missing.examples) == (0, 2, 0) and np.isnan(
+        [missing.score, missing.low]
+    ).all()
+
+
+def test_the_best_is_chosen_on_one_split_and_reported_on_the_other(store):
+    best = probing.chosen(table_of(store), table_of(store, "test"), "frozen")
+    assert best[["probe", "model", "chosen_by", "score"]].values.tolist() == [["a", "frozen, layer 1", 90, 87]]
+
+
+def test_in_words(store):
+    words = probing.probing_in_words(table_of(store)).splitlines()
+    assert words[0] == "- **untrained**: above the majority on 0 of 2 probes."
+    assert words[2] == "- **frozen, layer 1**: above the majority on 1 of 1 probes."
+
+
+def test_decisions_of_label_sets_are_those_of_micro_f1():
+    rows = pd.DataFrame({"row": [0, 0, 1], "label": [[0], [1, 2], []], "prediction": [[0, 1], [1], [2]]})
+    right, counted = probing.decisions([rows])
+    assert right.tolist() == [4, 0] and counted.tolist() == [3 + 3, 1]  # F1 100 · 4 / 7
+
+
+def test_where_the_score_is_no_share_there_is_no_interval():
+    assert np.isnan(probing.example_interval(np.array([1.0, 0, 1]), np.ones(3), 12.0, 0.95)).all()
+    assert not np.isnan(probing.example_interval(np.array([1.0, 0, 1]), np.ones(3), 200 / 3, 0.95)).any()
+
+
+def test_a_confidence_is_a_share(store):
+    with pytest.raises(IntertaskError, match="share between 0 and 1"):
+        probing.probing_table(read_runs("probes", store), pd.DataFrame(), 95)
+
+
+def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):
+    ax = plots.probing_heatmap(table_of(store), plt.subplots()[1])
+    written = [text.get_text() for text in ax.texts]
+    assert "90.0*" in written and "50.0" in written and "1 of 2 seeds" in written
+    assert [label.get_text() for label in ax.get_xticklabels()] == [
+        "untrained",
+        "frozen, layer 0",
+        "frozen, layer 1",
+        "majority",
+    ]
+    assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
+    plt.close("all")
