@@ -13,14 +13,14 @@ from intertask.tasks.mini.parse import parse
 from intertask.tasks.mini.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick, several, statement
 
 
-def affirmed(rng: np.random.Generator, d: Domain, named: float = 1.0) -> Statement:
-    return replace(statement(rng, d, named), negated=False)
+def affirmed(rng: np.random.Generator, d: Domain) -> Statement:
+    return replace(statement(rng, d, 1.0), negated=False)
 
 
 def yes_or_no(rng: np.random.Generator) -> Rows:
     """Rows (passage, question, label): 1 where the passage says yes, 0 where it says no; every question has both."""
     while True:
-        asked = affirmed(rng, COUNTRY, 0.7)
+        asked = affirmed(rng, COUNTRY)
         question = grammar.question(rng, asked, "")
         told = [related(rng, asked, COUNTRY, {wanted}) for wanted in (CONTRADICTION, ENTAILMENT)]
         for label, fact in enumerate(told if None not in told else []):
