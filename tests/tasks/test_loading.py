@@ -158,7 +158,7 @@ def test_bad_row_of_a_mini_task_is_named(refused, monkeypatch):
 def test_mini_suite_has_the_sizes_of_the_catalogue(name):
     task = load_task(name)
     assert {split: len(frame) for split, frame in task.splits.items()} == task.entry.sizes
-    hidden = set() if task.entry.evaluation_only else {"test"}
+    hidden = set() if task.entry.evaluation_only or task.entry.derive else {"test"}
     labelled = set(task.splits) - hidden if task.entry.label else set()
     assert {split for split, frame in task.splits.items() if "label" in frame} == labelled
 

@@ -1,6 +1,6 @@
 """Random statements of a domain, and small changes of a statement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +9,19 @@ import numpy as np
 from intertask.tasks.mini import lexicon
 from intertask.tasks.mini.meaning import Statement, excludes, implies
 
+Rows = Iterator[tuple]
+"""What a generator of a task yields: the values of the task's columns, without end."""
 ARTICLES = ("some", "some", "every", "every", "two", "three")
 TENSES = ("past", "present", "present", "present", "future")
 
 
 def pick(rng: np.random.Generator, choices: Sequence) -> Any:
     return choices[int(rng.random() * len(choices))]
+
+
+def several(rng: np.random.Generator, choices: Sequence[str], count: int) -> list[str]:
+    """So many different ones, in random order."""
+    return [choices[i] for i in rng.permutation(len(choices))[:count]]
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:
@@ -42,6 +49,9 @@ def domain(name: str) -> Domain:
     )
     words["kind"] = ["person", "animal", *kinds]
     return Domain(words, [w for w in words["object"] if w in lexicon.NAMES], name == "scenes")
+
+
+HOME, COUNTRY, SCENES, ERRANDS = (domain(name) for name in ("home", "country", "scenes", "errands"))
 
 
 def statement(rng: np.random.Generator, d: Domain, named: float = 0.7) -> Statement:
