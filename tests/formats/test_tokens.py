@@ -110,3 +110,15 @@ def test_a_forked_process_tokenises_after_its_parent_has(encoder, short_chunks, 
     code = child.exitcode
     child.kill()
     assert code == 0
+
+
+def test_of_a_long_text_the_tokenizer_gets_as_much_as_can_be_left_of_it(encoder, monkeypatch):
+    assert module._head("a b  c d", 2) == "a b  " and module._head("a b", 2) == "a b" == module._head("a b", None)
+    seen = []
+    whole = module._head
+    monkeypatch.setattr(module, "_head", lambda text, most: seen.append(whole(text, most)) or seen[-1])
+    long = ["xyz " * 1000]  # three tokens a word
+    read = tokens([long, long], encoder[1], 8)
+    assert max(len(text.split()) for text in seen) == 16 and read.cut.tolist() == [True]
+    direct = encoder[1](long, long, truncation="longest_first", max_length=8)
+    assert read.inputs["input_ids"].tolist() == direct["input_ids"][0]

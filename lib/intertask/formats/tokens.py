@@ -23,6 +23,10 @@ SPECIAL = -1
 CHUNK = 1000
 """Sequences that a thread tokenises at a time: what is kept of them is a fraction of what the tokenizer gives."""
 
+WORDS = 2
+"""Words of a text that the tokenizer gets for every token of max_length: a word gives one token or more, but for a few
+that a tokenizer drops."""
+
 _IDS = {"input_ids": "ids", "token_type_ids": "type_ids"}
 
 
@@ -51,7 +55,8 @@ def tokens(
     columns = [pyarrow.array(text, pyarrow.large_string()) for text in texts]
     try:
         names = _set_up(tokenizer, len(columns), max_length, overlap)
-        read = partial(_read, columns, tokenizer.backend_tokenizer, names, offsets, overlap is not None)
+        most = WORDS * max_length if overlap is None and tokenizer.truncation_side == "right" else None
+        read = partial(_read, columns, tokenizer.backend_tokenizer, names, offsets, overlap is not None, most)
         if len(columns[0]) < LARGE:
             return _read_all(read, len(columns[0]))
         state = [tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, names, offsets]
@@ -89,9 +94,11 @@ def _read_all(read: Callable[[int], Tokens], count: int) -> Tokens:
     return Tokens(inputs, np.cumsum(np.concatenate([[0], *lengths])), **rest)
 
 
-def _read(columns: list, backend, names: list[str], offsets: bool, windows: bool, first: int) -> Tokens:
-    """The CHUNK sequences from number `first` on."""
-    texts = [column[first : first + CHUNK].to_pylist() for column in columns]
+def _read(
+    columns: list, backend, names: list[str], offsets: bool, windows: bool, most: int | None, first: int
+) -> Tokens:
+    """The CHUNK sequences from number `first` on, of no more than the first `most` words of each text."""
+    texts = [[_head(text, most) for text in column[first : first + CHUNK].to_pylist()] for column in columns]
     encode = backend.encode_batch if offsets else backend.encode_batch_fast  # the same ids, without their places
     encodings = encode(list(zip(*texts, strict=True)) if len(texts) > 1 else texts[0])
     example = None
@@ -106,6 +113,17 @@ def _read(columns: list, backend, names: list[str], offsets: bool, windows: bool
     }
     cut = np.array([not windows and bool(encoding.overflowing) for encoding in encodings])
     return Tokens(inputs, starts, cut, *(_places(encodings) if offsets else (None, None)), example)
+
+
+def _head(text: str, most: int | None) -> str:
+    """The text up to its first `most` words: what lies behind would be cut anyway.
+
+    The tokenizer keeps all that it cuts, and of a pair every piece of the one beside every piece of the other.
+    """
+    if most is None or len(text) <= most:
+        return text
+    words = text.split(None, most)
+    return text[: len(text) - len(words[most])] if len(words) > most else text
 
 
 def _places(encodings) -> tuple[np.ndarray, np.ndarray]:
