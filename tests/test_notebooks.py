@@ -37,7 +37,7 @@ def parameters(notebook) -> list:
 
 
 def test_there_are_notebooks():
-    known = {"train", "transfer_matrix", "restarts", "diagnostic_breakdown", "tour", "own_task"}
+    known = {"train", "transfer_matrix", "restarts", "diagnostic_breakdown", "probing", "tour", "own_task"}
     assert {path.stem for path in NOTEBOOKS} >= known
 
 

@@ -1,5 +1,7 @@
 """Probes by encoder, on a made-up store of three models and two probes whose numbers can be worked out."""
 
+import shutil
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import pytest
 from intertask.analysis import plots, probing
 from intertask.analysis.read import read_predictions, read_records, read_runs
 from intertask.errors import IntertaskError
+from intertask.report import build_report
 from made_store import run_id, write_index, write_run
 
 MODELS = ("untrained", "frozen, layer 0", "frozen, layer 1")
@@ -34,7 +37,7 @@ def store(tmp_path):
                 roles[-1] |= {"supporting_run": None, "supporting_seed": None}
                 if probe == "a" or (model, seed) == ("untrained", 0):
                     made(tmp_path, run, probe, seed, RIGHT[model])
-    write_index(tmp_path, "probes", roles)
+    write_index(tmp_path, "probes", roles, report=["probing"])
     return tmp_path
 
 
@@ -118,3 +121,18 @@ def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):
     ]
     assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
     plt.close("all")
+
+
+def test_the_notebook_shows_the_table_of_the_study_it_is_given(store, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
+    html = (build_report("probes", store) / "probing.html").read_text()
+    assert "frozen, layer 1</strong>: above the majority on 1 of 1 probes" in html
+    assert "not run yet" in html  # the five runs of probe b that are missing stand first
+    assert html.index("not run yet") < html.index("above the majority on 1 of 1 probes")
+
+
+def test_the_notebook_with_nothing_done(store, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
+    shutil.rmtree(store / "runs")
+    html = (build_report("probes", store) / "probing.html").read_text()
+    assert html.count("<td>not run yet</td>") == 12 and "above the majority on 0 of 0 probes" in html
