@@ -126,8 +126,13 @@ def test_micro_f1_by_hand_with_and_without_the_labels_that_do_not_count():
     assert form(unscored_labels=["y"]).score(table)["micro_f1"] == pytest.approx(50)
     # without x and y by pattern: right 0
     assert form(unscored_labels=["[xy]"]).score(table)["micro_f1"] == 0
-    # the most frequent set of labels for all; of the equally frequent [0], [1, 2] and [] the lowest in writing: [0]
-    assert form().majority(table["label"]).tolist() == [[0]] * 3
+
+
+def test_the_majority_is_the_most_frequent_set_of_labels_that_count():
+    labels = pd.Series([[0], [], [0], [1, 2], []])
+    assert form().majority(labels).tolist() == [[0]] * 5
+    assert form(unscored_labels=["x"]).majority(labels).tolist() == [[1, 2]] * 5
+    assert form(unscored_labels=["*"]).majority(labels).tolist() == [[]] * 5
 
 
 def test_predictions_stand_beside_their_examples_rows(encoder):

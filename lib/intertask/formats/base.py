@@ -119,6 +119,8 @@ class Format:
 
     def majority(self, labels: pd.Series) -> pd.Series:
         """The most frequent label for every prediction: what a degenerate run does not beat; of equals, the lowest."""
+        if labels.empty:
+            return labels
         counts = Counter(map(repr, labels))
         common = min(counts, key=lambda label: (-counts[label], label))
         label = next(label for label in labels if repr(label) == common)

@@ -7,6 +7,7 @@ trained as well; its sizes and dropout are those of their released code.
 from fnmatch import fnmatch
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn import functional
@@ -48,11 +49,18 @@ class SpanClassification(Spans):
 
     def score(self, rows):
         """Labels that match one of the entry's `unscored_labels` count neither as predicted nor as missed."""
-        patterns = self.entry.unscored_labels
+        return super().score(rows.assign(**{name: self._scored(rows[name]) for name in ("label", "prediction")}))
+
+    def majority(self, labels):
+        """The most frequent labels, of those that count, for every target."""
+        scored = self._scored(labels)
+        common = super().majority(scored[scored.map(len) > 0])
+        return pd.Series([common.iloc[0] if len(common) else []] * len(labels), index=labels.index, dtype=object)
+
+    def _scored(self, cells: pd.Series) -> pd.Series:
         names = enumerate(self.entry.labels)
-        scored = {i for i, name in names if not any(fnmatch(name, pattern) for pattern in patterns)}
-        kept = {name: [[i for i in ids if i in scored] for ids in rows[name]] for name in ("label", "prediction")}
-        return super().score(rows.assign(**kept) if patterns else rows)
+        scored = {i for i, name in names if not any(fnmatch(name, pattern) for pattern in self.entry.unscored_labels)}
+        return cells.map(lambda ids: [i for i in ids if i in scored])
 
 
 class SpanHead(nn.Module):

@@ -65,7 +65,9 @@ def test_dpr_has_a_target_for_each_candidate():
         {"span1": [6, 7], "span2": [3, 5], "label": "not-entailed"},
     ]
     assert {split: len(rows) for split, rows in made.items()} == {"train": 16, "validation": 4}
-    assert made["validation"].index.tolist()[0] == ("made.tsv", 17)
+    first, second, third, fourth = (row for _, row in made["validation"].index)
+    assert first % 2 == third % 2 == 1 and (second, fourth) == (first + 1, third + 1)  # twins stay together
+    assert set(made["train"].index) | set(made["validation"].index) == {("made.tsv", row) for row in range(1, 21)}
 
 
 def test_dpr_leaves_out_a_phrase_that_is_no_whole_word():

@@ -9,10 +9,12 @@ from collections import Counter
 from itertools import accumulate, chain
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal
 from intertask.tasks.checks import row_name
+from intertask.tasks.derived.words import generator
 
 Frames = dict[str, pd.DataFrame]
 
@@ -49,8 +51,8 @@ def dpr(splits: Frames) -> Frames:
 
     Rahman and Ng 2012 in the form of edge probing (Tenney et al. 2019). The files do not say where the pronoun stands:
     of several places it is the first, and so for the candidates. A sentence in which one of the three stands nowhere as
-    whole words is left out: one of 1,316 training sentences and none of 564 for testing. Validation is the last 15 %
-    of train, since the files come without one.
+    whole words is left out: one of 1,316 training sentences and none of 564 for testing. Validation is 15 % of
+    train, drawn by twins, since the files come without one.
     """
     return _with_validation({split: _dpr_targets(frame) for split, frame in splits.items()})
 
@@ -75,7 +77,8 @@ def semeval(splits: Frames) -> Frames:
     """SemEval 2010 task 8 with `span1` and `span2` for what stands between <e1> and </e1>, <e2> and </e2>.
 
     The marks become blanks, so that punctuation behind an entity is a word of its own; every sentence has both marks.
-    Validation is the last 15 % of train, the share that edge probing holds out (Tenney et al. 2019 drew other rows).
+    Validation is 15 % of train, drawn: the share that edge probing holds out (Tenney et al. 2019 drew other rows). The
+    rows come in an order, so the last of them would not do.
     """
     return _with_validation({split: _marked(frame) for split, frame in splits.items()})
 
@@ -202,9 +205,11 @@ def _cut(rows: pd.DataFrame, parts: pd.Series, names: dict[str, str]) -> Frames:
 
 
 def _with_validation(splits: Frames) -> Frames:
-    """The last 15 % of train as validation, cut behind an even row."""
+    """15 % of train as validation, drawn two successive rows at a time: those of Winograd's schemas are twins."""
     train = splits.get("train")
     if train is None:
         return splits
-    cut = round(len(train) * 0.85 / 2) * 2
-    return {**splits, "train": train[:cut], "validation": train[cut:]}
+    twins = np.arange(len(train)) // 2
+    drawn = generator("validation", "train").permutation(len(train) // 2)[: round(0.15 * len(train) / 2)]
+    held = np.isin(twins, drawn)
+    return {**splits, "train": train[~held], "validation": train[held]}
