@@ -263,19 +263,22 @@ def test_a_context_has_four_endings_of_known_words(tasks: dict) -> None:
 
 
 def test_one_ending_follows_and_the_others_do_not(monkeypatch) -> None:
-    said = []  # what the grammar was asked to say: the right ending, wrong ones, and the context behind them
+    said = []  # what the grammar was asked to say; it says the place in this list
 
     def note(rng: np.random.Generator, statement: sampling.Statement) -> str:
         said.append(statement)
-        return str(len(said))
+        return str(len(said) - 1)
 
     monkeypatch.setattr(choices.grammar, "sentence", note)
     monkeypatch.setattr(choices.grammar, "clause", note)
-    for _, endings, label in islice(choices.continuations(np.random.default_rng(0)), 50):
-        *_, premise = said
-        statements = [said[int(ending) - 1] for ending in endings]
-        follows = [relation(premise, statement) == "entailment" for statement in statements]
-        assert [i for i, yes in enumerate(follows) if yes] == [label]
+    right_in_turn = []
+    for context, endings, label in islice(choices.continuations(np.random.default_rng(0)), 40):
+        premise = said[int(context.removesuffix(" , so"))]
+        assert [relation(premise, said[int(ending)]) == "entailment" for ending in endings].index(True) == label
+        assert sum(relation(premise, said[int(ending)]) == "entailment" for ending in endings) == 1
+        right_in_turn.append(endings[label])
+    for k in range(0, 40, 4):  # four rows share their endings, each of which is right once
+        assert len(set(right_in_turn[k : k + 4])) == 4
 
 
 def test_wnli_dev_is_adversarial(tasks: dict) -> None:

@@ -102,7 +102,7 @@ def test_copa_by_the_reasons_of_the_language() -> None:
 def test_socialiqa_by_the_reasons_of_the_language() -> None:
     for row in both("socialiqa").itertuples():
         why = row.question.split()[2]
-        clauses = re.findall(r"(\w+) was (\w+) (\w+)", row.context)
+        clauses = re.findall(r"(\w+) was (\w+ing) (\w+)", row.context)
         right = [
             people[place_of(verb, why)]
             for *people, verb in [(a, b, v) for a, v, b in clauses]

@@ -6,24 +6,38 @@ from intertask.tasks.mini import grammar, lexicon, sampling
 from intertask.tasks.mini.grammar import article
 from intertask.tasks.mini.inference import ENTAILMENT, related
 from intertask.tasks.mini.meaning import Statement, relation
-from intertask.tasks.mini.pronouns import SHOWN, deed
+from intertask.tasks.mini.pronouns import deed
 from intertask.tasks.mini.sampling import HOME, Rows, chance, pick, several, statement, vary
 
 
 def continuations(rng: np.random.Generator) -> Rows:
-    """Rows (ctx, endings, label): a statement with "so" behind it; one of four endings follows from it."""
+    """Rows (ctx, endings, label): a statement with "so" behind it; one of four endings follows from it.
+
+    Four endings come four times, each of them right once, so the endings alone tell nothing.
+    """
     while True:
-        right = statement(rng, HOME)
-        premise = related(rng, right, HOME, {ENTAILMENT})
-        if premise is None:
-            continue
-        endings = [grammar.sentence(rng, right)]
-        while len(endings) < 4:
-            wrong = vary(rng, premise, HOME)
-            if relation(premise, wrong) != ENTAILMENT and (said := grammar.sentence(rng, wrong)) not in endings:
-                endings.append(said)
-        order = rng.permutation(4).tolist()
-        yield f"{grammar.clause(rng, premise)} , so", [endings[i] for i in order], order.index(0)
+        pairs = _premises_and_endings(rng)
+        endings = [grammar.sentence(rng, ending) for _, ending in pairs]
+        for right, (premise, _) in enumerate(pairs):
+            order = rng.permutation(4).tolist()
+            yield f"{grammar.clause(rng, premise)} , so", [endings[i] for i in order], order.index(right)
+
+
+def _premises_and_endings(rng: np.random.Generator) -> list[tuple[Statement, Statement]]:
+    """Four statements much alike, and to each a premise that entails it and none of the others."""
+    first = statement(rng, HOME)
+    pairs: list[tuple[Statement, Statement]] = []
+    for _ in range(40):
+        ending = vary(rng, first, HOME) if pairs else first
+        premise = related(rng, ending, HOME, {ENTAILMENT})
+        others = premise and [(premise, other) for _, other in pairs] + [(other, ending) for other, _ in pairs]
+        if premise and not any(relation(*pair) == ENTAILMENT for pair in others):
+            pairs.append((premise, ending))
+        if not pairs:
+            break
+        if len(pairs) == 4:
+            return pairs
+    return _premises_and_endings(rng)
 
 
 def causes(rng: np.random.Generator) -> Rows:
@@ -44,17 +58,17 @@ def causes(rng: np.random.Generator) -> Rows:
 
 
 def motives(rng: np.random.Generator) -> Rows:
-    """Rows (context, question, answerA, answerB, answerC, label "1" to "3"): who is like that, of two deeds."""
+    """Rows (context, question, answerA, answerB, answerC, label "1" to "3"): who is like that, of a deed.
+
+    The answers are the one who does it, the one it is done to, and somebody else who is there.
+    """
     while True:
-        people = several(rng, HOME.names, 4)
-        (verb, meant, why), (other, _, _) = deed(rng), deed(rng)
-        if why in SHOWN[other][0] + SHOWN[other][1]:
-            continue
-        clauses = [f"{people[0]} was {verb} {people[1]}", f"{people[2]} was {other} {people[3]}"]
+        people = several(rng, HOME.names, 3)
+        verb, meant, why = deed(rng)
+        clauses = [f"{people[0]} was {verb} {people[1]}", f"{people[2]} was in the {pick(rng, HOME.words['place'])}"]
         context = f" {pick(rng, ('and', 'while', 'but'))} ".join(clauses[:: pick(rng, (1, -1))])
-        answers = [people[meant], *several(rng, [name for name in people if name != people[meant]], 2)]
         order = rng.permutation(3).tolist()
-        yield f"{context} .", f"who was {why} ?", *(answers[i] for i in order), str(order.index(0) + 1)
+        yield f"{context} .", f"who was {why} ?", *(people[i] for i in order), str(order.index(meant) + 1)
 
 
 def common_knowledge(rng: np.random.Generator) -> Rows:
