@@ -38,8 +38,8 @@ LABELS = {
     "senteval/obj_number": ["NN", "NNS"],
     "senteval/odd_man_out": ["C", "O"],
     "senteval/coordination_inversion": ["I", "O"],
-    "acceptability/coordination": ["acceptable", "unacceptable"],
-    "acceptability/eos": ["acceptable", "unacceptable"],
+    "acceptability/coordination": ["unacceptable", "acceptable"],
+    "acceptability/eos": ["unacceptable", "acceptable"],
     "edge/coref": ["0", "1"],
 }
 """Label names in id order of the entries whose data is not at hand; for the inventories of edge probing see EDGES."""

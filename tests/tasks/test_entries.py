@@ -151,3 +151,12 @@ def test_bare_no_among_labels_of_a_file_is_refused(refused, tmp_path):
 
 def test_catalogue_module_needs_no_heavy_library():
     assert not {"pd", "pandas", "torch"} & set(vars(catalogue_module))
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if not entry.mini])
+def test_every_task_has_a_mini_counterpart_that_is_read_and_scored_alike(name):
+    entry = catalogue()[name]
+    mini = catalogue()[entry.counterpart]
+    assert (mini.format, mini.metrics, len(mini.inputs)) == (entry.format, entry.metrics, len(entry.inputs))
+    assert len(mini.spans) == len(entry.spans) and mini.evaluation_only == entry.evaluation_only
+    assert bool(mini.group) == bool(entry.group) and mini.label_range == entry.label_range
