@@ -7,7 +7,7 @@ from intertask.errors import IntertaskError, did_you_mean
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.study import Study
-from intertask.tasks.load import load_as, load_task
+from intertask.tasks.load import check_trainable, load_as, load_task
 
 
 def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> list[str]:
@@ -32,8 +32,7 @@ def analysis_notebook(name: str):
 
 def _trainable(name: str, task_file: str, further: tuple[str, ...]) -> None:
     task = load_task(name, task_file)
-    if "train" not in task.splits:
-        raise IntertaskError(f"Task {name} has no train split (found {', '.join(task.splits)}): it can only be scored.")
+    check_trainable(task)
     for other in further:
         load_as(task, other, task_file)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.cache import remembered
-from intertask.errors import refusal
+from intertask.errors import IntertaskError, refusal
 from intertask.hub import digest
 from intertask.tasks import checks, structured
 from intertask.tasks.catalogue import find_entry
@@ -59,6 +59,15 @@ def _checked(entry: TaskEntry, source: Source) -> tuple[list[str] | None, dict[s
     entry = _with_labels(entry, source.card_labels, used)
     checks.check_f1(entry)
     return entry.labels, {split: _encoded(entry, split, frame) for split, frame in used.items()}
+
+
+def check_trainable(task: Task) -> None:
+    """Refuses a task without a train split, and one that this version can read and not train."""
+    name = task.entry.name
+    if "train" not in task.splits:
+        raise IntertaskError(f"Task {name} has no train split (found {', '.join(task.splits)}): it can only be scored.")
+    if task.entry.format == "sequence_to_sequence":
+        raise IntertaskError(f"Task {name} is sequence_to_sequence, which this version can read and not train.")
 
 
 def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.tasks.load import Task, load_as
+from intertask.tasks.load import Task, check_trainable, load_as
 from intertask.tasks.sample import limited, shuffled_labels, split_dev
 
 
@@ -13,12 +12,9 @@ def prepare(run: Run, task: Task) -> Task:
 
     `limit` draws training examples without replacement; `holdout` replaces `validation` by `validation_select`, on
     which checkpoints are chosen, and `validation_report`, which reports. The tasks of `evaluate_on` become splits under
-    their own names. Raises IntertaskError without a train split.
+    their own names. Raises IntertaskError where the task cannot be trained on.
     """
-    if "train" not in task.splits:
-        raise IntertaskError(
-            f"Task {run.task} has no train split (found {', '.join(task.splits)}): it can only be scored."
-        )
+    check_trainable(task)
     splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in run.evaluate_on}
     train = limited(splits["train"], run.limit, run.seed_of("limit"))
     splits["train"] = shuffled_labels(train, task.entry, run.seed) if run.shuffle_labels else train

@@ -164,22 +164,13 @@ def build_model(run: Run, task: Task, start: str | Path) -> Model:
         raise IntertaskError(
             f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {longest}. Lower it."
         )
-    form = format_of(task)
+    form = FORMATS[task.entry.format](task.entry)
     check_reading(run, encoder, form)
     if device.type == "cpu":
         use_onednn(encoder)
     torch.manual_seed(run.seed_of("head"))
     head = form.head(encoder, run.pooling)
     return Model(encoder.to(device), tokenizer, head.to(device), form, device, run.tuning == "frozen", run.layer)
-
-
-def format_of(task: Task) -> Format:
-    if task.entry.format not in FORMATS:
-        raise IntertaskError(
-            f"Task {task.entry.name} is {task.entry.format}, which this version can read and not train. Expected "
-            f"one of {', '.join(FORMATS)}."
-        )
-    return FORMATS[task.entry.format](task.entry)
 
 
 def check_reading(run: Run, encoder: torch.nn.Module, form: Format) -> None:
