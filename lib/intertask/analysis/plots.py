@@ -103,7 +103,7 @@ def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     for y, majority in enumerate(table.groupby("probe", sort=False)["majority"].mean()):
         ax.text(len(models), y, "" if pd.isna(majority) else f"{majority:.1f}", ha="center", va="center", color=INK)
     ax.set_xticks(range(len(models) + 1), [*(text(model, AXIS) for model in models), "majority"])
-    ax.set_yticks(range(len(probes)), [text(probe, AXIS) for probe in probes])
+    ax.set_yticks(range(len(probes)), [text(probe, 2 * AXIS) for probe in probes])
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.grid(False)
