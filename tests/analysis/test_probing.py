@@ -95,13 +95,24 @@ def test_in_words(store):
 
 def test_decisions_of_label_sets_are_those_of_micro_f1():
     rows = pd.DataFrame({"row": [0, 0, 1], "label": [[0], [1, 2], []], "prediction": [[0, 1], [1], [2]]})
-    right, counted = probing.decisions([rows])
-    assert right.tolist() == [4, 0] and counted.tolist() == [3 + 3, 1]  # F1 100 · 4 / 7
+    sums = probing.decisions([rows], ["micro_f1"])
+    assert sums.tolist() == [[[4, 6]], [[0, 1]]]  # F1 100 · 4 / 7
 
 
-def test_where_the_score_is_no_share_there_is_no_interval():
-    assert np.isnan(probing.example_interval(np.array([1.0, 0, 1]), np.ones(3), 12.0, 0.95)).all()
-    assert not np.isnan(probing.example_interval(np.array([1.0, 0, 1]), np.ones(3), 200 / 3, 0.95)).any()
+def test_a_score_of_two_metrics_is_the_mean_of_their_ratios():
+    rows = pd.DataFrame({"row": [0, 1, 2], "label": [1, 1, 0], "prediction": [1, 0, 0]})
+    sums = probing.decisions([rows, rows], ["accuracy", "f1"])
+    # right 2 of 3; of the class 1: twice 1 out of 2 + 1; both runs alike
+    assert sums.sum(0).tolist() == [[4, 6], [4, 6]]
+    low, high = probing.example_interval(np.repeat(sums, 100, axis=0), 0.95)
+    assert low < 100 * 2 / 3 < high and high - low < 15
+
+
+def test_where_a_metric_is_no_ratio_or_all_agree_there_is_no_interval():
+    rows = pd.DataFrame({"row": [0, 1, 2], "label": [1, 1, 0], "prediction": [1, 1, 0]})
+    assert probing.decisions([rows], ["matthews_correlation"]).shape == (3, 0, 2)
+    for metric in ("matthews_correlation", "accuracy"):
+        assert np.isnan(probing.example_interval(probing.decisions([rows], [metric]), 0.95)).all()
 
 
 def test_a_confidence_is_a_share(store):

@@ -1,7 +1,5 @@
 """Probes by encoder: scores with what is uncertain about them, over the examples and over the seeds."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -24,23 +22,28 @@ def probed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataFrame:
-    """The runs with `score` and `majority`, the main score and its counterpart, of a split of theirs; else missing.
+    """The runs with `score` and `majority`, the main score and its counterpart, of a split of theirs, else missing; and
+    `metrics`, the names of those that the main score is the mean of.
 
     records: of `read_records`.
     """
-    of_run = {kind: {run: record[kind].get(split, {}).get("main") for run, record in records.items()}
-              for kind in ("scores", "majority")}  # fmt: skip
-    score, majority = (runs["run"].map(of_run[kind]).astype("float64") for kind in ("scores", "majority"))
-    return runs.assign(score=score, majority=majority)
+    of_split = {
+        run: [record[kind].get(split, {}) for kind in ("scores", "majority")] for run, record in records.items()
+    }
+    score, majority = (
+        runs["run"].map({run: parts[place].get("main") for run, parts in of_split.items()}).astype("float64")
+        for place in (0, 1)
+    )
+    metrics = {run: [name for name in parts[0] if name != "main"] for run, parts in of_split.items()}
+    return runs.assign(score=score, majority=majority, metrics=runs["run"].map(metrics))
 
 
 def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per probe and model in the study's order, columns COLUMNS, scores 0–100.
 
     n of n_expected seeds are done; examples: rows that are scored. Two intervals: low, high is a percentile bootstrap
-    over the examples, the models held fixed, and is missing where the score is no share of right decisions (accuracy
-    and micro_f1 are); seeds_low, seeds_high is Student's t over the seeds, the examples held fixed. degenerate: runs
-    that do not beat the majority.
+    over the examples, the models held fixed, and is missing where one of the metrics is none of RATIOS; seeds_low,
+    seeds_high is Student's t over the seeds, the examples held fixed. degenerate: runs that do not beat the majority.
 
     runs: of `scored`, predictions: of `read_predictions`, both for one split.
     """
@@ -51,49 +54,66 @@ def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: flo
     for (probe, model), own in runs.groupby(["probe", "model"], sort=False):
         seeds = paired_t(own["score"], confidence)
         done = own[own["score"].notna()]
-        right, counted = decisions(by_run[run] for run in done["run"] if run in by_run)
-        low, high = example_interval(right, counted, seeds.mean, confidence)
+        own_predictions = [by_run[run] for run in done["run"] if run in by_run]
+        sums = decisions(own_predictions, done["metrics"].iloc[0]) if own_predictions else np.empty((0, 0, 2))
+        low, high = example_interval(sums, confidence)
         rows.append(
-            dict(zip(COLUMNS, (probe, model, seeds.n, len(own), len(right), seeds.mean, low, high), strict=False))
+            dict(zip(COLUMNS, (probe, model, seeds.n, len(own), len(sums), seeds.mean, low, high), strict=False))
             | {"seeds_low": seeds.low, "seeds_high": seeds.high, "majority": done["majority"].mean()}
             | {"degenerate": int((done["score"] <= done["majority"]).sum())}
         )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def decisions(runs: Iterable[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
-    """Of each example, summed over the runs, what was right and out of how much: the score is 100 times their ratio.
+def _accuracy(labels: pd.Series, predictions: pd.Series) -> tuple:
+    return (labels == predictions).astype(int), 1
 
-    Accuracy counts predictions; micro_f1, whose labels are lists, twice what is right out of all said and all asked.
+
+def _f1(labels: pd.Series, predictions: pd.Series) -> tuple:
+    gold, given = (labels == 1).astype(int), (predictions == 1).astype(int)
+    return 2 * gold * given, gold + given
+
+
+def _micro_f1(labels: pd.Series, predictions: pd.Series) -> tuple:
+    right = [2 * len({*gold} & {*given}) for gold, given in zip(labels, predictions, strict=True)]
+    return right, labels.map(len) + predictions.map(len)
+
+
+RATIOS = {"accuracy": _accuracy, "f1": _f1, "micro_f1": _micro_f1}
+"""Metric -> of each prediction what is right, and out of how much: the metric is the ratio of their sums."""
+
+
+def decisions(runs: list[pd.DataFrame], metrics: list[str]) -> np.ndarray:
+    """Of each example, for each metric, what is right and out of how much, summed over the runs.
+
+    Shape (examples, metrics, 2); (examples, 0, 2) where one of the metrics is none of RATIOS.
     """
-    sums = []
+    metrics = metrics if set(metrics) <= RATIOS.keys() else []
+    total = 0
     for rows in runs:
-        if rows["label"].map(np.ndim).max() > 0:
-            right = [2 * len({*gold} & {*given}) for gold, given in zip(rows["label"], rows["prediction"], strict=True)]
-            counted = rows["label"].map(len) + rows["prediction"].map(len)
-        else:
-            right, counted = (rows["label"] == rows["prediction"]).astype(int), 1
-        sums.append(rows.assign(right=right, counted=counted).groupby("row")[["right", "counted"]].sum())
-    total = sum(sums[1:], sums[0]) if sums else pd.DataFrame({"right": [], "counted": []})
-    return total["right"].to_numpy(float), total["counted"].to_numpy(float)
+        parts = [RATIOS[name](rows["label"], rows["prediction"]) for name in metrics]
+        columns = {f"{k} {place}": part[place] for k, part in enumerate(parts) for place in (0, 1)}
+        total = total + rows[["row"]].assign(**columns).groupby("row").sum()
+    return total.to_numpy(float).reshape(len(total), len(metrics), 2)
 
 
-def example_interval(right: np.ndarray, counted: np.ndarray, score: float, confidence: float) -> tuple[float, float]:
-    """Percentile bootstrap over examples of 100 · right / counted; missing (NaN) where that is not the score.
+def example_interval(sums: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Percentile bootstrap over examples of the mean of the metrics' ratios, times 100; sums: of `decisions`.
 
-    The same for the same arguments: the draws have a fixed seed.
+    Missing (NaN) where all resamples agree. The same for the same arguments: the draws have a fixed seed.
     """
-    if (
-        len(right) < 2
-        or not np.isclose(100 * right.sum() / counted.sum(), score, atol=0.5)
-        or np.ptp(right / counted) == 0
-    ):
+    if len(sums) < 2 or not sums.shape[1]:
         return np.nan, np.nan
+
+    def mean_score(drawn, axis=-1):
+        total = sums[drawn].sum(drawn.ndim - 1)
+        return 100 * np.divide(total[..., 0], total[..., 1], where=total[..., 1] > 0, out=0 * total[..., 0]).mean(-1)
+
     interval = stats.bootstrap(
-        (right, counted), lambda a, b, axis: 100 * a.sum(axis) / b.sum(axis), paired=True, vectorized=True, batch=100,
-        n_resamples=RESAMPLES, confidence_level=confidence, method="percentile", rng=np.random.default_rng(0),
+        (np.arange(len(sums)),), mean_score, n_resamples=RESAMPLES, batch=50, vectorized=True,
+        confidence_level=confidence, method="percentile", rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return float(interval.low), float(interval.high)
+    return (np.nan, np.nan) if interval.low == interval.high else (float(interval.low), float(interval.high))
 
 
 def chosen(candidates: pd.DataFrame, reported: pd.DataFrame, beginning: str) -> pd.DataFrame:
