@@ -16,7 +16,7 @@ from intertask.analysis.diagnostics import (
     categories,
     confusions,
     diagnosed,
-    example_interval,
+    interval_over_sets,
     matthews,
     printed,
     scored_on,
@@ -84,25 +84,25 @@ def test_swapped_pairs_are_drawn_together():
     """Asking every question twice adds no evidence: same interval. As if they were independent, it would be shorter."""
     once = confusions(predicted(PREDICTED), diagnostic_rows())
     twice = np.concatenate([once, once])
-    interval = example_interval(once, np.arange(10), 0.95)
-    assert example_interval(twice, np.tile(np.arange(10), 2), 0.95) == interval
-    apart = example_interval(twice, np.arange(20), 0.95)
+    interval = interval_over_sets(once, np.arange(10), 0.95)
+    assert interval_over_sets(twice, np.tile(np.arange(10), 2), 0.95) == interval
+    apart = interval_over_sets(twice, np.arange(20), 0.95)
     assert apart[1] - apart[0] < 0.9 * (interval[1] - interval[0])
     assert interval[0] < 55.4 < interval[1]
 
 
 def test_the_interval_is_the_same_every_time_and_wider_with_more_confidence():
     counts = confusions(predicted(PREDICTED), diagnostic_rows())
-    assert example_interval(counts, np.arange(10), 0.95) == example_interval(counts, np.arange(10), 0.95)
-    narrow = example_interval(counts, np.arange(10), 0.5)
-    wide = example_interval(counts, np.arange(10), 0.95)
+    assert interval_over_sets(counts, np.arange(10), 0.95) == interval_over_sets(counts, np.arange(10), 0.95)
+    narrow = interval_over_sets(counts, np.arange(10), 0.5)
+    wide = interval_over_sets(counts, np.arange(10), 0.95)
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
 def test_no_interval_where_nothing_varies():
     right = confusions(predicted(TRUE), diagnostic_rows())
-    assert all(map(math.isnan, example_interval(right, np.arange(10), 0.95)))  # every resample is all right
-    assert all(map(math.isnan, example_interval(right, np.zeros(10), 0.95)))  # a single set
+    assert all(map(math.isnan, interval_over_sets(right, np.arange(10), 0.95)))  # every resample is all right
+    assert all(map(math.isnan, interval_over_sets(right, np.zeros(10), 0.95)))  # a single set
 
 
 def test_breakdown_by_hand():

@@ -2,13 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from intertask.analysis.plots import supporting_label
-from intertask.analysis.statistics import paired_t
-from intertask.errors import IntertaskError
+from intertask.analysis.statistics import check_confidence, example_interval, paired_t
 
-RESAMPLES = 2000
 COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
 COLUMNS += ["majority", "degenerate"]
 
@@ -47,8 +44,7 @@ def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: flo
 
     runs: of `scored`, predictions: of `read_predictions`, both for one split.
     """
-    if not 0 < confidence < 1:
-        raise IntertaskError(f"confidence is a share between 0 and 1, such as 0.95; found {confidence!r}.")
+    check_confidence(confidence)
     by_run = dict(iter(predictions.groupby("run", sort=False)))
     rows = []
     for (probe, model), own in runs.groupby(["probe", "model"], sort=False):
@@ -56,7 +52,7 @@ def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: flo
         done = own[own["score"].notna()]
         own_predictions = [by_run[run] for run in done["run"] if run in by_run]
         sums = decisions(own_predictions, done["metrics"].iloc[0]) if own_predictions else np.empty((0, 0, 2))
-        low, high = example_interval(sums, confidence)
+        low, high = example_interval(sums, mean_of_ratios, confidence) if sums.shape[1] else (np.nan, np.nan)
         rows.append(
             dict(zip(COLUMNS, (probe, model, seeds.n, len(own), len(sums), seeds.mean, low, high), strict=False))
             | {"seeds_low": seeds.low, "seeds_high": seeds.high, "majority": done["majority"].mean()}
@@ -97,23 +93,10 @@ def decisions(runs: list[pd.DataFrame], metrics: list[str]) -> np.ndarray:
     return total.to_numpy(float).reshape(len(total), len(metrics), 2)
 
 
-def example_interval(sums: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Percentile bootstrap over examples of the mean of the metrics' ratios, times 100; sums: of `decisions`.
-
-    Missing (NaN) where all resamples agree. The same for the same arguments: the draws have a fixed seed.
-    """
-    if len(sums) < 2 or not sums.shape[1]:
-        return np.nan, np.nan
-
-    def mean_score(drawn, axis=-1):
-        total = sums[drawn].sum(drawn.ndim - 1)
-        return 100 * np.divide(total[..., 0], total[..., 1], where=total[..., 1] > 0, out=0 * total[..., 0]).mean(-1)
-
-    interval = stats.bootstrap(
-        (np.arange(len(sums)),), mean_score, n_resamples=RESAMPLES, batch=50, vectorized=True,
-        confidence_level=confidence, method="percentile", rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    return (np.nan, np.nan) if interval.low == interval.high else (float(interval.low), float(interval.high))
+def mean_of_ratios(sums: np.ndarray) -> np.ndarray:
+    """The mean of the metrics, 0–100, from sums of `decisions`: shape (..., metrics, 2) to (...); 0 / 0 counts as 0."""
+    right, counted = sums[..., 0], sums[..., 1]
+    return 100 * np.divide(right, counted, where=counted > 0, out=np.zeros_like(right)).mean(-1)
 
 
 def chosen(candidates: pd.DataFrame, reported: pd.DataFrame, beginning: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Transfer deltas paired by seed, their intervals and tests, and the summaries that the papers print."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from intertask.errors import IntertaskError
 
+RESAMPLES = 2000
 PAIR = ["encoder", "target", "limit", "seed"]
 CELL = ["encoder", "limit", "supporting", "target"]
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
@@ -48,8 +50,7 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
     Fewer than two pairs, or pairs that all differ by the same amount, hold no estimate of the spread: the interval and
     p are then NaN and the note says so.
     """
-    if not 0 < confidence < 1:
-        raise IntertaskError(f"confidence is a share between 0 and 1, such as 0.95; found {confidence!r}.")
+    check_confidence(confidence)
     x = np.asarray(differences, dtype=float)
     x = x[~np.isnan(x)]
     mean = float(x.mean()) if len(x) else np.nan
@@ -60,6 +61,30 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
     test = stats.ttest_1samp(x, 0)
     interval = test.confidence_interval(confidence)
     return PairedT(mean, float(interval.low), float(interval.high), float(test.pvalue), len(x))
+
+
+def check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise IntertaskError(f"confidence is a share between 0 and 1, such as 0.95; found {confidence!r}.")
+
+
+def example_interval(
+    sums: np.ndarray, score: Callable[[np.ndarray], np.ndarray], confidence: float
+) -> tuple[float, float]:
+    """Percentile bootstrap interval, over examples, of a score of their sum; the models are held fixed.
+
+    sums: (examples, …), what each independent example adds; score: (resamples, …) to (resamples,). The same for the
+    same arguments: the draws have a fixed seed. Missing (NaN) with fewer than two examples and where all resamples
+    agree.
+    """
+    if len(sums) < 2:
+        return np.nan, np.nan
+    interval = stats.bootstrap(
+        (np.arange(len(sums)),), lambda drawn, axis=-1: score(sums[drawn].sum(drawn.ndim - 1)),
+        n_resamples=RESAMPLES, batch=50, vectorized=True, confidence_level=confidence, method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    return (np.nan, np.nan) if interval.low == interval.high else (float(interval.low), float(interval.high))
 
 
 def is_control(supporting: str) -> bool:

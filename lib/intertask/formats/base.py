@@ -90,7 +90,12 @@ class Format:
     def collate(self, encoded: Encoded, index, tokenizer, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """The examples at `index` as tensors of shape (batch, longest); `rng` serves formats that corrupt inputs."""
         batch = pad(encoded, encoded.sequences(index), tokenizer)
+        batch |= self.layout(encoded, index, batch)
         return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
+
+    def layout(self, encoded: Encoded, index, batch) -> dict[str, torch.Tensor]:
+        """What the head must know of the examples at `index` beside their tokens."""
+        return {}
 
     def gold(self, encoded: Encoded, index, batch) -> dict[str, torch.Tensor]:
         """What the loss compares the logits of the examples at `index` with."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from intertask.formats.answers import Answers
-from intertask.formats.base import Encoded, TokenHead, pad, ranges, spread
+from intertask.formats.base import Encoded, TokenHead, ranges, spread
 from intertask.formats.tokens import tokens
 
 PASSAGE = 1  # the number of its text among a sequence's two
@@ -38,15 +38,13 @@ class ExtractiveQA(Answers):
             more["spans"] = [spans[:, 0] for spans in rows["spans"]]
         return self.encoded(rows, read, QAEncoded, counts=np.bincount(read.example, minlength=len(rows)), **more)
 
-    def collate(self, encoded, index, tokenizer, rng):
-        """With `passage` (sequences, tokens): where an answer may lie; and `example`, the example of each sequence."""
+    def layout(self, encoded, index, batch):
+        """`passage` (sequences, tokens): where an answer may lie; and `example`, the example of each sequence."""
         sequences = encoded.sequences(index)
-        batch = pad(encoded, sequences, tokenizer)
         at = ranges(encoded.starts[sequences], np.diff(encoded.starts)[sequences])
         passage = spread(encoded.text[at] == PASSAGE, batch["attention_mask"].numpy() > 0, False)
-        batch["passage"] = torch.from_numpy(passage)
-        batch["example"] = torch.from_numpy(np.repeat(np.arange(len(index)), encoded.counts[index]))
-        return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
+        example = np.repeat(np.arange(len(index)), encoded.counts[index])
+        return {"passage": torch.from_numpy(passage), "example": torch.from_numpy(example)}
 
     def gold(self, encoded, index, batch):
         """`bounds` (sequences, tokens, 2): True at the first and at the last token of an accepted answer."""

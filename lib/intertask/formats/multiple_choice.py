@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 import torch
 
-from intertask.formats.base import Encoded, Format, PooledHead, pad
+from intertask.formats.base import Encoded, Format, PooledHead
 from intertask.formats.tokens import tokens
 
 
@@ -34,13 +34,11 @@ class MultipleChoice(Format):
     def fill(self, text: str, choice: str) -> str:
         return f"{text} {choice}" if text else choice
 
-    def collate(self, encoded, index, tokenizer, rng):
-        """With `present`, of shape (examples, most choices): the places that have a sequence, in their order."""
+    def layout(self, encoded, index, batch):
+        """`present`, of shape (examples, most choices): the places that have a sequence, in their order."""
         counts = encoded.counts[index]
         places = np.arange(len(self.entry.labels) if self.entry.labels else counts.max())
-        batch = pad(encoded, encoded.sequences(index), tokenizer)
-        batch["present"] = torch.from_numpy(places < counts[:, None])
-        return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
+        return {"present": torch.from_numpy(places < counts[:, None])}
 
     def head(self, encoder, pooling):
         return ChoiceHead(encoder, 1, pooling)

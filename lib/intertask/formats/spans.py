@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from intertask.errors import IntertaskError
-from intertask.formats.base import Encoded, Format, frame, pad, ranges
+from intertask.formats.base import Encoded, Format, frame, ranges
 from intertask.formats.tokens import SPECIAL, Tokens, tokens
 
 MOST_CUT = 0.05
@@ -46,12 +46,13 @@ class Spans(Format):
             )
         return self.encoded(rows, read, SpanEncoded, spans=spans, targets=targets, cut_spans=int(cut.sum()))
 
-    def collate(self, encoded, index, tokenizer, rng):
-        """With `spans` (targets, spans, 2) of all examples, and `sequence`, the row of the batch that holds each."""
-        batch = pad(encoded, index, tokenizer)
-        batch["spans"] = torch.from_numpy(encoded.spans[encoded.targets_of(index)])
-        batch["sequence"] = torch.from_numpy(np.repeat(np.arange(len(index)), encoded.targets[index]))
-        return batch if encoded.labels is None else batch | self.gold(encoded, index, batch)
+    def layout(self, encoded, index, batch):
+        """`spans` (targets, spans, 2) of all examples, and `sequence`, the row of the batch that holds each."""
+        sequence = np.repeat(np.arange(len(index)), encoded.targets[index])
+        return {
+            "spans": torch.from_numpy(encoded.spans[encoded.targets_of(index)]),
+            "sequence": torch.from_numpy(sequence),
+        }
 
     def predictions(self, logits, encoded, index, batch):
         targets = encoded.targets_of(index)

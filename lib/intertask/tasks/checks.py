@@ -60,7 +60,7 @@ def choice_lists(raw: pd.DataFrame, entry: TaskEntry) -> pd.Series:
         given = lists = pd.Series([_without_the_absent(row) for row in raw[entry.choices].to_numpy()], index=raw.index)
     else:
         column, _, key = entry.choices[0].partition(".")
-        given, lists = raw[column], raw[column].map(lambda value: _listed(value, key))
+        given, lists = raw[column], raw[column].map(lambda value: listed(value, key))
     fault = ~lists.map(lambda choices: len(choices) > 1 and all(map(_is_text, choices))).astype(bool)
     if fault.any():
         value = given[fault].iloc[0]
@@ -199,9 +199,14 @@ def _without_the_absent(choices) -> list:
     return kept
 
 
-def _listed(value: object, key: str) -> list:
-    value = value.get(key) if key and isinstance(value, dict) else value
+def listed(value: object, key: str = "") -> list:
+    """A list of what the value, or of a struct its `key`, holds; empty where that is no list."""
+    value = at_key(value, key)
     return list(value) if isinstance(value, list | tuple | np.ndarray) else []
+
+
+def at_key(value: object, key: str) -> object:
+    return value.get(key) if key and isinstance(value, dict) else value
 
 
 def _is_text(value: object) -> bool:

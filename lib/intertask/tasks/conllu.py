@@ -68,10 +68,11 @@ def _heads(path: Path, words: list[tuple[int, list[str]]]) -> list[int]:
         number, found = (roots[1], f"a second one after line {roots[0]}") if roots else (words[0][0], "none")
         raise _broken(f"{path}, line {number}", "one root (head 0) in the sentence", found)
     for (number, _), head in zip(words, heads, strict=True):
-        above = head
         for _ in heads:
-            above = heads[above - 1] if above else 0
-        if above:
+            if not head:
+                break
+            head = heads[head - 1]
+        else:
             raise _broken(f"{path}, line {number}", "a tree, in which heads lead to the root", "a cycle of heads")
     return heads
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from intertask.tasks.load import Task
-from intertask.tasks.overview import TARGETS, label_ids, shortened
+from intertask.tasks.overview import label_ids, shortened
+from intertask.tasks.schema import TARGETS
 
 SMALL = 50  # examples of a dev set, below which one of them weighs two points of accuracy and more
 RARE = 10  # training examples of a label

@@ -11,7 +11,7 @@ from intertask.hub import digest
 from intertask.tasks import checks, structured
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.read import read_files, with_rows
-from intertask.tasks.schema import TaskEntry
+from intertask.tasks.schema import TARGETS, TaskEntry
 from intertask.tasks.sources import Source, check_splits, fingerprint, locate, our_splits
 
 _MUST_HAVE_LABELS = {"train", "validation"}
@@ -118,6 +118,8 @@ def _raw_splits(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
 def _used(entry: TaskEntry, split: str, raw: pd.DataFrame) -> pd.DataFrame:
     """What is read of the rows that are used, labels still as names; no column `label` where the split has none."""
     checks.check_columns(raw, entry, split in _MUST_HAVE_LABELS)
+    if entry.format == "tagging":
+        raw = raw.assign(**{entry.inputs[0]: structured.words_of(raw[entry.inputs[0]])})
     labels = _names(entry, raw) if entry.label and entry.label_column in raw else None
     if labels is not None and split not in _MUST_HAVE_LABELS and _all_hidden(labels, entry):
         labels = None
@@ -125,13 +127,14 @@ def _used(entry: TaskEntry, split: str, raw: pd.DataFrame) -> pd.DataFrame:
         raw = raw[labels.to_numpy() != str(entry.drop_label)]
         labels = labels.loc[raw.index]
     checks.check_rows(raw)
-    if entry.format == "tagging":
-        raw = raw.assign(**{entry.inputs[0]: structured.words_of(raw[entry.inputs[0]]).map(" ".join)})
-    texts = {column: checks.check_text(raw[column]) for column in entry.inputs}
-    raw = raw.assign(**texts)
+    texts = {column: _text(raw[column], entry) for column in entry.inputs}
     tags = {tag: raw[tag].fillna("").astype("str") for tag in entry.tags}
     frame = pd.DataFrame(texts | _structure(entry, raw, labels) | tags, index=raw.index)
     return frame if labels is None else frame.assign(label=labels)
+
+
+def _text(column: pd.Series, entry: TaskEntry) -> pd.Series:
+    return checks.check_text(column.map(" ".join) if entry.format == "tagging" else column)
 
 
 def _names(entry: TaskEntry, raw: pd.DataFrame) -> pd.Series:
@@ -140,7 +143,7 @@ def _names(entry: TaskEntry, raw: pd.DataFrame) -> pd.Series:
         case "span_classification":
             return structured.span_labels(raw, entry)
         case "tagging":
-            return structured.tags_of(raw[entry.label], structured.words_of(raw[entry.inputs[0]]))
+            return structured.tags_of(raw[entry.label], raw[entry.inputs[0]])
         case "extractive_qa" | "cloze":
             return structured.answers_of(raw[entry.label])
         case "sequence_to_sequence":
@@ -165,7 +168,7 @@ def _structure(entry: TaskEntry, raw: pd.DataFrame, labels: pd.Series | None) ->
     if entry.group:
         made["group"] = structured.groups_of(raw, entry)
     if entry.format == "tagging":
-        made["spans"] = structured.word_spans(raw[entry.inputs[0]].map(str.split))
+        made["spans"] = structured.word_spans(raw[entry.inputs[0]])
     if labels is not None and entry.format == "extractive_qa":
         made["spans"] = structured.answer_spans(raw, entry)
     if labels is not None and entry.format == "span_classification":
@@ -182,7 +185,7 @@ def _with_labels(entry: TaskEntry, card_labels: list[str] | None, splits: dict[s
         names = [str(place) for place in range(max(frame["choices"].map(len).max() for frame in splits.values()))]
     if names is None and entry.format == "classification":
         names = checks.infer_labels(splits["train"]["label"].rename(entry.label))
-    if names is None and entry.format in ("span_classification", "tagging"):
+    if names is None and entry.format in TARGETS:
         labelled = [frame["label"] for frame in splits.values() if "label" in frame]
         names = sorted({name for labels in labelled for row in labels for target in row for name in target})
     return entry if names is None else entry.model_copy(update={"labels": names})

@@ -7,16 +7,14 @@ import numpy as np
 import pandas as pd
 
 from intertask.tasks.load import Task
+from intertask.tasks.schema import ANSWERED, TARGETS
 
 LONGEST = 200  # characters of a text that a table shows
 MOST_LABELS = 12  # in a table of shares or a confusion matrix
 PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99, "longest": 100}
 WIDTH = 100  # characters of a line on a terminal
-TEXTS = ("extractive_qa", "cloze", "sequence_to_sequence")
+TEXTS = (*ANSWERED, "sequence_to_sequence")
 """Formats whose labels are texts."""
-
-TARGETS = ("span_classification", "tagging")
-"""Formats whose examples have several labelled targets."""
 
 
 def splits(task: Task) -> pd.DataFrame:

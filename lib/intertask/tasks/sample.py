@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal
-from intertask.tasks.schema import TaskEntry
+from intertask.tasks.schema import ANSWERED, TARGETS, TaskEntry
 
 
 def limited(train: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
@@ -44,10 +44,10 @@ def shuffled_labels(train: pd.DataFrame, entry: TaskEntry, seed: int) -> pd.Data
     begins again at its first.
     """
     rng = np.random.default_rng(seed)
-    if entry.format in ("extractive_qa", "cloze"):
+    if entry.format in ANSWERED:
         question = entry.inputs[0 if entry.format == "extractive_qa" else 1]
         return train.assign(**{question: rng.permutation(train[question])})
-    if entry.format in ("span_classification", "tagging"):
+    if entry.format in TARGETS:
         labels = [target for row in train["label"] for target in row]
         shuffled = iter([labels[i] for i in rng.permutation(len(labels))])
         return train.assign(label=train["label"].map(lambda row: [next(shuffled) for _ in row]))

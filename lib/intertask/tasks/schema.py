@@ -23,8 +23,14 @@ METRICS = {
 
 DEFAULT_METRICS = {**METRICS, "classification": ["accuracy"], "span_classification": ["micro_f1"]}
 LANGUAGE_MODELLING = ("masked_language_modelling", "causal_language_modelling")
-NAMED = ("classification", "multiple_choice", "span_classification", "tagging")
+TARGETS = ("span_classification", "tagging")
+"""Formats whose examples have several labelled targets."""
+
+NAMED = ("classification", "multiple_choice", *TARGETS)
 """Formats whose labels have names."""
+
+ANSWERED = ("extractive_qa", "cloze")
+"""Formats whose labels are accepted answers."""
 
 Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 Column = Annotated[str, Field(min_length=1)]

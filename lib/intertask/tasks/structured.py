@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal
-from intertask.tasks.checks import encode_labels, is_null, label_text, row_name
+from intertask.tasks.checks import at_key, encode_labels, is_null, label_text, listed, row_name
 from intertask.tasks.schema import TaskEntry
 
 
@@ -166,27 +166,21 @@ def check_answers(choices: pd.Series, answers: pd.Series) -> None:
 
 def groups_of(raw: pd.DataFrame, entry: TaskEntry) -> pd.Series:
     """Per row the number of its group, 0 upwards: the rows whose `group` columns are equal."""
-    keys = [[_at(value, column.partition(".")[2]) for value in raw[column.partition(".")[0]]] for column in entry.group]
+    keys = [
+        [at_key(value, column.partition(".")[2]) for value in raw[column.partition(".")[0]]] for column in entry.group
+    ]
     numbers = pd.factorize(pd.Series(list(zip(*keys, strict=True)), dtype=object))[0]
     return pd.Series(numbers, index=raw.index)
 
 
-def listed(value: Any) -> list:
-    return list(value) if isinstance(value, list | tuple | np.ndarray) else []
-
-
-def _at(value: Any, key: str) -> Any:
-    return value.get(key) if key and isinstance(value, dict) else value
-
-
 def _names(value: Any) -> list[str]:
     """A target's labels: of a list, all of them; null and the Hub's -1 are none."""
-    names = [label_text(one) for one in (value if isinstance(value, list | tuple | np.ndarray) else [value])]
+    names = map(label_text, value if isinstance(value, list | tuple | np.ndarray) else [value])
     return [name for name in names if name not in ("", "-1")]
 
 
 def _answers(value: Any) -> Iterable[tuple[str, int | None]]:
     if isinstance(value, dict):
-        texts = listed(value.get("text"))
-        return zip(texts, listed(value.get("answer_start")) or [None] * len(texts), strict=True)
+        texts = listed(value, "text")
+        return zip(texts, listed(value, "answer_start") or [None] * len(texts), strict=True)
     return [(text, None) for text in ([value] if isinstance(value, str) else listed(value)) if not is_null(text)]

@@ -1,10 +1,14 @@
 """What a frozen encoder makes of a split: computed once, since the encoder never changes."""
 
 import hashlib
+import json
 import tempfile
+from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from intertask.cache import remembered
 from intertask.formats import Encoded
@@ -12,18 +16,25 @@ from intertask.formats.base import PooledHead, ranges
 from intertask.training.batches import by_length
 
 
-def features(model, encoded: Encoded, batch_size: int) -> np.ndarray:
-    """What the head of a `train.Model` reads of the frozen encoder, as `Encoded.features` holds it.
+def read(model, splits: Iterable[Encoded], batch_size: int) -> None:
+    """Fills in `features` of the splits: what the head of a `train.Model` reads of its frozen encoder.
 
     One vector per sequence is kept for other runs (restarts read the same); one per token, which may be larger than the
     memory, lies in a file without a name.
     """
-    if not isinstance(model.head, PooledHead):
-        return _read(model, encoded, batch_size)
+    pooled = isinstance(model.head, PooledHead)
+    encoder = [_encoder(model), model.head.pooling, batch_size, torch.get_num_threads()] if pooled else None
+    for encoded in tqdm(list(splits), desc="frozen encoder", leave=False):
+        make = partial(_read, model, encoded, batch_size)
+        texts = [*encoded.inputs.values(), encoded.starts]
+        encoded.features = remembered("features", [*encoder, _digest(texts)], make) if pooled else make()
+
+
+def _encoder(model) -> list:
+    """What decides how an encoder reads: its weights, its configuration but for where it lies, layer and device."""
     weights = _digest(tensor.cpu().numpy() for tensor in model.encoder.state_dict().values())
-    texts = _digest([*encoded.inputs.values(), encoded.starts])
-    reading = [model.layer, model.head.pooling, batch_size, torch.get_num_threads(), model.device.type]
-    return remembered("features", [weights, texts, *reading], lambda: np.array(_read(model, encoded, batch_size)))
+    config = {name: value for name, value in model.encoder.config.to_dict().items() if name != "_name_or_path"}
+    return [weights, json.dumps(config, sort_keys=True, default=str), model.layer, model.device.type]
 
 
 def _digest(arrays) -> str:

@@ -119,8 +119,7 @@ def train(run: Run, task: Task, start: str | Path) -> Result:
     model = build_model(run, task, start)
     encoded = {split: model.format.encode(rows, model.tokenizer, run.max_length) for split, rows in task.splits.items()}
     if model.frozen:
-        for split in tqdm(encoded.values(), desc="frozen encoder", leave=False):
-            split.features = frozen.features(model, split, run.per_device_eval_batch_size)
+        frozen.read(model, encoded.values(), run.per_device_eval_batch_size)
     clock.stop("load")
     curve, best, steps, seen = fit(run, model, encoded["train"], encoded[selection_split(task)], clock)
     model.load_state(best.state)

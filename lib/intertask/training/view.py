@@ -1,7 +1,5 @@
 """What `experiments/train.ipynb` shows: small frames and figures of a run, its data and its mistakes."""
 
-from itertools import chain
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -13,11 +11,11 @@ from intertask.tasks.load import Task
 from intertask.tasks.overview import MOST_LABELS, label_name, texts
 from intertask.tasks.overview import examples as examples
 from intertask.tasks.overview import splits as splits
+from intertask.tasks.schema import ANSWERED
 from intertask.training.data import selection_split
 from intertask.training.train import Result
 
 MOST_BARS = 25
-ANSWERS = ("extractive_qa", "cloze")
 
 
 def parameters(run: Run) -> pd.DataFrame:
@@ -48,7 +46,7 @@ def predictions(result: Result):
     rows, entry = _reported(result), result.task.entry
     if entry.format == "regression":
         return plots.regression_scatter(rows["label"], rows["prediction"], plt.subplots(figsize=(4, 4))[1])
-    if entry.format in ANSWERS:
+    if entry.format in ANSWERED:
         overlap = [100 * best_overlap(*pair) for pair in zip(rows["label"], rows["prediction"], strict=True)]
         return plots.answer_overlap(pd.Series(overlap), plt.subplots(figsize=(6, 3))[1])
     if not entry.labels:
@@ -63,15 +61,11 @@ def predictions(result: Result):
 
 def label_f1(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Columns label, f1 (0–100) and n, how often it occurs; the most frequent first. Labels never seen are left out."""
-    counts = {}
-    for column in ("label", "prediction"):
-        cells = rows[column].map(lambda cell: list(np.atleast_1d(cell)))
-        counts[column] = cells
-    both = [set(map(int, a)) & set(map(int, b)) for a, b in zip(counts["label"], counts["prediction"], strict=True)]
-    n, given, right = (pd.Series(list(chain.from_iterable(cells)), dtype=int).value_counts()
-                       for cells in (counts["label"], counts["prediction"], both))  # fmt: skip
-    f1 = 200 * right.reindex(n.index, fill_value=0) / (n + given.reindex(n.index, fill_value=0))
-    return pd.DataFrame({"label": [names[i] for i in n.index], "f1": f1.to_numpy(), "n": n.to_numpy()})
+    gold, given = (_hot(rows[column], len(names)) for column in ("label", "prediction"))
+    n = gold.sum(0)
+    f1 = 200 * (gold & given).sum(0) / np.maximum(n + given.sum(0), 1)
+    table = pd.DataFrame({"label": names, "f1": f1, "n": n})
+    return table[table["n"] > 0].sort_values("n", ascending=False, kind="stable")
 
 
 def mistakes(result: Result, count: int) -> pd.DataFrame:
@@ -95,7 +89,7 @@ def _error(task: Task, rows: pd.DataFrame) -> np.ndarray:
     """By how much a prediction is wrong: absolute error, lack of overlap, or how far a logit is on the wrong side."""
     if task.entry.format == "regression":
         return (rows["label"] - rows["prediction"]).abs().to_numpy()
-    if task.entry.format in ANSWERS:
+    if task.entry.format in ANSWERED:
         return np.array([1 - best_overlap(*pair) for pair in zip(rows["label"], rows["prediction"], strict=True)])
     if rows["logits"].isna().all():
         return (rows["label"] != rows["prediction"]).to_numpy().astype(float)

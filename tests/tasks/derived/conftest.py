@@ -8,14 +8,15 @@ FEATS = {"S": "Number=Sing", "P": "Number=Plur", "<": "Tense=Past|VerbForm=Fin",
 
 @pytest.fixture
 def tree():
-    """A row of a treebank from words "form/UPOS/head/relation", features in short after a last slash (FEATS)."""
+    """A row of a treebank from words "form/UPOS/head/relation", features in short after a + (FEATS)."""
 
     def make(text):
-        fields = [word.split("/") for word in text.split()]
+        parts = [word.partition("+") for word in text.split()]
+        fields = [word.split("/") for word, _, _ in parts]
         return {
             "words": [field[0] for field in fields],
             "upos": [field[1] for field in fields],
-            "feats": [FEATS[field[4]] if len(field) > 4 else "_" for field in fields],
+            "feats": [FEATS[short] if short else "_" for _, _, short in parts],
             "head": [int(field[2]) for field in fields],
             "deprel": [field[3] for field in fields],
         }

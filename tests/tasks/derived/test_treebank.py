@@ -117,10 +117,10 @@ def test_past_present(bank):
     made = past_present(
         {
             "train": bank(
-                "He/PRON/2/nsubj went/VERB/0/root/<",
-                "He/PRON/3/nsubj has/AUX/3/aux/> gone/VERB/0/root",
-                "He/PRON/3/nsubj was/AUX/3/cop/< ill/ADJ/0/root",
-                "He/PRON/2/nsubj goes/VERB/0/root/> since/SCONJ/4/mark came/VERB/2/advcl/<",
+                "He/PRON/2/nsubj went/VERB/0/root+<",
+                "He/PRON/3/nsubj has/AUX/3/aux+> gone/VERB/0/root",
+                "He/PRON/3/nsubj was/AUX/3/cop+< ill/ADJ/0/root",
+                "He/PRON/2/nsubj goes/VERB/0/root+> since/SCONJ/4/mark came/VERB/2/advcl+<",
                 "He/PRON/3/nsubj can/AUX/3/aux go/VERB/0/root",
                 "Going/VERB/0/root",
             )
@@ -135,14 +135,14 @@ def test_number_of_subject_and_object(bank, rule, relation):
     made = rule(
         {
             "train": bank(
-                f"cats/NOUN/2/{relation}/P go/VERB/0/root",
-                f"cat/NOUN/2/{relation}/S goes/VERB/0/root",
-                f"dogs/NOUN/2/{relation}:pass/P seen/VERB/0/root",
-                f"dog/NOUN/2/{relation}/S that/PRON/4/{relation}/P bark/VERB/1/acl ran/VERB/0/root",
-                f"dog/NOUN/5/{relation}/S that/PRON/3/{relation} barks/VERB/1/acl now/ADV/3/advmod ran/VERB/0/root",
-                f"Ann/PROPN/2/{relation}/S goes/VERB/0/root",
-                f"cat/NOUN/4/{relation}/S and/CCONJ/3/cc dog/NOUN/1/conj/S go/VERB/0/root",
-                f"cat/NOUN/3/{relation}/S dog/NOUN/3/{relation}/S go/VERB/0/root",
+                f"cats/NOUN/2/{relation}+P go/VERB/0/root",
+                f"cat/NOUN/2/{relation}+S goes/VERB/0/root",
+                f"dogs/NOUN/2/{relation}:pass+P seen/VERB/0/root",
+                f"dog/NOUN/2/{relation}+S that/PRON/4/{relation}+P bark/VERB/1/acl ran/VERB/0/root",
+                f"dog/NOUN/5/{relation}+S that/PRON/3/{relation} barks/VERB/1/acl now/ADV/3/advmod ran/VERB/0/root",
+                f"Ann/PROPN/2/{relation}+S goes/VERB/0/root",
+                f"cat/NOUN/4/{relation}+S and/CCONJ/3/cc dog/NOUN/1/conj+S go/VERB/0/root",
+                f"cat/NOUN/3/{relation}+S dog/NOUN/3/{relation}+S go/VERB/0/root",
                 f"sheep/NOUN/2/{relation} go/VERB/0/root",
             )
         }
@@ -158,7 +158,7 @@ def test_odd_man_out_exchanges_words_of_one_kind(bank):
         ("S", "a"): ["cat", "dog", "hen", "pig"],
         ("S", "an"): ["ape", "elk", "owl", "eel"],
     }
-    tree = "{0}/PROPN/4/nsubj {1}/DET/3/det {2}/NOUN/4/obj/{3} {0}Sees/VERB/0/root now/ADV/4/advmod"
+    tree = "{0}/PROPN/4/nsubj {1}/DET/3/det {2}/NOUN/4/obj+{3} {0}Sees/VERB/0/root now/ADV/4/advmod"
     trees = [
         tree.format(name + article, article, noun, number)
         for (number, article), nouns in kinds.items()
@@ -175,7 +175,7 @@ def test_odd_man_out_exchanges_words_of_one_kind(bank):
 
 
 def test_odd_man_out_leaves_the_words_of_a_class_as_frequent_as_they_were(bank):
-    tree = "{}/PROPN/5/nsubj the/DET/4/det old/ADJ/4/amod {}/NOUN/5/obj/P Saw/VERB/0/root"
+    tree = "{}/PROPN/5/nsubj the/DET/4/det old/ADJ/4/amod {}/NOUN/5/obj+P Saw/VERB/0/root"
     nouns = ["cats", "dogs", "hens", "pigs"]
     frame = odd_man_out({"train": bank(*(tree.format(name + noun, noun) for name in NAMES for noun in nouns))})["train"]
     for _, rows in frame.groupby("label"):
@@ -261,7 +261,7 @@ def test_one_class_of_words_is_refused(refused, bank, name):
     ],
 )
 def test_too_small_a_treebank_is_refused(refused, bank, name):
-    splits = {"train": bank("He/PRON/2/nsubj goes/VERB/0/root/> now/ADV/2/advmod")}
+    splits = {"train": bank("He/PRON/2/nsubj goes/VERB/0/root+> now/ADV/2/advmod")}
     refused(lambda: RULES[name](splits), f"Rule {name}, split train", "two classes or more", "Give the rule more text")
 
 

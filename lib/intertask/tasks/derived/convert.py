@@ -14,18 +14,16 @@ import pandas as pd
 
 from intertask.errors import refusal
 from intertask.tasks.checks import row_name
-from intertask.tasks.derived.words import generator
-
-Frames = dict[str, pd.DataFrame]
+from intertask.tasks.derived.words import Splits, generator
 
 
-def glue_diagnostic(splits: Frames) -> Frames:
+def glue_diagnostic(splits: Splits) -> Splits:
     """The columns of the GLUE diagnostic file under plain names: `Lexical Semantics` becomes `lexical_semantics`."""
     plain = {split: frame.columns.str.lower().str.replace(r"\W", "_", regex=True) for split, frame in splits.items()}
     return {split: frame.set_axis(plain[split], axis="columns") for split, frame in splits.items()}
 
 
-def wsc(splits: Frames) -> Frames:
+def wsc(splits: Splits) -> Splits:
     """SuperGLUE's WSC with `span1`, the noun phrase, and `span2`, the pronoun, from their text and first word's number.
 
     A span has as many words as its text, and stands where they read the same, punctuation at the edges, possessive 's
@@ -46,7 +44,7 @@ def _wsc_spans(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.filter(["text", "label"]).assign(**spans)
 
 
-def dpr(splits: Frames) -> Frames:
+def dpr(splits: Splits) -> Splits:
     """Definite pronoun resolution as two `targets` a sentence: the pronoun, each candidate, and `entailed` or not.
 
     Rahman and Ng 2012 in the form of edge probing (Tenney et al. 2019). The files do not say where the pronoun stands:
@@ -73,7 +71,7 @@ def _dpr_targets(frame: pd.DataFrame) -> pd.DataFrame:
     return _frame(list(rows), list(rows.values()))
 
 
-def semeval(splits: Frames) -> Frames:
+def semeval(splits: Splits) -> Splits:
     """SemEval 2010 task 8 with `span1` and `span2` for what stands between <e1> and </e1>, <e2> and </e2>.
 
     The marks become blanks, so that punctuation behind an entity is a word of its own; every sentence has both marks.
@@ -97,7 +95,7 @@ def _marked(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, frame.index)
 
 
-def qamr(splits: Frames) -> Frames:
+def qamr(splits: Splits) -> Splits:
     """QAMR's questions with their sentence as `passage` and the asker's answer as `answers`, in SQuAD's form.
 
     Answers are numbers of words. Where they leave words out (in 148 of the first 6,000 dev rows), the answer is all
@@ -123,7 +121,7 @@ def _qamr_rows(frame: pd.DataFrame, sentences: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, frame.index)
 
 
-def qasrl(splits: Frames) -> Frames:
+def qasrl(splits: Splits) -> Splits:
     """QA-SRL Bank 2.0: a row for each question, `answers` in SQuAD's form, those that most annotators gave first.
 
     FitzGerald et al. 2018. A question that no annotator could answer is left out.
@@ -144,7 +142,7 @@ def _qasrl_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return _frame(places, rows)
 
 
-def function_words(splits: Frames) -> Frames:
+def function_words(splits: Splits) -> Splits:
     """The acceptability sets of Kim et al. 2019 cut as their first fold says (`folds`: the metadata file).
 
     The ten folds are for cross validation; Pruksachatkun et al. 2020 took the first alone.
@@ -155,7 +153,7 @@ def function_words(splits: Frames) -> Frames:
     return _cut(data.drop(columns="pair-id"), data["pair-id"].map(folds), parts)
 
 
-def senteval(splits: Frames) -> Frames:
+def senteval(splits: Splits) -> Splits:
     """A SentEval file, all splits in one, cut as its first column `part` says: tr, va or te."""
     rows = splits["all"]
     parts = _columns(rows, "part")["part"]
@@ -194,7 +192,7 @@ def _frame(places: list[tuple[str, int]], rows: list[dict[str, Any]]) -> pd.Data
     return pd.DataFrame(rows, pd.MultiIndex.from_tuples(places, names=["file", "row"]))
 
 
-def _cut(rows: pd.DataFrame, parts: pd.Series, names: dict[str, str]) -> Frames:
+def _cut(rows: pd.DataFrame, parts: pd.Series, names: dict[str, str]) -> Splits:
     """Split -> its rows, where `parts` says for each row which of `names` it belongs to."""
     fault = ~parts.isin(list(names))
     if fault.any():
@@ -204,7 +202,7 @@ def _cut(rows: pd.DataFrame, parts: pd.Series, names: dict[str, str]) -> Frames:
     return {split: rows[parts == part] for part, split in names.items()}
 
 
-def _with_validation(splits: Frames) -> Frames:
+def _with_validation(splits: Splits) -> Splits:
     """15 % of train as validation, drawn two successive rows at a time: those of Winograd's schemas are twins."""
     train = splits.get("train")
     if train is None:
