@@ -52,6 +52,7 @@ FILES = [
     File("AX.tsv", "ax", names=True),
 ]
 """What the leaderboard asks for (https://gluebenchmark.com/submit): tab-separated, header `index prediction`."""
+
 DIAGNOSTIC = "glue_diagnostic"
 """The rows of `ax` with labels, in the same order: runs may be scored on either."""
 
