@@ -11,9 +11,9 @@ from typing import Any, Literal
 import pandas as pd
 import yaml
 
-from intertask.analysis.read import read_runs, read_settings
+from intertask.analysis.read import read_predictions, read_runs, read_settings
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.studies.store import now, pool, results_root, write
+from intertask.studies.store import now, results_root, write
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import load_task
 from intertask.tasks.schema import TaskEntry
@@ -57,6 +57,20 @@ DIAGNOSTIC = "glue_diagnostic"
 """The rows of `ax` with labels, in the same order: runs may be scored on either."""
 
 
+@dataclass(frozen=True)
+class Pick:
+    """What predicts a task: one row of `read_runs`, or, where that is None, the majority class of the training data."""
+
+    run: pd.DataFrame | None
+    candidates: int
+
+    def record(self) -> dict[str, Any]:
+        if self.run is None:
+            return {"majority": True, "candidates": self.candidates}
+        keys = ["run", "target", "regime", "supporting", "limit", "seed", "split", "score"]
+        return json.loads(self.run.iloc[0][keys].dropna().to_json()) | {"candidates": self.candidates}
+
+
 def submit(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
     """Writes `submission.zip` and, beside it, `submission.yaml`, which says what was picked and why; returns the zip.
 
@@ -72,27 +86,12 @@ def submit(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
     wnli = read_settings(study).get("wnli", "trained")
     picks = _picks(study, runs, entries, wnli)
     splits = {file.name: _split(entries[file.task], file.split) for file in FILES}
-    tables = {}
-    for file in FILES:
-        entry, split = entries[file.task], splits[file.name]
-        predictions = _predictions(picks[file.predictor], entries[file.predictor], entry, split)
-        tables[file.name] = _table(predictions, file, entry, split)
+    tables = {file.name: _table(file, picks[file.predictor], entries[file.task], splits[file.name]) for file in FILES}
     folder = results_root() / study
-    record = {"study": study, "rule": rule, "wnli": wnli, "written": now(), "splits": splits, "picked": picks}
+    picked = {task: pick.record() for task, pick in picks.items()}
+    record = {"study": study, "rule": rule, "wnli": wnli, "written": now(), "splits": splits, "picked": picked}
     write(folder / "submission.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
     return _write_zip(folder / "submission.zip", tables)
-
-
-def _picks(study: str, runs: pd.DataFrame, entries: dict[str, TaskEntry], wnli: str) -> dict[str, dict[str, Any]]:
-    """What `_pick` says of each task that predicts."""
-    tasks = {file.predictor: None for file in FILES}
-    picks = {task: _pick(runs, entries[task].name, wnli if task == "wnli" else "trained") for task in tasks}
-    if lacking := [entries[task].name for task, pick in picks.items() if pick is None]:
-        raise IntertaskError(
-            f"{study}: expected a finished target run of every GLUE task, found none of {', '.join(lacking)}. Run the "
-            "study to its end, or add these targets."
-        )
-    return picks
 
 
 def _candidates(study: str, rule: Rule, encoder: str) -> pd.DataFrame:
@@ -111,18 +110,23 @@ def _candidates(study: str, rule: Rule, encoder: str) -> pd.DataFrame:
     return runs[whole | ~runs["target"].isin(runs.loc[whole, "target"])]
 
 
-def _pick(runs: pd.DataFrame, target: str, wnli_rule: str) -> dict[str, Any] | None:
-    """The best run on dev, as the record shows it, or `{majority: true}`; None where the task has no run to pick."""
-    rows = runs[runs["target"] == target]
-    if wnli_rule == "majority":
-        return {"majority": True}
-    if rows.empty:
-        return None
-    best = rows.loc[rows["score"].idxmax()]  # the first of equals
-    if wnli_rule == "floor" and best["score"] < best["majority"]:
-        return {"majority": True}
-    shown = best[["run", "target", "regime", "supporting", "limit", "seed", "split", "score"]].dropna()
-    return json.loads(shown.to_json()) | {"candidates": len(rows)}
+def _picks(study: str, runs: pd.DataFrame, entries: dict[str, TaskEntry], wnli: str) -> dict[str, Pick]:
+    """What `_pick` says of each task that predicts; refused where there is no run to pick."""
+    own = {file.predictor: runs[runs["target"] == entries[file.predictor].name] for file in FILES}
+    lacking = [entries[task].name for task, rows in own.items() if rows.empty and (task, wnli) != ("wnli", "majority")]
+    if lacking:
+        raise IntertaskError(
+            f"{study}: expected a finished target run of every GLUE task, found none of {', '.join(lacking)}. Run the "
+            "study to its end, or add these targets."
+        )
+    return {task: _pick(rows, wnli if task == "wnli" else "trained") for task, rows in own.items()}
+
+
+def _pick(rows: pd.DataFrame, rule: str) -> Pick:
+    """The best run on dev; the majority class where the rule says `majority`, or `floor` and the best is below it."""
+    best = None if rule == "majority" else rows.loc[[rows["score"].idxmax()]]  # the first of equals
+    below = rule == "floor" and (best["score"] < best["majority"]).all()
+    return Pick(None if below else best, len(rows))
 
 
 def _split(entry: TaskEntry, split: str) -> str:
@@ -132,36 +136,31 @@ def _split(entry: TaskEntry, split: str) -> str:
     return split.replace("test", "validation")
 
 
-def _predictions(pick: dict[str, Any], predictor: TaskEntry, entry: TaskEntry, split: str) -> pd.DataFrame:
-    """Columns row and prediction, as the picked run left them, for a split of `entry`; empty where it left none."""
-    if pick.get("majority"):
-        label = load_task(entry.name).splits["train"]["label"].mode()[0]
-        return pd.DataFrame({"row": range(entry.sizes[split]), "prediction": label})
-    # a task of evaluate_on is a split of its name
-    stored = [split] if entry.name == predictor.name else [entry.name, DIAGNOSTIC]
-    filters = [("task", "==", predictor.name), ("split", "in", stored)]
-    path = pool() / pick["run"] / "predictions.parquet"
-    if not path.is_file():
-        raise IntertaskError(f"{path}: expected the run's predictions, found no such file. Run the study again.")
-    found = pd.read_parquet(path, columns=["split", "row", "prediction"], filters=filters)
-    return next((rows for _, rows in found.groupby("split")), found)
-
-
-def _table(predictions: pd.DataFrame, file: File, entry: TaskEntry, split: str) -> pd.DataFrame:
+def _table(file: File, pick: Pick, entry: TaskEntry, split: str) -> pd.DataFrame:
     """The file's columns index and prediction, in the order of the rows; refused unless whole and legal."""
-    where, size = f"{file.name}, {entry.name} ({split})", entry.sizes[split]
-    rows = predictions.sort_values("row")
+    size = entry.sizes[split]
+    if pick.run is None:
+        label = load_task(entry.name).splits["train"]["label"].mode()[0]
+        rows = pd.DataFrame({"row": range(size), "prediction": label})
+    else:
+        rows = _predictions(pick.run, file, entry, split).sort_values("row")
+    where = f"{file.name}, {entry.name} ({split})"
     if rows["row"].tolist() != list(range(size)):
-        hint = (
-            f"Name it in the study: evaluate_on: {{{file.predictor}: [{file.task}]}}."
-            if file.task == "ax" and rows.empty
-            else "A submission needs the whole split: is the data set, or the mirror, complete?"
-        )
+        hint = "Are the run's predictions in the store, and is the data set, or the mirror, complete?"
+        if file.task != file.predictor and rows.empty:
+            hint = f"Name it in the study: evaluate_on: {{{file.predictor}: [{file.task}]}}."
         raise IntertaskError(
             f"{where}: expected a prediction for each of rows 0 to {size - 1}, found {len(rows)} predictions, for "
             f"{rows['row'].nunique()} different rows. {hint}"
         )
     return pd.DataFrame({"index": range(size), "prediction": _labels(rows["prediction"], file, entry, where)})
+
+
+def _predictions(run: pd.DataFrame, file: File, entry: TaskEntry, split: str) -> pd.DataFrame:
+    """What the run predicted; on a task of evaluate_on, a split of that task's name."""
+    names = [split] if file.task == file.predictor else [entry.name, DIAGNOSTIC]
+    found = [read_predictions(run, name) for name in names]
+    return next((rows for rows in found if len(rows)), found[0])
 
 
 def _labels(predictions: pd.Series, file: File, entry: TaskEntry, where: str) -> list:
