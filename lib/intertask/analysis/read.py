@@ -15,12 +15,15 @@ ROLE = {
     "supporting": "str",
     "target": "str",
     "task": "str",
+    "mixing": "str",
     "limit": "Int64",
+    "supporting_limit": "Int64",
     "seed": "Int64",
     "run": "str",
     "supporting_run": "str",
     "supporting_seed": "Int64",
     "parent": "str",
+    "substituted": "boolean",
 }
 OUTCOME = {
     "done": "bool",
@@ -31,6 +34,11 @@ OUTCOME = {
     "degenerate": "boolean",
     "constant_predictions": "boolean",
     "n_train": "Int64",
+    "supporting_n_train": "Int64",
+    "steps": "Int64",
+    "supporting_steps": "Int64",
+    "examples_seen": "Int64",
+    "distinct_examples": "Int64",
     "seconds": "float64",
 }
 SCORE_COLUMNS = ["study", "run", "encoder", "regime", "supporting", "target", "limit", "seed", "task", "split"]
@@ -60,8 +68,12 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
                 failures[run] = reason
         except ValueError as error:
             failures[run] = f"run.json cannot be read ({error})"
-    outcomes = {run: _outcome(record) for run, record in records.items()}
-    rows = [outcomes.get(run, {"done": False, "failed": failures.get(run)}) for run in roles["run"]]
+    rows = [
+        _outcome(records[role.run], role, records.get(role.supporting_run, {}))
+        if role.run in records
+        else {"done": False, "failed": failures.get(role.run)}
+        for role in roles.itertuples()
+    ]
     runs = roles.join(pd.DataFrame(rows, columns=list(OUTCOME)).astype(OUTCOME))
     reasons = [
         "" if run in records else why_missing(run, parent, failures)
@@ -125,8 +137,12 @@ def _record(pool: Path, run: str) -> dict:
     return json.loads((pool / run / "run.json").read_text(encoding="utf-8"))
 
 
-def _outcome(record: dict) -> dict:
-    """What a record says under the keys of OUTCOME."""
+def _outcome(record: dict, role, supporting: dict) -> dict:
+    """What a run's record says of the scored task, and that of its supporting run, under the keys of OUTCOME."""
+    others = [] if role.regime == "mtl_all" else [name for name in record.get("tasks", {}) if name != role.task]
+    alongside = sum(record["tasks"][name]["sizes"]["train"] for name in others)
+    before = sum(own["sizes"]["train"] for own in supporting.get("tasks", {}).values())
+    steps, record = record.get("steps"), record | record.get("tasks", {}).get(role.task, {})
     split = record["reported"]
     return {
         "done": True,
@@ -136,5 +152,10 @@ def _outcome(record: dict) -> dict:
         "degenerate": record["degenerate"],
         "constant_predictions": record["constant_predictions"],
         "n_train": record["sizes"]["train"],
+        "supporting_n_train": alongside or before or None,
+        "steps": steps,
+        "supporting_steps": supporting.get("steps"),
+        "examples_seen": record.get("examples_seen"),
+        "distinct_examples": record.get("distinct_examples"),
         "seconds": sum(record["seconds"].values()),
     }
