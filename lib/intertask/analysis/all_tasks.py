@@ -67,17 +67,23 @@ def printed(scores: pd.DataFrame) -> pd.DataFrame:
     """One panel of `all_tasks` as the paper prints it: a row per method, a column per target and their mean.
 
     Each cell is text: the score, with (n), or (n of n_expected) where some are missing; empty where none is there. The
-    mean is over as many targets as its own brackets say, so rows with different ones are not comparable.
+    mean is over as many targets as its own brackets say, `incomplete` of them themselves without some of their runs or
+    cells: rows with different brackets are not comparable.
     """
     labels = [method_label(*row) for row in scores[METHOD].itertuples(index=False)]
     scores = scores.assign(label=labels)
     cells = [_scored(row.score, row.n, row.n_expected) for row in scores.itertuples()]
     wide = scores.assign(cell=cells).pivot(index="label", columns="target", values="cell")
     wide = wide.reindex(index=scores["label"].unique(), columns=scores["target"].unique()).fillna("")
-    by_method = scores.groupby("label", sort=False)["score"]
     n_targets = scores["target"].nunique()
-    mean = [_scored(own.mean(), own.count(), n_targets) for _, own in by_method]
+    mean = [_mean_scored(own, n_targets) for _, own in scores.groupby("label", sort=False)]
     return wide.assign(**{"mean over targets": mean}).rename_axis(index="method", columns=None)
+
+
+def _mean_scored(own: pd.DataFrame, n_targets: int) -> str:
+    incomplete = int((own["score"].notna() & (own["n"] < own["n_expected"])).sum())
+    mean = _scored(own["score"].mean(), own["score"].count(), n_targets)
+    return f"{mean[:-1]}, {incomplete} incomplete)" if incomplete else mean
 
 
 def _scored(score: float, n: int, n_expected: int) -> str:
@@ -86,34 +92,37 @@ def _scored(score: float, n: int, n_expected: int) -> str:
     return f"{score:.1f} ({n})" if n == n_expected else f"{score:.1f} ({n} of {n_expected})"
 
 
-def against(scores: pd.DataFrame, method: str = "single", mixing: str | None = None) -> pd.DataFrame:
-    """Each other method's score minus that of the method given, by panel and target; missing where one of them is.
+def against(scores: pd.DataFrame) -> pd.DataFrame:
+    """Each method's score minus a baseline's, by panel and target: against `single`, and each mixture of all tasks.
 
-    scores: from `all_tasks`; columns of the panel, method, mixing, label, target, difference (points).
+    scores: from `all_tasks`. Columns: the panel's, baseline, method (both with their mixing variant), target and
+    difference, in points, missing where one of the two is.
     """
-    mixings = scores["mixing"].isna() if mixing is None else scores["mixing"] == mixing
-    is_baseline = (scores["method"] == method) & mixings
-    if not is_baseline.any():
-        known = ", ".join(dict.fromkeys(method_label(*row) for row in scores[METHOD].itertuples(index=False)))
-        raise IntertaskError(f"No run of {method_label(method, mixing)!r} to compare with. The study has: {known}.")
-    baseline = scores.loc[is_baseline, [*PANEL, "target", "score"]].rename(columns={"score": "baseline"})
-    others = scores[~is_baseline].merge(baseline, on=[*PANEL, "target"], how="left", validate="many_to_one")
-    labels = [method_label(*row) for row in others[METHOD].itertuples(index=False)]
-    others = others.assign(label=labels, difference=others["score"] - others["baseline"])
-    return others[[*PANEL, *METHOD, "label", "target", "difference"]]
+    scores = scores.assign(label=[method_label(*row) for row in scores[METHOD].itertuples(index=False)])
+    baselines = scores[scores["method"].isin(["single", "all tasks"])]
+    if baselines.empty:
+        raise IntertaskError("Nothing to compare with: give the study regimes: [single, stilts, mtl, mtl_all].")
+    keys = [*PANEL, "target"]
+    theirs = baselines[[*keys, "label", "score"]].rename(columns={"label": "baseline", "score": "baseline_score"})
+    both = theirs.merge(scores.drop(columns="method").rename(columns={"label": "method"}), on=keys)
+    both = both[both["method"] != both["baseline"]]
+    return both.assign(difference=both["score"] - both["baseline_score"])[
+        [*PANEL, "baseline", "method", "target", "difference"]
+    ]
 
 
 def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """The mean over targets of each method's difference: one row per panel and method, from `against`.
+    """The mean over targets of each method's difference: one row per panel, baseline and method, from `against`.
 
     n of n_expected targets have both; low, high, p: Student's t over the targets, so "in general" means for tasks like
     these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
     """
     check_confidence(confidence)
     rows = []
-    for (*panel, label), own in differences.groupby([*PANEL, "label"], sort=False, dropna=False):
+    keys = [*PANEL, "baseline", "method"]
+    for group, own in differences.groupby(keys, sort=False, dropna=False):
         test = paired_t(own["difference"], confidence)
-        row = dict(zip(PANEL, panel, strict=True)) | {"label": label, "n": test.n, "n_expected": len(own)}
+        row = dict(zip(keys, group, strict=True)) | {"n": test.n, "n_expected": len(own)}
         row |= {"difference": test.mean, "low": test.low, "high": test.high, "p": test.p}
         rows.append(row | {"note": test.note.replace("seeds", "targets")})
     return pd.DataFrame(rows).astype(dict.fromkeys(["limit", "supporting_limit"], "Int64"))

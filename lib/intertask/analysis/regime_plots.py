@@ -105,11 +105,8 @@ def difference_by_ratio(table: pd.DataFrame, ratio: str, ax: Axes, alpha: float 
     marks = [("o", "white", bars & ~significant), ("o", INK, significant & ~holm), ("s", INK, holm), ("x", INK, ~bars)]
     for mark, fill, members in marks:
         ax.plot(x[members], known.loc[members, "difference"], mark, color=INK, markerfacecolor=fill, markersize=5)
-    reach = max(1.0, x.abs().max() * 1.1) if len(x) else 1.0
-    low, high = ax.get_ylim()
-    ax.set(xlim=(-reach, reach), ylim=(low, high))
-    for side, floor, top in ((reach, 0, max(high, 0)), (-reach, min(low, 0), 0)):
-        ax.fill_between([0, side], floor, top, color="#e8e8e8", zorder=0)
+    for corner in ((0, 0), (-100, -200)):  # quadrants without end, which the axes' limits leave out of account
+        ax.add_artist(Rectangle(corner, 100, 200, facecolor="#e8e8e8", zorder=0))
     ax.axhline(0, color=INK, linewidth=1)
     ax.axvline(0, color=INK, linewidth=1, linestyle=":")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -128,17 +125,18 @@ def _power_of_two(place: float) -> str:
 def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes) -> Axes:
     """Each method's difference on every target as a cross, and their mean with its interval as a dot with a bar.
 
-    differences: `all_tasks.against`; means: `all_tasks.mean_differences` of it; both for one panel.
+    differences: `all_tasks.against`; means: `all_tasks.mean_differences` of it; both for one panel and
+    baseline.
     """
     for y, row in enumerate(means.itertuples()):
-        own = differences.loc[differences["label"] == row.label, "difference"].dropna()
+        own = differences.loc[differences["method"] == row.method, "difference"].dropna()
         ax.plot(own, [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
         if row.n == 0:
             ax.text(0, y, " missing", va="center", color=FAINT)
             continue
         bar = None if pd.isna(row.low) else [[row.difference - row.low], [row.high - row.difference]]
         ax.errorbar(row.difference, y - 0.08, xerr=bar, fmt="o", color=INK, capsize=3, markersize=5)
-    labels = [f"{text(row.label, 2 * AXIS)}\n({_seeds(row.n, row.n_expected)} targets)" for row in means.itertuples()]
+    labels = [f"{text(row.method, 2 * AXIS)}\n({_seeds(row.n, row.n_expected)} targets)" for row in means.itertuples()]
     ax.set_yticks(range(len(means)), labels)
     ax.set_ylim(len(means) - 0.5, -0.5)
     ax.axvline(0, color=INK, linewidth=1)

@@ -158,18 +158,19 @@ def holm(p: pd.Series) -> pd.Series:
 
 
 def size_threshold(table: pd.DataFrame) -> float:
-    """The ratio of supporting to target size above which MTL, and below which STILTs, gains most on these cells.
+    """The ratio of supporting to target size that best parts cells where MTL is better (above) from the others.
 
-    Candidates lie halfway (on a log scale) between the ratios that occur, and at 0 and infinity (one method always). Of
-    equally good ones the nearest to equal sizes; NaN where no cell has sizes and both scores.
+    Best: right in most cells, significant or not. Candidates lie halfway (on a log scale) between the ratios that
+    occur, and at 0 and infinity (one method always). Of equally good ones the nearest to equal sizes; NaN where no cell
+    has sizes and a better method.
     """
-    known = table.dropna(subset=["size_ratio", "difference"])
+    known = table[table["size_ratio"].notna() & table["better"].isin(["MTL", "STILTs"])]
     if known.empty:
         return np.nan
     ratios = np.unique(known["size_ratio"])
     candidates = np.array([0, *np.sqrt(ratios[1:] * ratios[:-1]), np.inf])
-    gains = np.array([known.loc[known["size_ratio"] > threshold, "difference"].sum() for threshold in candidates])
-    best = candidates[np.isclose(gains, gains.max())]
+    right = np.array([((known["size_ratio"] > ratio) == (known["better"] == "MTL")).sum() for ratio in candidates])
+    best = candidates[right == right.max()]
     return min(best, key=lambda ratio: max(ratio, 1 / ratio if ratio else np.inf))
 
 
@@ -263,6 +264,21 @@ def budget(table: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(["count", "median", "min", "max"]).rename(columns={"count": "n"}).reset_index()
 
 
+def budget_in_words(table: pd.DataFrame) -> str:
+    """How often MTL saw the target, as a multiple of STILTs, on either side of the heuristic, as Markdown."""
+    spent = budget(table)
+    lines = []
+    for (encoder, mixing), own in spent[spent["ratio"] == "target_examples_ratio"].groupby(
+        ["encoder", "mixing"], sort=False
+    ):
+        sides = "; ".join(
+            f"{row.median:.2f} (median of {row.n} cells) where the supporting task is {row.supporting}"
+            for row in own[own["n"] > 0].itertuples()
+        )
+        lines.append(f"- **{encoder}, {mixing}**: target examples in MTL / in STILTs: {sides or 'nothing known yet'}.")
+    return "\n".join(lines)
+
+
 def heuristic_in_words(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> str:
     """How often the size heuristic is right for each variant, as Markdown, from a table of `compare`."""
     judged = rules(table, alpha, confidence)
@@ -277,10 +293,10 @@ def heuristic_in_words(table: pd.DataFrame, alpha: float = 0.1, confidence: floa
 
 
 def _counted(row) -> str:
-    cells = "all cells" if row.cells == "all" else f"cells with {row.cells}"
+    cells = "cells" if row.cells == "all" else f"cells with {row.cells}"
+    abstains = f" (it abstains in {row.abstains} more)" if row.abstains else ""
     if row.n == row.abstains:
-        return f"nothing to judge in {row.n} {cells}"
-    abstains = f" and abstains in {row.abstains}" if row.abstains else ""
+        return f"nothing to judge among {cells}{abstains}"
     share = f"{row.accuracy:.0f} % [{row.low:.0f}, {row.high:.0f}]"
     return f"right in {row.right} of {row.n - row.abstains} {cells}, {share}{abstains}"
 
