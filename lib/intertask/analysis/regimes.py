@@ -12,6 +12,7 @@ from intertask.analysis.statistics import check_confidence, is_control, paired_t
 from intertask.errors import IntertaskError
 
 CELL = ["encoder", "limit", "supporting_limit", "supporting", "target"]
+COUNTS = ["limit", "supporting_limit", "target_size", "supporting_size"]
 PANEL = ["encoder", "limit", "supporting_limit"]
 EXPOSURES = {
     "target_examples": "examples_seen",
@@ -114,7 +115,7 @@ def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     table["heuristic"], table["better"] = by_sign(table["size_ratio"] - 1), by_sign(table["difference"])
     by_variant = table.groupby("mixing", sort=False)["p"]
     table["p_holm"], table["family"] = by_variant.transform(holm), by_variant.transform("count")
-    return table.assign(note=table.pop("note")).astype(dict.fromkeys(["limit", "supporting_limit"], "Int64"))
+    return table.assign(note=table.pop("note")).astype(dict.fromkeys(COUNTS, "Int64"))
 
 
 def _cell(runs: pd.DataFrame, confidence: float) -> dict:
@@ -258,8 +259,9 @@ def budget(table: pd.DataFrame) -> pd.DataFrame:
     sides = table["heuristic"].map({"MTL": "larger", "STILTs": "smaller", "neither": "equal"})
     ratios = [f"{name}_ratio" for name in EXPOSURES]
     long = table.assign(supporting=sides.fillna("unknown")).melt(
-        ["encoder", "mixing", "supporting"], ratios, var_name="ratio", value_name="multiple"
+        ["encoder", "mixing", "supporting"], ratios, var_name="ratio", value_name="multiple", ignore_index=False
     )
+    long = long.sort_index(kind="stable")  # a variant's rows stay together, in the study's order
     groups = long.groupby(["encoder", "mixing", "supporting", "ratio"], sort=False)["multiple"]
     return groups.agg(["count", "median", "min", "max"]).rename(columns={"count": "n"}).reset_index()
 
