@@ -155,6 +155,34 @@ def _pair_label(cell) -> str:
     return text(f"{supporting_label(cell.supporting)} → {cell.target}{seeds}")
 
 
+def equal_cost(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One line per cell of `best_of_each.equal_cost`: one restart, the best of k for the same steps, and STILTs.
+
+    table: of one encoder and data limit. An arrow leads from what the compute buys without the supporting task to what
+    it buys with it.
+    """
+    for y, cell in enumerate(table.itertuples()):
+        if pd.isna(cell.gain):
+            ax.text(0.5, y, cell.note, transform=ax.get_yaxis_transform(), ha="center", va="center", color=FAINT)
+            continue
+        arrow = {"arrowstyle": "->", "color": FAINT, "shrinkA": 4, "shrinkB": 5}
+        ax.annotate("", (cell.stilts, y), (cell.best_of_k, y), arrowprops=arrow)
+    marks = {"single": ("|", "one restart"), "best_of_k": ("D", "best of k restarts"), "stilts": ("o", "STILTs, mean")}
+    for name, (mark, label) in marks.items():
+        fill = "white" if name == "best_of_k" else INK
+        ax.plot(table[name], range(len(table)), mark, color=INK, markerfacecolor=fill, markersize=7, label=label)
+    ax.set_yticks(range(len(table)), [_cost_label(cell) for cell in table.itertuples()])
+    ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="score, 0–100")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
+    return ax
+
+
+def _cost_label(cell) -> str:
+    limit = "" if pd.isna(cell.supporting_limit) else f", {cell.supporting_limit} examples"
+    k = "" if pd.isna(cell.k) else f" (k = {cell.k:.1f})"
+    return text(f"{supporting_label(cell.supporting)}{limit} → {cell.target}{k}")
+
+
 def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
     """Distribution of one target's scores over restarts, without and with each supporting task.
 

@@ -10,12 +10,16 @@ from intertask.studies.store import results_root
 
 ROLE = {
     "stage": "str",
+    "part": "str",
     "regime": "str",
     "encoder": "str",
     "supporting": "str",
     "target": "str",
     "task": "str",
     "limit": "Int64",
+    "supporting_limit": "Int64",
+    "mixing": "str",
+    "substituted": "boolean",
     "seed": "Int64",
     "run": "str",
     "supporting_run": "str",
@@ -31,6 +35,10 @@ OUTCOME = {
     "degenerate": "boolean",
     "constant_predictions": "boolean",
     "n_train": "Int64",
+    "supporting_n_train": "Int64",
+    "steps": "Int64",
+    "supporting_steps": "Int64",
+    "examples_seen": "Int64",
     "seconds": "float64",
 }
 SCORE_COLUMNS = ["study", "run", "encoder", "regime", "supporting", "target", "limit", "seed", "task", "split"]
@@ -43,7 +51,8 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
     reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done.
     `reason`: why the run is not done, empty where it is; `failed`: why it failed, missing where it did not; `seconds`:
-    wall time of loading, training and evaluating; `n_train`: training examples.
+    wall time of loading, training and evaluating; `n_train`: training examples of the scored task, of which the run saw
+    `examples_seen`, repetitions counted. In regime stilts, `supporting_steps` are those of the supporting run.
     """
     return _read(study, Path(results or results_root()))[0]
 
@@ -60,8 +69,13 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
                 failures[run] = reason
         except ValueError as error:
             failures[run] = f"run.json cannot be read ({error})"
-    outcomes = {run: _outcome(record) for run, record in records.items()}
-    rows = [outcomes.get(run, {"done": False, "failed": failures.get(run)}) for run in roles["run"]]
+    roles["substituted"] = roles["substituted"].fillna(False).astype(bool)
+    rows = [
+        _outcome(records[role.run], role.task) | _supporting(role, records)
+        if role.run in records
+        else {"done": False, "failed": failures.get(role.run)}
+        for role in roles.itertuples()
+    ]
     runs = roles.join(pd.DataFrame(rows, columns=list(OUTCOME)).astype(OUTCOME))
     reasons = [
         "" if run in records else why_missing(run, parent, failures)
@@ -85,14 +99,15 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     scores = pd.DataFrame(
         [
-            {"run": run, "split": split, "metric": metric, "score": score}
+            {"run": run, "task": task, "split": split, "metric": metric, "score": score}
             for run, record in records.items()
-            for split, metrics in record["scores"].items()
+            for task, own in record.get("tasks", {record["task"]: record}).items()
+            for split, metrics in own["scores"].items()
             for metric, score in metrics.items()
         ],
-        columns=["run", "split", "metric", "score"],
-    ).astype({"run": "str", "split": "str", "metric": "str", "score": "float64"})
-    return runs.merge(scores, on="run")[SCORE_COLUMNS]
+        columns=["run", "task", "split", "metric", "score"],
+    ).astype({"run": "str", "task": "str", "split": "str", "metric": "str", "score": "float64"})
+    return runs.merge(scores, on=["run", "task"])[SCORE_COLUMNS]
 
 
 def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, dict]:
@@ -125,16 +140,31 @@ def _record(pool: Path, run: str) -> dict:
     return json.loads((pool / run / "run.json").read_text(encoding="utf-8"))
 
 
-def _outcome(record: dict) -> dict:
-    """What a record says under the keys of OUTCOME."""
-    split = record["reported"]
+def _outcome(record: dict, task: str) -> dict:
+    """What a record says of one of its tasks, under the keys of OUTCOME."""
+    own = record | record.get("tasks", {}).get(task, {})
+    split = own["reported"]
     return {
         "done": True,
         "split": split,
-        "score": record["scores"][split]["main"],
-        "majority": record["majority"][split]["main"],
-        "degenerate": record["degenerate"],
-        "constant_predictions": record["constant_predictions"],
-        "n_train": record["sizes"]["train"],
+        "score": own["scores"][split]["main"],
+        "majority": own["majority"][split]["main"],
+        "degenerate": own["degenerate"],
+        "constant_predictions": own["constant_predictions"],
+        "n_train": own["sizes"]["train"],
+        "steps": record.get("steps"),
+        "examples_seen": own.get("examples_seen"),
         "seconds": sum(record["seconds"].values()),
     }
+
+
+def _supporting(role, records: dict[str, dict]) -> dict:
+    """Steps of the supporting run (stilts), and the training examples of the tasks beside or before the target."""
+    source = {"stilts": role.supporting_run, "mtl": role.run, "mtl_finetune": role.parent}.get(role.regime)
+    if source not in records or role.substituted:
+        return {}
+    record = records[source]
+    tasks = record.get("tasks", {record["task"]: record})
+    others = [own["sizes"]["train"] for task, own in tasks.items() if role.regime == "stilts" or task != role.target]
+    steps = {"supporting_steps": record.get("steps")} if role.regime == "stilts" else {}
+    return {"supporting_n_train": sum(others)} | steps
