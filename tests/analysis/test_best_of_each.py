@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,16 +13,16 @@ from intertask.analysis.best_of_each import (
     equal_cost,
     printed,
     row_label,
-    rule_in_words,
     selected,
     with_averages,
     with_best,
 )
 from intertask.analysis.plots import equal_cost as draw_equal_cost
 from intertask.analysis.read import read_runs, read_scores
-from intertask.analysis.statistics import expected_best
+from intertask.analysis.statistics import expected_best, wnli_in_words
 from intertask.errors import IntertaskError
 from intertask.report.page import clean
+from intertask.studies.worker import execute_notebook
 from made_regimes import glue_roles, make_regimes, scored
 
 TARGETS = ("mini/rte", "mini/mnli", "mini/wnli")
@@ -150,7 +151,8 @@ def test_a_study_without_target_runs_is_refused(runs):
 
 
 def test_rules_in_words():
-    assert "majority class's score" in rule_in_words("majority", True) and "none of" in rule_in_words("majority", False)
+    assert "majority class's score" in wnli_in_words("majority", TARGETS)
+    assert "none of" in wnli_in_words("majority", ["mini/rte"])
 
 
 def test_expected_best_by_hand():
@@ -221,3 +223,18 @@ def test_the_figure_shows_three_marks_a_cell(runs):
     assert labels[0] == "mini/mnli → mini/rte (k = 5.0)" and len(labels) == 5
     fig.canvas.draw()
     plt.close(fig)
+
+
+@pytest.mark.parametrize(("done", "restarts"), [("most", "best"), ("one seed", "mean"), ("nothing", "best")])
+def test_the_notebook(tmp_path, monkeypatch, restarts, done):
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    score = (lambda *_: None) if done == "nothing" else made
+    roles = glue_roles(score, TARGETS, ("mini/mnli", "mini/cola"), seeds=1 if done == "one seed" else 2)
+    make_regimes(tmp_path, roles, wnli="floor")
+    notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "best_of_each.ipynb"
+    execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "made", "restarts": restarts})
+    text = (tmp_path / "executed.ipynb").read_text()
+    assert '"stderr"' not in text and "image/png" in text and "WNLI counts at least with the majority" in text
+    assert ("<s>" in text) == (done != "nothing") and ("<td>not run yet</td>" in text) == (done != "one seed")
+    assert ("Nothing can be said yet" in text) == (done == "nothing")

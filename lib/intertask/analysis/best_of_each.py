@@ -20,6 +20,7 @@ from intertask.analysis.statistics import (
     ranked_scores,
     task_average,
 )
+from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError
 
 CELL = ["encoder", "limit", "supporting", "supporting_limit", "target"]
@@ -152,7 +153,7 @@ def _text(cell) -> str:
 
 
 def _marked(cell, text: str, best: float) -> str:
-    if cell.substituted:
+    if cell.substituted and pd.notna(cell.score):
         return f"<s>{text}</s>"
     return f"<b>{text}</b>" if cell.score == best else text
 
@@ -162,19 +163,7 @@ def _crossed(panel: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
     names = [*AVERAGES, *(target for target in panel["target"].unique() if target not in AVERAGES)]
     frame = panel.assign(text=texts).pivot(index="row", columns="target", values="text")
     frame = frame.reindex(index=panel["row"].unique(), columns=names).fillna("–").rename_axis(index=None)
-    encoder, limit = panel["encoder"].iloc[0], panel["limit"].iloc[0]
-    size = "all training data" if pd.isna(limit) else f"at most {limit} training examples"
-    return frame.rename_axis(columns=f"{encoder}, {size}")
-
-
-def rule_in_words(wnli: str, wnli_is_target: bool) -> str:
-    """The study's rule for WNLI, in a sentence."""
-    rules = {
-        "trained": "WNLI counts with the score that its model reached.",
-        "majority": "WNLI counts with the majority class's score, whatever its model reached (Phang et al. 2018): `*`.",
-        "floor": "WNLI counts at least with the majority class's score (Wang et al. 2019); `*` where that is higher.",
-    }
-    return rules[wnli] if wnli_is_target else "WNLI is none of the targets."
+    return frame.rename_axis(columns=panel_name(panel["encoder"].iloc[0], panel["limit"].iloc[0]))
 
 
 def equal_cost(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

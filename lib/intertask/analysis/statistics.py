@@ -20,8 +20,8 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
     """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
-    is missing where one of the two is. A substituted run is none. Columns: encoder, limit, supporting, target, seed, supporting_run, score,
-    baseline, delta.
+    is missing where one of the two is. Substituted runs are left out: nothing was measured. Columns: encoder, limit,
+    supporting, target, seed, supporting_run, score, baseline, delta.
     """
     targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
     single = targets.loc[targets["regime"] == "single", [*PAIR, "score"]].rename(columns={"score": "baseline"})
@@ -192,6 +192,16 @@ def counted(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
     return runs.assign(score=score, ruled=score.ne(runs["score"]) & score.notna())
 
 
+def wnli_in_words(rule: str, targets: Iterable[str]) -> str:
+    """A study's rule for WNLI in a sentence, or that WNLI is none of its targets."""
+    rules = {
+        "trained": "WNLI counts with the score that its model reached.",
+        "majority": "WNLI counts with the majority class's score, whatever its model reached (Phang et al. 2018): `*`.",
+        "floor": "WNLI counts at least with the majority class's score (Wang et al. 2019); `*` where that is higher.",
+    }
+    return rules[rule] if "wnli" in map(plain, targets) else "WNLI is none of the targets."
+
+
 def expected_best(scores, k: float, chosen_by=None) -> float:
     """Expected score of the best of k independent draws from the scores that were found (Dodge et al. 2019, Section 3).
 
@@ -206,7 +216,7 @@ def expected_best(scores, k: float, chosen_by=None) -> float:
 
 
 def ranked_scores(scores, chosen_by=None) -> np.ndarray:
-    """The scores that are not missing, from the last to the first choice, shape (n,); ties in `chosen_by` share a mean."""
+    """The scores that are not missing, last choice first; shape (n,). Ties in `chosen_by` share their mean."""
     frame = pd.DataFrame({"score": np.asarray(scores, dtype=float)})
     frame["by"] = frame["score"] if chosen_by is None else np.asarray(chosen_by, dtype=float)
     ties = frame.dropna().sort_values("by").groupby("by")["score"]
