@@ -19,7 +19,7 @@ from intertask.analysis.best_of_each import (
 )
 from intertask.analysis.plots import equal_cost as draw_equal_cost
 from intertask.analysis.read import read_runs, read_scores
-from intertask.analysis.statistics import expected_best, wnli_in_words
+from intertask.analysis.statistics import deltas, expected_best, wnli_in_words
 from intertask.errors import IntertaskError
 from intertask.report.page import clean
 from intertask.studies.worker import execute_notebook
@@ -143,6 +143,11 @@ def test_choices_are_made_on_the_rows_for_choosing(tmp_path):
     )  # fmt: skip
     table = with_best(cell_table(selected_runs(tmp_path)))
     assert table["score"].tolist() == [60, 61, 79, 61] and table["chosen"].iloc[-1] == "a"
+
+
+def test_what_stands_in_is_no_transfer(runs):
+    paired = deltas(runs)
+    assert len(paired) == 5 * 2 and (paired["supporting"] != paired["target"]).all()
 
 
 def test_a_study_without_target_runs_is_refused(runs):

@@ -100,10 +100,8 @@ def test_a_task_that_is_missing_makes_the_seed_missing(tmp_path):
 def test_spread_in_words(tmp_path):
     runs, study = made(tmp_path)
     words = spread_in_words(set_scores(runs, study))
-    assert (
-        "**S1** (mini/bert, all training data): 2 variants lie 3.0 points apart, highest both" in words
-        and "is 1.0." in words
-    )
+    assert "**S1** (mini/bert, all training data): 2 variants lie 3.0 points apart, highest both" in words
+    assert "is 1.0." in words
 
 
 def test_exposure_by_hand(tmp_path):

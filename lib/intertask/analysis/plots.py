@@ -206,7 +206,7 @@ def size_lines(table: pd.DataFrame, x: str, line: list[str], ax: Axes) -> Axes:
             _sized(done[x], done, "mean", label, place, len(groups), ax)
     _size_axis(table[x], "{:,.0f}", ax)
     ax.set(ylabel="score, 0–100")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, handlelength=4)
     return ax
 
 
@@ -226,7 +226,7 @@ def size_differences(table: pd.DataFrame, ax: Axes) -> Axes:
     _size_axis(found["proportion"], "{:.2g}", ax)
     ax.set(xlabel="supporting examples / target examples", ylabel="MTL − STILTs, points")
     if groups:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, handlelength=4)
     return ax
 
 
