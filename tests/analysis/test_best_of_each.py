@@ -23,7 +23,7 @@ from intertask.analysis.statistics import deltas, expected_best, wnli_in_words
 from intertask.errors import IntertaskError
 from intertask.report.page import clean
 from intertask.studies.worker import execute_notebook
-from made_regimes import glue_roles, make_regimes, scored
+from made_runs import glue_roles, make_regimes, scored
 
 TARGETS = ("mini/rte", "mini/mnli", "mini/wnli")
 MADE = {

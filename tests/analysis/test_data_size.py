@@ -11,7 +11,7 @@ from intertask.analysis.data_size import LINES, check_axis, differences_in_words
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
 from intertask.studies.worker import execute_notebook
-from made_regimes import make_regimes, scored
+from made_runs import make_regimes, scored
 
 GAIN = {("stilts", 50): (2, 4), ("stilts", 200): (3, 5), ("mtl", 50): (0, 2), ("mtl", 200): (8, 10)}
 

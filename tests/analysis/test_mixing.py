@@ -12,7 +12,7 @@ from intertask.analysis.read import read_runs, read_settings
 from intertask.analysis.statistics import GLUE, glue_average, task_average
 from intertask.errors import IntertaskError
 from intertask.studies.worker import execute_notebook
-from made_regimes import make_regimes, scored
+from made_runs import make_regimes, scored
 
 SETS = {"GLUE": ("mini/rte", "mini/cola", "mini/wnli"), "S1": ("mini/rte", "mini/cola")}
 MIXING = [{"name": "proportional"}, {"name": "both", "sampling": "uniform", "loss_scaling": "power_0.75"}]
