@@ -219,5 +219,9 @@ def test_a_further_task_that_does_not_fit_is_refused(own_task, refused):
     refused(lambda: load_as(task, "other", task_file), "evaluate_on, other", "labels of reviews, ['1', '3', '5']")
     write_other(task_file, ROWS, tags=[], inputs=["said", "kind"])
     refused(lambda: load_as(task, "other", task_file), "as many inputs as reviews, ['text']", "['said', 'kind']")
-    write_other(task_file, [{"said": "splendid", "kind": ""}])
-    refused(lambda: load_as(task, "other", task_file), "a validation or test split with labels", "found no labels")
+
+
+def test_a_further_task_without_labels_can_be_predicted(own_task):
+    task_file = write_other(own_task(), [{"said": "splendid", "kind": ""}])
+    rows = load_as(load_task("reviews", task_file), "other", task_file)
+    assert rows.to_dict("list") == {"text": ["splendid"], "kind": [""]}

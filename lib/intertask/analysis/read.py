@@ -6,25 +6,25 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.studies.status import failure, read_study, why_missing
-from intertask.studies.store import results_root
+from intertask.studies.store import predictions_file, results_root
 
 ROLE = {
     "stage": "str",
     "part": "str",
     "regime": "str",
+    "mixing": "str",
     "encoder": "str",
     "supporting": "str",
     "target": "str",
     "task": "str",
     "limit": "Int64",
     "supporting_limit": "Int64",
-    "mixing": "str",
-    "substituted": "boolean",
     "seed": "Int64",
     "run": "str",
     "supporting_run": "str",
     "supporting_seed": "Int64",
     "parent": "str",
+    "substituted": "bool",
 }
 OUTCOME = {
     "done": "bool",
@@ -35,13 +35,15 @@ OUTCOME = {
     "degenerate": "boolean",
     "constant_predictions": "boolean",
     "n_train": "Int64",
-    "supporting_n_train": "Int64",
-    "steps": "Int64",
-    "supporting_steps": "Int64",
     "examples_seen": "Int64",
+    "distinct_examples": "Int64",
+    "best_step": "Int64",
+    "steps": "Int64",
     "seconds": "float64",
 }
-SCORE_COLUMNS = ["study", "run", "encoder", "regime", "supporting", "target", "limit", "seed", "task", "split"]
+SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
+SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "target", "limit"]
+SCORE_COLUMNS += ["supporting_limit", "seed", "task", "split"]
 SCORE_COLUMNS += ["metric", "score"]
 
 
@@ -51,8 +53,11 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
     reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done.
     `reason`: why the run is not done, empty where it is; `failed`: why it failed, missing where it did not; `seconds`:
-    wall time of loading, training and evaluating; `n_train`: training examples of the scored task, of which the run saw
-    `examples_seen`, repetitions counted. In regime stilts, `supporting_steps` are those of the supporting run.
+    wall time of loading, training and evaluating; `n_train`: training examples of the task that is scored,
+    `examples_seen` and `distinct_examples` what the run saw of it, `steps` its optimizer steps. `supporting_n_train`:
+    training examples of the supporting tasks, before the target or alongside; `supporting_steps`: steps of the run
+    that this one starts from, where that is a supporting one. `substituted`: the target is its own supporting task, and
+    the run without one stands in.
     """
     return _read(study, Path(results or results_root()))[0]
 
@@ -69,14 +74,13 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
                 failures[run] = reason
         except ValueError as error:
             failures[run] = f"run.json cannot be read ({error})"
-    roles["substituted"] = roles["substituted"].fillna(False).astype(bool)
     rows = [
-        _outcome(records[role.run], role.task) | _supporting(role, records)
-        if role.run in records
-        else {"done": False, "failed": failures.get(role.run)}
-        for role in roles.itertuples()
+        _outcome(records[role["run"]], role["task"]) | _supporting(records, role)
+        if role["run"] in records
+        else {"done": False, "failed": failures.get(role["run"])}
+        for role in roles.to_dict("records")
     ]
-    runs = roles.join(pd.DataFrame(rows, columns=list(OUTCOME)).astype(OUTCOME))
+    runs = roles.join(pd.DataFrame(rows, columns=[*OUTCOME, *SUPPORTING]).astype(OUTCOME | SUPPORTING))
     reasons = [
         "" if run in records else why_missing(run, parent, failures)
         for run, parent in zip(runs["run"], runs["parent"], strict=True)
@@ -101,7 +105,7 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
         [
             {"run": run, "task": task, "split": split, "metric": metric, "score": score}
             for run, record in records.items()
-            for task, own in record.get("tasks", {record["task"]: record}).items()
+            for task, own in record["tasks"].items()
             for split, metrics in own["scores"].items()
             for metric, score in metrics.items()
         ],
@@ -128,8 +132,8 @@ def read_predictions(runs: pd.DataFrame, split: str, results: Path | None = None
     predictions are not in the store, or not of this split, has no rows.
     """
     parts = [pd.DataFrame({"run": [], "row": [], "label": [], "prediction": []})]
-    for run in runs.loc[runs["done"], "run"].unique():
-        path = Path(results or results_root()) / "runs" / run / "predictions.parquet"
+    for run, task in runs.loc[runs["done"], ["run", "task"]].drop_duplicates().itertuples(index=False):
+        path = predictions_file(Path(results or results_root()) / "runs" / run, task)
         if path.is_file():
             own = pd.read_parquet(path, columns=["row", "label", "prediction"], filters=[("split", "==", split)])
             parts.append(own.assign(run=run))
@@ -141,30 +145,29 @@ def _record(pool: Path, run: str) -> dict:
 
 
 def _outcome(record: dict, task: str) -> dict:
-    """What a record says of one of its tasks, under the keys of OUTCOME."""
-    own = record | record.get("tasks", {}).get(task, {})
+    """What a record says of one task under the keys of OUTCOME."""
+    own = record["tasks"][task]
     split = own["reported"]
     return {
+        **{name: own[name] for name in OUTCOME if name in own},
         "done": True,
         "split": split,
         "score": own["scores"][split]["main"],
         "majority": own["majority"][split]["main"],
-        "degenerate": own["degenerate"],
-        "constant_predictions": own["constant_predictions"],
         "n_train": own["sizes"]["train"],
-        "steps": record.get("steps"),
-        "examples_seen": own.get("examples_seen"),
+        "steps": record["steps"],
         "seconds": sum(record["seconds"].values()),
     }
 
 
-def _supporting(role, records: dict[str, dict]) -> dict:
-    """Steps of the supporting run (stilts), and the training examples of the tasks beside or before the target."""
-    source = {"stilts": role.supporting_run, "mtl": role.run, "mtl_finetune": role.parent}.get(role.regime)
-    if source not in records or role.substituted:
+def _supporting(records: dict[str, dict], role: dict) -> dict:
+    """What the record of the run before, or of the run itself where tasks are alongside, says under SUPPORTING."""
+    alongside = role["regime"] == "mtl"
+    record = records.get(role["run"] if alongside else role["supporting_run"])
+    if record is None:
         return {}
-    record = records[source]
-    tasks = record.get("tasks", {record["task"]: record})
-    others = [own["sizes"]["train"] for task, own in tasks.items() if role.regime == "stilts" or task != role.target]
-    steps = {"supporting_steps": record.get("steps")} if role.regime == "stilts" else {}
-    return {"supporting_n_train": sum(others)} | steps
+    others = [one for name, one in record["tasks"].items() if role["regime"] == "stilts" or name != role["target"]]
+    return {
+        "supporting_n_train": sum(one["sizes"]["train"] for one in others),
+        "supporting_steps": None if alongside else record["steps"],
+    }
