@@ -97,18 +97,18 @@ def test_what_is_missing_makes_missing(tmp_path):
         assert math.isnan(cell(table, row, target)["score"]), (row, target)
     assert math.isnan(cell(table, "best of each", "A.Ex")["score"])
     assert cell(table, "mini/mnli", "Avg")["score"] == pytest.approx((75 + 82 + 56) / 3)
-    text = printed(table)["text/plain"]
+    text = printed(table, list(TARGETS))["text/plain"]
     assert "missing (0 of 2)" in text and text.count("missing") == 6  # a cell, its two averages; the same of the best
 
 
 def test_the_table_is_marked_in_html_and_in_text(runs):
-    shown = printed(with_averages(with_best(cell_table(runs, wnli="floor"))))
+    shown = printed(with_averages(with_best(cell_table(runs, wnli="floor"))), list(TARGETS[::-1]))
     text, html = shown["text/plain"], clean(shown["text/html"])
     assert "82.0= (2)" in text and "45.0↓ (1 of 2)" in text and "55.0* (2)" in text
     assert "<s>82.0= (2)</s>" in html and "<b>75.0 (2)</b>" in html and "mini/bert, all training data" in html
     assert html.count("<s>") == 1
     head = re.split(r"  +", text.splitlines()[0].strip())
-    assert head == ["mini/bert, all training data", "Avg", "A.Ex", *TARGETS]
+    assert head == ["mini/bert, all training data", "Avg", "A.Ex", *TARGETS[::-1]]
 
 
 def test_names_are_escaped_and_absent_cells_are_dashes(tmp_path):
@@ -116,7 +116,7 @@ def test_names_are_escaped_and_absent_cells_are_dashes(tmp_path):
     roles = [role for role in roles if role["stage"] == "intermediate" or role["supporting"] != role["target"]]
     make_regimes(tmp_path, roles)
     table = with_averages(with_best(cell_table(selected_runs(tmp_path))))
-    shown = printed(table)
+    shown = printed(table, [])
     assert "<i>" not in shown["text/html"] and "&lt;i&gt;s&lt;/i&gt;" in shown["text/html"]
     assert "–" in shown["text/plain"] and math.isnan(cell(table, "mini/rte", "Avg")["score"])
     assert cell(table, "best of each", "Avg")["score"] == 60
@@ -236,7 +236,7 @@ def test_the_notebook(tmp_path, monkeypatch, restarts, done):
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     score = (lambda *_: None) if done == "nothing" else made
     roles = glue_roles(score, TARGETS, ("mini/mnli", "mini/cola"), seeds=1 if done == "one seed" else 2)
-    make_regimes(tmp_path, roles, wnli="floor")
+    make_regimes(tmp_path, roles, wnli="floor", targets=list(TARGETS))
     notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "best_of_each.ipynb"
     execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "made", "restarts": restarts})
     text = (tmp_path / "executed.ipynb").read_text()

@@ -130,16 +130,17 @@ def with_averages(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame(averages).astype({"limit": "Int64"})], ignore_index=True)
 
 
-def printed(panel: pd.DataFrame) -> dict[str, str]:
+def printed(panel: pd.DataFrame, order: list[str]) -> dict[str, str]:
     """One encoder and limit of `with_averages` as a table like the paper's, for `display(…, raw=True)`.
 
     In HTML and, with the same signs, in plain text: (n) restarts, or targets in an average; `=` and struck through
     where the single runs stand in; `↓` not above the majority; `*` WNLI by its rule; bold, the best of its column.
+    order: the study's targets.
     """
     best = panel.groupby("target")["score"].transform("max")
     texts = [_text(cell) for cell in panel.itertuples()]
     marked = [_marked(cell, text, top) for cell, text, top in zip(panel.itertuples(), texts, best, strict=True)]
-    plain_text, marked_up = _crossed(panel, texts), _crossed(panel, marked)
+    plain_text, marked_up = _crossed(panel, texts, order), _crossed(panel, marked, order)
     marked_up = marked_up.rename(index=html.escape, columns=html.escape)
     marked_up.columns.name = html.escape(plain_text.columns.name)
     return {"text/plain": plain_text.to_string(), "text/html": marked_up.to_html(escape=False, border=0)}
@@ -158,9 +159,10 @@ def _marked(cell, text: str, best: float) -> str:
     return f"<b>{text}</b>" if cell.score == best else text
 
 
-def _crossed(panel: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
+def _crossed(panel: pd.DataFrame, texts: list[str], order: list[str]) -> pd.DataFrame:
     """Rows by columns, the averages first; a dash where the study has no such cell."""
-    names = [*AVERAGES, *(target for target in panel["target"].unique() if target not in AVERAGES)]
+    targets = [target for target in panel["target"].unique() if target not in AVERAGES]
+    names = [*AVERAGES, *sorted(targets, key=lambda target: order.index(target) if target in order else len(order))]
     frame = panel.assign(text=texts).pivot(index="row", columns="target", values="text")
     frame = frame.reindex(index=panel["row"].unique(), columns=names).fillna("–").rename_axis(index=None)
     return frame.rename_axis(columns=panel_name(panel["encoder"].iloc[0], panel["limit"].iloc[0]))
