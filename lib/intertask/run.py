@@ -199,7 +199,10 @@ class Run(BaseModel):
         return " + ".join(member.label for member in self.members)
 
     def identity(self) -> dict[str, Any]:
-        """All that can change the result: parameters, tasks, data, starting weights, the library's result version."""
+        """All that can change the result: parameters, tasks, data, starting weights, the library's result version.
+
+        Parameters at their default are left out, so that one added to this class later changes no identity.
+        """
         start = {"parent": self.parent} if self.parent else {"encoder": encoders.fingerprint(self.encoder)}
         data = {
             name: [entry.content(), fingerprint(entry)]
@@ -208,7 +211,7 @@ class Run(BaseModel):
             for entry in [find_entry(name, self.task_file)]
         }
         return {
-            **self.model_dump(mode="json", exclude=NOT_IDENTITY | {"encoder", "parent"}),
+            **self.model_dump(mode="json", exclude=NOT_IDENTITY | {"encoder", "parent"}, exclude_defaults=True),
             **{name: self.seed_of(name.removesuffix("_seed")) for name in SEEDS},
             **start,
             "data": data,

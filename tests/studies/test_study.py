@@ -40,7 +40,10 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
         ({"train": {"lerning_rate": 1e-5}}, "no training setting 'lerning_rate'. Did you mean 'learning_rate'?"),
         ({"train": {"learning_rate": "fast"}}, "learning_rate: input should be a valid number.*found 'fast'"),
         ({"train": {"learning_rate": -1}}, "learning_rate: input should be greater than 0, found -1"),
-        ({"train": {"pooling": "least"}}, "pooling: input should be 'first', 'pooler', 'mean' or 'last', found 'least'"),
+        (
+            {"train": {"pooling": "least"}},
+            "pooling: input should be 'first', 'pooler', 'mean' or 'last', found 'least'",
+        ),
         ({"regimes": ["stils"]}, "regimes.0: input should be 'single', 'stilts', .*, found 'stils'"),
         ({"supporting": []}, "regimes stilts and mtl need at least one task under supporting"),
         ({"seeds": [1, 1]}, "seeds names 1 twice"),

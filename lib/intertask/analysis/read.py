@@ -90,7 +90,8 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that the study expects and the store does not hold, one row each, with the reason."""
-    columns = ["stage", "regime", "encoder", "supporting", "target", "limit", "seed", "reason", "run"]
+    columns = ["stage", "regime", "mixing", "encoder", "supporting", "supporting_limit", "target", "limit", "seed"]
+    columns += ["reason", "run"]
     return runs.loc[~runs["done"], columns].drop_duplicates("run").reset_index(drop=True)
 
 

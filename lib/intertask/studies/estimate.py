@@ -80,7 +80,7 @@ def measured_speeds() -> dict[tuple, float]:
     for path in records:
         record = json.loads(path.read_text())
         speed = record["examples_seen"] / sum(record["seconds"].values())
-        key = (record["encoder"], record["threads"], record["identity"]["tuning"])
+        key = (record["encoder"], record["threads"], record["identity"].get("tuning", "full"))
         for like in key, (*key, record["task"], record["tasks"][record["task"]]["limit"]):
             found[like].append(speed)
     return {key: median(speeds) for key, speeds in found.items()}

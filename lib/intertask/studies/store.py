@@ -145,13 +145,10 @@ def chosen(run: Run) -> Run:
 
 def swept_settings(candidates: list[str]) -> dict[str, Any]:
     """The settings in which the runs of a sweep differ, with the values of the best on dev."""
-    settings = {one: read(one)["identity"] for one in candidates}
+    defaults = {name: field.default for name, field in Run.model_fields.items()}
+    settings = {one: defaults | read(one)["identity"] for one in candidates}
     best = settings[_candidate(candidates, "best")]
-    return {
-        name: value
-        for name, value in best.items()
-        if name in Run.model_fields and any(other[name] != value for other in settings.values())
-    }
+    return {name: best[name] for name in defaults if any(one[name] != best[name] for one in settings.values())}
 
 
 def _candidate(candidates: list[str], rule: str) -> str:

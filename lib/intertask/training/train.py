@@ -137,13 +137,18 @@ class Best:
 
 @dataclass
 class Progress:
-    """How far the training is: `position` goes from 0 to `total`, in steps or in the share of `max_examples` seen."""
+    """How far the training is: `position` goes from 0 to `total`, in steps or in the share of `max_examples` seen.
+
+    `total` counts epochs as long as the first. Where later ones are shorter (dynamic sampling, `epoch_length:
+    shortest`) the training ends before it, as the released code of Weller et al. 2022 does.
+    """
 
     run: Run
     mixture: Mixture
     per_epoch: int = field(init=False)
     total: int = field(init=False)
     step: int = 0
+    epochs: int = 0
 
     def __post_init__(self) -> None:
         self.per_epoch = len(self.mixture.batches)
@@ -160,7 +165,13 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        return self.position >= self.total
+        by_epochs = not (self.run.max_steps or self.run.max_examples)
+        return self.position >= self.total or (by_epochs and self.epochs >= self.run.num_train_epochs)
+
+    def count(self, ends_epoch: bool) -> None:
+        """A step more, which may have ended an epoch."""
+        self.step += 1
+        self.epochs += ends_epoch
 
     def evaluates(self, ends_epoch: bool) -> bool:
         """Whether an evaluation is due: every `eval_steps`, else after an epoch; dynamic sampling wants the latter."""
@@ -190,7 +201,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     with tqdm(total=progress.total, desc=run.label, leave=False, mininterval=1) as bar:
         for batch, ends_epoch in mixture:
             losses.add(train_step(run, model, batch, scales, rng))
-            progress.step += 1
+            progress.count(ends_epoch)
             update(model, optimizer, schedule, run.max_grad_norm)
             bar.update()
             if progress.evaluates(ends_epoch):
