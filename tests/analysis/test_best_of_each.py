@@ -17,8 +17,8 @@ from intertask.analysis.best_of_each import (
     with_averages,
     with_best,
 )
-from intertask.analysis.plots import equal_cost as draw_equal_cost
 from intertask.analysis.read import read_runs, read_scores
+from intertask.analysis.regime_plots import equal_cost as draw_equal_cost
 from intertask.analysis.statistics import deltas, expected_best, wnli_in_words
 from intertask.errors import IntertaskError
 from intertask.report.page import clean

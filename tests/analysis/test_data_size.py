@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from intertask.analysis import plots
+from intertask.analysis import regime_plots
 from intertask.analysis.data_size import LINES, check_axis, differences_in_words, size_differences, size_table
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
@@ -104,7 +104,7 @@ def test_differences_without_a_partner_are_missing(tmp_path):
 def test_lines_differ_in_more_than_colour(tmp_path):
     table = size_table(made(tmp_path))
     for x, column in (("target", "n_train"), ("supporting", "supporting_n_train")):
-        ax = plots.size_lines(table, column, LINES[x], plt.subplots()[1])
+        ax = regime_plots.size_lines(table, column, LINES[x], plt.subplots()[1])
         ax.figure.canvas.draw()
         assert len({line.get_linestyle() + str(line.get_marker()) for line in ax.lines}) == len(ax.lines)
         assert ax.get_xscale() == "log"
@@ -117,7 +117,7 @@ def test_lines_differ_in_more_than_colour(tmp_path):
 
 
 def test_differences_are_drawn_by_target_size(tmp_path):
-    ax = plots.size_differences(size_differences(made(tmp_path)), plt.subplots()[1])
+    ax = regime_plots.size_differences(size_differences(made(tmp_path)), plt.subplots()[1])
     assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[-2, 5], [-2, 5]]
     assert list(ax.lines[0].get_xdata()) == pytest.approx([1, 4], rel=0.02)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.5", "1", "2", "4"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from intertask.analysis import plots
+from intertask.analysis import regime_plots
 from intertask.analysis.mixing import by_loss_scaling, by_set, exposure, mixed, set_scores, settings_of, spread_in_words
 from intertask.analysis.read import read_runs, read_settings
 from intertask.analysis.statistics import GLUE, glue_average, task_average
@@ -114,10 +114,12 @@ def test_exposure_by_hand(tmp_path):
 
 def test_the_heatmap_of_what_was_seen(tmp_path):
     table = exposure(made(tmp_path, lambda part, mixing, seed: mixing == "both")[0])
-    ax = plots.exposure_heatmap(table[table["part"] == "S1"], plt.subplots()[1])
+    ax = regime_plots.exposure_heatmap(table[table["part"] == "S1"], plt.subplots()[1])
     assert [found.get_text() for found in ax.texts] == ["2×\n200", "0.5×\n50"]
     assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
-    plots.exposure_heatmap(table[table["part"].eq("S1") & table["n"].eq(0)], plt.subplots()[1]).figure.canvas.draw()
+    regime_plots.exposure_heatmap(
+        table[table["part"].eq("S1") & table["n"].eq(0)], plt.subplots()[1]
+    ).figure.canvas.draw()
     plt.close("all")
 
 
