@@ -52,7 +52,9 @@ def made(results, run, probe, seed, right):
     parts = [
         rows.assign(split=split, prediction=(rows.row < score["main"]).astype(int)) for split, score in scores.items()
     ]
-    pd.concat(parts).to_parquet(results / "runs" / run / "predictions.parquet", index=False)
+    folder = results / "runs" / run / "predictions"
+    folder.mkdir()
+    pd.concat(parts).to_parquet(folder / f"{probe}.parquet", index=False)
 
 
 def table_of(store, split="validation"):

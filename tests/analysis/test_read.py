@@ -57,7 +57,7 @@ def test_a_broken_record_counts_as_missing(tmp_path):
 
 
 def test_the_held_out_part_is_the_reported_split(tmp_path):
-    write_index(tmp_path, "demo", [{"run": "a", "stage": "target", "seed": 0}])
+    write_index(tmp_path, "demo", [{"run": "a", "stage": "target", "task": "mini/rte", "seed": 0}])
     split = {"validation_select": {"main": 70.0}, "validation_report": {"main": 65.0}}
     write_run(tmp_path, "a", "mini/rte", 0, 70.0, scores=split, majority=split, reported="validation_report")
     run = read_runs("demo", tmp_path).iloc[0]
@@ -67,7 +67,9 @@ def test_the_held_out_part_is_the_reported_split(tmp_path):
 def test_scores_is_the_tidy_table(tmp_path):
     make_store(tmp_path, scores, seeds=2)
     table = read_scores("demo", tmp_path)
-    header = "study,run,encoder,regime,supporting,target,limit,seed,task,split,metric,score"
+    header = (
+        "study,run,encoder,part,regime,mixing,supporting,target,limit,supporting_limit,seed,task,split,metric,score"
+    )
     assert ",".join(table.columns) == header
     rte = table[(table["target"] == "mini/rte") & (table["metric"] == "main")]
     assert rte["score"].tolist() == [60, 60, 61, 62, 61, 62]

@@ -29,9 +29,18 @@ def records(results) -> dict:
 
 def scores(results) -> dict:
     """Scores and every logit: what must be the same however a study came to its end."""
-    found = {run: record["scores"] for run, record in records(results).items()}
-    logits = {run: pd.read_parquet(results / "runs" / run / "predictions.parquet").logits for run in found}
+    found = {run: own(record)["scores"] for run, record in records(results).items()}
+    logits = {run: predictions(results, run, record).logits for run, record in records(results).items()}
     return {run: (found[run], [tuple(values) for values in logits[run]]) for run in found}
+
+
+def own(record) -> dict:
+    """What a record says of its only task."""
+    return record["tasks"][record["task"]]
+
+
+def predictions(results, run, record) -> pd.DataFrame:
+    return pd.read_parquet(results / "runs" / run / "predictions" / f"{record['task']}.parquet")
 
 
 def states(results) -> dict:
@@ -44,13 +53,13 @@ def test_every_run_leaves_a_whole_folder(finished):
     assert len(records(finished)) == 6
     for folder in finished.glob("runs/*-*"):
         names = {path.name for path in folder.iterdir()} - {"encoder"}
-        assert names == {"notebook.ipynb", "parameters.yaml", "run.json", "predictions.parquet", "curve.csv"}
+        assert names == {"notebook.ipynb", "parameters.yaml", "run.json", "predictions", "curve.csv"}
     assert sum((folder / "encoder" / "model.safetensors").is_file() for folder in finished.glob("runs/*-*")) == 2
     assert not list((finished / "runs" / ".staging").iterdir())
 
 
 def test_its_scores_are_worth_comparing(finished):
-    assert len({record["scores"]["validation"]["main"] for record in records(finished).values()}) > 3
+    assert len({own(record)["scores"]["validation"]["main"] for record in records(finished).values()}) > 3
 
 
 def test_its_report_is_built_from_what_lies_there(finished, tiny):
@@ -67,10 +76,13 @@ def test_its_scores_come_out_as_a_tidy_table(finished, tiny, tmp_path):
             "study",
             "run",
             "encoder",
+            "part",
             "regime",
+            "mixing",
             "supporting",
             "target",
             "limit",
+            "supporting_limit",
             "seed",
             "task",
             "split",
@@ -81,7 +93,7 @@ def test_its_scores_come_out_as_a_tidy_table(finished, tiny, tmp_path):
     # 6 runs, of which 4 have accuracy and main, 2 (ripeness) pearson, spearman and main
     assert len(table) == 4 * 2 + 2 * 3
     record = records(finished)[table.run[0]]
-    assert table.score[0] == record["scores"][table.split[0]][table.metric[0]]
+    assert table.score[0] == own(record)["scores"][table.split[0]][table.metric[0]]
     assert table.regime.fillna("none").value_counts().to_dict() == {"none": 6, "single": 4, "stilts": 4}
 
 
@@ -96,8 +108,8 @@ def test_the_executed_notebook_shows_data_training_and_result(finished):
 def test_predictions_give_the_recorded_score(finished):
     for run, record in records(finished).items():
         if record["task"] == "fruit":
-            rows = pd.read_parquet(finished / "runs" / run / "predictions.parquet").query("split == 'validation'")
-            assert 100 * (rows.label == rows.prediction).mean() == record["scores"]["validation"]["accuracy"]
+            rows = predictions(finished, run, record).query("split == 'validation'")
+            assert 100 * (rows.label == rows.prediction).mean() == own(record)["scores"]["validation"]["accuracy"]
 
 
 def test_again_trains_nothing(finished, tiny):
@@ -112,7 +124,7 @@ def test_a_run_repeats_by_hand_with_plain_papermill(finished, tmp_path):
     arguments = [PAPERMILL, folder / "notebook.ipynb", tmp_path / "out.ipynb", "-f", folder / "parameters.yaml"]
     environment = os.environ | {"INTERTASK_RESULTS": str(finished)}
     subprocess.run([*map(str, arguments)], check=True, env=environment, capture_output=True)
-    assert json.loads((finished / "by_hand" / run / "run.json").read_text())["scores"] == scores(finished)[run][0]
+    assert own(json.loads((finished / "by_hand" / run / "run.json").read_text()))["scores"] == scores(finished)[run][0]
     assert f"Every score equals that of {run}" in (tmp_path / "out.ipynb").read_text()
     shutil.rmtree(finished / "by_hand")
 

@@ -70,7 +70,7 @@ class Made:
         return run
 
     def file(self, run, task):
-        return self.results / "runs" / run / "predictions.parquet"
+        return self.results / "runs" / run / "predictions" / f"{task}.parquet"
 
     def predict(self, run, task, predictions):
         path = self.file(run, task)

@@ -27,9 +27,9 @@ def signed(points: float) -> str:
     return f"{points:+.1f}" if abs(points) >= 0.05 else f"{points:+.2f}"
 
 
-def panel_title(encoder: str, limit: int | None) -> str:
-    """The heading of one panel: the encoder and how much training data the target had."""
-    return text(panel_name(encoder, limit))
+def panel_title(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
+    """The heading of one panel, as of `panel_name`."""
+    return text(panel_name(encoder, limit, supporting_limit))
 
 
 def supporting_label(supporting: str | None) -> str:

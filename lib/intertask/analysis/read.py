@@ -64,7 +64,8 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
 
 def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
     """The frame of `read_runs` and, by run id, the records of the runs that are done."""
-    roles = pd.DataFrame(read_study(study, results)["runs"], columns=list(ROLE)).astype(ROLE)
+    roles = pd.DataFrame(read_study(study, results)["runs"], columns=list(ROLE))
+    roles = roles.assign(substituted=roles["substituted"].eq(True)).astype(ROLE)
     records, failures = {}, {}
     for run in roles["run"].unique():
         try:
@@ -85,12 +86,26 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
         "" if run in records else why_missing(run, parent, failures)
         for run, parent in zip(runs["run"], runs["parent"], strict=True)
     ]
+    chosen = [records.get(run, {}).get("parent") for run in runs["run"]]  # of candidates, the one chosen
+    own = runs["regime"].eq("stilts") & ~runs["substituted"] & pd.notna(chosen)
+    runs["supporting_run"] = runs["supporting_run"].mask(own, chosen)
     return runs.assign(reason=pd.array(reasons, dtype="str")), records
 
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that the study expects and the store does not hold, one row each, with the reason."""
-    columns = ["stage", "regime", "mixing", "encoder", "supporting", "supporting_limit", "target", "limit", "seed"]
+    columns = [
+        "stage",
+        "part",
+        "regime",
+        "mixing",
+        "encoder",
+        "supporting",
+        "supporting_limit",
+        "target",
+        "limit",
+        "seed",
+    ]
     columns += ["reason", "run"]
     return runs.loc[~runs["done"], columns].drop_duplicates("run").reset_index(drop=True)
 

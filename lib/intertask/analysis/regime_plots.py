@@ -14,8 +14,7 @@ METHODS_GRADIENT = "PuOr"  # purple: MTL is better; orange: STILTs is; other col
 
 def regimes_title(encoder: str, limit: int | None, supporting_limit: int | None, mixing: str | None = None) -> str:
     """The heading of one panel: encoder, training data of target and supporting task, and the mixing variant."""
-    own = "" if pd.isna(supporting_limit) else f", {supporting_limit} of the supporting task"
-    return panel_title(encoder, limit) + own + ("" if pd.isna(mixing) else f"\nmixing: {text(mixing)}")
+    return panel_title(encoder, limit, supporting_limit) + ("" if pd.isna(mixing) else f"\nmixing: {text(mixing)}")
 
 
 def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float = 0.1, ends: float | None = None) -> Axes:

@@ -12,7 +12,8 @@ from intertask.errors import IntertaskError
 
 RESAMPLES = 2000
 PAIR = ["encoder", "target", "limit", "seed"]
-CELL = ["encoder", "limit", "supporting", "target"]
+CELL = ["encoder", "limit", "supporting_limit", "supporting", "target"]
+LIMITS = ["limit", "supporting_limit"]
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 
 
@@ -93,7 +94,7 @@ def is_control(supporting: str) -> bool:
 
 
 def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per cell (encoder, limit, supporting, target), in the study's order.
+    """One row per cell (encoder, limit, supporting_limit, supporting, target), in the study's order.
 
     n: seeds with both runs; n_expected: seeds that the study asks for; single, stilts: means over the paired seeds,
     0-100; delta, low, high, p, note: `paired_t`; p_holm: Holm's correction over the family of all cells of this table
@@ -111,7 +112,7 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     table["p_holm"] = np.nan
     if tested.any():
         table.loc[tested, "p_holm"] = multipletests(table.loc[tested, "p"], method="holm")[1]
-    return table.assign(family=int(tested.sum()), note=table.pop("note")).astype({"limit": "Int64"})
+    return table.assign(family=int(tested.sum()), note=table.pop("note")).astype(dict.fromkeys(LIMITS, "Int64"))
 
 
 def _cell(pairs: pd.DataFrame, confidence: float) -> dict:
@@ -133,13 +134,13 @@ def _cell(pairs: pd.DataFrame, confidence: float) -> dict:
 
 
 def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """Spread of the target scores over restarts: one row per (encoder, limit, supporting or none, target).
+    """Spread of the target scores over restarts: one row per cell, without supporting task or with one.
 
     n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
     majority-class score; degenerate: runs that do not beat it.
     """
-    targets = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"])]
-    groups = targets.groupby(["target", "encoder", "limit", "supporting"], sort=False, dropna=False)
+    targets = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"]) & ~runs["substituted"]]
+    groups = targets.groupby(["target", *CELL[:-1]], sort=False, dropna=False)
     return groups.agg(
         n=("score", "count"),
         n_expected=("run", "size"),

@@ -3,9 +3,12 @@
 import pandas as pd
 
 
-def panel_name(encoder: str, limit: int | None) -> str:
-    """What stands above one panel: the encoder and how much training data the target had."""
-    return f"{encoder}, {'all training data' if pd.isna(limit) else f'{limit} training examples'}"
+def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
+    """What stands above one panel: the encoder and how much training data the target, and its supporting task, had."""
+    target = "all training data" if pd.isna(limit) else f"{limit} training examples"
+    return f"{encoder}, {target}" + (
+        "" if pd.isna(supporting_limit) else f", {supporting_limit} of the supporting task"
+    )
 
 
 def shown(frame: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
