@@ -6,6 +6,7 @@ from intertask.encoders.load import (
     fingerprint,
     load_encoder,
     load_tokenizer,
+    longest,
     save_encoder,
 )
 from intertask.encoders.mini import MINI, PRETRAINING
@@ -18,5 +19,6 @@ __all__ = [
     "fingerprint",
     "load_encoder",
     "load_tokenizer",
+    "longest",
     "save_encoder",
 ]

@@ -1,0 +1,36 @@
+"""What the formats share that read one vector per example: classification and regression."""
+
+import numpy as np
+
+from intertask.formats.base import Format, PooledHead
+from intertask.formats.tokens import tokens
+
+
+class Pooled(Format):
+    """With `both_orders` an example is two sequences, A B and B A."""
+
+    outputs: int
+    """How many the head has."""
+
+    def encode(self, rows, tokenizer, max_length):
+        if not self.both_orders:
+            return super().encode(rows, tokenizer, max_length)
+        read = tokens(self.texts(rows), tokenizer, max_length)
+        encoded = self.encoded(rows, read, counts=np.full(len(rows), 2))
+        encoded.truncated = int(read.cut.reshape(-1, 2).any(1).sum())
+        return encoded
+
+    def texts(self, rows):
+        texts = super().texts(rows)
+        return [np.stack(order, 1).ravel() for order in (texts, texts[::-1])] if self.both_orders else texts
+
+    def head(self, encoder, pooling, dropout=None):
+        kind = BothOrdersHead if self.both_orders else PooledHead
+        return kind(encoder, self.outputs, pooling, dropout)
+
+
+class BothOrdersHead(PooledHead):
+    """The vectors of a pair's two orders are added before the linear layer (Radford et al. 2018, section 3.3)."""
+
+    def forward(self, vectors, batch):
+        return super().forward(vectors.unflatten(0, (-1, 2)).sum(1), batch)
