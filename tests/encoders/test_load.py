@@ -40,7 +40,7 @@ def test_an_encoder_without_a_pooler_says_so(tmp_path):
     _, tokenizer = load_encoder("mini/bert")
     config = DistilBertConfig(vocab_size=len(tokenizer), dim=16, n_layers=1, n_heads=1, hidden_dim=16)
     save_encoder(DistilBertModel(config), tokenizer, tmp_path)
-    with pytest.raises(IntertaskError, match=r"\(distilbert\) has no pooler. Use first or mean"):
+    with pytest.raises(IntertaskError, match=r"\(distilbert\) has no pooler. Use first, mean or last"):
         load_encoder(tmp_path, "pooler")
     assert load_encoder(tmp_path, "mean")
 

@@ -1,6 +1,7 @@
 """Sentence encoders: a Hub id, a local folder, or one of the embedded `mini/…` encoders."""
 
 from intertask.encoders.load import (
+    checkpoint_gradients,
     encoder_bytes,
     encoder_folder,
     fingerprint,
@@ -14,6 +15,7 @@ from intertask.encoders.mini import MINI, PRETRAINING
 __all__ = [
     "MINI",
     "PRETRAINING",
+    "checkpoint_gradients",
     "encoder_bytes",
     "encoder_folder",
     "fingerprint",

@@ -88,6 +88,19 @@ def longest(encoder) -> int | None:
     return positions - max(before, default=0) if positions > 0 else None
 
 
+def checkpoint_gradients(encoder) -> None:
+    """Has training compute each layer again when its gradients are due, instead of keeping it: less memory, more time.
+
+    Raises IntertaskError where transformers has no such thing for the architecture, as for ALBERT and the first GPT.
+    """
+    if not encoder.supports_gradient_checkpointing:
+        raise IntertaskError(
+            f"gradient_checkpointing: transformers offers none for {type(encoder).__name__}. Leave it out, and lower "
+            "per_device_train_batch_size while raising gradient_accumulation_steps."
+        )
+    encoder.activation_checkpointing_enable()
+
+
 def save_encoder(encoder, tokenizer, folder: Path) -> None:
     """Writes a folder that `load_encoder` and `AutoModel.from_pretrained` read."""
     from transformers import logging
