@@ -10,7 +10,8 @@ from intertask.formats import FORMATS
 from intertask.formats.base import pool, rate
 from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
-from intertask.tasks.schema import TaskEntry
+from intertask.tasks.catalogue import catalogue
+from intertask.tasks.schema import TaskEntry, parse_entry
 
 ENTRIES = {
     "classification": {"labels": ["no", "maybe", "yes"], "label": "label", "inputs": ["a", "b"]},
@@ -185,6 +186,18 @@ def test_both_orders_are_read_and_their_vectors_added(encoder, name):
 
 def test_both_orders_of_an_example_that_lost_tokens_count_once(encoder):
     assert pairs("classification", True).encode(rows(), encoder[1], 7).truncated == 1
+
+
+def test_symmetric_entries():
+    found = {name for name, entry in catalogue().items() if entry.symmetric}
+    glue = {"mrpc", "qqp", "stsb"}
+    assert found == glue | {f"mini/{name}" for name in glue}
+    pair = {"mini": "t", "format": "classification", "inputs": ["a", "b"], "label": "l", "symmetric": True}
+    assert parse_entry("t", pair, "f").symmetric
+    with pytest.raises(IntertaskError, match="expected two inputs beside symmetric, found \\['a'\\]"):
+        parse_entry("t", pair | {"inputs": ["a"]}, "f")
+    with pytest.raises(IntertaskError, match="expected symmetric for classification and regression"):
+        parse_entry("t", pair | {"format": "extractive_qa"}, "f")
 
 
 def test_only_symmetric_pairs_are_read_in_both_orders(encoder):

@@ -1,6 +1,7 @@
 """What the formats share that read one vector per example: classification and regression."""
 
 import numpy as np
+import torch
 
 from intertask.formats.base import Format, PooledHead
 from intertask.formats.tokens import tokens
@@ -24,13 +25,21 @@ class Pooled(Format):
         texts = super().texts(rows)
         return [np.stack(order, 1).ravel() for order in (texts, texts[::-1])] if self.both_orders else texts
 
+    def layout(self, encoded, index, batch):
+        """With both orders `swapped`, (sequences,): which read B A."""
+        return {"swapped": torch.arange(2 * len(index)) % 2 == 1} if self.both_orders else {}
+
     def head(self, encoder, pooling, dropout=None):
-        kind = BothOrdersHead if self.both_orders else PooledHead
-        return kind(encoder, self.outputs, pooling, dropout)
+        return PairHead(encoder, self.outputs, pooling, dropout)
 
 
-class BothOrdersHead(PooledHead):
-    """The vectors of a pair's two orders are added before the linear layer (Radford et al. 2018, section 3.3)."""
+class PairHead(PooledHead):
+    """The vectors of a pair's two orders are added before the linear layer (Radford et al. 2018, section 3.3).
+
+    The batch tells: a head may serve tasks that are read in both orders and tasks that are not.
+    """
 
     def forward(self, vectors, batch):
-        return super().forward(vectors.unflatten(0, (-1, 2)).sum(1), batch)
+        if "swapped" in batch:
+            vectors = vectors[~batch["swapped"]] + vectors[batch["swapped"]]
+        return super().forward(vectors, batch)
