@@ -83,6 +83,4 @@ def test_words_of_a_treebank_are_tagged_and_questions_of_a_corpus_answered_witho
     for task, predicted in (("tags", 25147), ("questions", 6000)):
         run = Run(task=task, task_file=str(path), encoder=encoder, limit=64, num_train_epochs=1, max_length=160)
         result = train(run, prepare(run, load_task(task, str(path))), encoder)
-        assert len(result.predictions) == predicted and result.predictions[["label", "prediction"]].notna().all(
-            axis=None
-        )
+        assert len(result.predictions) == predicted and result.predictions[["label", "prediction"]].notna().all(axis=None)

@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from intertask.encoders import MINI, PRETRAINING, encoder_bytes, fingerprint, load_encoder, longest, save_encoder
+from intertask.encoders import (
+    MINI,
+    PRETRAINING,
+    encoder_bytes,
+    fingerprint,
+    load_encoder,
+    load_tokenizer,
+    longest,
+    save_encoder,
+)
 from intertask.errors import IntertaskError
 from intertask.tasks.catalogue import catalogue
 from made_study import write_encoder
@@ -85,6 +94,16 @@ def test_an_encoder_that_is_not_there(tmp_path, monkeypatch, folder):
         load_encoder("somebody/bert-tny")
     with pytest.raises(IntertaskError, match="expected config.json in .*bert-tiny, found nothing"):
         load_encoder("somebody/bert-tiny")
+
+
+def test_a_tokenizer_that_the_library_cannot_read(tmp_path):
+    from transformers import CanineConfig, CanineTokenizer
+
+    CanineConfig().save_pretrained(tmp_path)
+    CanineTokenizer().save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(IntertaskError, match="expected a tokenizer of the tokenizers library, found CanineTokenizer"):
+        load_tokenizer(tmp_path)
 
 
 def test_pickled_weights_are_refused(tmp_path):

@@ -32,6 +32,13 @@ def test_they_are_added_once_though_the_post_processor_is_made_anew():
     assert len(tokenizer) == size and tokenizer("a", "b").tokens()[-1] == "<extract>"
 
 
+def test_padding_that_was_stored_is_no_end_of_a_pair():
+    tokenizer = build_tokenizer("llama")
+    tokenizer.backend_tokenizer.enable_padding(length=16, pad_token="</s>", pad_id=2)
+    add_separators(tokenizer)
+    assert tokenizer("a", "b").tokens()[-1] == "<extract>"
+
+
 def test_tokens_that_part_and_end_a_pair_are_enough():
     tokenizer = build_tokenizer("roberta")
     before = tokenizer.backend_tokenizer.to_str()

@@ -10,8 +10,7 @@ from torch import nn
 def with_lora(encoder, r: int, alpha: float, seed: int):
     """The encoder with adapters of rank `r`, scaled by alpha / r, beside all linear layers of its blocks; in place.
 
-    Nothing but the adapters requires gradients. The same seed draws the same adapters; undone by training, they change
-    nothing.
+    Nothing but the adapters requires gradients. The same seed draws the same; before any training they change nothing.
     """
     from peft import LoraConfig, inject_adapter_in_model
     from transformers.pytorch_utils import Conv1D

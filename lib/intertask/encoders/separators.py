@@ -12,6 +12,7 @@ def add_separators(tokenizer) -> None:
     """
     from tokenizers import processors
 
+    tokenizer.backend_tokenizer.no_padding()  # some were stored with it, and would seem to end in a special token
     pair = tokenizer.backend_tokenizer.encode("a", "a")
     texts = pair.sequence_ids  # None: a special token
     if texts[-1] is None and (0, None) in zip(texts, texts[1:], strict=False):
