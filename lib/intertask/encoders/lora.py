@@ -15,9 +15,10 @@ def with_lora(encoder, r: int, alpha: float, seed: int):
     from peft import LoraConfig, inject_adapter_in_model
     from transformers.pytorch_utils import Conv1D
 
-    kinds = {name: type(layer) for name, layer in encoder.named_modules() if isinstance(layer, (nn.Linear, Conv1D))}
-    blocks = [name for name in kinds if re.search(r"\.\d+\.", f".{name}")]  # the pooler lies in none
-    config = LoraConfig(r=r, lora_alpha=alpha, target_modules=blocks, fan_in_fan_out=Conv1D in kinds.values())
+    layers = {name: layer for name, layer in encoder.named_modules() if isinstance(layer, (nn.Linear, Conv1D))}
+    blocks = [name for name in layers if re.search(r"\.\d+\.", f".{name}")]  # the pooler lies in none
+    transposed = any(isinstance(layer, Conv1D) for layer in layers.values())
+    config = LoraConfig(r=r, lora_alpha=alpha, target_modules=blocks, fan_in_fan_out=transposed)
     torch.manual_seed(seed)
     return inject_adapter_in_model(config, encoder)
 
