@@ -8,6 +8,7 @@ from intertask.encoders.load import (
     load_encoder,
     load_tokenizer,
     longest,
+    reads_ahead,
     save_encoder,
 )
 from intertask.encoders.mini import MINI, PRETRAINING
@@ -22,5 +23,6 @@ __all__ = [
     "load_encoder",
     "load_tokenizer",
     "longest",
+    "reads_ahead",
     "save_encoder",
 ]

@@ -88,6 +88,19 @@ def longest(encoder) -> int | None:
     return positions - max(before, default=0) if positions > 0 else None
 
 
+def reads_ahead(encoder) -> bool:
+    """Whether the state of a token depends on a later one."""
+    import torch
+
+    training = encoder.training
+    encoder.eval()
+    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=next(encoder.parameters()).device)
+    with torch.inference_mode():
+        one, other = encoder(input_ids=ids).last_hidden_state[:, :3]
+    encoder.train(training)
+    return not torch.allclose(one, other, atol=1e-5)
+
+
 def checkpoint_gradients(encoder) -> None:
     """Has training compute each layer again when its gradients are due, instead of keeping it: less memory, more time.
 

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from intertask.encoders import reads_ahead
+from intertask.errors import IntertaskError
 from intertask.formats.metrics import score
 from intertask.formats.tokens import Tokens, tokens
 
@@ -144,6 +146,11 @@ class PooledHead(nn.Module):
 
     def __init__(self, encoder: nn.Module, outputs: int, pooling: str, dropout: float | None = None):
         super().__init__()
+        if pooling == "first" and not reads_ahead(encoder):
+            raise IntertaskError(
+                f"pooling: first, but {type(encoder).__name__} reads from left to right: its first token knows nothing "
+                "of the rest. Use last or mean."
+            )
         self.pooling = pooling
         self.dropout = nn.Dropout(rate(encoder, dropout))
         self.linear = linear(encoder, outputs)

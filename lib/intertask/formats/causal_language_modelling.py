@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from intertask.encoders import reads_ahead
 from intertask.errors import IntertaskError
 from intertask.formats.base import pad
 from intertask.formats.masked_language_modelling import MaskedLanguageModelling
@@ -70,14 +71,3 @@ def refuse_reading_ahead(encoder: nn.Module, key: str, remedy: str) -> None:
             f"{key}: expected an encoder that reads from left to right, found {type(encoder).__name__}, whose first "
             f"tokens depend on the last. {remedy}, or a left-to-right encoder."
         )
-
-
-@torch.inference_mode()
-def reads_ahead(encoder) -> bool:
-    """Whether the state of a token depends on a later one."""
-    training = encoder.training
-    encoder.eval()
-    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=next(encoder.parameters()).device)
-    one, other = encoder(input_ids=ids).last_hidden_state[:, :3]
-    encoder.train(training)
-    return not torch.allclose(one, other, atol=1e-5)
