@@ -1,6 +1,16 @@
 import pytest
+import torch
 
 from made_encoders import write
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread():
+    """Matrices as small as these gain nothing from several threads, which wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
