@@ -5,8 +5,9 @@ import copy
 import pytest
 import torch
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
-from intertask.encoders.linear import WIDE, OneDnnLinear, use_onednn
+from intertask.encoders.linear import WIDE, OneDnnConv1D, OneDnnLinear, use_onednn
 
 
 def outputs_and_gradients(layer: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
@@ -24,6 +25,18 @@ def test_outputs_and_gradients_are_those_of_torch(shape, bias):
     fast = copy.deepcopy(layer)
     use_onednn(fast)
     assert type(fast) is OneDnnLinear
+    inputs = torch.randn(*shape, WIDE)
+    for found, expected in zip(outputs_and_gradients(fast, inputs), outputs_and_gradients(layer, inputs), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (7,)])
+def test_the_linear_layer_of_gpt_has_its_weights_the_other_way_round(shape):
+    torch.manual_seed(0)
+    layer = Conv1D(WIDE + 1, WIDE)
+    fast = copy.deepcopy(layer)
+    use_onednn(fast)
+    assert type(fast) is OneDnnConv1D
     inputs = torch.randn(*shape, WIDE)
     for found, expected in zip(outputs_and_gradients(fast, inputs), outputs_and_gradients(layer, inputs), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

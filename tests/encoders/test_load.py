@@ -3,8 +3,18 @@
 import pytest
 import torch
 
-from intertask.encoders import encoder_bytes, fingerprint, load_encoder, save_encoder
+from intertask.encoders import (
+    MINI,
+    PRETRAINING,
+    encoder_bytes,
+    fingerprint,
+    load_encoder,
+    load_tokenizer,
+    longest,
+    save_encoder,
+)
 from intertask.errors import IntertaskError
+from intertask.tasks.catalogue import catalogue
 from made_study import write_encoder
 
 
@@ -40,22 +50,27 @@ def test_an_encoder_without_a_pooler_says_so(tmp_path):
     _, tokenizer = load_encoder("mini/bert")
     config = DistilBertConfig(vocab_size=len(tokenizer), dim=16, n_layers=1, n_heads=1, hidden_dim=16)
     save_encoder(DistilBertModel(config), tokenizer, tmp_path)
-    with pytest.raises(IntertaskError, match=r"\(distilbert\) has no pooler. Use first or mean"):
+    with pytest.raises(IntertaskError, match=r"\(distilbert\) has no pooler. Use first, mean or last"):
         load_encoder(tmp_path, "pooler")
     assert load_encoder(tmp_path, "mean")
 
 
-def test_the_mini_encoder_is_random_by_seed_and_knows_its_language():
-    first, again, other = (weights(load_encoder("mini/bert", seed=seed)[0]) for seed in (1, 1, 2))
+@pytest.mark.parametrize("name", MINI)
+def test_the_mini_encoders_are_random_by_seed_and_know_their_language(name):
+    first, again, other = (weights(load_encoder(name, seed=seed)[0]) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    tokenizer = load_encoder("mini/bert")[1]
+    assert 4 * len(first) == pytest.approx(encoder_bytes(name), rel=0.2)
+    assert PRETRAINING[name]["task"] in catalogue() and longest(load_encoder(name)[0]) == 128
+    tokenizer = load_encoder(name)[1]
     from intertask.tasks.mini import words
 
     plain = [word for word in words() if word.isalpha()]
     assert tokenizer.tokenize(" ".join(plain)) == plain
     assert tokenizer.decode(tokenizer("zebras?")["input_ids"]).count("[UNK]") == 0
-    pair = tokenizer("a", "b")
-    assert pair["token_type_ids"] == [0, 0, 0, 1, 1]
+
+
+def test_the_segments_of_mini_bert():
+    assert load_encoder("mini/bert")[1]("a", "b")["token_type_ids"] == [0, 0, 0, 1, 1]
 
 
 def test_the_fingerprint_follows_the_weights(folder, tmp_path):
@@ -79,6 +94,16 @@ def test_an_encoder_that_is_not_there(tmp_path, monkeypatch, folder):
         load_encoder("somebody/bert-tny")
     with pytest.raises(IntertaskError, match="expected config.json in .*bert-tiny, found nothing"):
         load_encoder("somebody/bert-tiny")
+
+
+def test_a_tokenizer_that_the_library_cannot_read(tmp_path):
+    from transformers import CanineConfig, CanineTokenizer
+
+    CanineConfig().save_pretrained(tmp_path)
+    CanineTokenizer().save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(IntertaskError, match="expected a tokenizer of the tokenizers library, found CanineTokenizer"):
+        load_tokenizer(tmp_path)
 
 
 def test_pickled_weights_are_refused(tmp_path):

@@ -7,9 +7,11 @@ import torch
 
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
-from intertask.formats.base import pool
+from intertask.formats.base import pool, rate
+from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
-from intertask.tasks.schema import TaskEntry
+from intertask.tasks.catalogue import catalogue
+from intertask.tasks.schema import TaskEntry, parse_entry
 
 ENTRIES = {
     "classification": {"labels": ["no", "maybe", "yes"], "label": "label", "inputs": ["a", "b"]},
@@ -47,7 +49,7 @@ def test_rows_keep_their_numbers_and_truncation_is_counted(encoder):
 def test_padding_does_not_change_what_is_computed(encoder):
     form, (model, tokenizer) = made("classification"), encoder
     encoded = form.encode(rows(), tokenizer, 16)
-    for pooling in ("first", "pooler", "mean"):
+    for pooling in ("first", "last", "pooler", "mean"):
         head = form.head(model, pooling).eval()
         outputs = []
         for index in ([1], [1, 2]):
@@ -63,7 +65,8 @@ def test_pooling_by_hand():
         pooler_output = torch.tensor([[9.0]])
 
     mask = torch.tensor([[1, 1, 0]])
-    assert [pool(Outputs, mask, name).item() for name in ("first", "pooler", "mean")] == [1.0, 9.0, 2.0]
+    found = {name: pool(Outputs, mask, name).item() for name in ("first", "last", "pooler", "mean")}
+    assert found == {"first": 1.0, "last": 3.0, "pooler": 9.0, "mean": 2.0}
 
 
 def test_classification_loss_and_predictions_by_hand():
@@ -135,6 +138,98 @@ def test_causal_language_modelling_predicts_every_next_token(encoder):
 def test_an_encoder_that_reads_ahead_is_no_causal_language_model(encoder):
     with pytest.raises(IntertaskError, match="reads from left to right, found BertModel"):
         made("causal_language_modelling").head(encoder[0], "first")
+
+
+def test_the_auxiliary_loss_is_that_of_the_same_texts_as_a_language_model(encoder):
+    form, tokenizer, model = made("causal_language_modelling"), encoder[1], left_to_right(encoder)
+    encoded = form.encode(pd.DataFrame({"a": ["a dog is", "a", ""]}), tokenizer, 16)
+    batch = form.collate(encoded, np.array([0, 1, 2]), tokenizer, None)
+    outputs = model(**{name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask")})
+    head = form.head(model, "first")
+    hidden = outputs.last_hidden_state
+    loss = language_modelling_loss(model, hidden, batch["input_ids"], batch["attention_mask"])
+    torch.testing.assert_close(loss, form.loss(head(head.reads(outputs, batch), batch), batch))
+    one = language_modelling_loss(model, hidden[:, :1], batch["input_ids"][:, :1], batch["attention_mask"][:, :1])
+    assert one.item() == 0 and one.requires_grad  # texts of one token
+
+
+def pairs(name: str, both_orders: bool, symmetric: bool = True):
+    return FORMATS[name](
+        TaskEntry(name=name, format=name, mini="rte", symmetric=symmetric, **ENTRIES[name]), both_orders
+    )
+
+
+@pytest.mark.parametrize("name", ["classification", "regression"])
+def test_both_orders_are_read_and_their_vectors_added(encoder, name):
+    model, tokenizer = encoder
+    form, one = pairs(name, True), pairs(name, False)
+    encoded = form.encode(rows(), tokenizer, 16)
+    assert len(encoded) == 3 and encoded.counts.tolist() == [2, 2, 2] and encoded.lengths.tolist() == [6, 5, 8]
+    batch = form.collate(encoded, np.array([2, 0]), tokenizer, None)
+    forth, back = (
+        one.encode(rows(), tokenizer, 16),
+        one.encode(rows().rename(columns={"a": "b", "b": "a"}), tokenizer, 16),
+    )
+    texts = tokenizer.batch_decode(batch["input_ids"], skip_special_tokens=True)
+    assert texts == ["a a a a a", "a a a a a", "a dog a", "a a dog"] and batch["labels"].tolist() == [1, 0]
+    head = form.head(model, "mean").eval()
+    inputs = ("input_ids", "token_type_ids", "attention_mask")
+    logits = head(head.reads(model(**{key: batch[key] for key in inputs}), batch), batch)
+    vectors = []
+    for order in forth, back:
+        single = one.collate(order, np.array([2, 0]), tokenizer, None)
+        vectors.append(pool(model(**{key: single[key] for key in inputs}), single["attention_mask"], "mean"))
+    torch.testing.assert_close(logits, head.linear(sum(vectors)))
+    table = form.predictions(logits.detach().numpy(), encoded, np.array([2, 0]), batch)
+    assert table["row"].tolist() == [9, 7] and table["label"].tolist() == [1, 0]
+
+
+def test_both_orders_of_an_example_that_lost_tokens_count_once(encoder):
+    assert pairs("classification", True).encode(rows(), encoder[1], 7).truncated == 1
+
+
+def test_symmetric_entries():
+    found = {name for name, entry in catalogue().items() if entry.symmetric}
+    glue = {"mrpc", "qqp", "stsb"}
+    assert found == glue | {f"mini/{name}" for name in glue}
+    pair = {"mini": "t", "format": "classification", "inputs": ["a", "b"], "label": "l", "symmetric": True}
+    assert parse_entry("t", pair, "f").symmetric
+    with pytest.raises(IntertaskError, match="expected two inputs beside symmetric, found \\['a'\\]"):
+        parse_entry("t", pair | {"inputs": ["a"]}, "f")
+    with pytest.raises(IntertaskError, match="expected symmetric for classification and regression"):
+        parse_entry("t", pair | {"format": "extractive_qa"}, "f")
+
+
+def test_only_symmetric_pairs_are_read_in_both_orders(encoder):
+    assert pairs("classification", True, symmetric=False).encode(rows(), encoder[1], 16).counts is None
+    assert pairs("classification", False).encode(rows(), encoder[1], 16).counts is None
+
+
+HEADED = ENTRIES | {
+    "multiple_choice": {"inputs": ["a"], "choices": ["b", "c"], "label": "label"},
+    "span_classification": {"inputs": ["a"], "spans": ["s"], "label": "label", "labels": ["x", "y"]},
+    "tagging": {"inputs": ["a"], "label": "label", "labels": ["x", "y"]},
+    "extractive_qa": {"inputs": ["a", "b"], "label": "label"},
+}
+OWN = {"span_classification": [0.3], "masked_language_modelling": [], "causal_language_modelling": []}
+
+
+@pytest.mark.parametrize("name", HEADED)
+def test_the_dropout_of_a_head(encoder, name):
+    form = FORMATS[name](TaskEntry(name=name, format=name, mini="rte", **HEADED[name]))
+    model = left_to_right(encoder) if name == "causal_language_modelling" else encoder[0]
+    for given, expected in (None, OWN.get(name, [0.1])), (0.25, [0.25] * len(OWN.get(name, [0.1]))):
+        head = form.head(model, "first", dropout=given)
+        assert [layer.p for layer in head.modules() if isinstance(layer, torch.nn.Dropout)] == expected
+
+
+def test_dropout_has_many_names():
+    from types import SimpleNamespace as Some
+
+    of = {"hidden_dropout_prob": 0.2, "resid_pdrop": 0.3, "dropout": 0.4, "attention_dropout": 0.5}
+    found = [rate(Some(config=Some(**{name: value})), None) for name, value in of.items()]
+    assert found == [0.2, 0.3, 0.4, 0.1]
+    assert rate(Some(config=Some(**of)), None) == 0.2 and rate(Some(config=Some(**of)), 0.0) == 0.0
 
 
 def test_inputs_after_the_first_are_read_as_one_text(encoder):

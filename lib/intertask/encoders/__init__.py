@@ -1,11 +1,14 @@
 """Sentence encoders: a Hub id, a local folder, or one of the embedded `mini/…` encoders."""
 
 from intertask.encoders.load import (
+    checkpoint_gradients,
     encoder_bytes,
     encoder_folder,
     fingerprint,
     load_encoder,
     load_tokenizer,
+    longest,
+    reads_ahead,
     save_encoder,
 )
 from intertask.encoders.mini import MINI, PRETRAINING
@@ -13,10 +16,13 @@ from intertask.encoders.mini import MINI, PRETRAINING
 __all__ = [
     "MINI",
     "PRETRAINING",
+    "checkpoint_gradients",
     "encoder_bytes",
     "encoder_folder",
     "fingerprint",
     "load_encoder",
     "load_tokenizer",
+    "longest",
+    "reads_ahead",
     "save_encoder",
 ]

@@ -7,26 +7,35 @@ float noise.
 
 import torch
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 WIDE = 256
 """Rows and columns from which it is done: narrower layers, the mini encoders', keep the bits that they had."""
 
 
 def use_onednn(module: nn.Module) -> None:
-    """Makes the module's wide linear layers, on the CPU and in float32, multiply with oneDNN.
+    """Makes the module's wide linear layers, GPT's too, on the CPU and in float32, multiply with oneDNN.
 
     In place; parameters, their names and what is saved stay as they were. Does nothing where PyTorch lacks oneDNN.
     """
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return
     for layer in module.modules():
-        if type(layer) is nn.Linear and min(layer.weight.shape) >= WIDE and layer.weight.dtype == torch.float32:
-            layer.__class__ = OneDnnLinear
+        faster = {nn.Linear: OneDnnLinear, Conv1D: OneDnnConv1D}.get(type(layer))
+        if faster and min(layer.weight.shape) >= WIDE and layer.weight.dtype == torch.float32:
+            layer.__class__ = faster
 
 
 class OneDnnLinear(nn.Linear):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return _Linear.apply(inputs, self.weight, self.bias)
+
+
+class OneDnnConv1D(Conv1D):
+    """The linear layer of GPT and GPT-2, whose weights are the other way round."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return _Linear.apply(inputs, self.weight.T, self.bias)
 
 
 class _Linear(torch.autograd.Function):

@@ -2,63 +2,61 @@
 
 import string
 
-MINI = ("mini/bert",)
+from intertask.encoders.separators import add_separators
+
+MINI = ("mini/bert", "mini/gpt")
 BYTES = 2_000_000  # of weights, about
 
+_PRETRAINING = {"learning_rate": 1e-3, "num_train_epochs": 6, "per_device_train_batch_size": 32, "max_length": 64}
+
 PRETRAINING = {
-    "mini/bert": {
-        "task": "mini/text",
-        "learning_rate": 1e-3,
-        "num_train_epochs": 6,
-        "per_device_train_batch_size": 32,
-        "max_length": 64,
-    },
+    "mini/bert": {"task": "mini/text", **_PRETRAINING},
+    "mini/gpt": {"task": "mini/text_causal", **_PRETRAINING},
 }
 """How each mini encoder is pretrained, unless a study says otherwise: a run like any other."""
+
+SIZE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128}
 
 
 def build(name: str, seed: int):
     """A randomly initialised encoder and its tokenizer; the same seed gives the same weights."""
     import torch
-    from transformers import BertConfig, BertModel
+    from transformers import BertConfig, BertModel, GPT2Config, GPT2Model
 
-    tokenizer = build_tokenizer()
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=512,
-        max_position_embeddings=128,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    tokenizer = build_tokenizer(name)
+    same = {**SIZE, "vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+    if name == "mini/gpt":
+        model, config = GPT2Model, GPT2Config(**same, bos_token_id=None, eos_token_id=None, use_cache=False)
+    else:
+        model, config = BertModel, BertConfig(**same, intermediate_size=512)
     torch.manual_seed(seed)
-    return BertModel(config), tokenizer
+    return model(config), tokenizer
 
 
-def build_tokenizer():
+def build_tokenizer(name: str = "mini/bert"):
     """A WordPiece tokenizer: the language's words whole, anything else letter by letter."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     from intertask.tasks.mini import words
 
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]"}
+    if name == "mini/bert":
+        names |= {"cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
     characters = string.ascii_lowercase + string.digits + string.punctuation
-    tokens = dict.fromkeys([*special, *words(), *characters, *(f"##{character}" for character in characters)])
+    tokens = dict.fromkeys([*names.values(), *words(), *characters, *(f"##{character}" for character in characters)])
     vocabulary = {token: index for index, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
-    )
-    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        mask_token="[MASK]",
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-        **names,
-    )
+    inputs = ["input_ids", "attention_mask"]
+    if name == "mini/bert":
+        inputs.insert(1, "token_type_ids")
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]",
+            pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+            special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
+        )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **names)
+    add_separators(tokenizer)  # where there are none yet: to mini/gpt's
+    return tokenizer

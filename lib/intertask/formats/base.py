@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from intertask.encoders import reads_ahead
+from intertask.errors import IntertaskError
 from intertask.formats.metrics import score
 from intertask.formats.tokens import Tokens, tokens
 
@@ -54,7 +56,8 @@ class Encoded:
 class Format:
     """How the rows of a task become model inputs, a loss and predictions; a subclass per format, in a file of its own.
 
-    `entry` is the task's catalogue entry: its inputs, label names, label range and metrics.
+    `entry` is the task's catalogue entry: its inputs, label names, label range and metrics. `both_orders`: the pairs of
+    a task whose entry is `symmetric` are read in both orders (Radford et al. 2018, section 3.3); others as ever.
     """
 
     label_type = torch.long
@@ -65,8 +68,9 @@ class Format:
     corrupts = False
     """Whether an example is read otherwise every time, so that nothing of it can be kept."""
 
-    def __init__(self, entry):
+    def __init__(self, entry, both_orders: bool = False):
         self.entry = entry
+        self.both_orders = both_orders and entry.symmetric
 
     def encode(self, rows: pd.DataFrame, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
@@ -101,8 +105,8 @@ class Format:
         """What the loss compares the logits of the examples at `index` with."""
         return {"labels": torch.as_tensor(encoded.labels[index], dtype=self.label_type)}
 
-    def head(self, encoder: nn.Module, pooling: str) -> nn.Module:
-        """A fresh task head.
+    def head(self, encoder: nn.Module, pooling: str, dropout: float | None = None) -> nn.Module:
+        """A fresh task head; `dropout` 0–1 of what it reads, None: as the encoder's or, of spans, the head's paper.
 
         Its `reads` takes from the encoder's outputs and the batch what it needs, without weights of its own: one vector
         per sequence, or one per token; called with that and the batch, it returns the logits.
@@ -140,10 +144,15 @@ class Format:
 class PooledHead(nn.Module):
     """Dropout and one linear layer on one vector per sequence (Devlin et al. 2019, section 4.1)."""
 
-    def __init__(self, encoder: nn.Module, outputs: int, pooling: str):
+    def __init__(self, encoder: nn.Module, outputs: int, pooling: str, dropout: float | None = None):
         super().__init__()
+        if pooling == "first" and not reads_ahead(encoder):
+            raise IntertaskError(
+                f"pooling: first, but {type(encoder).__name__} reads from left to right: its first token knows nothing "
+                "of the rest. Use last or mean."
+            )
         self.pooling = pooling
-        self.dropout = nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.1))
+        self.dropout = nn.Dropout(rate(encoder, dropout))
         self.linear = linear(encoder, outputs)
 
     def reads(self, outputs, batch) -> torch.Tensor:
@@ -156,9 +165,9 @@ class PooledHead(nn.Module):
 class TokenHead(nn.Module):
     """Dropout and one linear layer on every token (Devlin et al. 2019, sections 4.2 and 5.3)."""
 
-    def __init__(self, encoder: nn.Module, outputs: int):
+    def __init__(self, encoder: nn.Module, outputs: int, dropout: float | None = None):
         super().__init__()
-        self.dropout = nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.1))
+        self.dropout = nn.Dropout(rate(encoder, dropout))
         self.linear = linear(encoder, outputs)
 
     def reads(self, outputs, batch) -> torch.Tensor:
@@ -166,6 +175,13 @@ class TokenHead(nn.Module):
 
     def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
         return self.linear(self.dropout(hidden))
+
+
+def rate(encoder: nn.Module, dropout: float | None) -> float:
+    """The dropout given or, where None, the encoder's own, which has other names in GPT-2 and DistilBERT; else 0.1."""
+    names = ("hidden_dropout_prob", "resid_pdrop", "dropout")
+    own = (getattr(encoder.config, name) for name in names if hasattr(encoder.config, name))
+    return next(own, 0.1) if dropout is None else dropout
 
 
 def linear(encoder: nn.Module, outputs: int) -> nn.Linear:
@@ -177,11 +193,17 @@ def linear(encoder: nn.Module, outputs: int) -> nn.Linear:
 
 
 def pool(outputs, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """(batch, tokens, width) to (batch, width): the `first` token, the encoder's own `pooler`, or the `mean`."""
+    """(batch, tokens, width) to (batch, width): the `first` or the `last` token, the encoder's `pooler`, or the `mean`.
+
+    The last is the last that is no padding, which stands on the right.
+    """
     if pooling == "pooler":
         return outputs.pooler_output
     if pooling == "first":
         return outputs.last_hidden_state[:, 0]
+    if pooling == "last":
+        last = attention_mask.sum(1) - 1
+        return outputs.last_hidden_state[torch.arange(len(last), device=last.device), last]
     mask = attention_mask.unsqueeze(-1).to(outputs.last_hidden_state.dtype)
     return (outputs.last_hidden_state * mask).sum(1) / mask.sum(1)
 

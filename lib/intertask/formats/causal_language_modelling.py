@@ -2,7 +2,9 @@
 
 import torch
 from torch import nn
+from torch.nn import functional
 
+from intertask.encoders import reads_ahead
 from intertask.errors import IntertaskError
 from intertask.formats.base import pad
 from intertask.formats.masked_language_modelling import MaskedLanguageModelling
@@ -15,21 +17,12 @@ class CausalLanguageModelling(MaskedLanguageModelling):
 
     def collate(self, encoded, index, tokenizer, rng):
         batch = pad(encoded, index, tokenizer)
-        chosen = batch["attention_mask"].bool()
-        chosen = chosen & chosen.roll(-1, dims=1)
-        chosen[:, -1] = False
-        batch["chosen"] = chosen
-        batch["labels"] = batch["input_ids"][:, 1:][chosen[:, :-1]]
+        batch["chosen"], batch["labels"] = following(batch["input_ids"], batch["attention_mask"])
         return batch
 
-    def head(self, encoder, pooling):
+    def head(self, encoder, pooling, dropout=None):
         """Refuses an encoder that reads what it should predict."""
-        if reads_ahead(encoder):
-            raise IntertaskError(
-                f"causal_language_modelling: expected an encoder that reads from left to right, found "
-                f"{type(encoder).__name__}, whose first tokens depend on the last. Use "
-                "masked_language_modelling, or a left-to-right encoder."
-            )
+        refuse_reading_ahead(encoder, "causal_language_modelling", "Use masked_language_modelling")
         return TiedHead(encoder)
 
     def loss(self, logits, batch):
@@ -50,12 +43,31 @@ class TiedHead(nn.Module):
         return hidden @ self._embeddings[0].weight.T
 
 
-@torch.inference_mode()
-def reads_ahead(encoder) -> bool:
-    """Whether the state of a token depends on a later one."""
-    training = encoder.training
-    encoder.eval()
-    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=next(encoder.parameters()).device)
-    one, other = encoder(input_ids=ids).last_hidden_state[:, :3]
-    encoder.train(training)
-    return not torch.allclose(one, other, atol=1e-5)
+def language_modelling_loss(
+    encoder: nn.Module, hidden: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor
+) -> torch.Tensor:
+    """The auxiliary objective of Radford et al. 2018, section 3.2: the mean cross-entropy of all next tokens.
+
+    `hidden`: (batch, tokens, width), the encoder's last layer, of which the head has read already; the decoder is the
+    encoder's input embeddings. Of an encoder that reads ahead it means nothing: see `refuse_reading_ahead`.
+    """
+    chosen, labels = following(input_ids, attention_mask)
+    logits = hidden[chosen] @ encoder.get_input_embeddings().weight.T
+    return functional.cross_entropy(logits.float(), labels) if len(labels) else 0.0 * hidden.float().sum()
+
+
+def following(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where a token is followed by another, (batch, tokens); and the ids of those others."""
+    chosen = attention_mask.bool()
+    chosen = chosen & chosen.roll(-1, dims=1)
+    chosen[:, -1] = False
+    return chosen, input_ids[:, 1:][chosen[:, :-1]]
+
+
+def refuse_reading_ahead(encoder: nn.Module, key: str, remedy: str) -> None:
+    """Raises IntertaskError, begun with `key`, for an encoder that reads what it should predict."""
+    if reads_ahead(encoder):
+        raise IntertaskError(
+            f"{key}: expected an encoder that reads from left to right, found {type(encoder).__name__}, whose first "
+            f"tokens depend on the last. {remedy}, or a left-to-right encoder."
+        )

@@ -1,10 +1,11 @@
 """Classification of one text or a pair: a softmax over the label names."""
 
-from intertask.formats.base import Format, PooledHead
+from intertask.formats.pooled import Pooled
 
 
-class Classification(Format):
+class Classification(Pooled):
     """Labels are ids in the order of the entry's `labels`."""
 
-    def head(self, encoder, pooling):
-        return PooledHead(encoder, len(self.entry.labels), pooling)
+    @property
+    def outputs(self):
+        return len(self.entry.labels)

@@ -60,8 +60,8 @@ class ExtractiveQA(Answers):
                     row[at[np.searchsorted(starts, end, "left") - 1], 1] = True
         return {"bounds": torch.from_numpy(bounds)}
 
-    def head(self, encoder, pooling):
-        return BoundsHead(encoder, 2)
+    def head(self, encoder, pooling, dropout=None):
+        return BoundsHead(encoder, 2, dropout)
 
     def loss(self, logits, batch):
         """The mean over examples of the mean over both bounds; all accepted answers count as one."""

@@ -30,7 +30,7 @@ class MaskedLanguageModelling(Format):
         batch["input_ids"] = torch.from_numpy(np.where(replaced, rng.integers(0, len(tokenizer), ids.shape), corrupted))
         return batch
 
-    def head(self, encoder, pooling):
+    def head(self, encoder, pooling, dropout=None):
         return VocabularyHead(encoder)
 
     def predictions(self, logits, encoded, index, batch):

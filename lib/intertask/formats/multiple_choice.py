@@ -40,8 +40,8 @@ class MultipleChoice(Format):
         places = np.arange(len(self.entry.labels) if self.entry.labels else counts.max())
         return {"present": torch.from_numpy(places < counts[:, None])}
 
-    def head(self, encoder, pooling):
-        return ChoiceHead(encoder, 1, pooling)
+    def head(self, encoder, pooling, dropout=None):
+        return ChoiceHead(encoder, 1, pooling, dropout)
 
 
 class ChoiceHead(PooledHead):

@@ -5,17 +5,15 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from intertask.formats.base import Format, PooledHead
+from intertask.formats.pooled import Pooled
 
 
-class Regression(Format):
+class Regression(Pooled):
     """Labels are numbers; a `label_range` scales them to 0..1 for the loss, and predictions come back in the range."""
 
     label_type = torch.float32
     label_dtype = np.float64
-
-    def head(self, encoder, pooling):
-        return PooledHead(encoder, 1, pooling)
+    outputs = 1
 
     def loss(self, logits, batch):
         return functional.mse_loss(logits.float().squeeze(1), (batch["labels"] - self._low) / self._width)

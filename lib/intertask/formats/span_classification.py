@@ -35,8 +35,9 @@ class SpanClassification(Spans):
             row[encoded.labels[target]] = 1
         return {"labels": torch.from_numpy(hot)}
 
-    def head(self, encoder, pooling):
-        return SpanHead(encoder.config.hidden_size, len(self.entry.labels), len(self.entry.spans))
+    def head(self, encoder, pooling, dropout=None):
+        dropout = DROPOUT if dropout is None else dropout
+        return SpanHead(encoder.config.hidden_size, len(self.entry.labels), len(self.entry.spans), dropout)
 
     def loss(self, logits, batch):
         """The mean over targets and labels of the binary cross-entropy."""
@@ -66,14 +67,14 @@ class SpanClassification(Spans):
 class SpanHead(nn.Module):
     """Each span of a target projected and pooled with weights of its own; a layer over both; an output per label."""
 
-    def __init__(self, width: int, outputs: int, spans: int):
+    def __init__(self, width: int, outputs: int, spans: int, dropout: float):
         super().__init__()
         self.pools = nn.ModuleList(AttentivePool(width) for _ in range(spans))
         self.classifier = nn.Sequential(
             nn.Linear(spans * WIDTH, WIDTH),
             nn.Tanh(),
             nn.LayerNorm(WIDTH),
-            nn.Dropout(DROPOUT),
+            nn.Dropout(dropout),
             nn.Linear(WIDTH, outputs),
         )
 

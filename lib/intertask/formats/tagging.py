@@ -18,8 +18,8 @@ class Tagging(Spans):
     def gold(self, encoded, index, batch):
         return {"labels": torch.from_numpy(encoded.labels[encoded.targets_of(index)])}
 
-    def head(self, encoder, pooling):
-        return TagHead(encoder, len(self.entry.labels))
+    def head(self, encoder, pooling, dropout=None):
+        return TagHead(encoder, len(self.entry.labels), dropout)
 
 
 class TagHead(TokenHead):

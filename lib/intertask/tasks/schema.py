@@ -78,6 +78,8 @@ class TaskEntry(BaseModel):
     labels: list[str] | None = None
     # Labels, or patterns such as R-*, that micro_f1 leaves out.
     unscored_labels: list[str] = []
+    # Of classification and regression on two inputs: whether these may change places.
+    symmetric: bool = False
     # Lowest and highest label of a regression.
     label_range: tuple[float, float] | None = None
     # The main score is the mean of these.
@@ -202,6 +204,8 @@ class TaskEntry(BaseModel):
                 f"expected group with the metric question_exact_match and without it not, found group {self.group} "
                 f"and metrics {self.metrics}. Add the one or take out the other."
             )
+        if self.symmetric and len(self.inputs) != 2:
+            raise ValueError(f"expected two inputs beside symmetric, found {self.inputs}. Take symmetric out.")
         most = INPUTS.get(self.format, (1, 9))
         if not most[0] <= len(self.inputs) <= most[1]:
             expected = f"{most[0]} inputs" if most[0] == most[1] else f"{most[0]} to {most[1]} inputs"
@@ -230,6 +234,7 @@ ONLY_OF = {
     "spans": ("span_classification",),
     "unscored_labels": ("span_classification",),
     "group": ("classification",),
+    "symmetric": ("classification", "regression"),
 }
 """Key -> the formats that know it."""
 
