@@ -56,7 +56,7 @@ def test_it_defines_nothing_and_keeps_its_cells_short(notebook):
     for cell in code(notebook):
         nodes = list(ast.walk(ast.parse(cell.source)))
         assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in nodes)
-        assert len(cell.source.splitlines()) <= LONGEST
+        assert cell in parameters(notebook) or len(cell.source.splitlines()) <= LONGEST
 
 
 def test_prose_is_no_shorter_than_half_the_code(notebook):

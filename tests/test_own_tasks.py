@@ -16,7 +16,6 @@ from intertask.encoders.mini import build_tokenizer
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.run import Run
-from intertask.tasks.load import load_task
 from intertask.tasks.schema import METRICS
 from intertask.training import prepare, train, view
 from made_study import succeed, write_study
@@ -207,7 +206,7 @@ def checked(code: int, *arguments) -> str:
 def trained(task_file: str, **changes):
     values = {"learning_rate": 1e-3, "num_train_epochs": 2, "per_device_train_batch_size": 8, "max_length": 32}
     run = Run(task="own", task_file=task_file, **values | changes)
-    return train(run, prepare(run, load_task("own", task_file)), run.encoder)
+    return train(run, prepare(run), run.encoder)
 
 
 @pytest.fixture(scope="module")
@@ -229,10 +228,10 @@ def test_a_task_of_every_format_is_checked_and_trained(file, tmp_path, left_to_r
     output = checked(0, task_file, "--encoder", "mini/bert", "--max-length", "32")
     assert "own: " in output and "48" in output and "examples cut" in output
     result = trained(task_file, encoder=left_to_right if file.startswith("causal") else "mini/bert")
-    scores = result.scores["validation"]
-    assert set(scores) == {*result.task.entry.metrics, "main"} and np.isfinite(list(scores.values())).all()
-    assert view.splits(result.task).loc["validation", "examples"] == 16
-    assert len(view.examples(result.task, 3)) == 3 and len(view.mistakes(result, 2)) <= 2
+    scores = result.main.scores["validation"]
+    assert set(scores) == {*result.main.task.entry.metrics, "main"} and np.isfinite(list(scores.values())).all()
+    assert view.splits(result.main.task).loc["validation", "examples"] == 16
+    assert len(view.examples(result.main.task, 3)) == 3 and len(view.mistakes(result, 2)) <= 2
     view.predictions(result)
     plt.close("all")
 

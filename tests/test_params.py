@@ -20,9 +20,9 @@ def test_a_study_is_sound(path):
     name, study = load_study(str(path))
     assert str(path) == str(PARAMS / f"{name}.yaml")
     further = [task for tasks in study.evaluate_on.values() for task in tasks]
-    for task in [*study.targets, *(supporting.task for supporting in study.supporting), *further]:
+    for task in [*study.targets, *(task for one in study.supporting for task in one.tasks), *further]:
         assert find_entry(task)
-    assert all(analysis_notebook(notebook) for notebook in study.report)
+    assert all(analysis_notebook(one.notebook) for one in study.report)
 
 
 @pytest.mark.parametrize("path", sorted((PARAMS / "runs").glob("*.yaml")), ids=lambda path: path.stem)
@@ -34,6 +34,6 @@ def test_the_demo_is_what_its_claims_need():
     graph = expand(*load_study("demo"))
     study = graph.study
     assert len(study.supporting) >= 4 and sum(supporting.shuffle_labels for supporting in study.supporting) == 1
-    assert len(study.targets) >= 4 and len(study.seeds) >= 5 and study.intermediate_per_restart
+    assert len(study.targets) >= 4 and len(study.seeds) >= 5 and study.intermediate_choice == "per_restart"
     # one pretraining, 4 x 5 single, 4 x 5 intermediates, 4 x 4 x 5 stilts
     assert len(graph.runs) == 121

@@ -4,7 +4,6 @@ import pytest
 import yaml
 
 from intertask.run import Run
-from intertask.tasks.load import load_task
 from intertask.training import prepare, train
 from made_study import write_encoder
 
@@ -40,12 +39,12 @@ def test_a_task_trains_and_all_its_splits_are_predicted(
     monkeypatch.setenv("INTERTASK_CORPORA", str(shared / "original"))
     spans = "micro_f1" in metrics or task in ("wic", "wsc")  # of which at most 5 % may be cut
     run = Run(task=task, encoder=encoder, limit=64, num_train_epochs=1, max_length=256 if spans else 32)
-    result = train(run, prepare(run, load_task(task)), encoder)
-    assert set(result.scores) == scored and set(result.scores["validation"]) == metrics
-    assert result.predictions.groupby("split").size().to_dict() == sizes
-    unlabelled = result.predictions[~result.predictions.split.isin(scored)]
+    result = train(run, prepare(run), encoder)
+    assert set(result.main.scores) == scored and set(result.main.scores["validation"]) == metrics
+    assert result.main.predictions.groupby("split").size().to_dict() == sizes
+    unlabelled = result.main.predictions[~result.main.predictions.split.isin(scored)]
     assert unlabelled.label.isna().all() and unlabelled.prediction.notna().all()
-    assert len(result.task.splits["train"]) == 64 and (spans or result.truncated["validation"] > 0)
+    assert len(result.main.task.splits["train"]) == 64 and (spans or result.main.truncated["validation"] > 0)
 
 
 def test_majorities_are_those_that_the_papers_print(hub, encoder, monkeypatch):
@@ -53,8 +52,8 @@ def test_majorities_are_those_that_the_papers_print(hub, encoder, monkeypatch):
     monkeypatch.setenv("INTERTASK_HUB", str(hub))
     for task, majority in {"wnli": 100 * 40 / 71, "rte": 100 * 146 / 277}.items():
         run = Run(task=task, encoder=encoder, limit=16, num_train_epochs=1, max_length=16)
-        result = train(run, prepare(run, load_task(task)), encoder)
-        assert result.majority["validation"]["accuracy"] == pytest.approx(majority)
+        result = train(run, prepare(run), encoder)
+        assert result.main.majority["validation"]["accuracy"] == pytest.approx(majority)
 
 
 def test_words_of_a_treebank_are_tagged_and_questions_of_a_corpus_answered_without_a_rule_of_ones_own(
@@ -82,5 +81,6 @@ def test_words_of_a_treebank_are_tagged_and_questions_of_a_corpus_answered_witho
     path.write_text(yaml.safe_dump(entries))
     for task, predicted in (("tags", 25147), ("questions", 6000)):
         run = Run(task=task, task_file=str(path), encoder=encoder, limit=64, num_train_epochs=1, max_length=160)
-        result = train(run, prepare(run, load_task(task, str(path))), encoder)
-        assert len(result.predictions) == predicted and result.predictions[["label", "prediction"]].notna().all(axis=None)
+        result = train(run, prepare(run), encoder)
+        found = result.main.predictions
+        assert len(found) == predicted and found[["label", "prediction"]].notna().all(axis=None)

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -27,12 +26,16 @@ app = typer.Typer(
 )
 task_app = typer.Typer(help="Tasks of your own.", no_args_is_help=True)
 app.add_typer(task_app, name="task")
+Mini = Annotated[bool, typer.Option("--mini", help="the same study on the mini suite")]
+Quick = Annotated[bool, typer.Option("--quick", help="with --mini: fewer tasks and seeds, every stage and notebook")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study file, or the name of one in params/")]
 
 
 @app.command()
 def run(
     study: StudyName,
+    mini: Mini = False,
+    quick: Quick = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="show the graph and what it will cost; start nothing")
     ] = False,
@@ -49,12 +52,14 @@ def run(
     from intertask.studies.estimate import estimate
     from intertask.studies.execute import WARM, duration, execute
 
-    graph = _expanded(study)
+    graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
     todo = _unfinished(graph)
     workers = workers or _default_workers(graph.study.threads)
     if dry_run:
         expected = estimate(todo)
         _print_graph(graph, todo)
+        if absent:
+            print(f"Not everything is at hand, so what is finished already cannot be told: {absent}")
         source = "measured on finished runs" if expected.measured else "a guess; finished runs will better it"
         seconds = sum(expected.seconds.values()) / workers
         print(f"About {duration(seconds)} with {workers} workers ({source}) and {expected.bytes / 1e6:.0f} MB of disk.")
@@ -71,15 +76,15 @@ def run(
         raise IntertaskError(
             f"{len(lines)} of {len(todo)} runs failed; repeat the command to retry.\n" + "\n".join(lines)
         )
-    print(f"All runs of {graph.name} are finished. Next: intertask report {study}")
+    print(f"All runs of {graph.name} are finished. Next: intertask report {' '.join([study, *_flags(mini, quick)])}")
 
 
 @app.command()
-def check(study: StudyName) -> None:
+def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
     from intertask.studies.check import problems
 
-    graph = _expanded(study)
+    graph = _expanded(study, mini, quick)
     todo = _unfinished(graph)
     if found := problems(graph.study, graph.runs, graph.runs.keys() - todo.keys()):
         raise IntertaskError("\n".join(found))
@@ -87,11 +92,11 @@ def check(study: StudyName) -> None:
 
 
 @app.command()
-def status(study: StudyName) -> None:
+def status(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Says which runs are finished, failed and missing."""
     from intertask.studies.status import missing_runs, read_study
 
-    index = read_study(_name(study))["runs"]
+    index = read_study(_name(study, mini, quick))["runs"]
     missing = missing_runs(index)
     for stage in dict.fromkeys(row["stage"] for row in index):
         runs = {row["run"] for row in index if row["stage"] == stage}
@@ -103,23 +108,25 @@ def status(study: StudyName) -> None:
 @app.command()
 def scores(
     study: StudyName,
+    mini: Mini = False,
+    quick: Quick = False,
     csv: Annotated[Path | None, typer.Option(help="the file to write; default: standard output")] = None,
 ) -> None:
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
 
-    table = read_scores(_name(study))
+    table = read_scores(_name(study, mini, quick))
     table.to_csv(csv or sys.stdout, index=False)
     if csv:
         print(f"{csv}: {len(table)} scores")
 
 
 @app.command()
-def report(study: StudyName) -> None:
+def report(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Executes and renders the study's analysis notebooks."""
     from intertask.report import build_report
 
-    print(os.path.relpath(build_report(_name(study)) / "index.html"))
+    print(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
 
 
 @task_app.command("check")
@@ -177,11 +184,32 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
         print(section(title, table.to_string()), end="")
 
 
-def _expanded(study: str):
+def _expanded(study: str, mini: bool, quick: bool):
     from intertask.studies.graph import expand
     from intertask.studies.study import load_study
 
-    return expand(*load_study(study))
+    _check_flags(mini, quick)
+    return expand(*load_study(study, mini, quick))
+
+
+def _planned(study: str, mini: bool, quick: bool):
+    """The graph, and what is not at hand: then its runs have makeshift ids."""
+    from intertask.studies.graph import expand
+    from intertask.studies.study import load_study
+
+    try:
+        return _expanded(study, mini, quick), ""
+    except IntertaskError as error:
+        return expand(*load_study(study, mini, quick), planned=True), str(error)
+
+
+def _flags(mini: bool, quick: bool) -> list[str]:
+    return ["--mini"] * mini + ["--quick"] * quick
+
+
+def _check_flags(mini: bool, quick: bool) -> None:
+    if quick and not mini:
+        raise IntertaskError("--quick: expected --mini with it, found it alone. Full studies have no quick form.")
 
 
 def _unfinished(graph) -> dict:
@@ -190,14 +218,16 @@ def _unfinished(graph) -> dict:
     return {i: run for i, run in graph.runs.items() if not store.finished(i, run.keep_encoder)}
 
 
-def _name(study: str) -> str:
+def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
     from intertask.studies import store
     from intertask.studies.study import study_file, study_name
 
+    _check_flags(mini, quick)
+    suffix = "".join(flag[1:] for flag in _flags(mini, quick))
     if (store.results_root() / study / "study.json").is_file():
         return study
-    return study_name(study_file(study))
+    return study_name(study_file(study)) + suffix
 
 
 def _default_workers(threads: int) -> int:
@@ -206,14 +236,30 @@ def _default_workers(threads: int) -> int:
 
 
 def _print_graph(graph, todo: dict) -> None:
-    """The study's runs by role, counted."""
-    for row, count in Counter((r.stage, r.encoder, r.supporting, r.task, r.limit) for r in graph.rows).items():
-        stage, encoder, supporting, task, limit = row
-        what = f"{task} after {supporting}" if stage == "target" and supporting else supporting or task
-        print(f"{stage:12} {what}, {encoder}, {limit or 'all'} examples: {count} runs")
+    """The study's runs by role, counted, and beside them what the paper says it trained."""
+    keys = ("stage", "part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "task", "limit")
+    by_role: dict[tuple, set] = {}
+    for row in graph.rows:
+        by_role.setdefault(tuple(getattr(row, key) for key in keys), set()).add(row.run)
+    for role, runs in by_role.items():
+        print(f"{_in_words(**dict(zip(keys, role, strict=True)))}: {len(runs)} runs")
+    for count in graph.study.counts:
+        paper = "not stated" if count.paper is None else f"{count.paper:,}"
+        print(f"{count.what}: {graph.counted(count.where):,} here, {paper} in the paper. {count.because}".rstrip())
     print(
         f"{len(graph.runs)} trainings ({len(graph.rows)} roles), {len(graph.runs) - len(todo)} done, {len(todo)} to do."
     )
+
+
+def _in_words(stage, part, encoder, regime, mixing, supporting, supporting_limit, task, limit) -> str:
+    word = "after" if regime in ("stilts", "mtl_finetune") else "with"
+    what = (
+        supporting if stage == "intermediate" and not regime else f"{task} {word} {supporting}" if supporting else task
+    )
+    how = [regime or "", mixing or "", part or "", encoder, f"{limit or 'all'} examples"]
+    if supporting_limit:
+        how.append(f"{supporting_limit} of the supporting task")
+    return f"{stage:12} {what}, " + ", ".join(filter(None, how))
 
 
 if __name__ == "__main__":

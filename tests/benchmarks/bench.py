@@ -177,10 +177,9 @@ def speeds(name: str, run: Run, rounds: int) -> None:
     """Examples per second of the lab and of Trainer, taking turns; evaluation left out."""
     from parity import fine_tune
 
-    from intertask.tasks.load import load_task
     from intertask.training import prepare, train
 
-    task = prepare(run, load_task(run.task))
+    task = prepare(run)
     task.splits["validation"] = task.splits["validation"].head(16)
     task.splits.pop("test", None)
     count = len(task.splits["train"])

@@ -68,13 +68,12 @@ def by_lab(folder: Path, cache: Path) -> list[float]:
     from intertask.formats import FORMATS
     from intertask.run import Run
     from intertask.studies import preload  # noqa: F401  a run's environment, and what it has imported before it begins
-    from intertask.tasks.load import load_task
     from intertask.training import prepare
 
     tokenizer = small_tokenizer()
     began = time.perf_counter()
     task_file = str(folder / "tasks.yaml")
-    task = prepare(Run(task="pairs", task_file=task_file), load_task("pairs", task_file))
+    task = prepare(Run(task="pairs", task_file=task_file))
     form = FORMATS[task.entry.format](task.entry)
     tokenising = time.perf_counter()
     form.encode(task.splits["train"], tokenizer, MAX_LENGTH)

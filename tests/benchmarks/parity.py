@@ -28,7 +28,7 @@ from transformers import (
 from intertask.encoders import encoder_folder
 from intertask.formats.metrics import score
 from intertask.run import Run
-from intertask.tasks.load import Task, load_task
+from intertask.tasks.load import Task
 from intertask.training import prepare, train
 
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -47,7 +47,7 @@ def parity(
         for seed in range(seeds):
             run = Run(task=task_name, encoder=encoder, threads=threads, seed=seed, limit=limit, pooling="pooler",
                       learning_rate=5e-5, num_train_epochs=2, per_device_train_batch_size=16)  # fmt: skip
-            task = prepare(run, load_task(task_name))
+            task = prepare(run)
             task.splits.pop("test", None)
             began = time.perf_counter()
             scores = {"lab": train(run, task, encoder).scores["validation"]["main"]}

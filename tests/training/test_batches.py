@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from intertask.training.batches import WINDOW, bucketed, by_length
+from intertask.training.batches import WINDOW, by_length, schedule
+
+
+def bucketed(lengths, batch_size, rng):
+    """One epoch of a single task."""
+    epoch = schedule("homogeneous", [rng.permutation(len(lengths))], [lengths], batch_size, rng)
+    return [index for ((_, index),) in epoch]
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 1000])

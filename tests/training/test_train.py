@@ -1,5 +1,7 @@
 """The training of one stage, on a task of a few dozen sentences with a real (small) encoder."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,8 @@ from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.training import frozen, prepare, train
-from intertask.training.train import Best, adamw, build_model, linear_schedule
+from intertask.training.model import build_model
+from intertask.training.train import Best, adamw, linear_schedule
 from made_task import write_fruit
 
 
@@ -28,7 +31,7 @@ def trained(task_file, **parameters):
         "max_length": 16,
     }
     run = Run(task_file=task_file, **{**values, **parameters})
-    return train(run, prepare(run, load_task(run.task, task_file)), run.encoder)
+    return train(run, prepare(run), run.encoder)
 
 
 @pytest.fixture(scope="module")
@@ -37,46 +40,46 @@ def result(fruit):
 
 
 def test_it_learns(result):
-    assert result.scores["validation"]["main"] > 90 > result.majority["validation"]["main"] == 50
-    assert not result.degenerate and not result.constant_predictions
-    assert (result.steps, result.examples_seen) == (32, 256)
+    assert result.main.scores["validation"]["main"] > 90 > result.main.majority["validation"]["main"] == 50
+    assert not result.main.degenerate and not result.main.constant_predictions
+    assert (result.steps, result.main.examples_seen) == (32, 256)
 
 
 def test_the_same_run_gives_the_same_bits(fruit, result):
     again = trained(fruit)
-    pd.testing.assert_frame_equal(result.predictions, again.predictions, check_exact=True)
+    pd.testing.assert_frame_equal(result.main.predictions, again.main.predictions, check_exact=True)
     pd.testing.assert_frame_equal(result.curve, again.curve, check_exact=True)
 
 
 @pytest.mark.parametrize("seed", ["seed", "order_seed", "head_seed", "dropout_seed"])
 def test_every_seed_changes_the_result(fruit, result, seed):
     other = trained(fruit, **{seed: 7})
-    assert not np.array_equal(np.stack(result.predictions.logits), np.stack(other.predictions.logits))
+    assert not np.array_equal(np.stack(result.main.predictions.logits), np.stack(other.main.predictions.logits))
 
 
 def test_the_scores_are_those_of_the_best_checkpoint(result):
     best = result.curve.main.max()
-    assert result.scores["validation"]["main"] == best
-    assert result.best_step == result.curve.set_index("step").main.idxmax()
+    assert result.main.scores["validation"]["main"] == best
+    assert result.main.best_step == result.curve.set_index("step").main.idxmax()
 
 
 def test_an_unlabelled_test_split_is_predicted_and_not_scored(result):
-    test = result.predictions[result.predictions.split == "test"]
+    test = result.main.predictions[result.main.predictions.split == "test"]
     assert len(test) == 8 and test.label.isna().all() and test.prediction.isin([0, 1]).all()
-    assert list(result.scores) == ["validation"]
+    assert list(result.main.scores) == ["validation"]
 
 
 def test_regression_learns_in_its_own_units(fruit):
     result = trained(fruit, task="ripeness")
-    predictions = result.predictions
-    assert result.scores["validation"]["pearson"] > 90
+    predictions = result.main.predictions
+    assert result.main.scores["validation"]["pearson"] > 90
     means = predictions.groupby("label").prediction.mean()  # nearer to their own label, 0 or 5, than to the other
     assert (means - means.index).abs().max() < 2.5
 
 
 def test_shuffled_labels_teach_nothing_and_keep_their_counts(fruit):
     run = Run(task="fruit", task_file=fruit, shuffle_labels=True)
-    plain, shuffled = load_task("fruit", fruit), prepare(run, load_task("fruit", fruit))
+    plain, shuffled = load_task("fruit", fruit), prepare(run)["fruit"]
     assert shuffled.splits["train"].label.value_counts().to_dict() == {0: 32, 1: 32}
     assert not shuffled.splits["train"].label.equals(plain.splits["train"].label)
     assert shuffled.splits["validation"].label.equals(plain.splits["validation"].label)
@@ -84,11 +87,11 @@ def test_shuffled_labels_teach_nothing_and_keep_their_counts(fruit):
 
 def test_holdout_selects_on_one_part_and_reports_on_the_other(fruit):
     result = trained(fruit, holdout=0.25)
-    assert {split: len(rows) for split, rows in result.task.splits.items()} == {
+    assert {split: len(rows) for split, rows in result.main.task.splits.items()} == {
         "train": 64, "test": 8, "validation_select": 24, "validation_report": 8,
     }  # fmt: skip
-    assert result.reported == "validation_report"
-    assert result.curve.main.max() == result.scores["validation_select"]["main"]
+    assert result.main.reported == "validation_report"
+    assert result.curve.main.max() == result.main.scores["validation_select"]["main"]
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
@@ -100,7 +103,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(fruit):
 def test_training_stops_when_patience_is_out(fruit):
     result = trained(fruit, learning_rate=1e-12, early_stopping_patience=2, num_train_epochs=9)
     assert result.curve.epoch.tolist() == [1, 2, 3]
-    assert result.best_step == 8
+    assert result.main.best_step == 8
 
 
 def test_evaluations_may_come_at_a_share_of_the_steps(fruit):
@@ -114,7 +117,7 @@ def test_the_sequence_must_fit_the_encoder(fruit):
 
 def test_a_task_without_training_data_is_refused():
     with pytest.raises(IntertaskError, match="mini/ax has no train split"):
-        prepare(Run(task="mini/ax"), load_task("mini/ax"))
+        prepare(Run(task="mini/ax"))
 
 
 def test_of_equal_checkpoints_the_earliest_is_kept():
@@ -132,20 +135,25 @@ def test_the_schedule_is_the_linear_one_of_transformers(warmup):
     from transformers import get_linear_schedule_with_warmup
 
     rates = []
-    for schedule_of in (linear_schedule, get_linear_schedule_with_warmup):
+    progress = SimpleNamespace(position=0, total=10)
+    for schedule_of in (
+        lambda optimizer, warmup, _: linear_schedule(optimizer, warmup, progress),
+        get_linear_schedule_with_warmup,
+    ):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
         schedule = schedule_of(optimizer, warmup, 10)
         rates.append([])
         for _ in range(10):
             rates[-1].append(schedule.get_last_lr()[0])
             optimizer.step()
+            progress.position += 1
             schedule.step()
     assert rates[0] == pytest.approx(rates[1])
 
 
 def test_biases_and_norms_are_not_decayed(fruit):
     run = Run(task="fruit", task_file=fruit)
-    model = build_model(run, load_task("fruit", fruit), run.encoder)
+    model = build_model(run, prepare(run), run.encoder)
     decayed, free = adamw(model, run).param_groups
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
     assert {p.ndim for p in decayed["params"]} == {2} and {p.ndim for p in free["params"]} == {1}
@@ -154,13 +162,15 @@ def test_biases_and_norms_are_not_decayed(fruit):
 
 def test_a_frozen_encoder_is_read_once_and_only_the_head_learns(fruit, monkeypatch):
     result = trained(fruit, tuning="frozen", pooling="mean", learning_rate=1e-2)
-    fresh = build_model(result.run, result.task, "mini/bert")
+    fresh = build_model(result.run, {"fruit": result.main.task}, "mini/bert")
     for name, weights in result.model.encoder.state_dict().items():
         assert torch.equal(weights, fresh.encoder.state_dict()[name]), name
-    monkeypatch.setattr(frozen, "read", lambda model, splits, batch_size: None)
+    monkeypatch.setattr(frozen, "read", lambda model, batch_size: None)
     again = trained(fruit, tuning="frozen", pooling="mean", learning_rate=1e-2)  # the encoder reads every batch anew
-    np.testing.assert_allclose(np.stack(result.predictions.logits), np.stack(again.predictions.logits), atol=1e-4)
-    assert result.scores["validation"]["main"] > 60
+    np.testing.assert_allclose(
+        np.stack(result.main.predictions.logits), np.stack(again.main.predictions.logits), atol=1e-4
+    )
+    assert result.main.scores["validation"]["main"] > 60
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])
@@ -169,8 +179,8 @@ def test_a_layer_is_what_the_head_reads(fruit, pooling):
     batch = {"input_ids": torch.tensor([[2, 7, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
     hidden = last.encoder(**batch, output_hidden_states=True).hidden_states
     expected = (hidden[0].mean(1), hidden[-1].mean(1)) if pooling == "mean" else (hidden[0][:, 0], hidden[-1][:, 0])
-    torch.testing.assert_close(embeddings.reads(batch), expected[0])
-    torch.testing.assert_close(last.reads(batch), expected[1])
+    torch.testing.assert_close(embeddings.reads(embeddings.parts, [batch])[0], expected[0])
+    torch.testing.assert_close(last.reads(last.parts, [batch])[0], expected[1])
 
 
 @pytest.mark.parametrize(
@@ -195,9 +205,9 @@ def test_further_tasks_are_scored_at_the_best_checkpoint_with_their_own_order_of
     entries["turned"] = turned | {"labels": ["plum", "apple"]}
     path.write_text(yaml.safe_dump(entries))
     result = trained(str(path), evaluate_on=["turned"])
-    rows = result.predictions[result.predictions.split == "turned"]
+    rows = result.main.predictions[result.main.predictions.split == "turned"]
     assert rows.label.tolist() == [1, 0] and rows.row.tolist() == [0, 1]  # in fruit's order, apple before plum
-    assert result.scores["turned"]["accuracy"] == 100 * (rows.label == rows.prediction).mean()
+    assert result.main.scores["turned"]["accuracy"] == 100 * (rows.label == rows.prediction).mean()
     with pytest.raises(
         IntertaskError, match="evaluate_on, ripeness: expected a classification with the labels of fruit"
     ):

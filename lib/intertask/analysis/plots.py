@@ -74,7 +74,7 @@ def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> N
     ink = "white" if dark else INK
     seeds = f"{cell.n} of {cell.n_expected} seeds{' †' if cell.pseudo_replicates else ''}"
     if cell.n == 0:
-        _hatched(x, y, ax)
+        hatched(x, y, ax)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
         ax.text(x, y, f"missing\n{seeds}", ha="center", va="center", fontsize=8, bbox=box)
         return
@@ -86,7 +86,7 @@ def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> N
     ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
 
 
-def _hatched(x: int, y: int, ax: Axes) -> None:
+def hatched(x: int, y: int, ax: Axes) -> None:
     """A cell of a matrix without a run."""
     ax.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, facecolor="white", edgecolor=FAINT, hatch="///")
 
@@ -117,7 +117,7 @@ def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
 
 def _probing_cell(cell, x: int, y: int, ink: str, ax: Axes) -> None:
     if cell.n == 0:
-        _hatched(x, y, ax)
+        hatched(x, y, ax)
         return
     above = cell.low > cell.majority
     seeds = f"{cell.n} seeds" if cell.n == cell.n_expected else f"{cell.n} of {cell.n_expected} seeds"

@@ -25,7 +25,8 @@ def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataF
     records: of `read_records`.
     """
     of_split = {
-        run: [record[kind].get(split, {}) for kind in ("scores", "majority")] for run, record in records.items()
+        run: [record["tasks"][record["task"]][kind].get(split, {}) for kind in ("scores", "majority")]
+        for run, record in records.items()
     }
     score, majority = (
         runs["run"].map({run: parts[place].get("main") for run, parts in of_split.items()}).astype("float64")

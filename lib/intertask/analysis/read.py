@@ -6,21 +6,25 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.studies.status import failure, read_study, why_missing
-from intertask.studies.store import results_root
+from intertask.studies.store import predictions_file, results_root
 
 ROLE = {
     "stage": "str",
+    "part": "str",
     "regime": "str",
+    "mixing": "str",
     "encoder": "str",
     "supporting": "str",
     "target": "str",
     "task": "str",
     "limit": "Int64",
+    "supporting_limit": "Int64",
     "seed": "Int64",
     "run": "str",
     "supporting_run": "str",
     "supporting_seed": "Int64",
     "parent": "str",
+    "substituted": "bool",
 }
 OUTCOME = {
     "done": "bool",
@@ -31,9 +35,15 @@ OUTCOME = {
     "degenerate": "boolean",
     "constant_predictions": "boolean",
     "n_train": "Int64",
+    "examples_seen": "Int64",
+    "distinct_examples": "Int64",
+    "best_step": "Int64",
+    "steps": "Int64",
     "seconds": "float64",
 }
-SCORE_COLUMNS = ["study", "run", "encoder", "regime", "supporting", "target", "limit", "seed", "task", "split"]
+SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
+SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "target", "limit"]
+SCORE_COLUMNS += ["supporting_limit", "seed", "task", "split"]
 SCORE_COLUMNS += ["metric", "score"]
 
 
@@ -43,7 +53,11 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
     reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done.
     `reason`: why the run is not done, empty where it is; `failed`: why it failed, missing where it did not; `seconds`:
-    wall time of loading, training and evaluating; `n_train`: training examples.
+    wall time of loading, training and evaluating; `n_train`: training examples of the task that is scored,
+    `examples_seen` and `distinct_examples` what the run saw of it, `steps` its optimizer steps. `supporting_n_train`:
+    training examples of the supporting tasks, before the target or alongside; `supporting_steps`: steps of the run
+    that this one starts from, where that is a supporting one. `substituted`: the target is its own supporting task, and
+    the run without one stands in.
     """
     return _read(study, Path(results or results_root()))[0]
 
@@ -60,9 +74,13 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
                 failures[run] = reason
         except ValueError as error:
             failures[run] = f"run.json cannot be read ({error})"
-    outcomes = {run: _outcome(record) for run, record in records.items()}
-    rows = [outcomes.get(run, {"done": False, "failed": failures.get(run)}) for run in roles["run"]]
-    runs = roles.join(pd.DataFrame(rows, columns=list(OUTCOME)).astype(OUTCOME))
+    rows = [
+        _outcome(records[role["run"]], role["task"]) | _supporting(records, role)
+        if role["run"] in records
+        else {"done": False, "failed": failures.get(role["run"])}
+        for role in roles.to_dict("records")
+    ]
+    runs = roles.join(pd.DataFrame(rows, columns=[*OUTCOME, *SUPPORTING]).astype(OUTCOME | SUPPORTING))
     reasons = [
         "" if run in records else why_missing(run, parent, failures)
         for run, parent in zip(runs["run"], runs["parent"], strict=True)
@@ -72,7 +90,8 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that the study expects and the store does not hold, one row each, with the reason."""
-    columns = ["stage", "regime", "encoder", "supporting", "target", "limit", "seed", "reason", "run"]
+    columns = ["stage", "regime", "mixing", "encoder", "supporting", "supporting_limit", "target", "limit", "seed"]
+    columns += ["reason", "run"]
     return runs.loc[~runs["done"], columns].drop_duplicates("run").reset_index(drop=True)
 
 
@@ -85,14 +104,15 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     scores = pd.DataFrame(
         [
-            {"run": run, "split": split, "metric": metric, "score": score}
+            {"run": run, "task": task, "split": split, "metric": metric, "score": score}
             for run, record in records.items()
-            for split, metrics in record["scores"].items()
+            for task, own in record["tasks"].items()
+            for split, metrics in own["scores"].items()
             for metric, score in metrics.items()
         ],
-        columns=["run", "split", "metric", "score"],
-    ).astype({"run": "str", "split": "str", "metric": "str", "score": "float64"})
-    return runs.merge(scores, on="run")[SCORE_COLUMNS]
+        columns=["run", "task", "split", "metric", "score"],
+    ).astype({"run": "str", "task": "str", "split": "str", "metric": "str", "score": "float64"})
+    return runs.merge(scores, on=["run", "task"])[SCORE_COLUMNS]
 
 
 def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, dict]:
@@ -113,8 +133,8 @@ def read_predictions(runs: pd.DataFrame, split: str, results: Path | None = None
     predictions are not in the store, or not of this split, has no rows.
     """
     parts = [pd.DataFrame({"run": [], "row": [], "label": [], "prediction": []})]
-    for run in runs.loc[runs["done"], "run"].unique():
-        path = Path(results or results_root()) / "runs" / run / "predictions.parquet"
+    for run, task in runs.loc[runs["done"], ["run", "task"]].drop_duplicates().itertuples(index=False):
+        path = predictions_file(Path(results or results_root()) / "runs" / run, task)
         if path.is_file():
             own = pd.read_parquet(path, columns=["row", "label", "prediction"], filters=[("split", "==", split)])
             parts.append(own.assign(run=run))
@@ -125,16 +145,30 @@ def _record(pool: Path, run: str) -> dict:
     return json.loads((pool / run / "run.json").read_text(encoding="utf-8"))
 
 
-def _outcome(record: dict) -> dict:
-    """What a record says under the keys of OUTCOME."""
-    split = record["reported"]
+def _outcome(record: dict, task: str) -> dict:
+    """What a record says of one task under the keys of OUTCOME."""
+    own = record["tasks"][task]
+    split = own["reported"]
     return {
+        **{name: own[name] for name in OUTCOME if name in own},
         "done": True,
         "split": split,
-        "score": record["scores"][split]["main"],
-        "majority": record["majority"][split]["main"],
-        "degenerate": record["degenerate"],
-        "constant_predictions": record["constant_predictions"],
-        "n_train": record["sizes"]["train"],
+        "score": own["scores"][split]["main"],
+        "majority": own["majority"][split]["main"],
+        "n_train": own["sizes"]["train"],
+        "steps": record["steps"],
         "seconds": sum(record["seconds"].values()),
+    }
+
+
+def _supporting(records: dict[str, dict], role: dict) -> dict:
+    """What the record of the run before, or of the run itself where tasks are alongside, says under SUPPORTING."""
+    alongside = role["regime"] == "mtl"
+    record = records.get(role["run"] if alongside else role["supporting_run"])
+    if record is None:
+        return {}
+    others = [one for name, one in record["tasks"].items() if role["regime"] == "stilts" or name != role["target"]]
+    return {
+        "supporting_n_train": sum(one["sizes"]["train"] for one in others),
+        "supporting_steps": None if alongside else record["steps"],
     }

@@ -8,6 +8,6 @@ def shown(frame: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
     and an empty cell, never a 0, where a value is missing. The frame displays itself escaped."""
     out = frame.astype(object).where(frame.notna(), "")
     for name in frame.select_dtypes("float").columns:
-        form = "{:.2g}" if name in ("p", "p_holm") else f"{{:.{digits}f}}"
+        form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:.{digits}f}}"
         out[name] = ["" if pd.isna(value) else form.format(value) for value in frame[name]]
     return out

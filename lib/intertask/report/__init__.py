@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from papermill.exceptions import PapermillExecutionError
@@ -14,6 +15,7 @@ from intertask.errors import IntertaskError, did_you_mean
 from intertask.report.page import NotebookPage, index_page
 from intertask.studies.status import read_study
 from intertask.studies.store import project_root, results_root
+from intertask.studies.study import Notebook
 from intertask.studies.worker import execute_notebook
 
 
@@ -25,14 +27,15 @@ def build_report(study: str, results: Path | None = None) -> Path:
     """
     results = Path(results or results_root()).resolve()
     snapshot = read_study(study, results)
-    notebooks = [_notebook(name) for name in snapshot["study"].get("report", [])]
+    wanted = [Notebook.model_validate(one) for one in snapshot["study"].get("report", [])]
+    notebooks = [(_notebook(one.notebook), one) for one in wanted]
     runs = read_runs(study, results)
     target = results / study / "report"
     with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent, ignore_cleanup_errors=True) as scratch:
         building = Path(scratch) / "report"
         building.mkdir()
         with _environment("INTERTASK_RESULTS", str(results)):
-            pages = [_render(notebook, study, building) for notebook in notebooks]
+            pages = [_render(path, {"study": study, **one.settings}, building) for path, one in notebooks]
         index = index_page(snapshot, runs, read_records(runs, results), pages)
         (building / "index.html").write_text(index, encoding="utf-8")
         if target.exists():
@@ -49,15 +52,15 @@ def _notebook(name: str) -> Path:
     return folder / f"{name}.ipynb"
 
 
-def _render(notebook: Path, study: str, folder: Path) -> NotebookPage:
+def _render(notebook: Path, parameters: dict[str, Any], folder: Path) -> NotebookPage:
     """Executes one notebook into the folder, with its page beside it."""
     output = folder / notebook.name
     try:
-        execute_notebook(notebook, output, {"study": study})
+        execute_notebook(notebook, output, parameters)
     except PapermillExecutionError as error:
         raise IntertaskError(
             f"The report was not built: {notebook.name} failed in cell {error.cell_index} with {error.ename}: "
-            f"{error.evalue} Open it in JupyterLab with study = {study!r} to see where."
+            f"{error.evalue} Open it in JupyterLab with {parameters} to see where."
         ) from None
     executed = nbformat.read(output, as_version=4)
     _forget_paths(executed)

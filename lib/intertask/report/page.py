@@ -218,7 +218,7 @@ def _provenance(records: dict[str, dict]) -> pd.DataFrame:
             "git commit": record["git_commit"],
             "device": record["device"],
             "threads": record["threads"],
-            "checkpoint": record["selection"],
+            "checkpoint": record["tasks"][record["task"]]["selection"],
             **record["versions"],
         }.items()
     ]

@@ -15,11 +15,12 @@ def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> lis
     found = []
     for encoder in {run.encoder: None for run in todo.values() if not run.encoder.startswith("mini/")}:
         found += _refusal(encoder_folder, encoder)
-    for task, task_file, further in {(run.task, run.task_file, tuple(run.evaluate_on)): None for run in todo.values()}:
+    members = [(member, run.task_file) for run in todo.values() for member in run.members]
+    for task, task_file, further in {(m.task, task_file, tuple(m.evaluate_on)): None for m, task_file in members}:
         found += _refusal(_trainable, task, task_file, further)
     for run_id in finished:
         found += _refusal(store.read, run_id)
-    return found + [message for name in study.report for message in _refusal(analysis_notebook, name)]
+    return found + [message for one in study.report for message in _refusal(analysis_notebook, one.notebook)]
 
 
 def analysis_notebook(name: str):

@@ -1,11 +1,15 @@
 """What a study will cost, before anything starts."""
 
 import json
+import math
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 
 from intertask.encoders import encoder_bytes
+from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.studies import store
 from intertask.tasks.catalogue import find_entry
@@ -13,6 +17,7 @@ from intertask.tasks.catalogue import find_entry
 OVERHEAD = 1.0  # seconds for a warm kernel and the notebook around the training
 LOOKED_AT = 200  # stored runs that a rate is taken from
 BYTES_PER_RUN = 300_000  # notebook, predictions and record
+ABSENT_BYTES = 500_000_000  # of weights, where the encoder is not at hand: a guess
 RATE_PER_BYTE = 3e9  # examples/s times bytes of weights, on one thread: a guess until a run was measured
 
 
@@ -28,16 +33,41 @@ class Estimate:
 def estimate(runs: dict[str, Run]) -> Estimate:
     """Each run as long as one like it took, else by its encoder's measured speed, else by a guess."""
     speeds = measured_speeds()
-    sizes = {names: training_size(*names) for names in {(run.task, run.task_file) for run in runs.values()}}
     seconds, size = {}, 0.0
     for run_id, run in runs.items():
-        examples = min(run.limit or float("inf"), sizes[run.task, run.task_file]) * run.num_train_epochs
-        guess = RATE_PER_BYTE * run.threads / encoder_bytes(run.encoder)
+        guess = RATE_PER_BYTE * run.threads / _bytes(run.encoder)
         same_encoder = (run.encoder, run.threads, run.tuning)
         alike = (*same_encoder, run.task, run.limit)
-        seconds[run_id] = OVERHEAD + examples / (speeds.get(alike) or speeds.get(same_encoder) or guess)
-        size += BYTES_PER_RUN + (encoder_bytes(run.encoder) if run.keep_encoder else 0)
+        seconds[run_id] = OVERHEAD + examples_seen(run) / (speeds.get(alike) or speeds.get(same_encoder) or guess)
+        size += BYTES_PER_RUN + (_bytes(run.encoder) if run.keep_encoder else 0)
     return Estimate(seconds, size, {key[0] for key in speeds})
+
+
+def _bytes(encoder: str) -> int:
+    try:
+        return encoder_bytes(encoder)
+    except IntertaskError:  # not at hand: a dry run says so, and guesses
+        return ABSENT_BYTES
+
+
+def examples(run: Run) -> int:
+    """The training examples of all tasks of a run."""
+    return sum(min(m.limit or sys.maxsize, training_size(m.task, run.task_file)) for m in run.members)
+
+
+def steps(run: Run) -> int:
+    """The optimizer steps that a run takes if it is not stopped early."""
+    per_epoch = math.ceil(examples(run) / (run.per_device_train_batch_size * run.gradient_accumulation_steps))
+    return run.max_steps or math.ceil(per_epoch * run.num_train_epochs)
+
+
+def examples_seen(run: Run) -> int:
+    """About how many examples a run trains on, repetitions counted."""
+    if run.max_examples:
+        return run.max_examples * len(run.members)
+    if run.max_steps:
+        return run.max_steps * run.per_device_train_batch_size * run.gradient_accumulation_steps
+    return round(examples(run) * run.num_train_epochs)
 
 
 def measured_speeds() -> dict[tuple, float]:
@@ -50,12 +80,13 @@ def measured_speeds() -> dict[tuple, float]:
     for path in records:
         record = json.loads(path.read_text())
         speed = record["examples_seen"] / sum(record["seconds"].values())
-        key = (record["encoder"], record["threads"], record["identity"]["tuning"])
-        for like in key, (*key, record["task"], record["limit"]):
+        key = (record["encoder"], record["threads"], record["identity"].get("tuning", "full"))
+        for like in key, (*key, record["task"], record["tasks"][record["task"]]["limit"]):
             found[like].append(speed)
     return {key: median(speeds) for key, speeds in found.items()}
 
 
+@cache
 def training_size(task: str, task_file: str) -> int:
     """Training examples: as the catalogue says, else counted."""
     if known := find_entry(task, task_file).sizes.get("train"):

@@ -60,19 +60,19 @@ class Progress:
     lost: set[str] = field(default_factory=set)  # ended with the process they were forked from, and begun again
 
     def ready(self) -> str | None:
-        """Of the runs whose parent is there, the most urgent; those that another driver holds come last."""
+        """Of the runs whose parents are there, the most urgent; those that another driver holds come last."""
         ready = [run_id for run_id, run in self.waiting.items() if not self._blocked(run)]
         return min(ready, key=lambda run_id: (run_id in self.busy, -self.urgency[run_id]), default=None)
 
     def drop_orphans(self) -> None:
-        """Runs whose parent failed fail with it."""
+        """Runs of which a parent failed fail with it."""
         for run_id, run in list(self.waiting.items()):
-            if run.parent in self.failed:
-                self.failed[run_id] = f"not started: its parent {run.parent} failed"
+            if failed := [parent for parent in run.parents if parent in self.failed]:
+                self.failed[run_id] = f"not started: its parent {failed[0]} failed"
                 del self.waiting[run_id]
 
     def _blocked(self, run: Run) -> bool:
-        return run.parent in self.waiting or run.parent in self.running
+        return any(parent in self.waiting or parent in self.running for parent in run.parents)
 
 
 def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estimate, warm: bool = WARM) -> Progress:
@@ -97,8 +97,9 @@ def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, 
     """Per run: its own seconds and those of the longest chain of runs that start from it; parents come first."""
     paths = dict(seconds)
     for run_id, run in reversed(runs.items()):
-        if run.parent in runs:
-            paths[run.parent] = max(paths[run.parent], seconds[run.parent] + paths[run_id])
+        for parent in run.parents:
+            if parent in runs:
+                paths[parent] = max(paths[parent], seconds[parent] + paths[run_id])
     return paths
 
 

@@ -1,14 +1,16 @@
 """A study's graph of runs: what is trained, from what, and in which role."""
 
 import json
-from collections.abc import Iterator
+import math
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 from intertask.encoders import PRETRAINING
-from intertask.run import Run
+from intertask.run import Member, Run, digest
 from intertask.studies import store
-from intertask.studies.study import Encoder, Study, Supporting
+from intertask.studies.estimate import examples, steps, training_size
+from intertask.studies.study import Encoder, Mixing, Study, Supporting
 
 
 @dataclass(frozen=True)
@@ -16,17 +18,21 @@ class Row:
     """One role of one run in a study: a row of the study's index. A run may have several roles."""
 
     run: str
-    stage: str  # pretraining, intermediate or target
+    stage: str  # pretraining, sweep, reference (a single run that another one needs), intermediate or target
     encoder: str
-    task: str
+    task: str  # the one that is scored
+    part: str | None = None
     regime: str | None = None
+    mixing: str | None = None
     supporting: str | None = None
     target: str | None = None
     limit: int | None = None
+    supporting_limit: int | None = None
     seed: int | None = None
-    supporting_run: str | None = None
+    supporting_run: str | None = None  # of several candidates the first: which was chosen, its child's record says
     supporting_seed: int | None = None
     parent: str | None = None
+    substituted: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,53 +57,200 @@ class Graph:
         """Writes the snapshot from which status, scores and reports are read."""
         store.write(store.results_root() / self.name / "study.json", json.dumps(self.snapshot(), indent=1))
 
+    def counted(self, where: dict[str, str]) -> int:
+        """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""
+        return len({row.run for row in self.rows if all(str(getattr(row, key)) == where[key] for key in where)})
 
-def expand(name: str, study: Study) -> Graph:
-    """Every run of a study; runs of equal content are one run, whatever their roles."""
+
+def expand(name: str, study: Study, planned: bool = False) -> Graph:
+    """Every run of a study; runs of equal content are one run, whatever their roles.
+
+    `planned`: with makeshift ids, for which neither data nor encoders need be at hand.
+    """
     runs: dict[str, Run] = {}
     rows: list[Row] = []
-
-    def add(run: Run, encoder: Encoder, **role) -> str:
-        run_id = run.id()
-        runs.setdefault(run_id, run)
-        if run.parent:
-            runs[run.parent] = runs[run.parent].model_copy(update={"keep_encoder": True})
-        shown = {"encoder": encoder.label, "task": run.task, "limit": run.limit, "parent": run.parent}
-        rows.append(Row(run=run_id, **shown, **role))
-        return run_id
-
-    for encoder in study.encoders:
-        start = _pretraining(study, encoder)
-        pretrained = add(start, encoder, stage="pretraining") if start else None
-        for limit in study.limits if "single" in study.regimes else []:
-            for target in study.targets:
-                for seed in study.seeds:
-                    run = _target(study, encoder, target, limit, seed, pretrained)
-                    add(run, encoder, stage="target", regime="single", target=target, seed=seed)
-        for supporting in study.supporting if "stilts" in study.regimes else []:
-            for seed, supporting_seed in _pairs_of_seeds(study):
-                run = _intermediate(study, encoder, supporting, supporting_seed, pretrained)
-                start_id = run.id()
-                if seed == supporting_seed:
-                    add(run, encoder, stage="intermediate", supporting=supporting.label, seed=supporting_seed)
-                origin = {
-                    "supporting": supporting.label,
-                    "supporting_run": start_id,
-                    "supporting_seed": supporting_seed,
-                }
-                for limit in study.limits:
-                    for target in study.targets:
-                        if (
-                            target != supporting.task
-                        ):  # as intermediate and target at once a task is left out (Weller 2022)
-                            run = _target(study, encoder, target, limit, seed, start_id)
-                            add(run, encoder, stage="target", regime="stilts", target=target, seed=seed, **origin)
+    for part, own in study.expanded_parts():
+        for encoder in own.encoders:
+            _Expansion(own, part, encoder, runs, rows, planned).expand()
     return Graph(name, study, rows, runs)
 
 
-def _pairs_of_seeds(study: Study) -> Iterator[tuple[int, int]]:
-    """(seed of the target, seed of its intermediate)."""
-    return ((seed, seed if study.intermediate_per_restart else study.seeds[0]) for seed in study.seeds)
+@dataclass
+class _Expansion:
+    """One encoder's runs of a study, or of a part of one, added to `runs` and `rows`."""
+
+    study: Study
+    part: str | None
+    encoder: Encoder
+    runs: dict[str, Run]
+    rows: list[Row]
+    planned: bool
+    start: str | None = None  # the run that pretrains the encoder
+
+    def expand(self) -> None:
+        study = self.study
+        if pretraining := _pretraining(study, self.encoder):
+            self.start = self.add(pretraining, stage="pretraining", task=pretraining.task)
+        for limit in study.limits:
+            if "single" in study.regimes:
+                for target in study.targets:
+                    for seed in study.seeds:
+                        self.add(self.single(target, limit, seed), regime="single", target=target, seed=seed)
+            if "mtl_all" in study.regimes:
+                self.all_tasks(limit)
+        for supporting in study.supporting:
+            for supporting_limit in study.supporting_limits:
+                if "stilts" in study.regimes:
+                    self.stilts(supporting, supporting_limit)
+                for limit, target in product(study.limits, study.targets):
+                    if target not in supporting.tasks and {"mtl", "mtl_finetune"} & {*study.regimes}:
+                        self.alongside(supporting, supporting_limit, target, limit)
+
+    def id(self, run: Run) -> str:
+        return digest(run.model_dump(mode="json", exclude={"keep_encoder"})) if self.planned else run.id()
+
+    def add(self, run: Run, stage: str = "target", **role) -> str:
+        """Adds a run in a role; `task`, else `target`, is what is scored."""
+        run_id = self.id(run)
+        self.runs.setdefault(run_id, run)
+        for parent in [run.parent] if isinstance(run.parent, str) else run.parent or []:
+            self.runs[parent] = self.runs[parent].model_copy(update={"keep_encoder": True})
+        task = role.pop("task", None) or role["target"]
+        limit = next(member.limit for member in run.members if member.task == task)
+        fixed = {"stage": stage, "encoder": self.encoder.label, "part": self.part}
+        self.rows.append(
+            Row(run_id, task=task, parent=next(iter(run.parents), None), **{"limit": limit} | fixed | role)
+        )
+        return run_id
+
+    def stilts(self, supporting: Supporting, supporting_limit: int | None) -> None:
+        """Before: an intermediate run for each seed, and the targets from it, or from the one that is chosen."""
+        study = self.study
+        named = {"supporting": supporting.label, "supporting_limit": supporting_limit}
+        first = study.intermediate_choice == "first"
+        intermediates = {
+            seed: self.add(run, stage="intermediate", task=run.task, seed=seed, **named)
+            for seed in (study.seeds[:1] if first else study.seeds)
+            for run in [self.intermediate(supporting, supporting_limit, seed)]
+        }
+        for limit, target, seed in product(study.limits, study.targets, study.seeds):
+            role = {"regime": "stilts", "target": target, "seed": seed, "limit": limit, **named}
+            if target in supporting.tasks and len(supporting.tasks) == 1 and study.same_task != "train":
+                if study.same_task == "substitute":
+                    self.add(self.single(target, limit, seed), substituted=True, **role)
+                continue
+            candidates = list(intermediates.values())
+            if study.intermediate_choice in ("per_restart", "first"):
+                own = seed if study.intermediate_choice == "per_restart" else study.seeds[0]
+                run = self.target(target, limit, seed, intermediates[own])
+                self.add(run, supporting_run=intermediates[own], supporting_seed=own, **role)
+            else:
+                run = self.target(target, limit, seed, candidates, parent_rule=study.intermediate_choice)
+                self.add(run, supporting_run=candidates[0], **role)
+
+    def alongside(self, supporting: Supporting, supporting_limit: int | None, target: str, limit: int | None) -> None:
+        """Alongside: the target with one supporting task or set, and after it, in mtl_finetune, the target alone."""
+        study = self.study
+        for mixing, seed in product(study.mixing, study.seeds):
+            role = {"target": target, "seed": seed, "limit": limit, "mixing": mixing.name}
+            role |= {"supporting": supporting.label, "supporting_limit": supporting_limit}
+            after = "mtl_finetune" in study.regimes and "mtl_finetune" in mixing.regimes
+            members = [Member(task=target, limit=limit), *supporting.members(supporting_limit)]
+            if not after and mixing.budget != "target_examples":
+                members = sorted(members, key=lambda member: member.task)  # one run for both directions
+            budget = self.budget(mixing, supporting, supporting_limit, target, limit, seed)
+            run = self.mixture(mixing, members, seed, self.start, **budget)
+            if "mtl" in study.regimes and "mtl" in mixing.regimes:
+                self.add(run, regime="mtl", **role)
+            if after:
+                together = self.add(run, stage="intermediate", task=target, **role)
+                run = self.target(target, limit, seed, together)
+                self.add(run, regime="mtl_finetune", supporting_run=together, supporting_seed=seed, **role)
+
+    def all_tasks(self, limit: int | None) -> None:
+        """All together: one run per seed and way of mixing, in which every target is scored."""
+        study = self.study
+        members = {target: Member(task=target, limit=limit) for target in study.targets}
+        for supporting in study.supporting:
+            if not supporting.shuffle_labels:
+                members = {member.task: member for member in supporting.members(study.supporting_limits[0])} | members
+        for mixing, seed in product(study.mixing, study.seeds):
+            if "mtl_all" in mixing.regimes:
+                alone = [self.single(member.task, member.limit, seed) for member in members.values()]
+                budget = {"max_steps": sum(map(steps, alone))} if mixing.budget == "steps" else {}
+                run = self.mixture(mixing, list(members.values()), seed, self.start, **budget)
+                for target in study.targets:
+                    self.add(run, regime="mtl_all", mixing=mixing.name, supporting="all", target=target, seed=seed)
+
+    def budget(self, mixing: Mixing, supporting, supporting_limit, target, limit, seed) -> dict[str, int]:
+        """What makes a mixture as long as the same pair's stilts: in steps of both stages, or in target examples."""
+        if mixing.budget == "own":
+            return {}
+        last = self.target(target, limit, seed, self.start)
+        if mixing.budget == "target_examples":
+            return {"max_examples": round(examples(last) * last.num_train_epochs)}
+        return {"max_steps": steps(self.intermediate(supporting, supporting_limit, seed)) + steps(last)}
+
+    def single(self, task: str, limit: int | None, seed: int) -> Run:
+        return self.target(task, limit, seed, self.start)
+
+    def target(self, task: str, limit: int | None, seed: int, parent, **more) -> Run:
+        member = Member(task=task, limit=limit)
+        settings = {**self.study.train, **self.study.target, **self.small(member), **self.encoder.settings}
+        return self.run([member], seed, parent, settings | {"holdout": self.study.holdout} | more)
+
+    def intermediate(self, supporting: Supporting, supporting_limit: int | None, seed: int) -> Run:
+        reading = {name: value for name, value in self.encoder.settings.items() if name not in ("tuning", "layer")}
+        members = supporting.members(supporting_limit)
+        settings = {**self.study.train, **self.study.intermediate, **self.small(*members), **reading}
+        if len(members) > 1:
+            settings |= {"selection": "average"} | supporting.settings
+        return self.run(members, seed, self.start, settings)
+
+    def mixture(self, mixing: Mixing, members: list[Member], seed: int, parent, **budget) -> Run:
+        settings = {**self.study.train, **self.study.target, **self.small(*members), **self.encoder.settings}
+        settings |= {"holdout": self.study.holdout} | mixing.settings | budget
+        return self.run(members, seed, parent, settings)
+
+    def run(self, members: list[Member], seed: int, parent, settings: dict[str, Any]) -> Run:
+        study = self.study
+        members = [m.model_copy(update={"evaluate_on": study.evaluate_on.get(m.task, [])}) for m in members]
+        fixed = {"task_file": study.task_file, "threads": study.threads, "encoder": self.encoder.encoder}
+        if str(settings.get("sampling")).startswith("dynamic") and len(members) > 1:
+            fixed["single_scores"] = {member.task: self.references(member) for member in members}
+        if study.sweep and len(members) == 1:
+            fixed["settings_from"] = self.swept(members[0])
+        first = members[0].model_dump()
+        return Run(**first, alongside=members[1:], seed=seed, parent=parent, **fixed | settings)
+
+    def references(self, member: Member) -> list[str]:
+        """The single runs of a task whose mean score dynamic sampling measures it by."""
+        runs = [self.single(member.task, member.limit, seed) for seed in self.study.seeds]
+        for run in runs:
+            if self.id(run) not in self.runs:
+                self.add(run, stage="reference", task=run.task, regime="single", seed=run.seed)
+        return list(map(self.id, runs))
+
+    def swept(self, member: Member) -> list[str]:
+        """The runs of the sweep on a task: one for each combination of settings, from which the best is taken."""
+        base = self.study.with_keys({"sweep": {}, "seeds": self.study.seeds[:1]})
+        alone = _Expansion(base, self.part, self.encoder, self.runs, self.rows, self.planned, self.start)
+        found = []
+        for values in product(*self.study.sweep.values()):
+            chosen = dict(zip(self.study.sweep, values, strict=True))
+            run = alone.target(member.task, member.limit, base.seeds[0], self.start, **chosen)
+            found.append(self.id(run))
+            if not any(row.run == found[-1] and row.stage == "sweep" for row in self.rows):
+                self.add(run, stage="sweep", task=run.task, regime="single", seed=run.seed)
+        return found
+
+    def small(self, *members: Member) -> dict[str, Any]:
+        """Further settings where all the training data is little."""
+        rule = self.study.small_data
+        if not rule:
+            return {}
+        sizes = [min(m.limit or math.inf, training_size(m.task, self.study.task_file)) for m in members]
+        return rule.settings if sum(sizes) <= rule.at_most else {}
 
 
 def _pretraining(study: Study, encoder: Encoder) -> Run | None:
@@ -105,19 +258,3 @@ def _pretraining(study: Study, encoder: Encoder) -> Run | None:
     if encoder.encoder not in PRETRAINING or encoder.settings.get("random_weights"):
         return None
     return Run(encoder=encoder.encoder, **{**PRETRAINING[encoder.encoder], **study.pretraining})
-
-
-def _intermediate(study: Study, encoder: Encoder, supporting: Supporting, seed: int, parent: str | None) -> Run:
-    reading = {name: value for name, value in encoder.settings.items() if name not in ("tuning", "layer")}
-    settings = {**study.train, **study.intermediate, **reading, "shuffle_labels": supporting.shuffle_labels}
-    return _run(study, encoder, supporting.task, seed, parent, settings)
-
-
-def _target(study: Study, encoder: Encoder, task: str, limit: int | None, seed: int, parent: str | None) -> Run:
-    settings = {**study.train, **study.target, **encoder.settings, "limit": limit, "holdout": study.holdout}
-    return _run(study, encoder, task, seed, parent, settings)
-
-
-def _run(study: Study, encoder: Encoder, task: str, seed: int, parent: str | None, settings: dict[str, Any]) -> Run:
-    fixed = {"task_file": study.task_file, "threads": study.threads, "evaluate_on": study.evaluate_on.get(task, [])}
-    return Run(task=task, encoder=encoder.encoder, seed=seed, parent=parent, **fixed, **settings)

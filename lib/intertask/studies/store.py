@@ -17,25 +17,20 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field
 
 from intertask.errors import IntertaskError
-from intertask.run import Run, digest
+from intertask.run import Member, Run, digest
 
 
-class Record(BaseModel):
-    """`run.json`: what a finished run says of itself."""
+class TaskRecord(BaseModel):
+    """What `run.json` says of one task of the run's mixture."""
 
-    id: str = Field(description="slug and hash: the folder's name")
-    identity: dict[str, Any] = Field(description="everything that is hashed")
-    task: str = Field(description="the task trained on")
-    encoder: str = Field(description="as the study or the parameters name it")
-    parent: str | None = Field(description="the run whose encoder this one started from")
     shuffle_labels: bool = Field(description="whether the training labels were permuted")
-    seed: int = Field(description="master seed")
     limit: int | None = Field(description="training examples drawn; null: all")
     selection: str = Field(description="how the checkpoint was chosen")
     reported: str = Field(description="the split whose main score the run reports")
@@ -46,9 +41,27 @@ class Record(BaseModel):
     sizes: dict[str, int] = Field(description="examples in each split, as used")
     truncated: dict[str, int] = Field(description="examples cut at max_length")
     cut_spans: dict[str, int] = Field(description="spans cut at max_length; of formats that have spans")
-    steps: int = Field(description="optimizer steps taken")
     best_step: int = Field(description="the step of the checkpoint that is scored")
     examples_seen: int = Field(description="training examples, repetitions counted")
+    distinct_examples: int = Field(description="training examples, each counted once")
+    overlap: dict[str, int] = Field(
+        description="of its dev examples, how many are in the training data of each task trained before or alongside"
+    )
+
+
+class Record(BaseModel):
+    """`run.json`: what a finished run says of itself."""
+
+    id: str = Field(description="slug and hash: the folder's name")
+    identity: dict[str, Any] = Field(description="everything that is hashed")
+    task: str = Field(description="the first task of the mixture")
+    tasks: dict[str, TaskRecord] = Field(description="every task trained on")
+    encoder: str = Field(description="as the study or the parameters name it")
+    parent: str | None = Field(description="the run whose encoder this one started from, of candidates the chosen one")
+    settings: dict[str, Any] = Field(description="what the best run of a sweep decided")
+    seed: int = Field(description="master seed")
+    steps: int = Field(description="optimizer steps taken")
+    examples_seen: int = Field(description="training examples of all tasks, repetitions counted")
     seconds: dict[str, float] = Field(description="wall time: load, train, evaluate")
     examples_per_second: float = Field(description="training examples over training seconds")
     device: str = Field(description="cpu, or the GPU's name")
@@ -101,14 +114,55 @@ def finished(run_id: str, with_encoder: bool = False) -> bool:
 
 def start_of(run: Run) -> str | Path:
     """Where the run's encoder is found: the name of a published one, or the folder of its parent's."""
-    if not run.parent:
+    parent = chosen(run).parent
+    if not parent:
         return run.encoder
-    if not finished(run.parent, with_encoder=True):
+    if not finished(parent, with_encoder=True):
         raise IntertaskError(
-            f"Run {run.parent}, from whose encoder this one starts, is not in {pool()} (with its encoder). "
+            f"Run {parent}, from whose encoder this one starts, is not in {pool()} (with its encoder). "
             "Run the study that holds it first, or repeat it by hand from its parameters.yaml with keep_encoder."
         )
-    return pool() / run.parent / "encoder"
+    return pool() / parent / "encoder"
+
+
+def chosen(run: Run) -> Run:
+    """The run with everything decided that it leaves to the dev scores of other runs.
+
+    Of several candidate parents one (Weller et al. 2022: the best of five); of a sweep the settings in which its runs
+    differ, from the best (Pruksachatkun et al. 2020, section 3); of single runs their mean score. Of equals the first.
+    """
+    made: dict[str, Any] = {}
+    if isinstance(run.parent, list):
+        made["parent"] = _candidate(run.parent, run.parent_rule)
+    if run.settings_from:
+        made |= swept_settings(run.settings_from)
+    made["single_scores"] = {
+        task: fmean(dev_score(read(one), task) for one in runs) if isinstance(runs, list) else runs
+        for task, runs in run.single_scores.items()
+    }
+    return run.model_copy(update=made)
+
+
+def swept_settings(candidates: list[str]) -> dict[str, Any]:
+    """The settings in which the runs of a sweep differ, with the values of the best on dev."""
+    defaults = {name: field.default for name, field in Run.model_fields.items()}
+    settings = {one: defaults | read(one)["identity"] for one in candidates}
+    best = settings[_candidate(candidates, "best")]
+    return {name: best[name] for name in defaults if any(one[name] != best[name] for one in settings.values())}
+
+
+def _candidate(candidates: list[str], rule: str) -> str:
+    """The run whose dev score is the best, or nearest to the mean or the median of all."""
+    scores = [dev_score(read(candidate)) for candidate in candidates]
+    aim = {"best": max, "nearest_mean": fmean, "nearest_median": median}[rule](scores)
+    return min(zip(candidates, scores, strict=True), key=lambda one: abs(one[1] - aim))[0]
+
+
+def dev_score(record: dict[str, Any], task: str | None = None) -> float:
+    """The main score (0-100) of one task, or the mean over the mixture's, on the split that chose the checkpoint."""
+    tasks = [record["tasks"][task]] if task else record["tasks"].values()
+    splits = ("validation_select", "validation")
+    return fmean(next(one["scores"][split]["main"] for split in splits if split in one["scores"]) for one in tasks)
 
 
 @contextmanager
@@ -162,66 +216,82 @@ def failure_folder(run_id: str) -> Path:
     return pool() / ".failed" / run_id
 
 
-def record(result) -> Path:
-    """Stores a finished training (`training.Result`) and returns its folder.
+def record(result, run: Run) -> Path:
+    """Stores a finished training (`training.Result`) of a run and returns its folder.
 
     Under `intertask run` that folder goes into the pool when the notebook has ended. By hand it is
     `results/by_hand/<id>/`, replaced at each repetition: what the pool holds comes from untouched notebooks only.
     """
-    run_id = result.run.id()
+    run_id = run.id()
     given = os.environ.get("INTERTASK_STAGING")
     folder = Path(given) if given else results_root() / "by_hand" / run_id
     if not given:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    if result.run.keep_encoder:
-        from intertask.encoders import save_encoder
+    if run.keep_encoder:
+        from intertask.training.model import save_model
 
-        save_encoder(result.model.encoder, result.model.tokenizer, folder / "encoder")
+        save_model(result.model, folder / "encoder")
     result.curve.to_csv(folder / "curve.csv", index=False)
-    result.predictions.dropna(axis="columns", how="all").to_parquet(folder / "predictions.parquet", index=False)
-    (folder / "parameters.yaml").write_text(yaml.safe_dump(result.run.model_dump(mode="json"), sort_keys=False))
-    write(folder / "run.json", describe(result, run_id).model_dump_json(indent=1))
+    for name, outcome in result.tasks.items():
+        path = predictions_file(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        outcome.predictions.dropna(axis="columns", how="all").to_parquet(path, index=False)
+    (folder / "parameters.yaml").write_text(yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False))
+    write(folder / "run.json", describe(result, run).model_dump_json(indent=1))
     return folder
 
 
-def compare(result) -> str:
+def predictions_file(folder: Path, task: str) -> Path:
+    """What a run predicted on every split of one task but train: columns split, row, label, prediction, logits."""
+    return folder / "predictions" / f"{task}.parquet"
+
+
+def compare(result, run: Run) -> str:
     """One sentence: does a result agree with the pool's run of the same identity?"""
-    run_id = result.run.id()
+    run_id = run.id()
     if not finished(run_id):
         return f"The pool holds no run {run_id} to compare with."
-    if read(run_id)["scores"] == json.loads(describe(result, run_id).model_dump_json())["scores"]:
+    ours = json.loads(describe(result, run).model_dump_json())["tasks"]
+    if all(read(run_id)["tasks"][name]["scores"] == ours[name]["scores"] for name in ours):
         return f"Every score equals that of {run_id} in the pool."
     return (
         f"The scores DIFFER from those of {run_id} in the pool: another machine, other versions, or an edited notebook."
     )
 
 
-def describe(result, run_id: str) -> Record:
-    run, device = result.run, result.model.device
+def describe(result, run: Run) -> Record:
+    """The record of a finished training; `run` as it was asked for, `result.run` as it was decided."""
+    settings = swept_settings(run.settings_from) if run.settings_from else {}
     return Record(
-        id=run_id,
+        id=run.id(),
         identity=run.identity(),
-        **run.model_dump(include={"task", "encoder", "parent", "shuffle_labels", "seed", "limit", "threads"}),
-        selection="best checkpoint on " + ("validation_select" if run.holdout else "validation"),
-        reported=result.reported,
-        scores=result.scores,
-        majority=result.majority,
-        degenerate=result.degenerate,
-        constant_predictions=result.constant_predictions,
-        sizes={split: len(rows) for split, rows in result.task.splits.items()},
-        truncated=result.truncated,
-        cut_spans=result.cut_spans,
+        **run.model_dump(include={"task", "encoder", "seed", "threads"}),
+        parent=result.run.parent,
+        settings=settings,
+        tasks={member.task: _task_record(result.tasks[member.task], member, run) for member in run.members},
         steps=result.steps,
-        best_step=result.best_step,
         examples_seen=result.examples_seen,
         seconds={name: round(value, 3) for name, value in result.seconds.items()},
         examples_per_second=round(result.examples_seen / result.seconds["train"], 1),
-        device=_device_name(device),
+        device=_device_name(result.model.device),
         versions={"python": platform.python_version()}
         | {name: version(name) for name in ("intertask", "torch", "transformers", "numpy")},
         git_commit=git_commit(),
         finished=now(),
+    )
+
+
+def _task_record(outcome, member: Member, run: Run) -> TaskRecord:
+    best = "best checkpoint" if run.selection == "each" or not run.alongside else "checkpoint with the best average"
+    names = ("reported", "scores", "majority", "degenerate", "constant_predictions", "truncated", "cut_spans")
+    names += ("best_step", "examples_seen", "distinct_examples")
+    return TaskRecord(
+        **member.model_dump(include={"shuffle_labels", "limit"}),
+        **{name: getattr(outcome, name) for name in names},
+        selection=f"{best} on " + ("validation_select" if run.holdout else "validation"),
+        sizes={split: len(rows) for split, rows in outcome.task.splits.items()},
+        overlap={},
     )
 
 

@@ -2,22 +2,27 @@
 
 from dataclasses import replace
 
-from intertask.run import Run
-from intertask.tasks.load import Task, check_trainable, load_as
+from intertask.run import Member, Run
+from intertask.tasks.load import Task, check_trainable, load_as, load_task
 from intertask.tasks.sample import limited, shuffled_labels, split_dev
 
 
-def prepare(run: Run, task: Task) -> Task:
-    """The task as this run sees it; every frame's index still holds the row numbers of the data set.
+def prepare(run: Run) -> dict[str, Task]:
+    """The tasks of the mixture as this run sees them; every frame's index still holds the row numbers of the data set.
 
     `limit` draws training examples without replacement; `holdout` replaces `validation` by `validation_select`, on
     which checkpoints are chosen, and `validation_report`, which reports. The tasks of `evaluate_on` become splits under
-    their own names. Raises IntertaskError where the task cannot be trained on.
+    their own names. Raises IntertaskError where a task cannot be trained on.
     """
+    return {member.task: _prepared(run, member) for member in run.members}
+
+
+def _prepared(run: Run, member: Member) -> Task:
+    task = load_task(member.task, run.task_file)
     check_trainable(task)
-    splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in run.evaluate_on}
-    train = limited(splits["train"], run.limit, run.seed_of("limit"))
-    splits["train"] = shuffled_labels(train, task.entry, run.seed) if run.shuffle_labels else train
+    splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in member.evaluate_on}
+    train = limited(splits["train"], member.limit, run.seed_of("limit"))
+    splits["train"] = shuffled_labels(train, task.entry, run.seed) if member.shuffle_labels else train
     if run.holdout:
         stratify = task.entry.one_label
         select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, stratify)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -16,18 +15,19 @@ from intertask.formats.base import PooledHead, ranges
 from intertask.training.batches import by_length
 
 
-def read(model, splits: Iterable[Encoded], batch_size: int) -> None:
-    """Fills in `features` of the splits: what the head of a `train.Model` reads of its frozen encoder.
+def read(model, batch_size: int) -> None:
+    """Fills in `features` of every split: what the heads of a `model.Model` read of its frozen encoder.
 
     One vector per sequence is kept for other runs (restarts read the same); one per token, which may be larger than the
     memory, lies in a file without a name.
     """
-    pooled = isinstance(model.head, PooledHead)
-    encoder = [_encoder(model), model.head.pooling, batch_size, torch.get_num_threads()] if pooled else None
-    for encoded in tqdm(list(splits), desc="frozen encoder", leave=False):
-        make = partial(_read, model, encoded, batch_size)
-        texts = [*encoded.inputs.values(), encoded.starts]
-        encoded.features = remembered("features", [*encoder, _digest(texts)], make) if pooled else make()
+    encoder = _encoder(model) + [batch_size, torch.get_num_threads()]
+    splits = [(part, encoded) for part in model.parts for encoded in part.encoded.values()]
+    for part, encoded in tqdm(splits, desc="frozen encoder", leave=False):
+        make, head = partial(_read, model, part, encoded, batch_size), model.head(part)
+        texts = _digest([*encoded.inputs.values(), encoded.starts])
+        pooled = isinstance(head, PooledHead)
+        encoded.features = remembered("features", [*encoder, head.pooling, texts], make) if pooled else make()
 
 
 def _encoder(model) -> list:
@@ -45,12 +45,12 @@ def _digest(arrays) -> str:
 
 
 @torch.inference_mode()
-def _read(model, encoded: Encoded, batch_size: int) -> np.ndarray:
+def _read(model, part, encoded: Encoded, batch_size: int) -> np.ndarray:
     model.train(False)
     found = None
     for index in by_length(encoded.lengths, batch_size):
-        batch = model.batch(encoded, index, None)
-        read = model.reads(batch).float().cpu().numpy()
+        batch = model.batch(part, encoded, index, None)
+        read = model.reads([part], [batch])[0].float().cpu().numpy()
         at, rows = encoded.sequences(index), len(encoded.starts) - 1
         if read.ndim == 3:
             at, rows = ranges(encoded.starts[at], np.diff(encoded.starts)[at]), encoded.starts[-1]

@@ -1,11 +1,8 @@
-"""The training of one stage: AdamW, linear schedule with warm-up, clipping, the best checkpoint kept."""
+"""The training of one stage: AdamW, linear schedule with warm-up, clipping, the best checkpoints kept."""
 
-import copy
 import math
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,85 +11,33 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from intertask.encoders import load_encoder
-from intertask.encoders.linear import use_onednn
 from intertask.errors import IntertaskError
-from intertask.formats import FORMATS, Encoded, Format
+from intertask.formats import Encoded
 from intertask.formats.spans import SpanEncoded
 from intertask.run import Run
 from intertask.tasks.load import Task
 from intertask.training import frozen
-from intertask.training.batches import bucketed, by_length
+from intertask.training.batches import Batch, by_length
 from intertask.training.data import reporting_split, selection_split
+from intertask.training.mixing import Mixture, loss_scales, micro_batches, weights
+from intertask.training.model import Model, Part, build_model
+
+COLUMNS = ["split", "row", "label", "prediction", "logits"]
 
 
 @dataclass
-class Model:
-    """An encoder with one task's head on it, and what it takes to feed them.
+class Outcome:
+    """What a finished training leaves of one task; scores are in 0–100 (see `formats.score`)."""
 
-    `layer`: the hidden layer that the head reads, 0 the embeddings; None: the last. A frozen encoder never trains.
-    """
-
-    encoder: torch.nn.Module
-    tokenizer: Any
-    head: torch.nn.Module
-    format: Format
-    device: torch.device
-    frozen: bool = False
-    layer: int | None = None
-
-    def parameters(self) -> list[torch.nn.Parameter]:
-        return [*([] if self.frozen else self.encoder.parameters()), *self.head.parameters()]
-
-    def train(self, mode: bool = True) -> None:
-        self.encoder.train(mode and not self.frozen)
-        self.head.train(mode)
-
-    def logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        with self._precision():
-            return self.head(batch["features"] if "features" in batch else self.reads(batch), batch)
-
-    def reads(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """What the head reads of the encoder's outputs."""
-        inputs = {name: batch[name] for name in (*self.tokenizer.model_input_names, "attention_mask") if name in batch}
-        outputs = self.encoder(**inputs, output_hidden_states=self.layer is not None)
-        if self.layer is not None:
-            outputs.last_hidden_state = outputs.hidden_states[self.layer]
-        return self.head.reads(outputs, batch)
-
-    def _precision(self):
-        return torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()
-
-    def batch(self, encoded: Encoded, index: np.ndarray, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        batch = self.format.collate(encoded, index, self.tokenizer, rng)
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
-
-    def state(self) -> list[dict[str, torch.Tensor]]:
-        return copy.deepcopy([{} if self.frozen else self.encoder.state_dict(), self.head.state_dict()])
-
-    def load_state(self, state: list[dict[str, torch.Tensor]]) -> None:
-        if not self.frozen:
-            self.encoder.load_state_dict(state[0])
-        self.head.load_state_dict(state[1])
-
-
-@dataclass
-class Result:
-    """What a finished training leaves; scores are in 0–100 (see `formats.score`)."""
-
-    run: Run
     task: Task
-    model: Model
-    curve: pd.DataFrame  # one row per evaluation: step, epoch, examples, train_loss, the dev metrics, main
     predictions: pd.DataFrame  # split, row, label (missing where unlabelled), prediction, logits
     scores: dict[str, dict[str, float]]  # split to metric to score, at the best checkpoint
     majority: dict[str, dict[str, float]]  # the same for the majority class, in regression the mean
-    steps: int
     best_step: int
     examples_seen: int
+    distinct_examples: int
     truncated: dict[str, int]  # examples of each split that lost tokens to max_length
     cut_spans: dict[str, int]  # spans of each split that did; of formats that have spans
-    seconds: dict[str, float]
 
     @property
     def reported(self) -> str:
@@ -109,80 +54,68 @@ class Result:
         return self.predictions.loc[self.predictions.split == self.reported, "prediction"].map(repr).nunique() == 1
 
 
-def train(run: Run, task: Task, start: str | Path) -> Result:
-    """Trains the encoder found at `start` on a prepared task and scores the best checkpoint on every split.
+@dataclass
+class Result:
+    """What a finished training leaves."""
 
-    The same run on the same machine gives the same bits on a CPU. Raises IntertaskError when the loss is not finite.
+    run: Run
+    model: Model
+    tasks: dict[str, Outcome]  # the first is that of `run.task`
+    curve: pd.DataFrame  # a row per evaluation and task: step, epoch, examples, train_loss, task, p, the dev metrics
+    steps: int
+    seconds: dict[str, float]
+
+    @property
+    def main(self) -> Outcome:
+        """What became of `run.task`."""
+        return self.tasks[self.run.task]
+
+    @property
+    def examples_seen(self) -> int:
+        return sum(outcome.examples_seen for outcome in self.tasks.values())
+
+
+def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
+    """Trains the encoder found at `start` on a prepared mixture and scores the best checkpoints on every split.
+
+    The model is left as it was at the best checkpoint for `run.task`. The same run on the same machine gives the same
+    bits on a CPU. Raises IntertaskError when the loss is not finite.
     """
     clock = Clock()
     torch.set_num_threads(run.threads)
-    model = build_model(run, task, start)
-    encoded = {split: model.format.encode(rows, model.tokenizer, run.max_length) for split, rows in task.splits.items()}
+    model = build_model(run, tasks, start)
     if model.frozen:
-        frozen.read(model, encoded.values(), run.per_device_eval_batch_size)
+        frozen.read(model, run.per_device_eval_batch_size)
     clock.stop("load")
-    curve, best, steps, seen = fit(run, model, encoded["train"], encoded[selection_split(task)], clock)
-    model.load_state(best.state)
-    predictions = pd.concat(
-        [
-            predict(model, encoded[split], run.per_device_eval_batch_size).assign(split=split)
-            for split in task.splits
-            if split != "train"
-        ],
-        ignore_index=True,
-    )
-    labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
-    scores = {split: model.format.score(rows) for split, rows in labelled}
-    majority = {
-        split: model.format.score(rows.assign(prediction=model.format.majority(rows.label))) for split, rows in labelled
-    }
+    curve, bests, mixture, steps = fit(run, model, clock)
+    outcomes = {}
+    for place in reversed(range(len(model.parts))):
+        part, best = model.parts[place], bests[place]
+        model.load_state(best.state)
+        seen = int(mixture.seen[place]), mixture.distinct[place]
+        outcomes[part.name] = outcome(model, part, best.step, *seen, run.per_device_eval_batch_size)
     clock.stop("evaluate")
-    return Result(
-        run,
-        task,
-        model,
-        curve,
-        predictions[["split", "row", "label", "prediction", "logits"]],
-        scores,
-        majority,
-        steps,
-        best.step,
+    return Result(run, model, {name: outcomes[name] for name in tasks}, curve, steps, clock.seconds)
+
+
+def outcome(model: Model, part: Part, best_step: int, seen: int, distinct: int, batch_size: int) -> Outcome:
+    """Predictions and scores of one task by the model as it is now."""
+    splits = [split for split in part.task.splits if split != "train"]
+    rows = [predict(model, part, part.encoded[split], batch_size).assign(split=split) for split in splits]
+    predictions = pd.concat(rows, ignore_index=True)
+    labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
+    form = part.format
+    return Outcome(
+        part.task,
+        predictions[COLUMNS],
+        {split: form.score(rows) for split, rows in labelled},
+        {split: form.score(rows.assign(prediction=form.majority(rows.label))) for split, rows in labelled},
+        best_step,
         seen,
-        {split: rows.truncated for split, rows in encoded.items()},
-        {split: rows.cut_spans for split, rows in encoded.items() if isinstance(rows, SpanEncoded)},
-        clock.seconds,
+        distinct,
+        {split: rows.truncated for split, rows in part.encoded.items()},
+        {split: rows.cut_spans for split, rows in part.encoded.items() if isinstance(rows, SpanEncoded)},
     )
-
-
-def build_model(run: Run, task: Task, start: str | Path) -> Model:
-    """The encoder with a fresh head; whatever starts random is drawn with the head's seed."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights)
-    longest = getattr(encoder.config, "max_position_embeddings", run.max_length)
-    if run.max_length > longest:
-        raise IntertaskError(
-            f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {longest}. Lower it."
-        )
-    form = FORMATS[task.entry.format](task.entry)
-    check_reading(run, encoder, form)
-    if device.type == "cpu":
-        use_onednn(encoder)
-    torch.manual_seed(run.seed_of("head"))
-    head = form.head(encoder, run.pooling)
-    return Model(encoder.to(device), tokenizer, head.to(device), form, device, run.tuning == "frozen", run.layer)
-
-
-def check_reading(run: Run, encoder: torch.nn.Module, form: Format) -> None:
-    """Refuses a layer that the encoder lacks, a pooler over another than the last, and a language model kept frozen."""
-    layers = encoder.config.num_hidden_layers
-    if run.layer is not None and run.layer > layers:
-        raise IntertaskError(
-            f"layer: expected 0 to {layers}, the layers of {run.encoder}, found {run.layer}. Lower it."
-        )
-    if run.layer is not None and run.pooling == "pooler":
-        raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
-    if run.tuning == "frozen" and form.corrupts:
-        raise IntertaskError(f"tuning: frozen, but {run.task} reads another input every time. Use tuning: full.")
 
 
 @dataclass
@@ -202,48 +135,129 @@ class Best:
             self.evaluations_since += 1
 
 
-def fit(run: Run, model: Model, data: Encoded, dev: Encoded, clock: "Clock") -> tuple[pd.DataFrame, Best, int, int]:
-    """The loop: returns the curve, the best checkpoint, and how many steps and examples it took."""
-    per_epoch = math.ceil(len(data) / run.per_device_train_batch_size)
-    total = max(1, math.ceil(per_epoch * run.num_train_epochs))
-    every = math.ceil(_steps(run.eval_steps, total)) if run.eval_steps else per_epoch
-    optimizer = adamw(model, run)
-    schedule = linear_schedule(optimizer, _steps(run.warmup_steps, total), total)
+@dataclass
+class Progress:
+    """How far the training is: `position` goes from 0 to `total`, in steps or in the share of `max_examples` seen.
+
+    `total` counts epochs as long as the first. Where later ones are shorter (dynamic sampling, `epoch_length:
+    shortest`) the training ends before it, as the released code of Weller et al. 2022 does.
+    """
+
+    run: Run
+    mixture: Mixture
+    per_epoch: int = field(init=False)
+    total: int = field(init=False)
+    step: int = 0
+    epochs: int = 0
+
+    def __post_init__(self) -> None:
+        self.per_epoch = len(self.mixture.batches)
+        self.total = self.run.max_steps or max(1, math.ceil(self.per_epoch * self.run.num_train_epochs))
+        if self.run.max_examples:
+            each = sum(len(index) for batch in self.mixture.batches for task, index in batch if task == 0)
+            self.total = max(1, math.ceil(self.run.max_examples * self.per_epoch / max(each, 1)))
+
+    @property
+    def position(self) -> float:
+        if self.run.max_examples:
+            return self.total * min(1.0, self.mixture.seen[0] / self.run.max_examples)
+        return self.step
+
+    @property
+    def ended(self) -> bool:
+        by_epochs = not (self.run.max_steps or self.run.max_examples)
+        return self.position >= self.total or (by_epochs and self.epochs >= self.run.num_train_epochs)
+
+    def count(self, ends_epoch: bool) -> None:
+        """A step more, which may have ended an epoch."""
+        self.step += 1
+        self.epochs += ends_epoch
+
+    def evaluates(self, ends_epoch: bool) -> bool:
+        """Whether an evaluation is due: every `eval_steps`, else after an epoch; dynamic sampling wants the latter."""
+        due = ends_epoch and (self.run.eval_steps is None or self.run.dynamic)
+        if self.run.eval_steps is not None:
+            due |= self.step % math.ceil(_steps(self.run.eval_steps, self.total)) == 0
+        return due or self.ended
+
+
+def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best], Mixture, int]:
+    """The loop: returns the curve, each task's best checkpoint, what was seen of the tasks, and the steps taken."""
     rng = np.random.default_rng(run.seed_of("order"))
-    torch.manual_seed(run.seed_of("dropout"))
-    best, curve, losses, seen = Best(), [], Losses(), 0
-    model.train()
-    bar = tqdm(
-        epochs(data, run.per_device_train_batch_size, rng), total=total, desc=run.label, leave=False, mininterval=1
+    mixture = Mixture(
+        run,
+        [part.encoded["train"].lengths for part in model.parts],
+        [run.single_scores.get(part.name, math.nan) for part in model.parts],
+        rng,
     )
-    for step, index in enumerate(bar, start=1):
-        losses.add(train_step(model, model.batch(data, index, rng), optimizer, schedule, run.max_grad_norm))
-        seen += len(index)
-        if step % every == 0 or step == total:
-            loss = losses.mean()
-            clock.stop("train")
-            dev_scores = evaluate(model, dev, run.per_device_eval_batch_size)
-            best.update(dev_scores["main"], step, model)
-            curve.append({"step": step, "epoch": step / per_epoch, "examples": seen, "train_loss": loss} | dev_scores)
-            bar.set_postfix(loss=f"{loss:.3f}", dev=f"{dev_scores['main']:.1f}")
-            model.train()
-            clock.stop("evaluate")
-        if step == total or best.evaluations_since >= (run.early_stopping_patience or math.inf):
-            break
-    bar.close()
+    progress, scales = Progress(run, mixture), loss_scales(run.loss_scaling, mixture.sizes)
+    optimizer = adamw(model, run)
+    schedule = linear_schedule(optimizer, _steps(run.warmup_steps, progress.total), progress)
+    torch.manual_seed(run.seed_of("dropout"))
+    one = Best()
+    bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
+    curve, losses = [], Losses()
+    model.train()
+    with tqdm(total=progress.total, desc=run.label, leave=False, mininterval=1) as bar:
+        for batch, ends_epoch in mixture:
+            losses.add(train_step(run, model, batch, scales, rng))
+            progress.count(ends_epoch)
+            update(model, optimizer, schedule, run.max_grad_norm)
+            bar.update()
+            if progress.evaluates(ends_epoch):
+                at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": losses.mean()}
+                clock.stop("train")
+                found = evaluate(model, run.per_device_eval_batch_size)
+                curve += rows_of_curve(at, model, mixture, found)
+                scores = [metrics["main"] for metrics in found]
+                select(bests, scores, progress.step, model)
+                mixture.reweigh(scores)
+                bar.set_postfix(loss=f"{at['train_loss']:.3f}", dev=f"{np.mean(scores):.1f}")
+                model.train()
+                clock.stop("evaluate")
+            patience = run.early_stopping_patience or math.inf
+            if progress.ended or min(best.evaluations_since for best in bests) >= patience:
+                break
     clock.stop("train")
-    return pd.DataFrame(curve), best, step, seen
+    return pd.DataFrame(curve), bests, mixture, progress.step
 
 
-def train_step(model: Model, batch, optimizer, schedule, max_grad_norm: float) -> torch.Tensor:
-    """One update; returns the batch's mean loss, not fetched: on a GPU that would wait for the step to end."""
-    loss = model.format.loss(model.logits(batch), batch)
-    loss.backward()
+def select(bests: list[Best], scores: list[float], step: int, model: Model) -> None:
+    """Each task's best checkpoint, or one for all by the mean of their scores: then every place holds the same Best."""
+    if bests[0] is bests[-1]:
+        bests[0].update(float(np.mean(scores)), step, model)
+        return
+    for best, score in zip(bests, scores, strict=True):
+        best.update(score, step, model)
+
+
+def rows_of_curve(at: dict[str, float], model: Model, mixture: Mixture, found: list[dict[str, float]]) -> list[dict]:
+    """One row per task: when, the joint loss since the last evaluation, how often it is drawn, and its dev metrics."""
+    return [
+        at | {"examples": int(mixture.seen[place]), "task": part.name, "p": mixture.p[place]} | metrics
+        for place, (part, metrics) in enumerate(zip(model.parts, found, strict=True))
+    ]
+
+
+def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+    """The gradient of one batch; returns its loss, not fetched: on a GPU that would wait for the step to end."""
+    total = 0.0
+    for part in micro_batches(batch, run.gradient_accumulation_steps):
+        losses = model.losses(part, rng)
+        weighted = [
+            loss * weight for loss, weight in zip(losses, weights(batch, part, scales, run.batch_loss), strict=True)
+        ]
+        loss = sum(weighted[1:], start=weighted[0])
+        loss.backward()
+        total = total + loss.detach()
+    return total
+
+
+def update(model: Model, optimizer, schedule, max_grad_norm: float) -> None:
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     optimizer.step()
     schedule.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
 
 
 class Losses:
@@ -281,47 +295,47 @@ class Losses:
 
 
 @torch.inference_mode()
-def predict(model: Model, encoded: Encoded, batch_size: int) -> pd.DataFrame:
+def predict(model: Model, part: Part, encoded: Encoded, batch_size: int) -> pd.DataFrame:
     """One row per prediction, in the order of the split: row, label, prediction, logits."""
     model.train(False)
     rng = np.random.default_rng(0)  # a format that corrupts its inputs does it alike at every evaluation
-    parts = []
+    found = []
     for index in by_length(encoded.lengths, batch_size):
-        batch = model.batch(encoded, index, rng)
-        logits = model.logits(batch).float().cpu().numpy()
-        parts.append(model.format.predictions(logits, encoded, index, batch))
-    rows = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
+        batch = model.batch(part, encoded, index, rng)
+        logits = model.logits([part], [batch])[0].float().cpu().numpy()
+        found.append(part.format.predictions(logits, encoded, index, batch))
+    rows = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
     if encoded.groups is not None:
         rows["group"] = pd.Series(encoded.groups, encoded.rows).loc[rows["row"]].to_numpy()
     return rows
 
 
-def evaluate(model: Model, encoded: Encoded, batch_size: int) -> dict[str, float]:
-    """The metrics of the whole split."""
-    return model.format.score(predict(model, encoded, batch_size))
+def evaluate(model: Model, batch_size: int) -> list[dict[str, float]]:
+    """Per task, the metrics of the whole split that selects."""
+    return [
+        part.format.score(predict(model, part, part.encoded[selection_split(part.task)], batch_size))
+        for part in model.parts
+    ]
 
 
 def adamw(model: Model, run: Run) -> torch.optim.Optimizer:
     """AdamW; biases and norms are not decayed, as in Devlin et al. 2019."""
-    weights = model.parameters()
+    trained = model.parameters()
     groups = [
-        {"params": [p for p in weights if p.ndim > 1], "weight_decay": run.weight_decay},
-        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": run.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=run.learning_rate, fused=True)
 
 
-def linear_schedule(optimizer, warmup: float, total: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Up from 0 over the warm-up, then linearly down to 0 at the last step."""
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(step / warmup if warmup else 1.0, (total - step) / max(1.0, total - warmup))
-    )
+def linear_schedule(optimizer, warmup: float, progress) -> torch.optim.lr_scheduler.LambdaLR:
+    """Up from 0 over the warm-up, then linearly down to 0 at the end; `progress` has a `position` and a `total`."""
 
+    def share(_) -> float:
+        rest = (progress.total - progress.position) / max(1.0, progress.total - warmup)
+        return min(progress.position / warmup if warmup else 1.0, rest)
 
-def epochs(data: Encoded, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Batches without end, each epoch in a new order."""
-    while True:
-        yield from bucketed(data.lengths, batch_size, rng)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
 def _steps(value: float, total: int) -> float:

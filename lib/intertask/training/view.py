@@ -13,7 +13,7 @@ from intertask.tasks.overview import examples as examples
 from intertask.tasks.overview import splits as splits
 from intertask.tasks.schema import ANSWERED
 from intertask.training.data import selection_split
-from intertask.training.train import Result
+from intertask.training.train import Outcome, Result
 
 MOST_BARS = 25
 
@@ -28,22 +28,40 @@ def parameters(run: Run) -> pd.DataFrame:
 def scores(result: Result) -> pd.DataFrame:
     """Every metric of every labelled split beside the majority's, 0–100."""
     rows = [
-        {"split": split, "metric": metric, "score": value, "majority": result.majority[split][metric]}
-        for split, metrics in result.scores.items()
+        {"task": name, "split": split, "metric": metric, "score": value, "majority": outcome.majority[split][metric]}
+        for name, outcome in result.tasks.items()
+        for split, metrics in outcome.scores.items()
         for metric, value in metrics.items()
     ]
-    return pd.DataFrame(rows).set_index(["split", "metric"]).round(1)
+    return pd.DataFrame(rows).set_index(["task", "split", "metric"]).round(1)
+
+
+def seen(result: Result) -> pd.DataFrame:
+    """What the training saw of each task of the mixture: examples, how many of them distinct, and passes."""
+    rows = {
+        name: {"training examples": len(outcome.task.splits["train"]), "seen": outcome.examples_seen}
+        | {"distinct": outcome.distinct_examples, "best step": outcome.best_step, "of": result.steps}
+        for name, outcome in result.tasks.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.assign(passes=(table["seen"] / table["training examples"]).round(2))
 
 
 def curve(result: Result):
-    figure, ax = plt.subplots(figsize=(6, 3))
-    return plots.learning_curve(result.curve, ax)
+    curves = list(result.curve.groupby("task", sort=False))
+    figure, axes = plt.subplots(len(curves), figsize=(6, 3 * len(curves)), squeeze=False, layout="constrained")
+    for (name, own), ax in zip(curves, axes.flat, strict=True):
+        plots.learning_curve(own, ax)
+        if len(curves) > 1:
+            ax.set_ylabel(f"{plots.text(name)}, 0–100")
+    return axes
 
 
-def predictions(result: Result):
-    """The reported split drawn: a confusion matrix, F1 by label where there are many or several at once, a scatter, the
-    overlap with the answers; nothing for a vocabulary of labels."""
-    rows, entry = _reported(result), result.task.entry
+def predictions(result: Result, task: str = ""):
+    """The reported split of a task of the run, by default the first: a confusion matrix, F1 by label where there are
+    many or several at once, a scatter, the overlap with the answers; nothing for a vocabulary of labels."""
+    outcome = result.tasks[task or result.run.task]
+    rows, entry = _reported(outcome), outcome.task.entry
     if entry.format == "regression":
         return plots.regression_scatter(rows["label"], rows["prediction"], plt.subplots(figsize=(4, 4))[1])
     if entry.format in ANSWERED:
@@ -68,21 +86,22 @@ def label_f1(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return table[table["n"] > 0].sort_values("n", ascending=False, kind="stable")
 
 
-def mistakes(result: Result, count: int) -> pd.DataFrame:
+def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
     """The worst mistakes on the reported split: the most confident wrong labels, the largest errors, the answers with
     the least in common with an accepted one or, of a language model, the tokens most often missed."""
-    rows, entry = _reported(result), result.task.entry
+    outcome = result.tasks[task or result.run.task]
+    rows, entry = _reported(outcome), outcome.task.entry
     if not entry.label:
         wrong = rows[rows["label"] != rows["prediction"]].astype({"label": int, "prediction": int})
         names = {
             name: result.model.tokenizer.convert_ids_to_tokens(wrong[name].tolist()) for name in ("label", "prediction")
         }
         return pd.DataFrame(names).value_counts().head(count).to_frame("times").reset_index()
-    rows = rows.assign(target=rows.groupby("row").cumcount(), error=_error(result.task, rows))
+    rows = rows.assign(target=rows.groupby("row").cumcount(), error=_error(outcome.task, rows))
     worst = rows.query("error > 0").nlargest(count, "error")
-    data = result.task.splits[result.reported].loc[worst["row"]]
-    names = {name: [label_name(result.task, cell) for cell in worst[name]] for name in ("label", "prediction")}
-    return texts(result.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
+    data = outcome.task.splits[outcome.reported].loc[worst["row"]]
+    names = {name: [label_name(outcome.task, cell) for cell in worst[name]] for name in ("label", "prediction")}
+    return texts(outcome.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
 
 
 def _error(task: Task, rows: pd.DataFrame) -> np.ndarray:
@@ -107,16 +126,20 @@ def _hot(cells: pd.Series, width: int) -> np.ndarray:
     return hot
 
 
-def _reported(result: Result) -> pd.DataFrame:
-    return result.predictions[result.predictions["split"] == result.reported]
+def _reported(outcome: Outcome) -> pd.DataFrame:
+    return outcome.predictions[outcome.predictions["split"] == outcome.reported]
 
 
 def verdict(result: Result) -> str:
-    """One sentence: is the run degenerate, and on what was it chosen and scored?"""
-    main, floor = result.scores[result.reported]["main"], result.majority[result.reported]["main"]
-    word = "does NOT beat (a degenerate run)" if result.degenerate else "beats"
-    constant = ", with one prediction for every example" if result.constant_predictions else ""
+    """A sentence for each task: is it degenerate, and on what was it chosen and scored?"""
+    return "\n".join(_verdict(name, outcome, result.steps) for name, outcome in result.tasks.items())
+
+
+def _verdict(name: str, outcome: Outcome, steps: int) -> str:
+    main, floor = outcome.scores[outcome.reported]["main"], outcome.majority[outcome.reported]["main"]
+    word = "does NOT beat (a degenerate run)" if outcome.degenerate else "beats"
+    constant = ", with one prediction for every example" if outcome.constant_predictions else ""
     return (
-        f"The main score, {main:.1f} on {result.reported}, {word} the majority's {floor:.1f}{constant}. "
-        f"The checkpoint, of step {result.best_step} of {result.steps}, was chosen on {selection_split(result.task)}."
+        f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} the majority's {floor:.1f}{constant}. "
+        f"The checkpoint, of step {outcome.best_step} of {steps}, was chosen on {selection_split(outcome.task)}."
     )

@@ -1,0 +1,128 @@
+"""One supporting task or all of them: Weller et al. 2022, Tables 1 and 2."""
+
+import pandas as pd
+
+from intertask.analysis.regimes import CELL, PANEL, followed
+from intertask.analysis.statistics import check_confidence, paired_t
+from intertask.errors import IntertaskError
+
+METHOD = ["method", "mixing"]
+
+
+def all_tasks(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The score of each way to use the supporting tasks, by target: one row per panel, method, mixing variant, target.
+
+    A panel is an encoder with its limits. Methods: `single`; `STILTs, average` and `MTL, average` over the supporting
+    tasks; `size heuristic, average`: in each cell the method that the sizes choose, both methods' mean where they are
+    equal; `oracle`: the best supporting task with the better method, chosen on the very scores that are shown, so it is
+    too high; `all tasks`: one run on everything. score: 0-100, a mean over n of n_expected: runs for `single` and `all
+    tasks`, otherwise cells (for the oracle, cells times two methods), each itself a mean over seeds. A score is missing
+    where n is 0. Mixing is missing where nothing is mixed; table: from `compare`.
+    """
+    per_pair = _pairwise(table)
+    panels = per_pair[PANEL].drop_duplicates()
+    targets = runs[runs["stage"] == "target"].drop_duplicates([*CELL, "regime", "mixing", "run"])
+    means = pd.concat([
+        _over_runs(targets, "single", "single", panels),
+        per_pair,
+        _over_runs(targets, "mtl_all", "all tasks", panels),
+    ])  # fmt: skip
+    return means[[*PANEL, *METHOD, "target", "score", "n", "n_expected"]].reset_index(drop=True)
+
+
+def _over_runs(targets: pd.DataFrame, regime: str, method: str, panels: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds, for every panel of the same encoder and target limit."""
+    own = targets[targets["regime"] == regime]
+    by_target = own.groupby(["encoder", "limit", "mixing", "target"], sort=False, dropna=False)["score"]
+    means = by_target.agg(["mean", "count", "size"]).reset_index()
+    means = means.rename(columns={"mean": "score", "count": "n", "size": "n_expected"})
+    return means.assign(method=method).merge(panels, on=["encoder", "limit"])
+
+
+def _pairwise(table: pd.DataFrame) -> pd.DataFrame:
+    first = table.drop_duplicates(CELL)  # STILTs has the same runs in every variant
+    chosen = table.assign(chosen=followed(table, table["heuristic"].fillna("neither")))
+    long = table.melt([*PANEL, "mixing", "target"], ["mtl", "stilts"], value_name="score")
+    return pd.concat([
+        _over_cells(first.assign(mixing=None), "stilts", "STILTs, average"),
+        _over_cells(table, "mtl", "MTL, average"),
+        _over_cells(chosen, "chosen", "size heuristic, average"),
+        _over_cells(long, "score", "oracle", best="max"),
+    ])  # fmt: skip
+
+
+def _over_cells(cells: pd.DataFrame, column: str, method: str, best: str = "mean") -> pd.DataFrame:
+    cells = cells.astype({"mixing": "str"})
+    groups = cells.groupby([*PANEL, "mixing", "target"], sort=False, dropna=False)[column]
+    means = groups.agg([best, "count", "size"]).reset_index()
+    return means.rename(columns={best: "score", "count": "n", "size": "n_expected"}).assign(method=method)
+
+
+def method_label(method: str, mixing: str | None) -> str:
+    """A method with its mixing variant, where it has one."""
+    return method if pd.isna(mixing) else f"{method} ({mixing})"
+
+
+def printed(scores: pd.DataFrame) -> pd.DataFrame:
+    """One panel of `all_tasks` as the paper prints it: a row per method, a column per target and their mean.
+
+    Each cell is text: the score, with (n), or (n of n_expected) where some are missing; empty where none is there. The
+    mean is over as many targets as its own brackets say, `incomplete` of them themselves without some of their runs or
+    cells: rows with different brackets are not comparable.
+    """
+    labels = [method_label(*row) for row in scores[METHOD].itertuples(index=False)]
+    scores = scores.assign(label=labels)
+    cells = [_scored(row.score, row.n, row.n_expected) for row in scores.itertuples()]
+    wide = scores.assign(cell=cells).pivot(index="label", columns="target", values="cell")
+    wide = wide.reindex(index=scores["label"].unique(), columns=scores["target"].unique()).fillna("")
+    n_targets = scores["target"].nunique()
+    mean = [_mean_scored(own, n_targets) for _, own in scores.groupby("label", sort=False)]
+    return wide.assign(**{"mean over targets": mean}).rename_axis(index="method", columns=None)
+
+
+def _mean_scored(own: pd.DataFrame, n_targets: int) -> str:
+    incomplete = int((own["score"].notna() & (own["n"] < own["n_expected"])).sum())
+    mean = _scored(own["score"].mean(), own["score"].count(), n_targets)
+    return f"{mean[:-1]}, {incomplete} incomplete)" if incomplete else mean
+
+
+def _scored(score: float, n: int, n_expected: int) -> str:
+    if n == 0:
+        return ""
+    return f"{score:.1f} ({n})" if n == n_expected else f"{score:.1f} ({n} of {n_expected})"
+
+
+def against(scores: pd.DataFrame) -> pd.DataFrame:
+    """Each method's score minus a baseline's, by panel and target: against `single`, and each mixture of all tasks.
+
+    scores: from `all_tasks`. Columns: the panel's, baseline, method (both with their mixing variant), target and
+    difference, in points, missing where one of the two is.
+    """
+    scores = scores.assign(label=[method_label(*row) for row in scores[METHOD].itertuples(index=False)])
+    baselines = scores[scores["method"].isin(["single", "all tasks"])]
+    if baselines.empty:
+        raise IntertaskError("Nothing to compare with: give the study regimes: [single, stilts, mtl, mtl_all].")
+    keys = [*PANEL, "target"]
+    theirs = baselines[[*keys, "label", "score"]].rename(columns={"label": "baseline", "score": "baseline_score"})
+    both = theirs.merge(scores.drop(columns="method").rename(columns={"label": "method"}), on=keys)
+    both = both[both["method"] != both["baseline"]]
+    return both.assign(difference=both["score"] - both["baseline_score"])[
+        [*PANEL, "baseline", "method", "target", "difference"]
+    ]
+
+
+def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """The mean over targets of each method's difference: one row per panel, baseline and method, from `against`.
+
+    n of n_expected targets have both; low, high, p: Student's t over the targets, so "in general" means for tasks like
+    these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
+    """
+    check_confidence(confidence)
+    rows = []
+    keys = [*PANEL, "baseline", "method"]
+    for group, own in differences.groupby(keys, sort=False, dropna=False):
+        test = paired_t(own["difference"], confidence)
+        row = dict(zip(keys, group, strict=True)) | {"n": test.n, "n_expected": len(own)}
+        row |= {"difference": test.mean, "low": test.low, "high": test.high, "p": test.p}
+        rows.append(row | {"note": test.note.replace("seeds", "targets")})
+    return pd.DataFrame(rows).astype(dict.fromkeys(["limit", "supporting_limit"], "Int64"))

@@ -1,0 +1,308 @@
+"""Alongside or before: the matrix MTL - STILTs (Weller et al. 2022, Figure 1), and what each of the two was given."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import CompareMeans
+
+from intertask.analysis.statistics import check_confidence, is_control, paired_t
+from intertask.errors import IntertaskError
+
+CELL = ["encoder", "limit", "supporting_limit", "supporting", "target"]
+COUNTS = ["limit", "supporting_limit", "target_size", "supporting_size"]
+PANEL = ["encoder", "limit", "supporting_limit"]
+EXPOSURES = {
+    "target_examples": "examples_seen",
+    "distinct_examples": "distinct_examples",
+    "steps": "all_steps",
+    "target_steps": "steps",
+}
+"""Ratio MTL / STILTs -> the column it is of; STILTs' `all_steps` are both stages', `steps` the target stage's."""
+
+
+class TwoSampleT(NamedTuple):
+    """Means of two samples, their difference with its two-sided t interval, and p of "the means are equal".
+
+    `note` says in words why interval and p are NaN, or that one sample does not vary.
+    """
+
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    n_first: int
+    n_second: int
+    note: str = ""
+
+
+def two_sample_t(first, second, confidence: float = 0.95) -> TwoSampleT:
+    """Student's t for two samples of equal variance, as Weller et al. 2022 compare two methods over five seeds.
+
+    Missing values are left out. Fewer than two in a sample, or two samples of which neither varies, hold no estimate of
+    the spread: interval and p are then NaN.
+    """
+    check_confidence(confidence)
+    a, b = (x[~np.isnan(x)] for x in (np.asarray(first, dtype=float), np.asarray(second, dtype=float)))
+    means = [float(x.mean()) if len(x) else np.nan for x in (a, b)]
+    known = (*means, means[0] - means[1])
+    if min(len(a), len(b)) < 2:
+        return TwoSampleT(*known, np.nan, np.nan, np.nan, len(a), len(b), "needs two seeds or more of both")
+    constant = [np.ptp(x) < 1e-9 for x in (a, b)]  # equal up to rounding; scores are points
+    if all(constant):
+        return TwoSampleT(*known, np.nan, np.nan, np.nan, len(a), len(b), "neither varies over seeds")
+    test = CompareMeans.from_data(a, b)  # scipy's ttest_ind warns where one sample does not vary
+    low, high = test.tconfint_diff(1 - confidence, usevar="pooled")
+    p = test.ttest_ind(usevar="pooled")[1]
+    note = "one of the two does not vary over seeds" if any(constant) else ""
+    return TwoSampleT(*known, float(low), float(high), float(p), len(a), len(b), note)
+
+
+def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs behind every cell that has both regimes: one row per cell, mixing variant, regime and seed.
+
+    STILTs' rows are repeated for each variant. A task that is its own supporting task and the control with shuffled
+    labels are left out: the first cannot be mixed with itself, the second is no task.
+    """
+    runs = runs[(runs["stage"] == "target") & runs["regime"].isin(["stilts", "mtl"])]
+    runs = runs[~(runs["supporting"].map(is_control) | (runs["supporting"] == runs["target"]))]
+    runs = runs.drop_duplicates([*CELL, "regime", "mixing", "run"])  # a run may serve in two parts of a study
+    _refuse_mixtures(runs)
+    steps = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
+    runs = runs.assign(all_steps=steps)
+    stilts, mtl = (runs[runs["regime"] == regime] for regime in ("stilts", "mtl"))
+    both = mtl[[*CELL, "mixing"]].drop_duplicates().merge(stilts[CELL].drop_duplicates(), on=CELL)
+    return pd.concat([
+        mtl.merge(both, on=[*CELL, "mixing"]),
+        stilts.drop(columns="mixing").merge(both, on=CELL)[mtl.columns],
+    ])  # fmt: skip
+
+
+def _refuse_mixtures(runs: pd.DataFrame) -> None:
+    twice = runs[runs.duplicated([*CELL, "regime", "mixing", "seed"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise IntertaskError(
+            f"Two different {one['regime']} runs of {one['supporting']} and {one['target']} with seed {one['seed']} "
+            "would be averaged: parts of the study train them with different settings. Give these parts a study each."
+        )
+
+
+def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """MTL - STILTs: one row per mixing variant and cell (encoder, limits, supporting, target), in the study's order.
+
+    mtl, stilts: mean scores, 0-100, over n_mtl and n_stilts seeds, of n_mtl_expected and n_stilts_expected; difference,
+    low, high, p, note: `two_sample_t`, points; p_holm: Holm's correction over the `family` of all cells of the variant
+    that have a p; p_paired: `paired_t` over the n_paired seeds that both have. target_size, supporting_size: examples
+    as trained on; size_ratio: the second to the first. better: the method with the higher mean; heuristic:
+    the method that the sizes choose; both are MTL, STILTs or neither, and missing where unknown. …_ratio: EXPOSURES
+    of MTL to STILTs, ratios of means. pseudo_replicates: STILTs' seeds share a supporting model.
+    """
+    check_confidence(confidence)
+    cells = pairwise(runs).groupby(["mixing", *CELL], sort=False, dropna=False)
+    keys = ["mixing", *CELL]
+    table = pd.DataFrame([dict(zip(keys, cell, strict=True)) | _cell(own, confidence) for cell, own in cells])
+    if table.empty:
+        raise IntertaskError(
+            "Nothing to compare: no pair of tasks has both regimes. Give the study regimes: [single, stilts, mtl] and "
+            "supporting tasks other than the targets, or take this notebook out of its report."
+        )
+    table["size_ratio"] = table["supporting_size"] / table["target_size"]
+    table["heuristic"], table["better"] = by_sign(table["size_ratio"] - 1), by_sign(table["difference"])
+    by_variant = table.groupby("mixing", sort=False)["p"]
+    table["p_holm"], table["family"] = by_variant.transform(holm), by_variant.transform("count")
+    return table.assign(note=table.pop("note")).astype(dict.fromkeys(COUNTS, "Int64"))
+
+
+def _cell(runs: pd.DataFrame, confidence: float) -> dict:
+    mtl, stilts = (runs[runs["regime"] == regime] for regime in ("mtl", "stilts"))
+    test = two_sample_t(mtl["score"], stilts["score"], confidence)
+    seeds = mtl.merge(stilts, on="seed", suffixes=("", "_stilts"))
+    paired = paired_t(seeds["score"] - seeds["score_stilts"], confidence)
+    exposures = {f"{name}_ratio": mtl[of].mean() / stilts[of].mean() for name, of in EXPOSURES.items()}
+    return {
+        "n_mtl": test.n_first,
+        "n_mtl_expected": len(mtl),
+        "n_stilts": test.n_second,
+        "n_stilts_expected": len(stilts),
+        "mtl": test.first,
+        "stilts": test.second,
+        "difference": test.difference,
+        "low": test.low,
+        "high": test.high,
+        "p": test.p,
+        "p_paired": paired.p,
+        "n_paired": paired.n,
+        "target_size": runs["n_train"].astype("float64").max(),
+        "supporting_size": runs["supporting_n_train"].astype("float64").max(),
+        "pseudo_replicates": stilts["supporting_run"].nunique() < len(stilts),
+        "note": test.note,
+    } | {name: float(ratio) if pd.notna(ratio) else np.nan for name, ratio in exposures.items()}
+
+
+def by_sign(values: pd.Series) -> pd.Series:
+    """MTL where positive, STILTs where negative, neither at zero, missing where missing."""
+    names = np.select([values > 0, values < 0, values == 0], ["MTL", "STILTs", "neither"], default="")
+    return pd.Series(names, index=values.index, dtype="str").where(values.notna())
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Holm's correction over the family of all p values that are there; missing ones stay missing."""
+    tested, corrected = p.notna(), p.astype("float64")
+    if tested.any():
+        corrected[tested] = multipletests(p[tested], method="holm")[1]
+    return corrected
+
+
+def size_threshold(table: pd.DataFrame) -> float:
+    """The ratio of supporting to target size that best parts cells where MTL is better (above) from the others.
+
+    Best: right in most cells, significant or not. Candidates lie halfway (on a log scale) between the ratios that
+    occur, and at 0 and infinity (one method always). Of equally good ones the nearest to equal sizes; NaN where no cell
+    has sizes and a better method.
+    """
+    known = table[table["size_ratio"].notna() & table["better"].isin(["MTL", "STILTs"])]
+    if known.empty:
+        return np.nan
+    ratios = np.unique(known["size_ratio"])
+    candidates = np.array([0, *np.sqrt(ratios[1:] * ratios[:-1]), np.inf])
+    right = np.array([((known["size_ratio"] > ratio) == (known["better"] == "MTL")).sum() for ratio in candidates])
+    best = candidates[right == right.max()]
+    return min(best, key=lambda ratio: max(ratio, 1 / ratio if ratio else np.inf))
+
+
+def thresholds(table: pd.DataFrame) -> pd.Series:
+    """For each cell the `size_threshold` of the cells with other targets: leave-one-target-out cross-validation."""
+    chosen = {target: size_threshold(table[table["target"] != target]) for target in table["target"].unique()}
+    return table["target"].map(chosen).astype("float64")
+
+
+def choices(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """What each rule would use in each cell of one encoder and variant: MTL, STILTs, neither (it abstains), missing."""
+    return {
+        "size heuristic": table["heuristic"],
+        "ratio threshold": by_sign(table["size_ratio"] - thresholds(table)),
+        "always STILTs": pd.Series("STILTs", index=table.index, dtype="str"),
+        "always MTL": pd.Series("MTL", index=table.index, dtype="str"),
+    }
+
+
+def rules(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> pd.DataFrame:
+    """How often each rule names the better method: one row per encoder, variant, set of cells and rule.
+
+    cells: all with both scores; those with p < alpha; those with Holm's p < alpha. Of n cells the rule abstains in
+    `abstains` (equal or unknown sizes, no threshold) and is right in `right` of the others: accuracy, percent, with
+    Wilson's interval low, high, which takes cells as independent: they are not, they share tasks and runs. score: the
+    mean over the n cells of what following the rule scores, 0-100; where it abstains, the mean of both methods.
+    """
+    _check_alpha(alpha)
+    check_confidence(confidence)
+    rows = []
+    for (encoder, mixing), own in table.groupby(["encoder", "mixing"], sort=False):
+        sets = {"all": own["better"].notna(), f"p < {alpha:g}": own["p"] < alpha}
+        sets[f"p_holm < {alpha:g}"] = own["p_holm"] < alpha
+        chosen = choices(own)
+        for cells, members in sets.items():
+            for rule, choice in chosen.items():
+                row = {"encoder": encoder, "mixing": mixing, "cells": cells, "rule": rule}
+                rows.append(row | _followed(own[members], choice[members], confidence))
+    return pd.DataFrame(rows)
+
+
+def _followed(cells: pd.DataFrame, choice: pd.Series, confidence: float) -> dict:
+    decided = choice.isin(["MTL", "STILTs"])
+    right, of = int((choice[decided] == cells.loc[decided, "better"]).sum()), int(decided.sum())
+    low, high = share_interval(right, of, confidence)
+    return {
+        "n": len(cells),
+        "abstains": len(cells) - of,
+        "right": right,
+        "accuracy": 100 * right / of if of else np.nan,
+        "low": low,
+        "high": high,
+        "score": followed(cells, choice).mean(),
+    }
+
+
+def followed(cells: pd.DataFrame, choice: pd.Series) -> pd.Series:
+    """The mean score of the chosen method, cell by cell; where the choice is neither, the mean of both."""
+    score = cells["mtl"].where(choice == "MTL", cells["stilts"])
+    return score.where(choice.isin(["MTL", "STILTs"]), (cells["mtl"] + cells["stilts"]) / 2)
+
+
+def share_interval(right: int, of: int, confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a share, in percent; NaN of nothing."""
+    if not of:
+        return np.nan, np.nan
+    interval = stats.binomtest(right, of).proportion_ci(confidence, method="wilson")
+    return 100 * float(interval.low), 100 * float(interval.high)
+
+
+def failures(table: pd.DataFrame, alpha: float = 0.1) -> pd.DataFrame:
+    """The significant cells (p < alpha) in which the sizes choose the worse method."""
+    _check_alpha(alpha)
+    decided = table["heuristic"].isin(["MTL", "STILTs"])
+    return table[(table["p"] < alpha) & decided & (table["heuristic"] != table["better"])]
+
+
+def budget(table: pd.DataFrame) -> pd.DataFrame:
+    """What MTL was given, as a multiple of what STILTs was: one row per encoder, variant, side of the heuristic, ratio.
+
+    supporting: larger, smaller or equal to the target in size; ratio: EXPOSURES, steps over both stages of STILTs,
+    target_steps over its second alone; median, min and max over the n cells in which both are known. MTL's runs were
+    as long as their number of examples and steps says, wherever in them the best checkpoint lay.
+    """
+    sides = table["heuristic"].map({"MTL": "larger", "STILTs": "smaller", "neither": "equal"})
+    ratios = [f"{name}_ratio" for name in EXPOSURES]
+    long = table.assign(supporting=sides.fillna("unknown")).melt(
+        ["encoder", "mixing", "supporting"], ratios, var_name="ratio", value_name="multiple", ignore_index=False
+    )
+    long = long.sort_index(kind="stable")  # a variant's rows stay together, in the study's order
+    groups = long.groupby(["encoder", "mixing", "supporting", "ratio"], sort=False)["multiple"]
+    return groups.agg(["count", "median", "min", "max"]).rename(columns={"count": "n"}).reset_index()
+
+
+def budget_in_words(table: pd.DataFrame) -> str:
+    """How often MTL saw the target, as a multiple of STILTs, on either side of the heuristic, as Markdown."""
+    spent = budget(table)
+    lines = []
+    for (encoder, mixing), own in spent[spent["ratio"] == "target_examples_ratio"].groupby(
+        ["encoder", "mixing"], sort=False
+    ):
+        sides = "; ".join(
+            f"{row.median:.2f} (median of {row.n} cells) where the supporting task is {row.supporting}"
+            for row in own[own["n"] > 0].itertuples()
+        )
+        lines.append(f"- **{encoder}, {mixing}**: target examples in MTL / in STILTs: {sides or 'nothing known yet'}.")
+    return "\n".join(lines)
+
+
+def heuristic_in_words(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> str:
+    """How often the size heuristic is right for each variant, as Markdown, from a table of `compare`."""
+    judged = rules(table, alpha, confidence)
+    lines = []
+    for (encoder, mixing), own in judged.groupby(["encoder", "mixing"], sort=False):
+        heuristic = own[own["rule"] == "size heuristic"]
+        said = "; ".join(_counted(row) for row in heuristic.iloc[[1, 2, 0]].itertuples())
+        wrong = failures(table[(table["encoder"] == encoder) & (table["mixing"] == mixing)], alpha)
+        named = ", ".join(f"{row.supporting} → {row.target}" for row in wrong.itertuples())
+        lines.append(f"- **{encoder}, {mixing}**: {said}. Significant and wrong: {named or 'none'}.")
+    return "\n".join(lines)
+
+
+def _counted(row) -> str:
+    cells = "cells" if row.cells == "all" else f"cells with {row.cells}"
+    abstains = f" (it abstains in {row.abstains} more)" if row.abstains else ""
+    if row.n == row.abstains:
+        return f"nothing to judge among {cells}{abstains}"
+    share = f"{row.accuracy:.0f} % [{row.low:.0f}, {row.high:.0f}]"
+    return f"right in {row.right} of {row.n - row.abstains} {cells}, {share}{abstains}"
+
+
+def _check_alpha(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise IntertaskError(f"alpha is the p value below which a cell is significant, such as 0.1; found {alpha!r}.")

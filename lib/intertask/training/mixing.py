@@ -1,0 +1,154 @@
+"""Which task when: sampling, loss scaling and batch schedules of a mixture. A single task is a mixture of one."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from intertask.run import Run
+from intertask.training.batches import Batch, schedule
+
+
+def probabilities(sampling: str | Sequence[float], sizes: Sequence[int]) -> np.ndarray:
+    """How often each task is drawn (Wang et al. 2019, appendix C): by its training examples N, or as given.
+
+    proportional: N; uniform: 1; log: log N; power_a: N to the power a; the dynamic ones begin proportional (Weller et
+    al. 2022). Numbers are given in the mixture's order. The result sums to 1.
+    """
+    n = np.asarray(sizes, float)
+    if not isinstance(sampling, str):
+        weights = np.asarray(sampling, float)
+    elif sampling == "log" and len(n) > 1:
+        weights = np.log(n)
+    else:
+        weights = n ** exponent(sampling)
+    return weights / weights.sum()
+
+
+def loss_scales(scaling: str, sizes: Sequence[int]) -> np.ndarray:
+    """The weight of each task's loss, 1 for the largest task (Wang et al. 2019, appendix C).
+
+    uniform: 1; proportional: N / max N; power_a: that to the power a.
+    """
+    n = np.asarray(sizes, float)
+    return (n / n.max()) ** exponent(scaling)
+
+
+def exponent(name: str) -> float:
+    """The power of N behind the name of a sampling or a scaling."""
+    return float(name.removeprefix("power_")) if name.startswith("power_") else float(name != "uniform")
+
+
+def reweighted(sampling: str, single: Sequence[float], current: Sequence[float]) -> np.ndarray:
+    """Dynamic sampling: the further a task is below its score when trained alone, the more of it. Scores are 0–100.
+
+    dynamic_softmax: the softmax of the gaps of scores in 0–1, as the released code of Weller et al. 2022 has it;
+    dynamic_gap: proportional to the gap, none where it is closed (Gottumukkala et al. 2020); uniform if all are.
+    """
+    gap = (np.asarray(single, float) - np.asarray(current, float)) / 100
+    weights = np.exp(gap - gap.max()) if sampling == "dynamic_softmax" else np.maximum(gap, 0)
+    return weights / weights.sum() if weights.sum() > 0 else np.full(len(gap), 1 / len(gap))
+
+
+def examples_per_epoch(p: np.ndarray, sizes: Sequence[int], batch_size: int, length: str) -> np.ndarray:
+    """How many examples of each task one epoch draws.
+
+    sum: as many in all as the mixture has, shared out by `p` (largest remainders), so that proportional sampling
+    shows each example once. shortest: every batch has round(p × batch_size) examples of a task, at least one, and the
+    epoch ends with the task that first runs out, as in the released code of Weller et al. 2022.
+    """
+    if length == "sum":
+        return shared_out(int(sum(sizes)), p)
+    each = np.maximum(1, np.round(p * batch_size)).astype(int)
+    return each * max(1, int(min(np.asarray(sizes) // each)))
+
+
+def shared_out(total: int, p: np.ndarray) -> np.ndarray:
+    """Whole numbers that sum to `total`, as near to total × p as they can be."""
+    exact = total * p
+    counts = np.floor(exact + 1e-9).astype(int)
+    counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
+    return counts
+
+
+class Stream:
+    """A task's training examples without end: every pass shows each once, in an order of its own."""
+
+    def __init__(self, size: int, rng: np.random.Generator):
+        self.size, self.rng = size, rng
+        self._left = np.empty(0, int)
+
+    def take(self, count: int) -> np.ndarray:
+        taken = [self._left[:count]]
+        self._left = self._left[count:]
+        while (short := count - sum(map(len, taken))) > 0:
+            order = self.rng.permutation(self.size)
+            taken.append(order[:short])
+            self._left = order[short:]
+        return np.concatenate(taken)
+
+
+class Mixture:
+    """The batches of a mixture, epoch after epoch, and what has been seen of each task.
+
+    `lengths`: per task, the tokens of each training example; `single`: per task, the score (0–100) that it has alone,
+    for dynamic sampling.
+    """
+
+    def __init__(self, run: Run, lengths: list[np.ndarray], single: Sequence[float], rng: np.random.Generator):
+        self.run, self.lengths, self.rng = run, lengths, rng
+        self.sizes = [len(one) for one in lengths]
+        self.single = single
+        self.p = probabilities(run.sampling, self.sizes)
+        self.streams = [Stream(size, rng) for size in self.sizes]
+        self.seen = np.zeros(len(lengths), int)
+        self._ever = [np.zeros(size, bool) for size in self.sizes]
+        self.batches = self._epoch()
+
+    @property
+    def distinct(self) -> list[int]:
+        """How many different examples of each task have been seen."""
+        return [int(ever.sum()) for ever in self._ever]
+
+    def __iter__(self) -> Iterator[tuple[Batch, bool]]:
+        """Batches without end, each with whether it is the last of its epoch; what is yielded counts as seen."""
+        while True:
+            for place, batch in enumerate(self.batches, start=1):
+                for task, index in batch:
+                    self.seen[task] += len(index)
+                    self._ever[task][index] = True
+                yield batch, place == len(self.batches)
+            self.batches = self._epoch()
+
+    def reweigh(self, scores: Sequence[float]) -> None:
+        """Takes note of the dev scores (0–100) of all tasks: the next epoch of a dynamic sampling follows them."""
+        if self.run.dynamic:
+            self.p = reweighted(self.run.sampling, self.single, scores)
+
+    def _epoch(self) -> list[Batch]:
+        size = self.run.per_device_train_batch_size * self.run.gradient_accumulation_steps
+        counts = examples_per_epoch(self.p, self.sizes, size, self.run.epoch_length)
+        drawn = [stream.take(count) for stream, count in zip(self.streams, counts, strict=True)]
+        return schedule(self.run.batch_schedule, drawn, self.lengths, size, self.rng)
+
+
+def micro_batches(batch: Batch, count: int) -> list[Batch]:
+    """A batch in `count` parts, each with its share of every task; parts that would be empty are left out."""
+    parts = [[] for _ in range(count)]
+    for task, index in batch:
+        for part, own in zip(parts, np.array_split(index, count), strict=True):
+            if len(own):
+                part.append((task, own))
+    return [part for part in parts if part]
+
+
+def weights(batch: Batch, part: Batch, scales: np.ndarray, batch_loss: str) -> list[float]:
+    """The weight of each task's mean loss in a part of a batch, so that the parts add up to the loss of the batch.
+
+    sum_of_means: the sum over tasks of their mean losses, whatever their share (Weller et al. 2022); mean: the mean
+    over all examples of the batch.
+    """
+    totals = {task: len(index) for task, index in batch}
+    whole = math.fsum(totals.values())
+    of = {task: totals[task] if batch_loss == "sum_of_means" else whole for task in totals}
+    return [scales[task] * len(index) / of[task] for task, index in part]

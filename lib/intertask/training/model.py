@@ -1,0 +1,186 @@
+"""An encoder with the heads of a mixture on it, and what it takes to feed them."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+
+from intertask.encoders import load_encoder, save_encoder
+from intertask.encoders.linear import use_onednn
+from intertask.errors import IntertaskError
+from intertask.formats import FORMATS, Encoded, Format
+from intertask.run import Run
+from intertask.tasks.load import Task
+from intertask.training.batches import Batch
+
+HEADS = "heads.safetensors"
+"""Beside a stored encoder: the heads that were trained with it."""
+
+
+@dataclass
+class Part:
+    """One task of the mixture as the training sees it."""
+
+    name: str
+    task: Task
+    format: Format
+    head: str  # its key among the model's heads
+    encoded: dict[str, Encoded]  # every split
+
+
+@dataclass
+class Model:
+    """`layer`: the hidden layer that the heads read, 0 the embeddings; None: the last. A frozen one never trains."""
+
+    encoder: torch.nn.Module
+    tokenizer: Any
+    heads: torch.nn.ModuleDict
+    parts: list[Part]
+    device: torch.device
+    frozen: bool = False
+    layer: int | None = None
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        encoder = [] if self.frozen else [weights for weights in self.encoder.parameters() if weights.requires_grad]
+        return [*encoder, *self.heads.parameters()]
+
+    def train(self, mode: bool = True) -> None:
+        self.encoder.train(mode and not self.frozen)
+        self.heads.train(mode)
+
+    def head(self, part: Part) -> torch.nn.Module:
+        return self.heads[part.head]
+
+    def batch(self, part: Part, encoded: Encoded, index: np.ndarray, rng) -> dict[str, torch.Tensor]:
+        batch = part.format.collate(encoded, index, self.tokenizer, rng)
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def logits(self, parts: list[Part], batches: list[dict[str, torch.Tensor]]) -> list[torch.Tensor]:
+        """Per part, the logits of its rows of one heterogeneous batch."""
+        with self._precision():
+            kept = ["features" in batch for batch in batches]
+            read = [batch["features"] for batch in batches] if all(kept) else self.reads(parts, batches)
+            return [self.head(part)(one, batch) for part, one, batch in zip(parts, read, batches, strict=True)]
+
+    def losses(self, batch: Batch, rng: np.random.Generator) -> list[torch.Tensor]:
+        """Per task of the batch, the mean loss of its rows; one pass of the encoder over all of them."""
+        parts = [self.parts[task] for task, _ in batch]
+        batches = [self.batch(self.parts[task], self.parts[task].encoded["train"], index, rng) for task, index in batch]
+        logits = self.logits(parts, batches)
+        return [part.format.loss(one, rows) for part, one, rows in zip(parts, logits, batches, strict=True)]
+
+    def reads(self, parts: list[Part], batches: list[dict[str, torch.Tensor]]) -> list[torch.Tensor]:
+        """Per part, what its head reads of the encoder's outputs for its rows."""
+        outputs = self.encoder(**self._together(batches), output_hidden_states=self.layer is not None)
+        hidden = outputs.last_hidden_state if self.layer is None else outputs.hidden_states[self.layer]
+        pooled = outputs.get("pooler_output")
+        read, first = [], 0
+        for part, batch in zip(parts, batches, strict=True):
+            rows, length = batch["attention_mask"].shape
+            own = slice(first, first + rows)
+            first += rows
+            seen = SimpleNamespace(
+                last_hidden_state=hidden[own, :length], pooler_output=None if pooled is None else pooled[own]
+            )
+            read.append(self.head(part).reads(seen, batch))
+        return read
+
+    def _together(self, batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+        """The encoder's inputs of all batches, one below the other, padded to the longest."""
+        names = [name for name in {*self.tokenizer.model_input_names, "attention_mask"} if name in batches[0]]
+        if len(batches) == 1:
+            return {name: batches[0][name] for name in names}
+        longest = max(batch["attention_mask"].shape[1] for batch in batches)
+        fill = {"input_ids": self.tokenizer.pad_token_id or 0}
+        return {
+            name: torch.cat(
+                [
+                    functional.pad(batch[name], (0, longest - batch[name].shape[1]), value=fill.get(name, 0))
+                    for batch in batches
+                ]
+            )
+            for name in names
+        }
+
+    def _precision(self):
+        return torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+
+    def state(self) -> list[dict[str, torch.Tensor]]:
+        """All weights that training changes, in the processor's memory."""
+        return [
+            {name: weights.detach().to("cpu", copy=True) for name, weights in module.state_dict().items()}
+            for module in ([] if self.frozen else [self.encoder]) + [self.heads]
+        ]
+
+    def load_state(self, state: list[dict[str, torch.Tensor]]) -> None:
+        if not self.frozen:
+            self.encoder.load_state_dict(state[0])
+        self.heads.load_state_dict(state[-1])
+
+
+def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
+    """The encoder with its heads, fresh or the parent's; whatever starts random is drawn with the head's seed."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights)
+    longest = getattr(encoder.config, "max_position_embeddings", run.max_length)
+    if run.max_length > longest:
+        raise IntertaskError(
+            f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {longest}. Lower it."
+        )
+    if device.type == "cpu":
+        use_onednn(encoder)
+    parts = []
+    for name, task in tasks.items():
+        form = FORMATS[task.entry.format](task.entry)
+        check_reading(run, encoder, form)
+        encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
+        parts.append(Part(name, task, form, head_key(run, task), encoded))
+    torch.manual_seed(run.seed_of("head"))
+    heads = torch.nn.ModuleDict()
+    for part in parts:
+        if part.head not in heads:
+            heads[part.head] = part.format.head(encoder, run.pooling)
+    if run.reuse_head:
+        load_heads(heads, Path(start))
+    return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, run.tuning == "frozen", run.layer)
+
+
+def head_key(run: Run, task: Task) -> str:
+    """The task's name or, where heads are shared, its format and number of labels (Weller et al. 2022, code)."""
+    shared = run.heads == "shared" and task.entry.format in ("classification", "regression", "multiple_choice")
+    labels = len(task.entry.labels or []) if task.entry.format == "classification" else 1
+    return f"{task.entry.format}-{labels}" if shared else task.entry.name.replace(".", "_")
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
+    save_encoder(model.encoder, model.tokenizer, folder)
+    save_file({name: weights.contiguous() for name, weights in model.heads.state_dict().items()}, folder / HEADS)
+
+
+def load_heads(heads: torch.nn.ModuleDict, folder: Path) -> None:
+    """Fills in the heads that were stored beside the encoder under the same key; the others stay fresh."""
+    stored = load_file(folder / HEADS) if (folder / HEADS).is_file() else {}
+    for key, head in heads.items():
+        own = {name.removeprefix(f"{key}."): value for name, value in stored.items() if name.startswith(f"{key}.")}
+        if own:
+            head.load_state_dict(own)
+
+
+def check_reading(run: Run, encoder: torch.nn.Module, form: Format) -> None:
+    """Refuses a layer that the encoder lacks, a pooler over another than the last, and a language model kept frozen."""
+    layers = encoder.config.num_hidden_layers
+    if run.layer is not None and run.layer > layers:
+        raise IntertaskError(
+            f"layer: expected 0 to {layers}, the layers of {run.encoder}, found {run.layer}. Lower it."
+        )
+    if run.layer is not None and run.pooling == "pooler":
+        raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
+    if run.tuning == "frozen" and form.corrupts:
+        raise IntertaskError(f"tuning: frozen, but {run.task} reads another input every time. Use tuning: full.")
