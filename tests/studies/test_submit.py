@@ -179,6 +179,14 @@ def test_of_several_encoders_one_is_to_be_named(results):
     assert read(submit("made", encoder="GPT"))["CoLA.tsv"]["prediction"].eq(0).all()
 
 
+def test_a_run_that_stands_in_for_another_is_one_candidate(results):
+    made = Made(results)
+    stand_in = [role | {"regime": "stilts", "substituted": True} for role in made.roles if role["target"] == "mnli"]
+    write_index(results, "made", made.roles + stand_in)
+    submit("made")
+    assert record(results)["picked"]["mnli"]["candidates"] == 4
+
+
 def test_rows_may_lie_in_any_order(results):
     made = Made(results)
     half = predicted("test", 3000, np.arange(3000) % 2).sample(frac=1, random_state=0)

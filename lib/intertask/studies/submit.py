@@ -62,7 +62,7 @@ class Pick:
     """What predicts a task: one row of `read_runs`, or, where that is None, the majority class of the training data."""
 
     run: pd.DataFrame | None
-    candidates: int
+    candidates: int  # runs to pick from
 
     def record(self) -> dict[str, Any]:
         if self.run is None:
@@ -126,7 +126,7 @@ def _pick(rows: pd.DataFrame, rule: str) -> Pick:
     """The best run on dev; the majority class where the rule says `majority`, or `floor` and the best is below it."""
     best = None if rule == "majority" else rows.loc[[rows["score"].idxmax()]]  # the first of equals
     below = rule == "floor" and (best["score"] < best["majority"]).all()
-    return Pick(None if below else best, len(rows))
+    return Pick(None if below else best, rows["run"].nunique())
 
 
 def _split(entry: TaskEntry, split: str) -> str:
