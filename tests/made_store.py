@@ -13,15 +13,13 @@ def run_id(task: str, seed: int | None, *parts: object) -> str:
 
 
 def write_run(results: Path, run: str, task: str, seed: int, score: float, **fields) -> None:
-    """A finished run: run.json alone, with `score` as accuracy and main score of the validation split; majority 50."""
+    """A finished run: run.json alone, with `score` as accuracy and main score of the validation split; majority 50.
+
+    `fields` replace what it says of the run, or of its task.
+    """
     folder = results / "runs" / run
     folder.mkdir(parents=True, exist_ok=True)
-    record = {
-        "id": run,
-        "task": task,
-        "identity": {"tuning": "full"},
-        "encoder": "mini/bert",
-        "seed": seed,
+    own = {
         "selection": "best checkpoint on validation",
         "reported": "validation",
         "scores": {"validation": {"accuracy": score, "main": score}},
@@ -29,6 +27,20 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "degenerate": score <= 50,
         "constant_predictions": False,
         "sizes": {"train": 250, "validation": 277},
+        "best_step": 16,
+        "examples_seen": 750,
+        "distinct_examples": 250,
+        "limit": None,
+    }
+    own |= {name: value for name, value in fields.items() if name in own}
+    record = {
+        "id": run,
+        "task": task,
+        "tasks": {task: own},
+        "identity": {},
+        "encoder": "mini/bert",
+        "seed": seed,
+        "steps": 24,
         "seconds": {"load": 0.1, "train": 2.0, "evaluate": 0.2},
         "device": "cpu",
         "threads": 1,
@@ -36,13 +48,17 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "git_commit": "0123456789abcdef",
         "finished": f"2026-01-02T03:04:{seed or 0:02d}+00:00",
     }
-    (folder / "run.json").write_text(json.dumps(record | fields), encoding="utf-8")
+    record |= {name: value for name, value in fields.items() if name not in own}
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 def write_predictions(results: Path, run: str, split: str, labels, predictions) -> None:
-    """The predictions of one split, as a finished run leaves them."""
+    """The predictions of one split of the run's task, as a finished run leaves them."""
+    folder = results / "runs" / run
     rows = {"split": split, "row": range(len(labels)), "label": list(labels), "prediction": predictions}
-    pd.DataFrame(rows).to_parquet(results / "runs" / run / "predictions.parquet", index=False)
+    path = folder / "predictions" / f"{json.loads((folder / 'run.json').read_text())['task']}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_parquet(path, index=False)
 
 
 def write_failure(results: Path, run: str, reason: str) -> None:
@@ -72,13 +88,14 @@ def make_store(
     None for a run not done yet, or the reason why it failed as a string."""
     pretraining = run_id("mini/text", 0)
     common = {"encoder": "mini/bert", "limit": None, "regime": None, "supporting": None, "target": None}
-    common |= {"supporting_run": None, "supporting_seed": None}
+    common |= dict.fromkeys(["part", "mixing", "supporting_limit", "supporting_run", "supporting_seed"])
+    common |= {"substituted": False}
     roles = [common | {"run": pretraining, "stage": "pretraining", "task": "mini/text", "seed": 0, "parent": None}]
     write_run(results, pretraining, "mini/text", 0, 40.0)
     for task in supporting:
         for seed in range(1 if one_intermediate else seeds):
             run = run_id(task, seed)
-            write_run(results, run, task, seed, 80.0)
+            write_run(results, run, task.split("[")[0], seed, 80.0)
             role = {"run": run, "stage": "intermediate", "task": task.split("[")[0], "supporting": task}
             roles.append(common | role | {"seed": seed, "parent": pretraining})
     for target in targets:

@@ -10,6 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
+from intertask.analysis.tables import panel_name
+
 AXIS = 18  # characters of a line in an axis label
 INK, FAINT, ALERT = "#222222", "#767676", "#c44601"
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
@@ -27,7 +29,7 @@ def signed(points: float) -> str:
 
 def panel_title(encoder: str, limit: int | None) -> str:
     """The heading of one panel: the encoder and how much training data the target had."""
-    return f"{text(encoder)}, {'all training data' if pd.isna(limit) else f'{limit} training examples'}"
+    return text(panel_name(encoder, limit))
 
 
 def supporting_label(supporting: str | None) -> str:

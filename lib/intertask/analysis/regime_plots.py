@@ -7,7 +7,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from intertask.analysis.plots import AXIS, FAINT, INK, hatched, panel_title, signed, text
+from intertask.analysis.plots import AXIS, FAINT, INK, hatched, panel_title, signed, supporting_label, text
 
 METHODS_GRADIENT = "PuOr"  # purple: MTL is better; orange: STILTs is; other colours than "helps" and "harms"
 
@@ -142,3 +142,152 @@ def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes)
     ax.axvline(0, color=INK, linewidth=1)
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def exposure_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Variant x task matrix of a `mixing.exposure`, for one encoder, limit and set: the darker, the more often seen.
+
+    Each cell: passes over the task's training examples, and the examples seen. Cells without a run are hatched. The
+    colours are logarithmic.
+    """
+    variants, tasks = table["mixing"].unique(), table["target"].unique()
+    passes = table.pivot(index="mixing", columns="target", values="passes").reindex(index=variants, columns=tasks)
+    log = np.log(passes.to_numpy(dtype=float, na_value=np.nan).clip(min=1e-3))
+    low, high = (np.nanmin(log), np.nanmax(log)) if np.isfinite(log).any() else (0, 1)
+    ax.imshow(log, cmap="Greys", norm=Normalize(low - 0.1, high + 0.1), aspect="auto", alpha=0.8)
+    ax.hlines(np.arange(1, len(variants)) - 0.5, -0.5, len(tasks) - 0.5, color="white")
+    ax.vlines(np.arange(1, len(tasks)) - 0.5, -0.5, len(variants) - 0.5, color="white")
+    for cell in table.itertuples():
+        x, y = list(tasks).index(cell.target), list(variants).index(cell.mixing)
+        if cell.n == 0:
+            hatched(x, y, ax)
+            continue
+        dark = np.log(max(cell.passes, 1e-3)) > low + 0.6 * (high - low) and high > low
+        note = "" if cell.n == cell.n_expected else f"\n{cell.n} of {cell.n_expected} runs"
+        ax.text(x, y, f"{cell.passes:.3g}×\n{cell.examples_seen:,.0f}{note}", ha="center", va="center", fontsize=8,
+                color="white" if dark else INK)  # fmt: skip
+    ax.set_xticks(range(len(tasks)), [text(task, AXIS) for task in tasks])
+    ax.set_yticks(range(len(variants)), [text(variant, AXIS) for variant in variants])
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return ax
+
+
+DASHES = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3))]
+MARKERS = "os^DvPX*<>hp"
+
+
+def size_lines(table: pd.DataFrame, x: str, line: list[str], ax: Axes) -> Axes:
+    """Score against a size, a line per regime, variant and supporting task: mean, and as a band and a bar its interval.
+
+    table: of `data_size.size_table`, for one encoder and target; x: the column on the logarithmic axis; line: the
+    columns that tell lines apart. A line that has no such size (single, on the supporting task's axis) is level.
+    """
+    groups = list(table.groupby(line, sort=False, dropna=False))
+    for place, (_, own) in enumerate(groups):
+        done = own[own["mean"].notna()].sort_values(x)
+        label = f"{line_label(own.iloc[0], line)} ({_seed_range(own)})"
+        if done[x].isna().all() and len(done):
+            _level(done.iloc[0], label, place, ax)
+        else:
+            _size_line(done[x], done, "mean", label, place, len(groups), ax)
+    _size_axis(table[x], "{:,.0f}", ax)
+    ax.set(ylabel="score, 0–100")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, handlelength=4)
+    return ax
+
+
+def size_differences(table: pd.DataFrame, ax: Axes) -> Axes:
+    """MTL - STILTs in points against supporting / target examples, a line per variant and target size, with intervals.
+
+    After Figure 2 of Weller et al. 2022. table: of `data_size.size_differences`, for one encoder, target and supporting
+    task. Above zero, training side by side was better.
+    """
+    found = table[table["difference"].notna()].sort_values("proportion")
+    groups = list(found.groupby(["n_train", "mixing"], dropna=False))
+    for place, ((n_train, mixing), own) in enumerate(groups):
+        label = f"{'' if pd.isna(mixing) else f'{text(mixing)}, '}{n_train:,.0f} target examples ({_seed_range(own)})"
+        _size_line(own["proportion"], own, "difference", label, place, len(groups), ax)
+    ax.axhline(0, color=INK, linewidth=1)
+    ax.axvline(1, color=FAINT, linewidth=1, linestyle="--")
+    _size_axis(found["proportion"], "{:.2g}", ax)
+    ax.set(xlabel="supporting examples / target examples", ylabel="MTL − STILTs, points")
+    if groups:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, handlelength=4)
+    return ax
+
+
+def _size_line(sizes: pd.Series, own: pd.DataFrame, y: str, label: str, place: int, of: int, ax: Axes) -> None:
+    """One line of `of`; each a little to the right of the one before, so that equal sizes do not hide bars."""
+    sizes = sizes.astype(float) * 1.015 ** (place - (of - 1) / 2)
+    marker, style = MARKERS[place % len(MARKERS)], _style(place)
+    ax.plot(sizes, own[y], marker=marker, markersize=6, label=label, **style)
+    ax.fill_between(sizes, own["low"], own["high"], color=style["color"], alpha=0.1, linewidth=0)
+    ax.vlines(sizes, own["low"], own["high"], color=style["color"], linewidth=1)
+
+
+def _level(point: pd.Series, label: str, place: int, ax: Axes) -> None:
+    style = _style(place)
+    ax.axhline(point["mean"], label=label, **style)
+    if pd.notna(point["low"]):
+        ax.axhspan(point["low"], point["high"], alpha=0.1, color=style["color"], linewidth=0)
+
+
+def _style(place: int) -> dict:
+    return {"color": f"C{place}", "linestyle": DASHES[place % len(DASHES)]}
+
+
+def _size_axis(sizes: pd.Series, form: str, ax: Axes) -> None:
+    """A logarithmic axis with the sizes themselves as ticks, less those that would overlap."""
+    ticks = []
+    for size in sorted(sizes.dropna().unique()):
+        if not ticks or size > 1.2 * ticks[-1]:
+            ticks.append(size)
+    if ticks:  # a logarithmic axis cannot be drawn without a size
+        ax.set_xscale("log")
+        ax.minorticks_off()
+        ax.set_xticks(ticks, [form.format(tick) for tick in ticks])
+
+
+def _seed_range(own: pd.DataFrame) -> str:
+    counts = sorted({int(n) for n in own["n"]})
+    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+
+
+def line_label(row: pd.Series, line: list[str]) -> str:
+    """A line in words: `stilts after mini/mnli, target limit 400`; what is missing or varies along it is left out."""
+    words = [row["regime"]]
+    if pd.notna(row["supporting"]):
+        before = "after" if row["regime"] == "stilts" else "with"
+        words[0] += f" {before} {supporting_label(row['supporting'])}"
+    named = {"mixing": "", "supporting_limit": "supporting limit ", "limit": "target limit "}
+    words += [f"{name}{row[key]}" for key, name in named.items() if key in line and pd.notna(row[key])]
+    return text(", ".join(words), 36)
+
+
+def equal_cost(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One line per cell of `best_of_each.equal_cost`: one restart, the best of k for the same steps, and STILTs.
+
+    table: of one encoder and data limit. An arrow leads from what the compute buys without the supporting task to what
+    it buys with it.
+    """
+    for y, cell in enumerate(table.itertuples()):
+        if pd.isna(cell.gain):
+            ax.text(0.5, y, cell.note, transform=ax.get_yaxis_transform(), ha="center", va="center", color=FAINT)
+            continue
+        arrow = {"arrowstyle": "->", "color": FAINT, "shrinkA": 4, "shrinkB": 5}
+        ax.annotate("", (cell.stilts, y), (cell.best_of_k, y), arrowprops=arrow)
+    marks = {"single": ("|", "one restart"), "best_of_k": ("D", "best of k restarts"), "stilts": ("o", "STILTs, mean")}
+    for name, (mark, label) in marks.items():
+        fill = "white" if name == "best_of_k" else INK
+        ax.plot(table[name], range(len(table)), mark, color=INK, markerfacecolor=fill, markersize=7, label=label)
+    ax.set_yticks(range(len(table)), [_cost_label(cell) for cell in table.itertuples()])
+    ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="score, 0–100")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
+    return ax
+
+
+def _cost_label(cell) -> str:
+    limit = "" if pd.isna(cell.supporting_limit) else f", {cell.supporting_limit} examples"
+    k = "" if pd.isna(cell.k) else f" (k = {cell.k:.1f})"
+    return text(f"{supporting_label(cell.supporting)}{limit} → {cell.target}{k}")

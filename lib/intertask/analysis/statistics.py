@@ -1,6 +1,6 @@
 """Transfer deltas paired by seed, their intervals and tests, and the summaries that the papers print."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,10 +20,10 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
     """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
-    is missing where one of the two is. Columns: encoder, limit, supporting, target, seed, supporting_run, score,
-    baseline, delta.
+    is missing where one of the two is. Substituted runs are left out: nothing was measured. Columns: encoder, limit,
+    supporting, target, seed, supporting_run, score, baseline, delta.
     """
-    targets = runs[runs["stage"] == "target"]
+    targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
     single = targets.loc[targets["regime"] == "single", [*PAIR, "score"]].rename(columns={"score": "baseline"})
     stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "supporting_run", "score"]]
     paired = stilts.merge(single.drop_duplicates(), on=PAIR, how="left", validate="many_to_one")
@@ -153,17 +153,79 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
+def task_average(scores: dict[str, float], tasks: Iterable[str], wnli_majority: float | None = None) -> float:
+    """The mean of the main scores of `tasks`, 0-100; WNLI counts at least `wnli_majority`, where that is given.
+
+    scores: by task. A missing task makes the average missing (NaN): a mean over fewer tasks is another number.
+    """
+    own = {task: scores.get(task, np.nan) for task in tasks}
+    for task in own:
+        if wnli_majority is not None and plain(task) == "wnli":
+            own[task] = np.maximum(own[task], wnli_majority)
+    return float(np.mean(list(own.values()))) if own else np.nan
+
+
 def glue_average(scores: dict[str, float], wnli_majority: float | None = None) -> float:
     """The GLUE score as Wang et al. 2019 print it: the mean over the nine tasks' main scores, 0-100.
 
     scores: main score by task name (two-metric tasks averaged already). WNLI counts at least `wnli_majority`, the
     majority class of the split that is scored (dev 56.3, test 65.1), where that is given. A missing task makes the
-    average missing (NaN): a mean over fewer tasks is another number.
+    average missing (NaN).
     """
-    nine = {task: scores.get(task, np.nan) for task in GLUE}
-    if wnli_majority is not None:
-        nine["wnli"] = np.maximum(nine["wnli"], wnli_majority)
-    return float(np.mean(list(nine.values())))
+    return task_average(scores, GLUE, wnli_majority)
+
+
+def plain(task: str) -> str:
+    """A task's name without the suite's: `mini/rte` is `rte`, so that rules which name tasks hold for both."""
+    return task.removeprefix("mini/")
+
+
+def counted(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
+    """The runs with WNLI's scores as a study's rule counts them; `ruled`: where the rule changed a score.
+
+    wnli: `trained`, the score of the run; `majority`, always the majority class's (Phang et al. 2018); `floor`, the
+    larger of the two (Wang et al. 2019). A run that is not done stays missing.
+    """
+    own = runs["target"].map(plain, na_action="ignore") == "wnli"
+    floor = runs["majority"] if wnli == "majority" else runs["score"].clip(lower=runs["majority"])
+    score = runs["score"].mask(own & runs["score"].notna(), floor) if wnli != "trained" else runs["score"]
+    return runs.assign(score=score, ruled=score.ne(runs["score"]) & score.notna())
+
+
+def wnli_in_words(rule: str, targets: Iterable[str]) -> str:
+    """A study's rule for WNLI in a sentence, or that WNLI is none of its targets."""
+    rules = {
+        "trained": "WNLI counts with the score that its model reached.",
+        "majority": "WNLI counts with the majority class's score, whatever its model reached (Phang et al. 2018): `*`.",
+        "floor": "WNLI counts at least with the majority class's score (Wang et al. 2019); `*` where that is higher.",
+    }
+    return rules[rule] if "wnli" in map(plain, targets) else "WNLI is none of the targets."
+
+
+def expected_best(scores, k: float, chosen_by=None) -> float:
+    """Expected score of the best of k independent draws from the scores that were found (Dodge et al. 2019, Section 3).
+
+    E = sum over v of v (P(V <= v)^k - P(V < v)^k), with k > 0, not necessarily whole. scores: (n,), missing ones left
+    out; NaN with none. chosen_by: (n,), what the best is chosen by where that is not the score itself. The draws are
+    with replacement from n scores, so the estimate is at most the largest, and too low for k near n or above it.
+    """
+    if not k > 0:
+        raise IntertaskError(f"expected_best: expected k, the number of draws, above 0; found {k!r}.")
+    ranked = ranked_scores(scores, chosen_by)
+    return float(ranked @ rank_weights(len(ranked), k)) if len(ranked) else np.nan
+
+
+def ranked_scores(scores, chosen_by=None) -> np.ndarray:
+    """The scores that are not missing, last choice first; shape (n,). Ties in `chosen_by` share their mean."""
+    frame = pd.DataFrame({"score": np.asarray(scores, dtype=float)})
+    frame["by"] = frame["score"] if chosen_by is None else np.asarray(chosen_by, dtype=float)
+    ties = frame.dropna().sort_values("by").groupby("by")["score"]
+    return ties.transform("mean").to_numpy()
+
+
+def rank_weights(n: int, k: float) -> np.ndarray:
+    """How probable it is, for each of n ranks from the last up, that it is the best of k draws; shape (n,)."""
+    return np.diff((np.arange(n + 1) / n) ** k)
 
 
 def replicates_in_words(table: pd.DataFrame) -> str:
