@@ -57,7 +57,10 @@ class Made:
 
     def add(self, target, supporting, seed, score, limit=None, encoder="BERT"):
         run = run_id(target, seed, supporting, limit, encoder)
-        write_run(self.results, run, target, seed, score)
+        own = {"reported": "validation", "sizes": {"train": 250}, "degenerate": False, "constant_predictions": False}
+        own |= {"scores": {"validation": {"main": score}}, "majority": {"validation": {"main": 50.0}}}
+        own |= {"examples_seen": 750, "distinct_examples": 250, "best_step": 24}
+        write_run(self.results, run, target, seed, score, tasks={target: own}, steps=24)
         label = 1 if supporting else 0
         parts = [
             predicted(split, size, 7.25 if target.endswith("stsb") else label)
@@ -66,11 +69,12 @@ class Made:
         self.predict(run, target, pd.concat(parts))
         role = {"run": run, "stage": "target", "regime": "stilts" if supporting else "single", "target": target}
         role |= {"encoder": encoder, "task": target, "supporting": supporting, "limit": limit, "seed": seed}
-        self.roles.append(role | dict.fromkeys(["supporting_run", "supporting_seed", "parent"]))
+        role |= dict.fromkeys(["part", "mixing", "supporting_limit", "supporting_run", "supporting_seed", "parent"])
+        self.roles.append(role | {"substituted": False})
         return run
 
     def file(self, run, task):
-        return self.results / "runs" / run / "predictions" / f"{task}.parquet"
+        return store.predictions_file(self.results / "runs" / run, task)
 
     def predict(self, run, task, predictions):
         path = self.file(run, task)
@@ -173,6 +177,14 @@ def test_of_several_encoders_one_is_to_be_named(results):
     refused("several encoders: BERT, GPT", results)
     refused("no finished run of encoder 'GTP'. Did you mean 'GPT'", results, encoder="GTP")
     assert read(submit("made", encoder="GPT"))["CoLA.tsv"]["prediction"].eq(0).all()
+
+
+def test_a_run_that_stands_in_for_another_is_one_candidate(results):
+    made = Made(results)
+    stand_in = [role | {"regime": "stilts", "substituted": True} for role in made.roles if role["target"] == "mnli"]
+    write_index(results, "made", made.roles + stand_in)
+    submit("made")
+    assert record(results)["picked"]["mnli"]["candidates"] == 4
 
 
 def test_rows_may_lie_in_any_order(results):

@@ -62,7 +62,7 @@ class Pick:
     """What predicts a task: one row of `read_runs`, or, where that is None, the majority class of the training data."""
 
     run: pd.DataFrame | None
-    candidates: int
+    candidates: int  # runs to pick from
 
     def record(self) -> dict[str, Any]:
         if self.run is None:
@@ -80,8 +80,9 @@ def submit(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
     Raises IntertaskError, before anything is written, where a task, a run or a legal prediction for each row is
     missing.
     """
-    runs = _candidates(study, rule, encoder)
+    runs = read_runs(study)
     mini = runs["target"].str.startswith("mini/").any()
+    runs = _candidates(study, runs, rule, encoder)
     entries = {task: find_entry(f"mini/{task}" if mini else task) for task in {file.task: None for file in FILES}}
     wnli = read_settings(study).get("wnli", "trained")
     picks = _picks(study, runs, entries, wnli)
@@ -94,9 +95,8 @@ def submit(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
     return _write_zip(folder / "submission.zip", tables)
 
 
-def _candidates(study: str, rule: Rule, encoder: str) -> pd.DataFrame:
+def _candidates(study: str, runs: pd.DataFrame, rule: Rule, encoder: str) -> pd.DataFrame:
     """The study's finished target runs of one encoder; per task those on all training data, if there are any."""
-    runs = read_runs(study)
     runs = runs[(runs["stage"] == "target") & runs["done"]]
     if rule == "single":
         runs = runs[runs["regime"] == "single"]
@@ -126,7 +126,7 @@ def _pick(rows: pd.DataFrame, rule: str) -> Pick:
     """The best run on dev; the majority class where the rule says `majority`, or `floor` and the best is below it."""
     best = None if rule == "majority" else rows.loc[[rows["score"].idxmax()]]  # the first of equals
     below = rule == "floor" and (best["score"] < best["majority"]).all()
-    return Pick(None if below else best, len(rows))
+    return Pick(None if below else best, rows["run"].nunique())
 
 
 def _split(entry: TaskEntry, split: str) -> str:
