@@ -17,6 +17,7 @@ from intertask.tasks.catalogue import find_entry
 OVERHEAD = 1.0  # seconds for a warm kernel and the notebook around the training
 LOOKED_AT = 200  # stored runs that a rate is taken from
 BYTES_PER_RUN = 300_000  # notebook, predictions and record
+ABSENT_EXAMPLES = 50_000  # of a task that is neither at hand nor counted in the catalogue: a guess
 ABSENT_BYTES = 500_000_000  # of weights, where the encoder is not at hand: a guess
 RATE_PER_BYTE = 3e9  # examples/s times bytes of weights, on one thread: a guess until a run was measured
 
@@ -93,4 +94,7 @@ def training_size(task: str, task_file: str) -> int:
         return known
     from intertask.tasks.load import load_task
 
-    return len(load_task(task, task_file).splits["train"])
+    try:
+        return len(load_task(task, task_file).splits["train"])
+    except IntertaskError:  # not at hand: a dry run says so, and guesses
+        return ABSENT_EXAMPLES

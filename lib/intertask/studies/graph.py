@@ -196,13 +196,15 @@ class _Expansion:
 
     def target(self, task: str, limit: int | None, seed: int, parent, **more) -> Run:
         member = Member(task=task, limit=limit)
-        settings = {**self.study.train, **self.study.target, **self.small(member), **self.encoder.settings}
+        own = self.study.per_task.get(task, {})
+        settings = {**self.study.train, **self.study.target, **own, **self.small(member), **self.encoder.settings}
         return self.run([member], seed, parent, settings | {"holdout": self.study.holdout} | more)
 
     def intermediate(self, supporting: Supporting, supporting_limit: int | None, seed: int) -> Run:
         reading = {name: value for name, value in self.encoder.settings.items() if name not in ("tuning", "layer")}
         members = supporting.members(supporting_limit)
-        settings = {**self.study.train, **self.study.intermediate, **self.small(*members), **reading}
+        own = self.study.per_task.get(members[0].task, {}) if len(members) == 1 else {}
+        settings = {**self.study.train, **self.study.intermediate, **own, **self.small(*members), **reading}
         if len(members) > 1:
             settings |= {"selection": "average"} | supporting.settings
         return self.run(members, seed, self.start, settings)
@@ -238,7 +240,8 @@ class _Expansion:
         found = []
         for values in product(*self.study.sweep.values()):
             chosen = dict(zip(self.study.sweep, values, strict=True))
-            run = alone.target(member.task, member.limit, base.seeds[0], self.start, **chosen)
+            # one sweep per task, for whatever part of its data a run trains on
+            run = alone.target(member.task, base.limits[0], base.seeds[0], self.start, **chosen)
             found.append(self.id(run))
             if not any(row.run == found[-1] and row.stage == "sweep" for row in self.rows):
                 self.add(run, stage="sweep", task=run.task, regime="single", seed=run.seed)

@@ -259,6 +259,7 @@ class Study(BaseModel):
     pretraining: Settings = {}
     intermediate: Settings = {}
     target: Settings = {}
+    per_task: dict[str, Settings] = Field({}, description="further settings of runs on that task alone, in any stage")
     parts: list[dict[str, Any]] = Field([], description="each a name and keys that replace the study's")
     report: list[Notebook] = [Notebook(notebook="restarts")]
     counts: list[Count] = []
@@ -354,6 +355,8 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
         made["evaluate_on"] = {
             counterpart(task): [counterpart(one) for one in others] for task, others in made["evaluate_on"].items()
         }
+    if "per_task" in made:
+        made["per_task"] = {counterpart(task): settings for task, settings in made["per_task"].items()}
     if "parts" in made:
         made["parts"] = [_counterparts(part) for part in made["parts"]]
     return made
