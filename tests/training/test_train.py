@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from intertask.encoders import load_encoder
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.tasks.load import load_task
@@ -179,8 +180,8 @@ def test_a_layer_is_what_the_head_reads(fruit, pooling):
     batch = {"input_ids": torch.tensor([[2, 7, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
     hidden = last.encoder(**batch, output_hidden_states=True).hidden_states
     expected = (hidden[0].mean(1), hidden[-1].mean(1)) if pooling == "mean" else (hidden[0][:, 0], hidden[-1][:, 0])
-    torch.testing.assert_close(embeddings.reads(embeddings.parts, [batch])[0], expected[0])
-    torch.testing.assert_close(last.reads(last.parts, [batch])[0], expected[1])
+    torch.testing.assert_close(embeddings.reads(embeddings.parts[0], *embeddings.outputs([batch]), batch), expected[0])
+    torch.testing.assert_close(last.reads(last.parts[0], *last.outputs([batch]), batch), expected[1])
 
 
 @pytest.mark.parametrize(
@@ -222,3 +223,41 @@ def test_a_task_that_writes_text_can_be_read_and_not_trained(tmp_path):
     assert load_task("t", str(tmp_path / "t.yaml")).splits["train"]["label"].tolist() == ["y"]
     with pytest.raises(IntertaskError, match="t is sequence_to_sequence, which this version can read and not train"):
         trained(str(tmp_path / "t.yaml"), task="t")
+
+
+def test_on_a_single_task_the_trainer_is_this_short_loop(fruit):
+    """Step by step: the same order, the same dropout, the same losses, the same weights, bit by bit."""
+    from transformers import get_linear_schedule_with_warmup
+
+    seeds = {"order_seed": 3, "dropout_seed": 4, "head_seed": 5}
+    result = trained(fruit, eval_steps=1, num_train_epochs=2, max_length=64, **seeds)
+    encoder, tokenizer = load_encoder("mini/bert", seed=5)
+    torch.manual_seed(5)
+    linear = torch.nn.Linear(128, 2)
+    torch.nn.init.normal_(linear.weight, std=0.02)
+    torch.nn.init.zeros_(linear.bias)
+    rows = load_task("fruit", fruit).splits["train"]
+    lengths = np.array([len(tokenizer(text).input_ids) for text in rows.text])
+    weights = [*encoder.parameters(), *linear.parameters()]
+    groups = [{"params": [w for w in weights if w.ndim > 1], "weight_decay": 0.01}]
+    groups.append({"params": [w for w in weights if w.ndim < 2], "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, lr=2e-3, fused=True)
+    schedule = get_linear_schedule_with_warmup(optimizer, 0.1 * 16, 16)
+    rng, losses = np.random.default_rng(3), []
+    torch.manual_seed(4)
+    for _ in range(2):
+        order = rng.permutation(64)
+        order = order[np.argsort(lengths[order], kind="stable")]
+        for place in rng.permutation(8):
+            batch = rows.iloc[order[8 * place : 8 * place + 8]]
+            encoder.train()
+            hidden = encoder(**tokenizer(batch.text.tolist(), padding=True, return_tensors="pt")).last_hidden_state
+            logits = linear(torch.nn.functional.dropout(hidden[:, 0], 0.1))
+            loss = torch.nn.functional.cross_entropy(logits, torch.tensor(batch.label.tolist()))
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            losses.append(loss.item())
+    np.testing.assert_array_equal(result.curve.train_loss, losses)

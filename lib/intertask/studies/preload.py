@@ -22,7 +22,7 @@ import pyarrow.parquet
 import scipy.stats
 import sklearn.metrics
 from matplotlib.figure import Figure
-from transformers import AutoModel, AutoTokenizer, BertModel, PreTrainedTokenizerFast
+from transformers import AutoModel, AutoTokenizer, BertModel, GPT2Model, PreTrainedTokenizerFast
 
 from intertask.studies import kernel, store
 from intertask.tasks import mini

@@ -50,7 +50,7 @@ def _read(model, part, encoded: Encoded, batch_size: int) -> np.ndarray:
     found = None
     for index in by_length(encoded.lengths, batch_size):
         batch = model.batch(part, encoded, index, None)
-        read = model.reads([part], [batch])[0].float().cpu().numpy()
+        read = model.reads(part, *model.outputs([batch]), batch).float().cpu().numpy()
         at, rows = encoded.sequences(index), len(encoded.starts) - 1
         if read.ndim == 3:
             at, rows = ranges(encoded.starts[at], np.diff(encoded.starts)[at]), encoded.starts[-1]

@@ -11,10 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from intertask.encoders import load_encoder, save_encoder
+from intertask.encoders import checkpoint_gradients, load_encoder, longest, save_encoder
 from intertask.encoders.linear import use_onednn
+from intertask.encoders.lora import merged, with_lora
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS, Encoded, Format
+from intertask.formats.causal_language_modelling import language_modelling_loss, refuse_reading_ahead
 from intertask.run import Run
 from intertask.tasks.load import Task
 from intertask.training.batches import Batch
@@ -43,8 +45,13 @@ class Model:
     heads: torch.nn.ModuleDict
     parts: list[Part]
     device: torch.device
-    frozen: bool = False
+    tuning: str = "full"
     layer: int | None = None
+    language_modelling_weight: float = 0.0
+
+    @property
+    def frozen(self) -> bool:
+        return self.tuning == "frozen"
 
     def parameters(self) -> list[torch.nn.Parameter]:
         encoder = [] if self.frozen else [weights for weights in self.encoder.parameters() if weights.requires_grad]
@@ -61,35 +68,47 @@ class Model:
         batch = part.format.collate(encoded, index, self.tokenizer, rng)
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
-    def logits(self, parts: list[Part], batches: list[dict[str, torch.Tensor]]) -> list[torch.Tensor]:
-        """Per part, the logits of its rows of one heterogeneous batch."""
+    def logits(self, part: Part, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with self._precision():
-            kept = ["features" in batch for batch in batches]
-            read = [batch["features"] for batch in batches] if all(kept) else self.reads(parts, batches)
-            return [self.head(part)(one, batch) for part, one, batch in zip(parts, read, batches, strict=True)]
+            return self.head(part)(self.reads(part, *self.outputs([batch]), batch), batch)
 
     def losses(self, batch: Batch, rng: np.random.Generator) -> list[torch.Tensor]:
         """Per task of the batch, the mean loss of its rows; one pass of the encoder over all of them."""
         parts = [self.parts[task] for task, _ in batch]
-        batches = [self.batch(self.parts[task], self.parts[task].encoded["train"], index, rng) for task, index in batch]
-        logits = self.logits(parts, batches)
-        return [part.format.loss(one, rows) for part, one, rows in zip(parts, logits, batches, strict=True)]
+        rows = [self.batch(self.parts[task], self.parts[task].encoded["train"], index, rng) for task, index in batch]
+        with self._precision():
+            return [self._loss(*one) for one in zip(parts, self.outputs(rows), rows, strict=True)]
 
-    def reads(self, parts: list[Part], batches: list[dict[str, torch.Tensor]]) -> list[torch.Tensor]:
-        """Per part, what its head reads of the encoder's outputs for its rows."""
+    def _loss(self, part: Part, outputs: SimpleNamespace | None, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The loss and, weighted, that of language modelling on the same tokens (Radford et al. 2018, section 3.2)."""
+        loss = part.format.loss(self.head(part)(self.reads(part, outputs, batch), batch), batch)
+        if self.language_modelling_weight:
+            tokens = outputs.last_hidden_state, batch["input_ids"], batch["attention_mask"]
+            loss = loss + self.language_modelling_weight * language_modelling_loss(self.encoder, *tokens)
+        return loss
+
+    def reads(self, part: Part, outputs: SimpleNamespace | None, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What the task's head reads of the encoder's outputs, or what was kept of a frozen encoder's."""
+        return batch["features"] if outputs is None else self.head(part).reads(outputs, batch)
+
+    def outputs(self, batches: list[dict[str, torch.Tensor]]) -> list[SimpleNamespace | None]:
+        """Per batch, the encoder's outputs for its rows, as if it had been read alone; one pass over all of them.
+
+        None where everything is kept of a frozen encoder.
+        """
+        if all("features" in batch for batch in batches):
+            return [None] * len(batches)
         outputs = self.encoder(**self._together(batches), output_hidden_states=self.layer is not None)
         hidden = outputs.last_hidden_state if self.layer is None else outputs.hidden_states[self.layer]
         pooled = outputs.get("pooler_output")
-        read, first = [], 0
-        for part, batch in zip(parts, batches, strict=True):
+        found, first = [], 0
+        for batch in batches:
             rows, length = batch["attention_mask"].shape
             own = slice(first, first + rows)
+            pooler = None if pooled is None else pooled[own]
+            found.append(SimpleNamespace(last_hidden_state=hidden[own, :length], pooler_output=pooler))
             first += rows
-            seen = SimpleNamespace(
-                last_hidden_state=hidden[own, :length], pooler_output=None if pooled is None else pooled[own]
-            )
-            read.append(self.head(part).reads(seen, batch))
-        return read
+        return found
 
     def _together(self, batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
         """The encoder's inputs of all batches, one below the other, padded to the longest."""
@@ -127,17 +146,12 @@ class Model:
 def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     """The encoder with its heads, fresh or the parent's; whatever starts random is drawn with the head's seed."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights)
-    longest = getattr(encoder.config, "max_position_embeddings", run.max_length)
-    if run.max_length > longest:
-        raise IntertaskError(
-            f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {longest}. Lower it."
-        )
+    encoder, tokenizer = prepared_encoder(run, start)
     if device.type == "cpu":
         use_onednn(encoder)
     parts = []
     for name, task in tasks.items():
-        form = FORMATS[task.entry.format](task.entry)
+        form = FORMATS[task.entry.format](task.entry, both_orders=run.both_orders)
         check_reading(run, encoder, form)
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         parts.append(Part(name, task, form, head_key(run, task), encoded))
@@ -145,10 +159,26 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     heads = torch.nn.ModuleDict()
     for part in parts:
         if part.head not in heads:
-            heads[part.head] = part.format.head(encoder, run.pooling)
+            heads[part.head] = part.format.head(encoder, run.pooling, run.dropout)
     if run.reuse_head:
         load_heads(heads, Path(start))
-    return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, run.tuning == "frozen", run.layer)
+    use = run.tuning, run.layer, run.language_modelling_weight
+    return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use)
+
+
+def prepared_encoder(run: Run, start: str | Path):
+    """The encoder and its tokenizer, ready to be trained as the run says; refused where it cannot be."""
+    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights)
+    most = longest(encoder)
+    if most and run.max_length > most:
+        raise IntertaskError(f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {most}. Lower it.")
+    if run.tuning == "lora":
+        with_lora(encoder, run.lora_r, run.lora_alpha, run.seed_of("head"))
+    if run.gradient_checkpointing:
+        checkpoint_gradients(encoder)
+    if run.language_modelling_weight:
+        refuse_reading_ahead(encoder, "language_modelling_weight", "Use 0")
+    return encoder, tokenizer
 
 
 def head_key(run: Run, task: Task) -> str:
@@ -160,7 +190,7 @@ def head_key(run: Run, task: Task) -> str:
 
 def save_model(model: Model, folder: Path) -> None:
     """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
-    save_encoder(model.encoder, model.tokenizer, folder)
+    save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
     save_file({name: weights.contiguous() for name, weights in model.heads.state_dict().items()}, folder / HEADS)
 
 

@@ -302,7 +302,7 @@ def predict(model: Model, part: Part, encoded: Encoded, batch_size: int) -> pd.D
     found = []
     for index in by_length(encoded.lengths, batch_size):
         batch = model.batch(part, encoded, index, rng)
-        logits = model.logits([part], [batch])[0].float().cpu().numpy()
+        logits = model.logits(part, batch).float().cpu().numpy()
         found.append(part.format.predictions(logits, encoded, index, batch))
     rows = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
     if encoded.groups is not None:
