@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -127,6 +127,22 @@ def report(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     from intertask.report import build_report
 
     print(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
+
+
+@app.command()
+def submit(
+    study: StudyName,
+    mini: Mini = False,
+    quick: Quick = False,
+    rule: Annotated[
+        Literal["best_of_each", "single"], typer.Option(help="all runs of a task, or those without a supporting task")
+    ] = "best_of_each",
+    encoder: Annotated[str, typer.Option(metavar="LABEL", help="which encoder, where the study has several")] = "",
+) -> None:
+    """Writes a submission to the GLUE leaderboard from the runs that are best on dev."""
+    from intertask.submit import submit
+
+    print(os.path.relpath(submit(_name(study, mini, quick), rule, encoder)))
 
 
 @task_app.command("check")

@@ -143,6 +143,16 @@ def chosen(run: Run) -> Run:
     return run.model_copy(update=made)
 
 
+def trained_before(run: Run) -> list[str]:
+    """The tasks that the run's encoder was trained on by the runs that it comes from, the last first."""
+    found, parent = [], chosen(run).parent
+    while parent:
+        record = read(parent)
+        found += record["tasks"]
+        parent = record["parent"]
+    return list(dict.fromkeys(found))
+
+
 def swept_settings(candidates: list[str]) -> dict[str, Any]:
     """The settings in which the runs of a sweep differ, with the values of the best on dev."""
     defaults = {name: field.default for name, field in Run.model_fields.items()}
@@ -291,7 +301,7 @@ def _task_record(outcome, member: Member, run: Run) -> TaskRecord:
         **{name: getattr(outcome, name) for name in names},
         selection=f"{best} on " + ("validation_select" if run.holdout else "validation"),
         sizes={split: len(rows) for split, rows in outcome.task.splits.items()},
-        overlap={},
+        overlap=outcome.task.overlap,
     )
 
 

@@ -1,6 +1,6 @@
 """Tasks read into memory: `load_task` reads, checks and returns a task's splits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -30,10 +30,12 @@ class Task:
         label: int64 id, or float64 for a regression; of span_classification and tagging for each target a list of
             ids; of extractive_qa and cloze the list of accepted answers. No such column where the split is unlabelled.
         The index counts rows from 0.
+    overlap: of the dev examples, how many are in the training data of the tasks that are trained before or alongside.
     """
 
     entry: TaskEntry
     splits: dict[str, pd.DataFrame]
+    overlap: dict[str, int] = field(default_factory=dict)
 
 
 def load_task(name: str, task_file: str = "") -> Task:

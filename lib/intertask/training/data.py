@@ -1,20 +1,32 @@
 """What a run trains on and what it is scored on: limits, held-out reporting, shuffled labels."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from intertask.run import Member, Run
 from intertask.tasks.load import Task, check_trainable, load_as, load_task
+from intertask.tasks.overlap import task_overlap
 from intertask.tasks.sample import limited, shuffled_labels, split_dev
 
 
-def prepare(run: Run) -> dict[str, Task]:
+def prepare(run: Run, before: Sequence[str] = ()) -> dict[str, Task]:
     """The tasks of the mixture as this run sees them; every frame's index still holds the row numbers of the data set.
 
     `limit` draws training examples without replacement; `holdout` replaces `validation` by `validation_select`, on
     which checkpoints are chosen, and `validation_report`, which reports. The tasks of `evaluate_on` become splits under
-    their own names. Raises IntertaskError where a task cannot be trained on.
+    their own names. `before`: tasks that the encoder was trained on already, whose training data may hold dev examples
+    of these. Raises IntertaskError where a task cannot be trained on.
     """
-    return {member.task: _prepared(run, member) for member in run.members}
+    tasks = {member.task: _prepared(run, member) for member in run.members}
+    others = dict.fromkeys([*before, *tasks] if before or len(tasks) > 1 else [])
+    known = {name: load_task(name, run.task_file) for name in others}
+    return {name: replace(task, overlap=_overlap(task, name, known, before)) for name, task in tasks.items()}
+
+
+def _overlap(task: Task, name: str, known: dict[str, Task], before: Sequence[str]) -> dict[str, int]:
+    """Per task trained before or alongside, how many of the reported dev examples are in its training data."""
+    others = {other: one for other, one in known.items() if (other != name or other in before) and one.entry.label}
+    return {other: task_overlap(task, one, reporting_split(task)) for other, one in others.items()}
 
 
 def _prepared(run: Run, member: Member) -> Task:

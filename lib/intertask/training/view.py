@@ -12,7 +12,7 @@ from intertask.tasks.overview import MOST_LABELS, label_name, texts
 from intertask.tasks.overview import examples as examples
 from intertask.tasks.overview import splits as splits
 from intertask.tasks.schema import ANSWERED
-from intertask.training.data import selection_split
+from intertask.training.data import reporting_split, selection_split
 from intertask.training.train import Outcome, Result
 
 MOST_BARS = 25
@@ -45,6 +45,14 @@ def seen(result: Result) -> pd.DataFrame:
     }
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.assign(passes=(table["seen"] / table["training examples"]).round(2))
+
+
+def overlap(tasks: dict[str, Task]) -> pd.DataFrame:
+    """Of each task's dev examples, how many are in the training data of the tasks trained before it or alongside."""
+    rows = {
+        name: {"dev examples": len(task.splits[reporting_split(task)])} | task.overlap for name, task in tasks.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
 
 
 def curve(result: Result):

@@ -9,7 +9,7 @@ import yaml
 
 from intertask.errors import IntertaskError
 from intertask.studies import store
-from intertask.studies.submit import FILES, submit
+from intertask.submit import FILES, submit
 from intertask.tasks.catalogue import find_entry
 from made_store import run_id, write_index, write_run
 
