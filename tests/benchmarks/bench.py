@@ -2,9 +2,9 @@
 
     INTERTASK_HUB=<mirror> python -W ignore tests/benchmarks/bench.py [PARTS]
 
-PARTS: overhead, memory, workers, starts, store, data, mini, real, demo; by default
+PARTS: overhead, memory, workers, starts, store, data, mini, real, mixing, demo; by default
 all but demo, which takes half an hour.
-`real` needs a mirror of GLUE with the encoder in it (or the Hub).
+`real` and the second half of `mixing` need a mirror of GLUE with the encoder in it (or the Hub).
 """
 
 import io
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from intertask.errors import IntertaskError  # noqa: E402
-from intertask.run import Run  # noqa: E402
+from intertask.run import Member, Run  # noqa: E402
 from intertask.studies import execute, store  # noqa: E402
 from intertask.studies.estimate import estimate  # noqa: E402
 from intertask.studies.graph import expand  # noqa: E402
@@ -179,12 +179,13 @@ def speeds(name: str, run: Run, rounds: int) -> None:
 
     from intertask.training import prepare, train
 
-    task = prepare(run)
+    tasks = prepare(run)
+    task = tasks[run.task]
     task.splits["validation"] = task.splits["validation"].head(16)
     task.splits.pop("test", None)
     count = len(task.splits["train"])
     systems = {
-        "lab": lambda run: train(run, task, run.encoder).seconds["train"],
+        "lab": lambda run: train(run, tasks, run.encoder).seconds["train"],
         "length-grouped": lambda run: fine_tune(run, task, grouped=True)[1],
         "padded": lambda run: fine_tune(run, task, grouped=False)[1],
     }
@@ -197,6 +198,45 @@ def speeds(name: str, run: Run, rounds: int) -> None:
         ratios = [lab / other for lab, other in zip(found["lab"], found[system], strict=True)]
         what = f"{name}: Trainer {system} | lab (each round at least {min(ratios):.2f} times)"
         row(what, middle[system], middle["lab"], statistics.median(ratios))
+
+
+def mixing() -> None:
+    """Examples per second where every batch holds several tasks, beside the same examples as a single task."""
+    from parity import ENCODER
+
+    mini = {"task": "mini/mnli", "encoder": "mini/bert", "max_length": 64, "limit": 3000}
+    real = {"task": "rte", "encoder": ENCODER, "threads": 2, "limit": 400, "per_device_train_batch_size": 16}
+    mixtures("mini/bert, mini/mnli", Run(num_train_epochs=1, **mini))
+    mixtures("MiniLM, RTE", Run(num_train_epochs=1, **real))
+
+
+def mixtures(name: str, run: Run, rounds: int = 5) -> None:
+    """The training set whole, and as two tasks of half the examples each, by every schedule of batches, in turn."""
+    from dataclasses import replace
+
+    from intertask.training import prepare, train
+
+    (task,) = prepare(run).values()
+    rows, dev = task.splits["train"], task.splits["validation"].head(16)
+    halves = [
+        replace(task, entry=task.entry.model_copy(update={"name": name}), splits={"train": part, "validation": dev})
+        for name, part in ((run.task, rows[::2]), ("twin", rows[1::2]))
+    ]
+    whole = {run.task: replace(task, splits={"train": rows, "validation": dev})}
+    two = {half.entry.name: half for half in halves}
+    schedules = ["homogeneous", "heterogeneous", "forced_heterogeneous"]
+    found = {way: [] for way in ["single", *schedules]}
+    for seed in range(rounds):
+        one = run.model_copy(update={"seed": seed})
+        found["single"].append(len(rows) / train(one, whole, run.encoder).seconds["train"])
+        for way in schedules:
+            mixed = one.model_copy(update={"alongside": [Member(task="twin")], "batch_schedule": way})
+            found[way].append(len(rows) / train(mixed, two, run.encoder).seconds["train"])
+    speeds = {way: f"{statistics.median(values):.0f} examples/s" for way, values in found.items()}
+    for way in schedules:
+        ratios = [mixed / single for mixed, single in zip(found[way], found["single"], strict=True)]
+        what = f"{name}: a single task | two tasks, {way} (each round at least {min(ratios):.2f} times)"
+        row(what, speeds["single"], speeds[way], statistics.median(ratios))
 
 
 def demo() -> None:
@@ -224,6 +264,7 @@ PARTS = {
     "data": data,
     "mini": mini,
     "real": real,
+    "mixing": mixing,
     "demo": demo,
 }
 
@@ -277,7 +318,8 @@ def training(folder: Path) -> float:
 
 
 def scores(folder: Path) -> dict:
-    return json.loads((folder / "run.json").read_text())["scores"]
+    tasks = json.loads((folder / "run.json").read_text())["tasks"]
+    return {name: own["scores"] for name, own in tasks.items()}
 
 
 def ended(folder: Path) -> float:

@@ -73,7 +73,7 @@ def by_lab(folder: Path, cache: Path) -> list[float]:
     tokenizer = small_tokenizer()
     began = time.perf_counter()
     task_file = str(folder / "tasks.yaml")
-    task = prepare(Run(task="pairs", task_file=task_file))
+    task = prepare(Run(task="pairs", task_file=task_file))["pairs"]
     form = FORMATS[task.entry.format](task.entry)
     tokenising = time.perf_counter()
     form.encode(task.splits["train"], tokenizer, MAX_LENGTH)

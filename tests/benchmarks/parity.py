@@ -47,10 +47,11 @@ def parity(
         for seed in range(seeds):
             run = Run(task=task_name, encoder=encoder, threads=threads, seed=seed, limit=limit, pooling="pooler",
                       learning_rate=5e-5, num_train_epochs=2, per_device_train_batch_size=16)  # fmt: skip
-            task = prepare(run)
+            tasks_of_run = prepare(run)
+            task = tasks_of_run[task_name]
             task.splits.pop("test", None)
             began = time.perf_counter()
-            scores = {"lab": train(run, task, encoder).scores["validation"]["main"]}
+            scores = {"lab": train(run, tasks_of_run, encoder).main.scores["validation"]["main"]}
             middle = time.perf_counter()
             scores["Trainer"] = fine_tune(run, task, grouped=True, evaluate=True)[0]
             seconds = {"lab s": middle - began, "Trainer s": time.perf_counter() - middle}
