@@ -129,6 +129,29 @@ def report(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     print(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
 
 
+@app.command("batch-sizes")
+def batch_sizes(
+    study: StudyName,
+    mini: Mini = False,
+    quick: Quick = False,
+    at_most: Annotated[int, typer.Option(min=1, help="examples to try first; halved until they fit")] = 64,
+) -> None:
+    """Finds the largest batch of each task that fits this machine and prints it as lines for the study's file."""
+    import yaml
+
+    from intertask.training import prepare
+    from intertask.training.largest_batch import largest_batch
+
+    graph = _expanded(study, mini, quick)
+    alone = {(run.encoder, run.task): run for run in graph.runs.values() if not run.alongside}
+    found: dict[str, int] = {}
+    for (encoder, task), run in alone.items():
+        fits = largest_batch(run, prepare(run), encoder, at_most)
+        found[task] = min(fits, found.get(task, fits))  # one for all encoders of the study
+    sizes = {task: {"per_device_train_batch_size": size} for task, size in found.items()}
+    print(yaml.safe_dump({"per_task": sizes}, sort_keys=False), end="")
+
+
 @app.command()
 def submit(
     study: StudyName,
