@@ -67,6 +67,25 @@ def test_a_dry_run_shows_the_graph_and_starts_nothing(study, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_dry_run_of_what_is_not_at_hand_prints_the_papers_counts_and_ours(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_HUB", str(tmp_path))
+    output = said(0, "run", "weller2022/pairwise", "--dry-run")
+    assert "MTL of two tasks: 180 here, 360 in the paper. 9 x 8 x 5 cells are read from 36 x 5 runs" in output
+    assert "Not everything is at hand" in output and "distilbert/distilroberta-base" in output
+
+
+def test_a_study_of_a_paper_is_planned_on_the_mini_suite(tmp_path):
+    output = said(0, "run", "weller2022/pairwise", "--mini", "--quick", "--dry-run")
+    assert "mtl, dynamic, mini/bert" in output and "mini/mnli, " in output and "in the paper" not in output
+    assert "--quick: expected --mini with it" in said(2, "run", "weller2022/pairwise", "--quick", "--dry-run")
+
+
+def test_the_largest_batches_are_printed_for_the_studys_file(study):
+    printed = said(0, "batch-sizes", study, "--at-most", "4")
+    size = "per_device_train_batch_size: 4"
+    assert printed in (f"per_task: fruit: {size} ripeness: {size}", f"per_task: ripeness: {size} fruit: {size}")
+
+
 def test_a_study_that_was_never_run_has_no_status(study):
     assert "No study 'tiny' in the results folder" in said(2, "status", study)
 

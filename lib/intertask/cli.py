@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -236,6 +237,7 @@ def _planned(study: str, mini: bool, quick: bool):
     from intertask.studies.graph import expand
     from intertask.studies.study import load_study
 
+    _check_flags(mini, quick)
     try:
         return _expanded(study, mini, quick), ""
     except IntertaskError as error:
@@ -276,12 +278,14 @@ def _default_workers(threads: int) -> int:
 
 def _print_graph(graph, todo: dict) -> None:
     """The study's runs by role, counted, and beside them what the paper says it trained."""
-    keys = ("stage", "part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "task", "limit")
-    by_role: dict[tuple, set] = {}
+    keys = ("stage", "regime", "mixing", "part", "encoder", "limit", "supporting_limit")
+    by_role: dict[tuple, list] = {}
     for row in graph.rows:
-        by_role.setdefault(tuple(getattr(row, key) for key in keys), set()).add(row.run)
-    for role, runs in by_role.items():
-        print(f"{_in_words(**dict(zip(keys, role, strict=True)))}: {len(runs)} runs")
+        by_role.setdefault(tuple(getattr(row, key) for key in keys), []).append(row)
+    for (stage, *how, limit, supporting_limit), rows in by_role.items():
+        data = [f"{limit or 'all'} examples", f"{supporting_limit} of the supporting task" * bool(supporting_limit)]
+        print(f"{stage:12} {', '.join(filter(None, [*how, *data]))}: {len({row.run for row in rows})} runs")
+        print(textwrap.fill(_tasks(stage, rows), 120, initial_indent=" " * 13, subsequent_indent=" " * 13))
     for count in graph.study.counts:
         paper = "not stated" if count.paper is None else f"{count.paper:,}"
         print(f"{count.what}: {graph.counted(count.where):,} here, {paper} in the paper. {count.because}".rstrip())
@@ -290,15 +294,15 @@ def _print_graph(graph, todo: dict) -> None:
     )
 
 
-def _in_words(stage, part, encoder, regime, mixing, supporting, supporting_limit, task, limit) -> str:
-    word = "after" if regime in ("stilts", "mtl_finetune") else "with"
-    what = (
-        supporting if stage == "intermediate" and not regime else f"{task} {word} {supporting}" if supporting else task
-    )
-    how = [regime or "", mixing or "", part or "", encoder, f"{limit or 'all'} examples"]
-    if supporting_limit:
-        how.append(f"{supporting_limit} of the supporting task")
-    return f"{stage:12} {what}, " + ", ".join(filter(None, how))
+def _tasks(stage: str, rows: list) -> str:
+    """The tasks of runs in the same role: those that are scored, and those that support them."""
+    tasks, supporting = (list(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("task", "supporting"))
+    if supporting == [None]:
+        return ", ".join(tasks)
+    if stage == "intermediate" and not rows[0].mixing:
+        return ", ".join(supporting)
+    word = "after" if rows[0].regime in ("stilts", "mtl_finetune") else "with"
+    return f"{', '.join(tasks)} {word} {', '.join(supporting)}"
 
 
 if __name__ == "__main__":
