@@ -129,6 +129,10 @@ def test_a_limit_of_the_supporting_task_is_a_row(tmp_path):
     make_regimes(tmp_path, [*roles, *more])
     assert cell_table(selected_runs(tmp_path))["row"].tolist() == ["single", "mini/cola", "mini/cola, 50 examples"]
     assert row_label("s[shuffle_labels=true]", pd.NA) == "s, shuffled labels"
+    assert (
+        row_label("s", pd.NA, "mtl") == "with s"
+        and row_label("s", 9, "mtl_finetune") == "with s, 9 examples, then alone"
+    )
 
 
 def test_choices_are_made_on_the_rows_for_choosing(tmp_path):
@@ -151,7 +155,7 @@ def test_what_stands_in_is_no_transfer(runs):
 
 
 def test_a_study_without_target_runs_is_refused(runs):
-    with pytest.raises(IntertaskError, match="take best_of_each out of its report"):
+    with pytest.raises(IntertaskError, match="Take best_of_each out of its report"):
         cell_table(runs[runs["regime"].isna()])
 
 

@@ -24,6 +24,7 @@ from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError
 
 CELL = ["encoder", "limit", "supporting", "supporting_limit", "target"]
+ROW = [*CELL, "regime", "mixing"]
 SINGLE, BEST = "single", "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
 """Column -> the tasks that its average leaves out: the paper's A.Ex does without two of its supporting tasks."""
@@ -43,39 +44,40 @@ def selected(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def cell_table(runs: pd.DataFrame, wnli: str = "trained", restarts: str = "best") -> pd.DataFrame:
-    """One row per cell of `single` and `stilts` (encoder, limit, supporting, supporting_limit, target), scores 0-100.
+    """One row per cell (encoder, limit, supporting, supporting_limit, target, regime, mixing), scores 0-100.
 
-    row: the supporting task in words; n of n_expected restarts are done; score, chosen_by, majority: of the restart
-    that is best by dev score, or means over the restarts; below: the score does not exceed the majority's; substituted:
-    the supporting task is the target, and the single runs stand in; ruled: WNLI as its rule counts it (`counted`).
+    row: the supporting task, and how it was used, in words; n of n_expected restarts are done; score, chosen_by,
+    majority: of the restart that is best by dev score, or means over the restarts; below: the score does not exceed the
+    majority's; substituted: the supporting task is the target, and the single runs stand in; ruled: WNLI as its rule
+    counts it (`counted`).
 
     runs: of `selected`; restarts: one of RESTARTS.
     """
     if restarts not in RESTARTS:
         raise IntertaskError(f"restarts: expected one of {', '.join(RESTARTS)}; found {restarts!r}.")
-    cells = _targets(counted(runs, wnli)).groupby(CELL, sort=False, dropna=False)
-    table = pd.DataFrame([dict(zip(CELL, cell, strict=True)) | _cell(own, restarts) for cell, own in cells])
+    targets = _targets(counted(runs, wnli))
+    several = targets["mixing"].nunique() > 1
+    cells = targets.groupby(ROW, sort=False, dropna=False)
+    table = pd.DataFrame([dict(zip(ROW, cell, strict=True)) | _cell(own, restarts, several) for cell, own in cells])
     return table.astype({"limit": "Int64", "supporting_limit": "Int64"})
 
 
 def _targets(runs: pd.DataFrame) -> pd.DataFrame:
-    """The target runs of `single` and `stilts`; one that several parts of the study hold is one restart."""
-    targets = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"])]
+    """The target runs; one that several parts of the study hold is one restart."""
+    targets = runs[runs["stage"] == "target"]
     if targets.empty:
-        raise IntertaskError(
-            "Expected target runs of regime single or stilts, found none in the study. "
-            "Give it regimes: [single, stilts], or take best_of_each out of its report."
-        )
-    return targets.drop_duplicates([*CELL, "run"])
+        raise IntertaskError("Expected target runs, found none in the study. Take best_of_each out of its report.")
+    return targets.drop_duplicates([*ROW, "run"])
 
 
-def _cell(own: pd.DataFrame, restarts: str) -> dict:
+def _cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
     done = own[own["score"].notna()]
     if restarts == "best" and len(done):
         done = done.loc[[done["chosen_by"].idxmax()]]
     score, majority = done["score"].mean(), done["majority"].mean()
     return {
-        "row": row_label(own["supporting"].iloc[0], own["supporting_limit"].iloc[0]),
+        "row": row_label(*own[["supporting", "supporting_limit", "regime"]].iloc[0])
+        + (f", {own['mixing'].iloc[0]}" if several and pd.notna(own["mixing"].iloc[0]) else ""),
         "n": int(own["score"].notna().sum()),
         "n_expected": len(own),
         "score": score,
@@ -88,11 +90,12 @@ def _cell(own: pd.DataFrame, restarts: str) -> dict:
     }
 
 
-def row_label(supporting: str | None, limit: int | None) -> str:
-    """A supporting task in words, with its data limit; without a task: `single`."""
+def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:
+    """A supporting task in words, with its data limit and, where it was no stop before, how it was used."""
     if pd.isna(supporting):
         return SINGLE
-    return supporting_label(supporting) + ("" if pd.isna(limit) else f", {limit} examples")
+    what = supporting_label(supporting) + ("" if pd.isna(limit) else f", {limit} examples")
+    return {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone"}.get(regime, what)
 
 
 def with_best(table: pd.DataFrame) -> pd.DataFrame:
