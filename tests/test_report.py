@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from conftest import absent
 from intertask.errors import IntertaskError
 from intertask.report import build_report
+from intertask.report.markdown import write_markdown
 from intertask.report.page import NotebookPage, clean
 from made_store import make_store
 
@@ -70,6 +71,19 @@ def test_the_folder_holds_the_index_and_each_notebook_with_its_page(report):
     pages = {f"{name}.{kind}" for name in ("transfer_matrix", "restarts") for kind in ("html", "ipynb")}
     assert {path.name for path in report.iterdir()} == {"index.html", *pages}
     assert not [path for path in report.parent.iterdir() if path.name.startswith(".report")]
+
+
+def test_a_copy_as_markdown_has_its_pictures_beside_it_and_no_code(report, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(report.parents[1]))
+    pages = write_markdown("demo", tmp_path / "kept")
+    assert [path.name for path in pages] == ["restarts.md", "transfer_matrix.md"]
+    for path in pages:
+        text = path.read_text()
+        pictures = re.findall(r"!\[[^]]*\]\((.*?)\)", text)
+        assert pictures and all((path.parent / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+        assert "<style" not in text and "import pandas" not in text and "<table" in text
+    with pytest.raises(IntertaskError, match="none: expected a report to copy, found none. Build it"):
+        write_markdown("none", tmp_path)
 
 
 def test_the_index_counts_runs_and_lists_what_is_missing_first(report):

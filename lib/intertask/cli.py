@@ -123,11 +123,22 @@ def scores(
 
 
 @app.command()
-def report(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
+def report(
+    study: StudyName,
+    mini: Mini = False,
+    quick: Quick = False,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="a copy without code, for a repository's web page")
+    ] = None,
+) -> None:
     """Executes and renders the study's analysis notebooks."""
     from intertask.report import build_report
+    from intertask.report.markdown import write_markdown
 
-    print(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
+    name = _name(study, mini, quick)
+    print(os.path.relpath(build_report(name) / "index.html"))
+    for page in write_markdown(name, markdown) if markdown else []:
+        print(os.path.relpath(page))
 
 
 @app.command("batch-sizes")

@@ -25,8 +25,8 @@ from intertask.analysis.tables import shown
 SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]
 """Kinds of output that are rendered; all others, scripts and widgets among them, are dropped."""
 
-RUN_COLUMNS = ["stage", "regime", "encoder", "supporting", "task", "limit", "seed", "split", "score", "majority"]
-RUN_COLUMNS += ["degenerate", "n_train", "seconds", "run"]
+RUN_COLUMNS = ["stage", "part", "regime", "mixing", "encoder", "supporting", "supporting_limit", "task", "limit"]
+RUN_COLUMNS += ["seed", "split", "score", "majority", "degenerate", "n_train", "seconds", "run"]
 
 LIBRARIES = ["intertask", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert"]
 
