@@ -247,7 +247,9 @@ class Study(BaseModel):
     )
     wnli: Literal["trained", "majority", "floor"] = Field("trained", description="how WNLI enters averages")
     mixing: list[Mixing] = [Mixing(name="proportional")]
-    sweep: dict[str, list[Any]] = Field({}, description="settings to choose from, per task, on single runs")
+    sweep: dict[str, list[Any]] = Field(
+        {}, description="settings to choose from, per task, on single runs; mixtures keep the study's"
+    )
     small_data: SmallData | None = None
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
     evaluate_on: dict[str, list[str]] = Field(
