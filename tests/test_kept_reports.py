@@ -1,0 +1,38 @@
+"""The reports that are kept in the repository: what their front page says is what they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+REPORTS = ROOT / "results" / "reports"
+FRONT = REPORTS / "README.md"
+PAGES = sorted(REPORTS.glob("*/*.md"))
+
+
+def test_there_are_pages():
+    assert PAGES and FRONT.is_file()
+
+
+@pytest.mark.parametrize("page", [FRONT, *PAGES], ids=lambda page: page.stem)
+def test_every_link_leads_to_a_file(page):
+    links = re.findall(r"\]\(([^)]+)\)", page.read_text())
+    assert links and all((page.parent / link).is_file() for link in links if not link.startswith("https://"))
+    assert not re.search(r"(/tmp|/home|/work|/root)/", page.read_text())
+
+
+def test_the_front_pages_figures_are_those_of_the_page_that_computed_them():
+    computed = (REPORTS / "weller2022-pairwise-mini" / "size_heuristic.md").read_text()
+    rows = re.findall(
+        r"^\| `(.+?)` \| (\S+); (\S+) \| (.+?), (.+?) \| (.+?), (.+?) \|$", FRONT.read_text(), re.MULTILINE
+    )
+    assert len(rows) == 3
+    for mixing, larger, smaller, significant, share, everywhere, whole in rows:
+        said = next(line for line in computed.splitlines() if line.startswith(f"- **mini/bert, {mixing}**: right in"))
+        assert f"{significant} cells with p < 0.1, {share};" in said and f"{everywhere} cells, {whole}." in said
+        seen = next(line for line in computed.splitlines() if line.startswith(f"- **mini/bert, {mixing}**: target ex"))
+        assert f" {larger} (median of 36 cells) where the supporting task is larger" in seen
+        assert f" {smaller} (median of 36 cells) where the supporting task is smaller" in seen
+    assert rows[0][3] == "right in 32 of 35" and rows[2][3] == "right in 12 of 21"  # as the README of the project says
+    assert all(count in (ROOT / "README.md").read_text() for count in ("in 32 of 35 significant cells", "in 12 of 21"))
