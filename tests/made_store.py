@@ -41,6 +41,7 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "encoder": "mini/bert",
         "seed": seed,
         "steps": 24,
+        "examples_seen": own["examples_seen"],
         "seconds": {"load": 0.1, "train": 2.0, "evaluate": 0.2},
         "device": "cpu",
         "threads": 1,

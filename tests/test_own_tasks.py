@@ -324,7 +324,7 @@ def test_spans_that_truncation_cuts_are_counted(tmp_path):
     task_file = write_task(tmp_path, "spans.csv", long_texts((3, 20)), OWN["spans.csv"][1])
     output = checked(0, task_file, "--encoder", "mini/bert", "--max-length", "32")
     assert "examples cut spans cut train 11 13 50 50 2 2 validation 11 13 13 13 0 0" in output
-    assert trained(task_file).cut_spans == {"train": 2, "validation": 0}
+    assert trained(task_file).main.cut_spans == {"train": 2, "validation": 0}
 
 
 def test_too_many_spans_that_truncation_cuts_are_refused(tmp_path):

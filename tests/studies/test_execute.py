@@ -349,6 +349,10 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(finished, tiny, tmp_pa
 def test_the_record_documents_every_field(finished):
     written = set(next(iter(records(finished).values())))
     assert written == set(store.Record.model_fields)
-    assert all(field.description for field in store.Record.model_fields.values())
-    assert all(set(record["identity"]) >= set(Run.model_fields) - {"task_file", "keep_encoder", "encoder", "parent"}
-               for record in records(finished).values())  # fmt: skip
+    assert set(own(next(iter(records(finished).values())))) == set(store.TaskRecord.model_fields)
+    fields = [*store.Record.model_fields.values(), *store.TaskRecord.model_fields.values()]
+    assert all(field.description for field in fields)
+    for run, record in records(finished).items():  # a parameter that is not in the identity has its default
+        parameters = yaml.safe_load((finished / "runs" / run / "parameters.yaml").read_text())
+        aside = {"task_file", "keep_encoder", "encoder", "parent"} | set(record["identity"])
+        assert all(parameters[name] == field.default for name, field in Run.model_fields.items() if name not in aside)
