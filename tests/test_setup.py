@@ -36,12 +36,8 @@ def test_the_locked_version_satisfies_its_declared_bound(requirement):
 
 def test_every_import_of_the_library_is_declared():
     other_names = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
-    carried = {
-        "nbformat",
-        "tokenizers",
-        "safetensors",
-        "traitlets",
-    }  # by papermill, transformers and nbconvert, whose words they are
+    # by matplotlib, papermill, transformers and nbconvert, whose words they are
+    carried = {"PIL", "nbformat", "safetensors", "tokenizers", "traitlets"}
     declared = {canonicalize_name(requirement.name) for requirement in DECLARED}
     for path in (ROOT / "lib").rglob("*.py"):
         for name in imported(path) - carried - {"intertask"} - set(sys.stdlib_module_names):

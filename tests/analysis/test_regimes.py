@@ -251,7 +251,7 @@ def test_the_notebooks_where_the_heuristic_holds_and_where_it_ends(tmp_path, out
     assert "right in 6 of 6 cells" in shown["words"] and "a → b, a → c, b → c" in shown["words"]
     assert shown["failures"].count("<td>matched</td>") == 3
     shown = outputs("all_tasks")
-    assert "oracle (matched)" in shown["table"] and shown["figure"].count("image/png") == 3
+    assert "oracle (matched)" in shown["table"] and shown["figure"].count("image/png") == 1
 
 
 def test_the_notebooks_with_missing_runs_and_a_constant_column(tmp_path, outputs):
