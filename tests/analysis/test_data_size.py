@@ -82,9 +82,9 @@ def test_differences_by_hand(tmp_path):
     assert len(table) == 4
     large = table[(table["limit"] == 100) & (table["supporting_limit"] == 200)].iloc[0]
     # 68, 70 against 63, 65: 5 apart; pooled variance 2, standard error sqrt(2 (1/2 + 1/2)); t(.975, 2) = 4.3027
-    assert large[["proportion", "difference", "n", "mtl", "stilts"]].tolist() == [2, 5, 2, 69, 64]
+    assert large[["size_ratio", "difference", "n", "mtl", "stilts"]].tolist() == [2, 5, 2, 69, 64]
     assert large["low"] == pytest.approx(5 - 4.30265 * math.sqrt(2), abs=1e-4)
-    assert table["proportion"].tolist() == [0.5, 2, 1, 4]
+    assert table["size_ratio"].tolist() == [0.5, 2, 1, 4]
     assert table["difference"].tolist() == [-2, 5, -2, 5]
     words = differences_in_words(table)
     assert "**smaller than** the target: MTL is ahead in 0 of 1 comparisons" in words

@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -19,14 +18,6 @@ def scores(target, supporting, seed):
 def runs(tmp_path):
     make_store(tmp_path, scores, seeds=3)
     return read_runs("demo", tmp_path)
-
-
-@pytest.fixture
-def ax():
-    fig, ax = plt.subplots()
-    yield ax
-    fig.canvas.draw()  # warnings of the drawing itself are errors too
-    plt.close(fig)
 
 
 def words(ax):

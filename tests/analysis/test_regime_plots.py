@@ -1,6 +1,5 @@
 import math
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -24,14 +23,6 @@ def scores(target, supporting, variant, seed):
 def runs(tmp_path):
     make_regimes(tmp_path, scores, SIZES)
     return read_runs("regimes", tmp_path)
-
-
-@pytest.fixture
-def ax():
-    fig, ax = plt.subplots()
-    yield ax
-    fig.canvas.draw()  # warnings of the drawing itself are errors too
-    plt.close(fig)
 
 
 def words(ax):

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from intertask.analysis.regimes import CELL, PANEL, followed
-from intertask.analysis.statistics import check_confidence, paired_t
+from intertask.analysis.regimes import PANEL, followed
+from intertask.analysis.statistics import CELL, check_confidence, paired_t
+from intertask.analysis.tables import of_expected
 from intertask.errors import IntertaskError
 
 METHOD = ["method", "mixing"]
@@ -89,7 +90,7 @@ def _mean_scored(own: pd.DataFrame, n_targets: int) -> str:
 def _scored(score: float, n: int, n_expected: int) -> str:
     if n == 0:
         return ""
-    return f"{score:.1f} ({n})" if n == n_expected else f"{score:.1f} ({n} of {n_expected})"
+    return f"{score:.1f} ({of_expected(n, n_expected)})"
 
 
 def against(scores: pd.DataFrame) -> pd.DataFrame:

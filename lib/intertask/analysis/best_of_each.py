@@ -11,19 +11,21 @@ from scipy import stats
 
 from intertask.analysis.plots import supporting_label
 from intertask.analysis.statistics import (
+    CELL,
     RESAMPLES,
+    WHOLE,
     check_confidence,
     counted,
+    expected_best,
     is_control,
     plain,
     rank_weights,
     ranked_scores,
     task_average,
 )
-from intertask.analysis.tables import panel_name
+from intertask.analysis.tables import of_expected, panel_name
 from intertask.errors import IntertaskError
 
-CELL = ["encoder", "limit", "supporting", "supporting_limit", "target"]
 ROW = [*CELL, "regime", "mixing"]
 SINGLE, BEST = "single", "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
@@ -44,7 +46,7 @@ def selected(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def cell_table(runs: pd.DataFrame, wnli: str = "trained", restarts: str = "best") -> pd.DataFrame:
-    """One row per cell (encoder, limit, supporting, supporting_limit, target, regime, mixing), scores 0-100.
+    """One row per cell (encoder, limits, supporting, target, regime, mixing), scores 0-100.
 
     row: the supporting task, and how it was used, in words; n of n_expected restarts are done; score, chosen_by,
     majority: of the restart that is best by dev score, or means over the restarts; below: the score does not exceed the
@@ -59,7 +61,7 @@ def cell_table(runs: pd.DataFrame, wnli: str = "trained", restarts: str = "best"
     several = targets["mixing"].nunique() > 1
     cells = targets.groupby(ROW, sort=False, dropna=False)
     table = pd.DataFrame([dict(zip(ROW, cell, strict=True)) | _cell(own, restarts, several) for cell, own in cells])
-    return table.astype({"limit": "Int64", "supporting_limit": "Int64"})
+    return table.astype(WHOLE)
 
 
 def _targets(runs: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +114,7 @@ def with_best(table: pd.DataFrame) -> pd.DataFrame:
             gone = dict.fromkeys(["score", "chosen_by", "majority"], np.nan)
             row |= gone | {"chosen": "", "n": 0, "n_expected": 1, "below": False, "ruled": False}
         rows.append(row)
-    best = pd.DataFrame(rows).astype({"limit": "Int64", "supporting_limit": "Int64", "supporting": "str"})
+    best = pd.DataFrame(rows).astype({**WHOLE, "supporting": "str"})
     return pd.concat([table.assign(chosen=""), best], ignore_index=True)
 
 
@@ -150,10 +152,11 @@ def printed(panel: pd.DataFrame, order: list[str]) -> dict[str, str]:
 
 
 def _text(cell) -> str:
+    seeds = of_expected(cell.n, cell.n_expected)
     if pd.isna(cell.score):
-        return "missing" if cell.target in AVERAGES or cell.row == BEST else f"missing ({cell.n} of {cell.n_expected})"
+        return "missing" if cell.target in AVERAGES or cell.row == BEST else f"missing ({seeds})"
     marks = "=" * cell.substituted + "↓" * (cell.below and not cell.ruled) + "*" * cell.ruled
-    return f"{cell.score:.1f}{marks} ({cell.n}{f' of {cell.n_expected}' if cell.n < cell.n_expected else ''})"
+    return f"{cell.score:.1f}{marks} ({seeds})"
 
 
 def _marked(cell, text: str, best: float) -> str:
@@ -192,16 +195,15 @@ def equal_cost(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         without = alone.get(tuple(str(key[name]) for name in ("encoder", "limit", "target")), targets[:0])
         rows.append(key | _at_equal_cost(own[own["score"].notna()], without, confidence))
     columns = [*CELL, "n", "n_single", "k", "single", "best_of_k", "stilts", "gain", "low", "high", "note"]
-    return pd.DataFrame(rows, columns=columns).astype({"limit": "Int64", "supporting_limit": "Int64"})
+    return pd.DataFrame(rows, columns=columns).astype(WHOLE)
 
 
 def _at_equal_cost(after: pd.DataFrame, alone: pd.DataFrame, confidence: float) -> dict:
     steps = after["steps"] + after["supporting_steps"]
     k = float(steps.mean() / alone["steps"].mean()) if len(after) and len(alone) and steps.notna().any() else np.nan
-    ranked = ranked_scores(alone["score"], alone["chosen_by"])
-    best = float(ranked @ rank_weights(len(ranked), k)) if k > 0 else np.nan
+    best = expected_best(alone["score"], k, alone["chosen_by"]) if k > 0 else np.nan
     note = _why_no_interval(after, alone, k)
-    low, high = (np.nan, np.nan) if note else _gain_interval(ranked, after["score"].to_numpy(), k, confidence)
+    low, high = (np.nan, np.nan) if note else _gain_interval(alone, after["score"].to_numpy(), k, confidence)
     return {
         "n": len(after),
         "n_single": len(alone),
@@ -229,8 +231,9 @@ def _why_no_interval(after: pd.DataFrame, alone: pd.DataFrame, k: float) -> str:
     return f"only {models} supporting models: an interval needs {UNITS}" if models < UNITS else ""
 
 
-def _gain_interval(ranked: np.ndarray, stilts: np.ndarray, k: float, confidence: float) -> tuple[float, float]:
+def _gain_interval(single: pd.DataFrame, stilts: np.ndarray, k: float, confidence: float) -> tuple[float, float]:
     """Percentile bootstrap of mean(stilts) - best of k, both sets of restarts drawn anew; the same every time."""
+    ranked = ranked_scores(single["score"], single["chosen_by"])
     weights = rank_weights(len(ranked), k)
     interval = stats.bootstrap(
         (np.arange(len(ranked)), np.arange(len(stilts))),

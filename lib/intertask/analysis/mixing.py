@@ -3,7 +3,7 @@
 import pandas as pd
 
 from intertask.analysis.statistics import counted, paired_t, task_average
-from intertask.analysis.tables import panel_name
+from intertask.analysis.tables import of_expected, panel_name
 from intertask.errors import IntertaskError
 
 VARIANT = ["encoder", "limit", "part", "mixing"]
@@ -80,7 +80,7 @@ def _crossed(table: pd.DataFrame, columns: str) -> pd.DataFrame:
 
 def cell_text(cell) -> str:
     """Mean, interval and seeds: `69.1 [68.0, 70.2] (3)`; words where no seed is complete."""
-    seeds = f"({cell.n})" if cell.n == cell.n_expected else f"({cell.n} of {cell.n_expected})"
+    seeds = f"({of_expected(cell.n, cell.n_expected)})"
     if cell.n == 0:
         return f"missing {seeds}"
     interval = "" if pd.isna(cell.low) else f" [{cell.low:.1f}, {cell.high:.1f}]"

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from intertask.analysis.plots import AXIS, FAINT, INK, hatched, panel_title, signed, supporting_label, text
+from intertask.analysis.tables import of_expected
 
 METHODS_GRADIENT = "PuOr"  # purple: MTL is better; orange: STILTs is; other colours than "helps" and "harms"
 
@@ -68,7 +69,7 @@ def _absent(table, rows, columns, ax) -> None:
 
 
 def _difference_cell(cell, x: int, y: int, ink: str, alpha: float, ax: Axes) -> None:
-    seeds = f"{_seeds(cell.n_mtl, cell.n_mtl_expected)}, {_seeds(cell.n_stilts, cell.n_stilts_expected)}"
+    seeds = f"{of_expected(cell.n_mtl, cell.n_mtl_expected)}, {of_expected(cell.n_stilts, cell.n_stilts_expected)}"
     seeds += " †" * cell.pseudo_replicates
     if pd.isna(cell.difference):
         hatched(x, y, ax)
@@ -83,10 +84,6 @@ def _difference_cell(cell, x: int, y: int, ink: str, alpha: float, ax: Axes) -> 
     ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
     if stars and cell.heuristic not in ("neither", cell.better) and pd.notna(cell.heuristic):
         ax.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=2.5))
-
-
-def _seeds(n: int, expected: int) -> str:
-    return str(n) if n == expected else f"{n} of {expected}"
 
 
 def difference_by_ratio(table: pd.DataFrame, ratio: str, ax: Axes, alpha: float = 0.1) -> Axes:
@@ -135,7 +132,9 @@ def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes)
             continue
         bar = None if pd.isna(row.low) else [[row.difference - row.low], [row.high - row.difference]]
         ax.errorbar(row.difference, y - 0.08, xerr=bar, fmt="o", color=INK, capsize=3, markersize=5)
-    labels = [f"{text(row.method, 2 * AXIS)}\n({_seeds(row.n, row.n_expected)} targets)" for row in means.itertuples()]
+    labels = [
+        f"{text(row.method, 2 * AXIS)}\n({of_expected(row.n, row.n_expected)} targets)" for row in means.itertuples()
+    ]
     ax.set_yticks(range(len(means)), labels)
     ax.set_ylim(len(means) - 0.5, -0.5)
     ax.axvline(0, color=INK, linewidth=1)
@@ -202,14 +201,14 @@ def size_differences(table: pd.DataFrame, ax: Axes) -> Axes:
     After Figure 2 of Weller et al. 2022. table: of `data_size.size_differences`, for one encoder, target and supporting
     task. Above zero, training side by side was better.
     """
-    found = table[table["difference"].notna()].sort_values("proportion")
-    groups = list(found.groupby(["n_train", "mixing"], dropna=False))
-    for place, ((n_train, mixing), own) in enumerate(groups):
-        label = f"{'' if pd.isna(mixing) else f'{text(mixing)}, '}{n_train:,.0f} target examples ({_seed_range(own)})"
-        _size_line(own["proportion"], own, "difference", label, place, len(groups), ax)
+    found = table[table["difference"].notna()].sort_values("size_ratio")
+    groups = list(found.groupby(["target_size", "mixing"], dropna=False))
+    for place, ((size, mixing), own) in enumerate(groups):
+        label = f"{'' if pd.isna(mixing) else f'{text(mixing)}, '}{size:,.0f} target examples ({_seed_range(own)})"
+        _size_line(own["size_ratio"], own, "difference", label, place, len(groups), ax)
     ax.axhline(0, color=INK, linewidth=1)
     ax.axvline(1, color=FAINT, linewidth=1, linestyle="--")
-    _size_axis(found["proportion"], "{:.2g}", ax)
+    _size_axis(found["size_ratio"], "{:.2g}", ax)
     ax.set(xlabel="supporting examples / target examples", ylabel="MTL − STILTs, points")
     if groups:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, handlelength=4)

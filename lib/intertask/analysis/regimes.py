@@ -5,15 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans
 
-from intertask.analysis.statistics import check_confidence, is_control, paired_t
+from intertask.analysis.statistics import CELL, LIMITS, check_confidence, holm, is_control, paired_t
 from intertask.errors import IntertaskError
 
-CELL = ["encoder", "limit", "supporting_limit", "supporting", "target"]
-COUNTS = ["limit", "supporting_limit", "target_size", "supporting_size"]
-PANEL = ["encoder", "limit", "supporting_limit"]
+COUNTS = [*LIMITS, "target_size", "supporting_size"]
+PANEL = ["encoder", *LIMITS]
 EXPOSURES = {
     "target_examples": "examples_seen",
     "distinct_examples": "distinct_examples",
@@ -148,14 +146,6 @@ def by_sign(values: pd.Series) -> pd.Series:
     """MTL where positive, STILTs where negative, neither at zero, missing where missing."""
     names = np.select([values > 0, values < 0, values == 0], ["MTL", "STILTs", "neither"], default="")
     return pd.Series(names, index=values.index, dtype="str").where(values.notna())
-
-
-def holm(p: pd.Series) -> pd.Series:
-    """Holm's correction over the family of all p values that are there; missing ones stay missing."""
-    tested, corrected = p.notna(), p.astype("float64")
-    if tested.any():
-        corrected[tested] = multipletests(p[tested], method="holm")[1]
-    return corrected
 
 
 def size_threshold(table: pd.DataFrame) -> float:

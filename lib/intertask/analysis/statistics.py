@@ -12,8 +12,9 @@ from intertask.errors import IntertaskError
 
 RESAMPLES = 2000
 PAIR = ["encoder", "target", "limit", "seed"]
-CELL = ["encoder", "limit", "supporting_limit", "supporting", "target"]
 LIMITS = ["limit", "supporting_limit"]
+WHOLE = dict.fromkeys(LIMITS, "Int64")
+CELL = ["encoder", *LIMITS, "supporting", "target"]
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 
 
@@ -64,6 +65,14 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
     return PairedT(mean, float(interval.low), float(interval.high), float(test.pvalue), len(x))
 
 
+def holm(p: pd.Series) -> pd.Series:
+    """Holm's correction over the family of all p values that are there; missing ones stay missing."""
+    tested, corrected = p.notna(), p.astype("float64")
+    if tested.any():
+        corrected[tested] = multipletests(p[tested], method="holm")[1]
+    return corrected
+
+
 def check_confidence(confidence: float) -> None:
     if not 0 < confidence < 1:
         raise IntertaskError(f"confidence is a share between 0 and 1, such as 0.95; found {confidence!r}.")
@@ -108,11 +117,8 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
             "No transfer to tabulate: the study has no target run with regime stilts. "
             "Give it supporting tasks and regimes: [single, stilts], or take transfer_matrix out of its report."
         )
-    tested = table["p"].notna()
-    table["p_holm"] = np.nan
-    if tested.any():
-        table.loc[tested, "p_holm"] = multipletests(table.loc[tested, "p"], method="holm")[1]
-    return table.assign(family=int(tested.sum()), note=table.pop("note")).astype(dict.fromkeys(LIMITS, "Int64"))
+    table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()), note=table.pop("note"))
+    return table.astype(WHOLE)
 
 
 def _cell(pairs: pd.DataFrame, confidence: float) -> dict:

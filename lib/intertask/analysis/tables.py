@@ -11,6 +11,11 @@ def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = N
     )
 
 
+def of_expected(n: int, n_expected: int) -> str:
+    """How many there are, and of how many, where some are missing: `3`, or `2 of 3`."""
+    return f"{n}" if n == n_expected else f"{n} of {n_expected}"
+
+
 def shown(frame: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
     """The frame with every value as it is to be read: floats to `digits` places, p values to two significant figures,
     and an empty cell, never a 0, where a value is missing. The frame displays itself escaped."""
