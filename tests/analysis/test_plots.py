@@ -37,7 +37,7 @@ def test_heatmap_shows_sign_star_interval_and_seeds(runs, ax):
 def test_heatmap_marks_pseudo_replicates_and_one_seed(tmp_path, ax):
     make_store(tmp_path, lambda *_: 60.0, seeds=2, one_intermediate=True)
     plots.transfer_heatmap(transfer_table(read_runs("demo", tmp_path)), ax)
-    assert words(ax)[:3] == ["+0.00", "all differences are equal", "2 of 2 seeds †"]
+    assert words(ax)[:3] == ["0.0", "all differences are equal", "2 of 2 seeds †"]
 
 
 def test_heatmap_tells_a_pair_that_is_not_in_the_study_from_a_missing_one(runs, ax):

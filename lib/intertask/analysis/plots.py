@@ -24,8 +24,8 @@ def text(name: str, width: int = 60) -> str:
 
 
 def signed(points: float) -> str:
-    """A difference with its sign, to .1 point, or to .01 where that would round to zero and hide the side it is on."""
-    return f"{points:+.1f}" if abs(points) >= 0.05 else f"{points:+.2f}"
+    """A difference with its sign, to .1 point, to .01 where that would round to zero and hide the side it is on."""
+    return f"{points:+.1f}" if abs(points) >= 0.05 else f"{points:+.2f}" if abs(points) >= 0.005 else "0.0"
 
 
 def panel_title(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
@@ -79,7 +79,8 @@ def _colours(table, rows, columns, ends, ax):
 
 def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> None:
     ink = "white" if dark else INK
-    seeds = f"{cell.n} of {cell.n_expected} seeds{' †' if cell.pseudo_replicates is True else ''}"
+    shared = pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates
+    seeds = f"{cell.n} of {cell.n_expected} seeds" + " †" * bool(shared)
     if cell.n == 0:
         hatched(x, y, ax)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
@@ -198,7 +199,8 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def _counts(group: pd.DataFrame) -> str:
-    degenerate = int(group["degenerate"].sum())
+    untold = group["done"].any() and group["degenerate"].isna().all()
+    degenerate = "unknown if" if untold else int(group["degenerate"].sum())
     return f"{int(group['done'].sum())} of {len(group)} runs\n{degenerate} degenerate"
 
 
@@ -312,3 +314,30 @@ def _dots(own: pd.DataFrame, places: np.ndarray, model: str, mark: str, fill: st
     for y in places[undefined]:
         ax.text(0, y, " undefined", va="center", color=FAINT, fontsize=7)
     ax.plot(own["r3"].mask(undefined), places, mark, color=INK, markerfacecolor=fill, markersize=5, label=text(model))
+
+
+def literature_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Pair x setting matrix of the deltas of `literature.effects`: what each found for the same pair of tasks.
+
+    Each cell: the delta in points with its sign, * where its interval leaves out zero, and the seeds if several. A
+    setting without the pair is hatched.
+    """
+    pairs = (table["supporting"] + " → " + table["target"]).rename("pair")
+    rows, columns = pairs.unique(), table["setting"].unique()
+    wide = table.assign(pair=pairs).pivot(index="pair", columns="setting", values="delta").reindex(rows)[columns]
+    ends = max(1, wide.abs().max().max())
+    image = ax.imshow(wide.to_numpy(dtype=float), cmap=GRADIENT, norm=Normalize(-ends, ends), aspect="auto")
+    ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04).set_label("delta, points")
+    for x, y in np.argwhere(wide.isna().to_numpy().T):
+        hatched(x, y, ax)
+    for cell, pair in zip(table.itertuples(), pairs, strict=True):
+        if pd.notna(cell.delta):
+            words = signed(cell.delta) + "*" * bool(cell.low > 0 or cell.high < 0) + f"\nn = {cell.n}" * (cell.n > 1)
+            ink = "white" if abs(cell.delta) > 0.6 * ends else INK
+            x, y = list(columns).index(cell.setting), list(rows).index(pair)
+            ax.text(x, y, words, ha="center", va="center", color=ink, fontsize=8)
+    ax.set_xticks(range(len(columns)), [text(setting, 26) for setting in columns], rotation=90)
+    ax.set_yticks(range(len(rows)), [text(pair, 2 * AXIS) for pair in rows])
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return ax

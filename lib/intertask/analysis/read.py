@@ -1,6 +1,7 @@
 """Reads results from files alone: a copied, moved or read-only folder gives the same frames.
 
-A study's are those of the runs in the store; a table of scores (`sources`) is read into the same frames, under its name.
+A study's are those of the runs in the store; a table of scores (`sources`) is read into the
+same frames, under its name.
 """
 
 import json

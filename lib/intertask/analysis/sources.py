@@ -1,12 +1,11 @@
 """Tables of scores that were not trained here: the papers' printed ones, or any other lab's, as a study's own frames.
 
-A table is a CSV of one score per row. `results/<name>.csv` is read under that name as it is, if its columns are those of
-COLUMNS; `intertask report FILE.yaml`, with `source:` and a mapping of columns in the file, checks any other table and
-keeps it as `results/<name>/source.csv`.
+A table is a CSV of one score per row. `results/<name>.csv` is read under that name as it is, if its columns are those
+of COLUMNS; `intertask report FILE.yaml`, with `source:` and a mapping of columns in the file, checks any other table
+and keeps it as `results/<name>/source.csv`.
 """
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.run import describe
-from intertask.studies.store import write
+from intertask.studies.store import project_root, write
 from intertask.studies.study import Notebook
 
 REQUIRED = ["encoder", "target", "score"]
@@ -31,7 +30,7 @@ COLUMNS = [*TEXTS, *WHOLE, *FLAGS, "score", "majority"]
 
 encoder, target and score are needed. Without `regime` a row is `stilts` where it has a supporting task, else `single`;
 without `split` it is of `validation`; without `metric` its score is the `main` one. An empty score is a missing one.
-`derived`: computed from other rows of the table, such as an average; `below_majority`: printed as not above the majority.
+`derived`: computed from other rows of the table, as an average is; `below_majority`: printed as not above the majority.
 """
 
 
@@ -43,7 +42,9 @@ class Source(BaseModel):
     title: str
     paper: str = Field("", description="whose scores these are")
     source: str | list[str] = Field(description="CSV files, relative to this file; several are joined")
-    columns: dict[str, str] = Field({}, description="{supporting: source_task}: our column, and what it is called there")
+    columns: dict[str, str] = Field(
+        {}, description="{supporting: source_task}: our column, and what it is called there"
+    )
     values: dict[str, Any] = Field({}, description="{encoder: roberta-base}: columns that have one value throughout")
     unit: Literal["points", "fraction"] | None = Field(
         None, description="of the scores: 0-100 or 0-1; None: as the scores look, refused where they look like both"
@@ -69,7 +70,8 @@ def keep(path: Path, name: str, results: Path) -> None:
     files = [source.source] if isinstance(source.source, str) else source.source
     own = [tidy(path.parent / file, source.columns, source.values, source.unit) for file in files]
     table = pd.concat(own, ignore_index=True)
-    _refuse_twice(table, path)
+    rows = [f"{place + 2} of {file}" for file, one in zip(files, own, strict=True) for place in one.index]
+    _refuse_twice(table, path, pd.Index(rows))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "runs": []}
     write(results / name / "source.csv", table.to_csv(index=False))
@@ -77,18 +79,24 @@ def keep(path: Path, name: str, results: Path) -> None:
 
 
 def find_table(name: str, results: Path) -> Path | None:
-    """The CSV that stands for the study of that name, if it is none that was trained."""
+    """The CSV that stands for the study of that name, if it is none that was trained.
+
+    `published/…` are the papers' tables, which come with the project, wherever the results folder is.
+    """
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        return None
     candidates = [results / name / "source.csv", results / f"{name}.csv"]
-    found = next((path for path in candidates if path.is_file()), None)
-    return found if found and found.resolve().is_relative_to(results.resolve()) else None
+    if name.startswith("published/"):
+        candidates.append(project_root() / "results" / f"{name}.csv")
+    return next((path for path in candidates if path.is_file()), None)
 
 
-def tidy(path: Path, columns: dict[str, str] = {}, values: dict[str, Any] = {}, unit: str | None = None) -> pd.DataFrame:
+def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:
     """The table in a CSV under our names: one row per score, columns COLUMNS, scores in points, all checks made.
 
-    columns, values, unit: as in `Source`. Raises IntertaskError that names the file and its rows, the heading being row 1.
+    columns, values, unit: as in `Source`. Raises IntertaskError that names the file and its rows; the heading is row 1.
     """
-    raw = _read(path)
+    raw, columns, values = _read(path), columns or {}, values or {}
     for ours in [*columns, *values]:
         if ours not in COLUMNS:
             raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, COLUMNS)}")
@@ -104,7 +112,7 @@ def tidy(path: Path, columns: dict[str, str] = {}, values: dict[str, Any] = {}, 
         )  # fmt: skip
     table = _typed(raw.reindex(columns=COLUMNS), path)
     table["score"] *= _factor(table["score"], unit, path)
-    _refuse_twice(table, path)
+    _refuse_twice(table, path, table.index + 2)
     _refuse_mixed_metrics(table, path)
     return table
 
@@ -151,7 +159,7 @@ def _factor(scores: pd.Series, unit: str | None, path: Path) -> float:
         _refuse(small, "expected scores of 0-100, for fractions say unit: fraction", scores, path)
     if unit is None and large.any():
         rare = small if small.sum() <= large.sum() else large
-        expected = "scores that are all points (0-100) or all fractions (0-1); say unit: points where they are that low"
+        expected = "expected all points (0-100) or all fractions (0-1); say unit: points where scores are that low"
         _refuse(rare & small.any(), expected, scores, path)
     return 100.0 if unit == "fraction" or (unit is None and small.any()) else 1.0
 
@@ -161,36 +169,39 @@ def _refuse(bad: pd.Series, expected: str, column: pd.Series, path: Path) -> Non
         rows = bad[bad].index
         named = ", ".join(str(row + 2) for row in rows[:5]) + (", …" if len(rows) > 5 else "")
         raise IntertaskError(
-            f"{path}: {expected}; found {column[rows[0]]!r} in row {rows[0] + 2} ({len(rows)} such rows: {named})."
+            f"{path}: {expected}; found {column[rows[0]]} in row {rows[0] + 2} ({len(rows)} such rows: {named})."
         )
 
 
-def _refuse_twice(table: pd.DataFrame, path: Path) -> None:
+def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
+    """rows: what to call each row of the table in the message."""
     key = [*CELL, "split", "metric"]
-    twice = table[table.duplicated(key, keep=False)]
-    if len(twice):
-        first = twice.iloc[0]
-        same = twice[(twice[key].eq(first[key]) | (twice[key].isna() & first[key].isna())).all(axis="columns")]
+    twice = table.duplicated(key, keep=False)
+    if twice.any():
+        alike = table.groupby(key, sort=False, dropna=False).ngroup()
+        first = table[twice].iloc[0]
+        same = rows[alike == alike[twice].iloc[0]]
         said = ", ".join(f"{name} {first[name]}" for name in key if pd.notna(first[name]))
         raise refusal(
-            path, "one score for each run and metric", f"rows {' and '.join(str(row + 2) for row in same.index)} for {said}"
-            f" ({len(twice)} rows in all have a double)",
+            path,
+            "one score for each run and metric",
+            f"rows {' and '.join(map(str, same))} for {said} ({twice.sum()} rows in all)",
             "Map what tells them apart, such as seed, part or mixing, or take one out.",
-        )  # fmt: skip
+        )
 
 
 def _refuse_mixed_metrics(table: pd.DataFrame, path: Path) -> None:
-    """One target's runs must have the same metrics, else their main scores are means of different things."""
-    own = table[~table["derived"]]
+    """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds."""
+    own, matrix = table[~table["derived"]], ["part", "encoder", "target", "split"]
     runs = own.groupby([*CELL, "split"], sort=False, dropna=False).ngroup()
-    of_target = own.assign(run=runs).groupby(["target", "split"], sort=False)["run"].transform("nunique")
-    with_metric = own.groupby(["target", "split", "metric"], sort=False)["score"].transform("size")
+    of_target = own.assign(run=runs).groupby(matrix, sort=False, dropna=False)["run"].transform("nunique")
+    with_metric = own.groupby([*matrix, "metric"], sort=False, dropna=False)["score"].transform("size")
     if (odd := with_metric < of_target).any():
         first = own[odd].iloc[0]
-        others = own[(own["target"] == first["target"]) & (own["split"] == first["split"])]["metric"].unique()
+        others = own[own[["encoder", "target", "split"]].eq(first[["encoder", "target", "split"]]).all(axis="columns")]
         raise refusal(
             f"{path}, row {odd.idxmax() + 2}", f"the same metrics for every run on {first['target']}",
-            f"{' and '.join(others)}, not all of them for each ({odd.sum()} such rows)",
+            f"{' and '.join(others['metric'].unique())}, not all of them for each ({odd.sum()} such rows)",
             "Scores of different metrics do not compare: give them targets of different names, or split the table.",
         )  # fmt: skip
 

@@ -154,11 +154,11 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Spread of the target scores over restarts: one row per cell, without supporting task or with one.
 
     n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
-    majority-class score; degenerate: runs that do not beat it.
+    majority-class score; degenerate: runs that do not beat it, missing where nothing says so of any.
     """
     targets = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"]) & ~runs["substituted"]]
     groups = targets.groupby(["target", *CELL[:-1]], sort=False, dropna=False)
-    return groups.agg(
+    table = groups.agg(
         n=("score", "count"),
         n_expected=("run", "size"),
         mean=("score", "mean"),
@@ -168,7 +168,10 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
         max=("score", "max"),
         majority=("majority", "mean"),
         degenerate=("degenerate", "sum"),
+        told=("degenerate", "count"),
     ).reset_index()
+    degenerate = table["degenerate"].astype("Int64").mask((table["n"] > 0) & (table.pop("told") == 0))
+    return table.assign(degenerate=degenerate)
 
 
 def task_average(scores: dict[str, float], tasks: Iterable[str], wnli_majority: float | None = None) -> float:
@@ -269,7 +272,8 @@ def restarts_in_words(summary: pd.DataFrame) -> str:
     """
     summary = summary[~summary["supporting"].fillna("").map(is_control)]
     single = summary["supporting"].isna()
-    counts = summary.groupby(single)[["degenerate", "n"]].sum().reindex([True, False], fill_value=0)
+    known = summary[summary["degenerate"].notna()]
+    counts = known.groupby(single)[["degenerate", "n"]].sum().reindex([True, False], fill_value=0)
     alone, after = (f"{row.degenerate} of {row.n}" for row in counts.itertuples())
     cell = ["target", "encoder", "limit"]
     both = summary[~single].merge(summary.loc[single, [*cell, "sd"]], on=cell, suffixes=("", "_single"))

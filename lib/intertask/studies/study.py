@@ -320,8 +320,10 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
     if not isinstance(content, dict):
         raise IntertaskError(f"{path}: expected keys such as title, encoders and targets, found {content!r}.")
     if "source" in content:
-        raise IntertaskError(f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
-                             "`intertask report` and `intertask scores` read it.")
+        raise IntertaskError(
+            f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
+            "`intertask report` and `intertask scores` read it."
+        )
     for key in content:
         if key not in Study.model_fields:
             raise IntertaskError(f"{path}: there is no key {key!r} in a study.{did_you_mean(key, Study.model_fields)}")

@@ -1,0 +1,166 @@
+"""What the papers found for a pair of tasks, side by side, and whether what they print follows from what they print."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from intertask.analysis.read import read_runs
+from intertask.analysis.regimes import share_interval
+from intertask.analysis.sources import find_table
+from intertask.analysis.statistics import GLUE, LIMITS, plain, task_average, transfer_table
+from intertask.analysis.tables import panel_name
+from intertask.errors import IntertaskError
+from intertask.studies.store import results_root
+
+PAPERS = ["wang2019_glue", "phang2018_glue", "pruksachatkun2020_transfer"]
+"""The tables in `results/published` with scores before and after a supporting task."""
+
+FLOOR = {"validation": 56.3, "test": 65.1}
+"""The majority class of WNLI, in percent, below which Wang et al. 2019 count no score."""
+
+
+def effects(studies: Iterable[str], confidence: float = 0.95, results: Path | None = None) -> pd.DataFrame:
+    """The `transfer_table` of several studies or tables, one below the other, with the column `source`.
+
+    `setting`: the encoder with its data limits, in words; where two studies have the same, with the study. A study
+    without transfer is left out.
+    """
+    found = []
+    for name in studies:
+        runs = read_runs(name, results)
+        if ((runs["regime"] == "stilts") & ~runs["substituted"]).any():
+            found.append(transfer_table(runs, confidence).assign(source=name))
+    table = pd.concat(found, ignore_index=True)
+    table = table[table["supporting"] != "Single-Task"].copy()  # Wang's row of this name repeats the diagonal
+    table["setting"] = [panel_name(*row) for row in table[["encoder", *LIMITS]].itertuples(index=False)]
+    shared = table.groupby("setting")["source"].transform("nunique") > 1
+    return table.assign(setting=table["setting"].mask(shared, table["setting"] + ", " + table["source"]))
+
+
+def found(table: pd.DataFrame, supporting: str, target: str) -> pd.DataFrame:
+    """The rows of `effects` on a supporting task and a target, names or patterns such as `senteval/*`.
+
+    A mini task counts as the task that it stands for.
+    """
+    own = [
+        fnmatch(plain(row.supporting), supporting) and fnmatch(plain(row.target), target) for row in table.itertuples()
+    ]
+    columns = ["setting", "supporting", "target", "single", "stilts", "delta", "low", "high", "n"]
+    return table.loc[own, columns].reset_index(drop=True)
+
+
+def shared_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """The deltas of the pairs of tasks that two settings or more have: rows (supporting, target), a column per setting.
+
+    table: of `effects`, without controls. Missing where a setting lacks the pair.
+    """
+    own = table[~table["control"] & table["delta"].notna()]
+    own = own.assign(supporting=own["supporting"].map(plain), target=own["target"].map(plain))
+    wide = own.pivot(index=["supporting", "target"], columns="setting", values="delta")
+    wide = wide.reindex(columns=own["setting"].unique())
+    return wide[wide.notna().sum(axis="columns") > 1].dropna(axis="columns", how="all")
+
+
+def agreement(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Of every two settings of `shared_pairs`: on how many pairs their deltas have one sign, and how they order them.
+
+    n: pairs that both have and where neither delta is zero; same_sign of them, agree in percent with Wilson's interval
+    low, high; chance: the percentage to expect if the signs were independent; spearman over these pairs, missing below
+    three. Pairs share tasks and runs, so they are not independent and the interval is too narrow.
+    """
+    rows = []
+    for one, other in combinations(pairs.columns, 2):
+        both = pairs[[one, other]].dropna()
+        both = both[(both != 0).all(axis="columns")]
+        up = (both > 0).to_numpy()
+        same, share = int((up[:, 0] == up[:, 1]).sum()), up.mean(0) if len(both) else np.full(2, np.nan)
+        low, high = share_interval(same, len(both), confidence)
+        ordered = len(both) > 2 and (both.nunique() > 1).all()
+        rows.append(
+            {"one": one, "other": other, "n": len(both), "same_sign": same}
+            | {"agree": 100 * same / len(both) if len(both) else np.nan, "low": low, "high": high}
+            | {"chance": 100 * float(share.prod() + (1 - share).prod())}
+            | {"spearman": stats.spearmanr(both[one], both[other]).statistic if ordered else np.nan}
+        )
+    columns = ["one", "other", "n", "same_sign", "agree", "low", "high", "chance", "spearman"]
+    return pd.DataFrame(rows, columns=columns).query("n > 0").reset_index(drop=True)
+
+
+def agreement_in_words(table: pd.DataFrame) -> str:
+    """What an `agreement` comes to, in sentences: how often signs agree, and whether that is more than by chance."""
+    known = table[table["n"] > 0]
+    if known.empty:
+        return "No two settings share a pair of tasks, so there is nothing to compare."
+    above, below = (known["low"] > known["chance"]).sum(), (known["high"] < known["chance"]).sum()
+    return (
+        f"Over {len(known)} pairs of settings, the signs of {known['same_sign'].sum()} of {known['n'].sum()} shared "
+        f"deltas agree. The interval lies above what independent signs would give in {above} of them, below in {below}."
+    )
+
+
+def published(name: str, results: Path | None = None) -> pd.DataFrame:
+    """One of the papers' tables as it was printed, with the columns that only this table has."""
+    path = find_table(f"published/{name}", Path(results or results_root()))
+    if not path:
+        raise IntertaskError(f"There is no table {name} in results/published of the project.")
+    return pd.read_csv(path, keep_default_na=False, na_values="")
+
+
+def averages(results: Path | None = None) -> pd.DataFrame:
+    """Every printed average beside the mean of the row's own cells: columns paper, table, row, average, split, limit,
+    printed, recomputed, difference, n.
+
+    A task's metrics are averaged first; Wang's WNLI counts at least as the majority. Missing where a cell is.
+    """
+    rows = [*_glue_averages("wang2019_glue", results), *_glue_averages("phang2018_glue", results)]
+    rows += _glue_averages("phang2018_submission", results)
+    figure = published("pruksachatkun2020_transfer", results).query("part == 'targets'")
+    for supporting, own in figure.groupby(figure["supporting"].fillna("none"), sort=False):
+        value = "score" if supporting == "none" else "delta"
+        cells, mean = own[own["target"] != "average"], own.loc[own["target"] == "average", value].item()
+        rows.append(
+            _average("pruksachatkun2020_transfer", 2, supporting, "average", mean, cells[value].mean(), len(cells))
+        )
+    return pd.DataFrame(rows)
+
+
+def _glue_averages(name: str, results: Path | None) -> list[dict]:
+    table = published(name, results)
+    floor = FLOOR if name.startswith("wang") else {}
+    rows = []
+    keys = [key for key in ("table", "row", "encoder", "limit", "split") if key in table]
+    for _, own in table.groupby(keys, sort=False, dropna=False):
+        first = own.iloc[0]
+        scores = own[own["target"].isin(GLUE)].groupby("target")["score"].mean()
+        for line in own[~own["target"].isin(GLUE)].itertuples():
+            tasks = [task for task in GLUE if line.target == "average" or task not in ("mnli", "qqp")]
+            mean = task_average(scores, tasks, floor.get(first["split"]))
+            place = {"split": first["split"], "limit": first.get("limit")}
+            rows.append(_average(name, first["table"], first["row"], line.target, line.score, mean, len(tasks)) | place)
+    return rows
+
+
+def _average(name: str, table: int, row: str, average: str, printed: float, recomputed: float, n: int) -> dict:
+    place = {"source": name, "table": table, "row": row, "average": average}
+    return place | {"printed": printed, "recomputed": recomputed, "difference": printed - recomputed, "n": n}
+
+
+def averages_in_short(table: pd.DataFrame, within: float = 0.06) -> pd.DataFrame:
+    """How many printed averages follow from their cells, by table and kind of average: columns rows, follow,
+    largest, at.
+
+    follow: those at most `within` points from the mean of the cells (rounding alone makes up to .1 of a mean of rounded
+    cells); largest: the largest difference, printed - recomputed, and at: its row.
+    """
+    rows = []
+    for key, own in table.groupby(["source", "table", "average"], sort=False):
+        worst = own.loc[own["difference"].abs().idxmax()]
+        follow = int((own["difference"].abs() <= within + 1e-9).sum())
+        row = dict(zip(("source", "table", "average"), key, strict=True)) | {"rows": len(own), "follow": follow}
+        rows.append(row | {"largest": worst["difference"], "at": worst["row"]})
+    return pd.DataFrame(rows)
