@@ -2,7 +2,7 @@
 
     INTERTASK_HUB=<mirror> python -W ignore tests/benchmarks/bench.py [PARTS]
 
-PARTS: overhead, memory, workers, starts, store, data, mini, real, mixing, demo; by default
+PARTS: overhead, memory, workers, starts, store, scores, data, mini, real, mixing, demo; by default
 all but demo, which takes half an hour.
 `real` and the second half of `mixing` need a mirror of GLUE with the encoder in it (or the Hub).
 """
@@ -155,6 +155,72 @@ def data(rounds: int = 3) -> None:
     row("  read, checked, tokenised: first time | again", seconds(statistics.median(first)), spread(again))
 
 
+def table_of_scores(rounds: int = 5) -> None:
+    """Seconds from 100,000 rows of scores to a picture of every transfer, beside pandas, scipy and seaborn by hand."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from intertask.analysis import plots, read
+    from intertask.analysis.statistics import transfer_table
+
+    def lab() -> None:
+        table = transfer_table(read.read_runs("scores"))
+        figure, ax = matplotlib.pyplot.subplots(figsize=plots.matrix_size(table), layout="constrained")
+        plots.transfer_heatmap(table, ax)
+        figure.savefig(io.BytesIO())
+
+    with results() as folder:
+        made_scores().to_csv(folder / "scores.csv", index=False)
+        took = {"by hand": [], "lab": []}
+        for _ in range(rounds):
+            for way, call in {"by hand": lambda: scores_by_hand(folder / "scores.csv"), "lab": lab}.items():
+                began = time.perf_counter()
+                call()
+                took[way].append(time.perf_counter() - began)
+                matplotlib.pyplot.close("all")
+    ratio = statistics.median(hand / own for hand, own in zip(*took.values(), strict=True))
+    what = "100,000 scores read, 1,960 cells with tests, drawn: by hand | lab"
+    row(what, spread(took["by hand"]), spread(took["lab"]), ratio)
+
+
+def made_scores():
+    """49 supporting tasks and none, 40 targets, 25 seeds, two metrics."""
+    import numpy as np
+    import pandas as pd
+
+    supporting = ["", *(f"task{number}" for number in range(49))]
+    index = pd.MultiIndex.from_product(
+        [supporting, [f"target{number}" for number in range(40)], range(25), ["accuracy", "f1"]],
+        names=["supporting", "target", "seed", "metric"],
+    )
+    scores = np.random.default_rng(0).uniform(50, 60, len(index))
+    return pd.DataFrame({"score": scores}, index).reset_index().assign(encoder="made")
+
+
+def scores_by_hand(path: Path) -> None:
+    """The same as one would write it: groupby, a t test for each cell, Holm, an annotated heatmap."""
+    import pandas as pd
+    import seaborn
+    from matplotlib import pyplot
+    from scipy import stats
+    from statsmodels.stats.multitest import multipletests
+
+    scores = pd.read_csv(path).fillna({"supporting": ""})
+    main = scores.groupby(["supporting", "target", "seed"])["score"].mean().reset_index()
+    alone = main[main["supporting"] == ""].drop(columns="supporting")
+    pairs = main[main["supporting"] != ""].merge(alone, on=["target", "seed"], suffixes=("", "_alone"))
+    pairs["delta"] = pairs["score"] - pairs["score_alone"]
+    cells = pairs.groupby(["supporting", "target"])["delta"]
+    p = cells.apply(lambda own: stats.ttest_1samp(own, 0).pvalue)
+    cells.apply(lambda own: stats.ttest_1samp(own, 0).confidence_interval())
+    star = pd.Series(multipletests(p, method="holm")[1] < 0.05, p.index).map({True: "*", False: ""})
+    means = cells.mean()
+    words = means.map("{:+.0f}".format) + star
+    figure, ax = pyplot.subplots(figsize=(23, 18.65), layout="constrained")
+    seaborn.heatmap(means.unstack(), center=0, cmap="RdBu", annot=words.unstack(), fmt="", annot_kws={"size": 8}, ax=ax)
+    figure.savefig(io.BytesIO())
+
+
 def mini() -> None:
     """Training speed of the mini encoder on one thread, on mini/mnli."""
     from intertask.encoders import load_encoder, save_encoder
@@ -261,6 +327,7 @@ PARTS = {
     "workers": workers,
     "starts": starts,
     "store": store_of_runs,
+    "scores": table_of_scores,
     "data": data,
     "mini": mini,
     "real": real,
