@@ -3,14 +3,21 @@
 After Phang et al. 2018, Table 2, Pruksachatkun et al. 2020, Figure 6, and Weller et al. 2022, Figure 2.
 """
 
+import numpy as np
 import pandas as pd
 
-from intertask.analysis.regimes import compare, pairwise
-from intertask.analysis.statistics import CELL, WHOLE, paired_t
+from intertask.analysis.plots import signed
+from intertask.analysis.regime_plots import line_name
+from intertask.analysis.regimes import compare, pairwise, refuse_mixtures
+from intertask.analysis.statistics import CELL, WHOLE, counted, holm, paired_t, task_average
+from intertask.analysis.tables import of_expected
 from intertask.errors import IntertaskError
 
 SIZES = {"target": "n_train", "supporting": "supporting_n_train"}
 """The parameter `x` -> the column on the axis."""
+
+LIMITS = {"target": "limit", "supporting": "supporting_limit"}
+"""The parameter `x` -> the column that varies along a line."""
 
 LINES = {
     "target": ["regime", "mixing", "supporting", "supporting_limit"],
@@ -19,6 +26,8 @@ LINES = {
 """The parameter `x` -> what is the same along a line."""
 
 POINT = ["encoder", "target", "regime", "mixing", "supporting", "limit", "supporting_limit"]
+AVERAGE = "average over the targets"
+FEW_SIZES = 3
 
 
 def check_axis(x: str) -> None:
@@ -30,8 +39,27 @@ def _targets(runs: pd.DataFrame) -> pd.DataFrame:
     """The target runs of all regimes that were trained for their place, each once."""
     targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
     if targets.empty:
-        raise IntertaskError("Expected runs of stage target, found none. Take data_size out of the study's report.")
+        raise IntertaskError("Expected runs of stage target, found none. Take this notebook out of the study's report.")
     return targets.drop_duplicates([*POINT, "run"])
+
+
+def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
+    """The average over all targets in the place of the target runs: one row per model and seed, `target` is AVERAGE.
+
+    score: `task_average` over all targets of the study, 0-100, missing where one of them is: it failed, was not run
+    yet, or is left out of the study; supporting_n_train as in `runs`, n_train missing. A substituted run counts with
+    the score that stands in, as in the papers' averages. wnli: of `counted`. Raises IntertaskError where a seed has two
+    different runs for one target. After Wang et al. 2019, Figure 2, and Pruksachatkun et al. 2020, Figure 6.
+    """
+    targets = counted(runs[runs["stage"] == "target"], wnli).drop_duplicates([*POINT, "run"])
+    refuse_mixtures(targets)
+    models = [*(name for name in POINT if name != "target"), "seed"]
+    groups = targets.groupby(models, sort=False, dropna=False)
+    wide = targets.assign(model=groups.ngroup()).pivot(index="model", columns="target", values="score")
+    scores = [task_average(own, wide.columns) for own in wide.to_dict("records")]
+    sizes = groups["supporting_n_train"].max().astype("float64").to_numpy()
+    first = targets.drop_duplicates(models)
+    return first.assign(target=AVERAGE, score=scores, substituted=False, n_train=np.nan, supporting_n_train=sizes)
 
 
 def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -47,6 +75,93 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         row = sizes | {"n": test.n, "n_expected": len(own), "mean": test.mean, "low": test.low, "high": test.high}
         rows.append(dict(zip(POINT, key, strict=True)) | row)
     return pd.DataFrame(rows).astype(WHOLE)
+
+
+def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
+    """The points of a `size_table` that a figure over the sizes `x` can show.
+
+    Left out: those with a score whose size is unknown, as in a paper's table that does not print it. A model without a
+    supporting task has none to be unknown.
+    """
+    has_none = points["supporting"].isna() if x == "supporting" else False
+    return points[points[SIZES[x]].notna() | points["mean"].isna() | has_none]
+
+
+def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame:
+    """Points of score per doubling of the data: one row per encoder, target and line that has two or more sizes.
+
+    A seed's slope is that of least squares of its scores on log2 of the sizes `x` as trained on, and counts only where
+    every size of the line is there. sizes, smallest, largest: of the line; slope, low, high, p, note: `paired_t` over
+    the n of n_expected seeds; p_holm: Holm's correction over the `family` of all rows that have a p.
+    """
+    key = ["encoder", "target", *LINES[x]]
+    rows = []
+    for line, own in _targets(runs).groupby(key, sort=False, dropna=False):
+        sizes = own.groupby(LIMITS[x], dropna=False)[SIZES[x]].max().astype("float64")
+        if len(sizes) > 1 and sizes.nunique() != 1:
+            by_seed = [_slope(seed, SIZES[x], len(sizes)) for _, seed in own.groupby("seed", dropna=False)]
+            test = paired_t(by_seed, confidence)
+            row = {"sizes": sizes.nunique(), "smallest": sizes.min(), "largest": sizes.max(), "slope": test.mean}
+            row |= {"low": test.low, "high": test.high, "p": test.p, "n": test.n, "n_expected": len(by_seed)}
+            rows.append(dict(zip(key, line, strict=True)) | row | {"note": test.note.replace("differences", "slopes")})
+    columns = [*key, "sizes", "smallest", "largest", "slope", "low", "high", "p", "n", "n_expected", "note"]
+    table = pd.DataFrame(rows, columns=columns).astype({"smallest": "Int64", "largest": "Int64", "p": "float64"})
+    return table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()), note=table.pop("note"))
+
+
+def _slope(seed: pd.DataFrame, size: str, expected: int) -> float:
+    """One seed's slope; missing where it lacks one of the expected points, and where all its sizes are one."""
+    known = seed.dropna(subset=[size, "score"])
+    if len(known) < expected or known[size].nunique() < 2:
+        return np.nan
+    doublings, score = np.log2(known[size].astype("float64")), known["score"]
+    doublings = doublings - doublings.mean()
+    return float(doublings @ (score - score.mean()) / (doublings @ doublings))
+
+
+def slopes_in_words(table: pd.DataFrame, x: str) -> str:
+    """Each line of `slopes` with its slope and interval, as a Markdown list."""
+    if table.empty:
+        return f"No line has two sizes of the {x} task, so there is no trend: the study's `{LIMITS[x]}s` sets sizes."
+    return "\n".join(f"- {_slope_in_words(row, [*LINES[x], 'encoder'])}" for row in table.to_dict("records"))
+
+
+def trends_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
+    """How many lines of `slopes` clearly rise or fall, and how many rest on few sizes, in sentences."""
+    if table.empty:
+        return ""
+    up, down, unknown = table["low"] > 0, table["high"] < 0, table["low"].isna()
+    holm_left = int((table["p_holm"] < 1 - confidence).sum())
+    few = int((table["sizes"] <= FEW_SIZES).sum())
+    return (
+        f"Lines that clearly rise, the interval leaving out zero: {up.sum()} of {len(table)}; that clearly fall: "
+        f"{down.sum()}; that may do either: {(~up & ~down & ~unknown).sum()}; without an interval: {unknown.sum()}. "
+        f"Clear after Holm's correction too: {holm_left} of the {table['family'].iloc[0]} with a p. {few} of "
+        f"{len(table)} lines rest on {FEW_SIZES} sizes or fewer, from which nobody can tell whether a line is "
+        "straight, levels off or turns."
+    )
+
+
+def _slope_in_words(row: dict, line: list[str]) -> str:
+    name = f"**{line_name(row, line)}**" + ("" if row["target"] == AVERAGE else f" on {row['target']}")
+    if row["n"] == 0:
+        return f"{name}: no seed has every size yet."
+    interval = row["note"] if pd.isna(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}"
+    return (
+        f"{name}: {signed(row['slope'])} points per doubling ({interval}; seeds: "
+        f"{of_expected(row['n'], row['n_expected'])}; {row['sizes']} sizes, {row['smallest']:,} to {row['largest']:,})"
+    )
+
+
+def averages_in_words(points: pd.DataFrame, targets: list[str]) -> str:
+    """What the averages of a `size_table` are over, and which of its points no figure shows."""
+    absent = int(points["mean"].isna().sum())
+    unsized = len(points) - len(sized(points, "supporting"))
+    return (
+        f"Every average is over {len(targets)} targets: {', '.join(targets)}. Of {len(points)} points {absent} have "
+        "none: no seed has all targets, because runs are missing or the study leaves a target out. "
+        f"{unsized} have an average, but no known size of the supporting task, and are not drawn."
+    )
 
 
 def size_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
