@@ -117,7 +117,7 @@ def differences(runs: pd.DataFrame, answers: Tally | None = None, confidence: fl
     no model has a supporting task before it. runs, answers: as of `model_table`.
     """
     if not (runs["regime"].eq("stilts") & ~runs["substituted"]).any():
-        return pd.DataFrame(columns=[*CELL, "delta", "low", "high", "p_holm", "over"])
+        return pd.DataFrame(columns=[*CELL, "delta", "low", "high", "p_holm", "over", "control"])
     table = transfer_table(runs, confidence)
     known = runs[runs["score"].notna() & ~runs["substituted"]]
     single = known.loc[known["regime"] == "single", [*PAIR, "run"]]
@@ -205,8 +205,11 @@ def _leader_in_words(row, seeds: pd.Series) -> str:
 
 
 def differences_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
-    """How many `differences` are beyond the noise, in which direction and by which interval, in sentences."""
-    found = table[table["delta"].notna()]
+    """How many `differences` are beyond the noise, in which direction and by which interval, in sentences.
+
+    Controls with shuffled labels are left out.
+    """
+    found = table[table["delta"].notna() & ~table["control"].eq(True)]
     if found.empty:
         return "No model with a supporting task has its counterpart without one, so there is no difference to test."
     words = [f"{len(found)} differences: {(found['delta'] > 0).sum()} gains and {(found['delta'] < 0).sum()} losses."]
@@ -215,9 +218,11 @@ def differences_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
         words.append(
             f"By the interval over the {over}, {gains} gains and {losses} losses of {len(own)} are beyond the noise."
         )
-    tested, left = int(found["p_holm"].count()), int((found["p_holm"] < 1 - confidence).sum())
-    if tested:
-        words.append(f"After Holm's correction over {tested} differences, {left} are left.")
+    if family := int(found["p_holm"].count() and found["family"].iloc[0]):
+        left = int((found["p_holm"] < 1 - confidence).sum())
+        words.append(f"After Holm's correction over all {family} cells that have a p, {left} are left.")
+    if found["over"].eq("sentence sets").any():
+        words.append("Over the sentence sets means for these very models: another restart may give another difference.")
     if unsure := int((found["over"] == "").sum()):
         words.append(
             f"{unsure} have no interval: without restarts or predictions a difference cannot be told from noise."
