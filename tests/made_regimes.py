@@ -1,17 +1,12 @@
 """Writes the files of a study that trains before, alongside and on all tasks, with scores given by the test."""
 
-import json
 from itertools import combinations, permutations
 from pathlib import Path
 
+from made_runs import COMMON, scored, write_record
 from made_store import run_id, write_failure, write_index
 
 EPOCHS, BATCH = 3, 10
-COMMON = {
-    "encoder": "mini/bert", "part": None, "limit": None, "supporting_limit": None, "regime": None, "supporting": None,
-    "target": None, "mixing": None, "supporting_run": None, "supporting_seed": None, "parent": None,
-    "substituted": False,
-}  # fmt: skip
 
 
 def _steps(tasks: dict) -> int:
@@ -24,7 +19,7 @@ def as_single(size: int) -> dict:
 
 
 def write_mixture(results: Path, run: str, seed: int, scores: dict, seen: dict, steps: int | None = None) -> None:
-    """A finished run on tasks: scores, 0-100, as accuracy and main score by task; `seen`: `as_single` by task.
+    """A finished run on tasks: scores, 0-100, by task; `seen`: `as_single` by task.
 
     One score of None leaves the run undone, a string is the reason why it failed.
     """
@@ -32,25 +27,8 @@ def write_mixture(results: Path, run: str, seed: int, scores: dict, seen: dict, 
         write_failure(results, run, reasons[0])
     if reasons or None in scores.values():
         return
-    tasks = {
-        task: {
-            "scores": {"validation": {"accuracy": score, "main": score}},
-            "majority": {"validation": {"accuracy": 50.0, "main": 50.0}},
-            "reported": "validation", "selection": "best checkpoint on validation", "degenerate": score <= 50,
-            "constant_predictions": False, "best_step": 10, "truncated": {}, "overlap": {}, **seen[task],
-        }
-        for task, score in scores.items()
-    }  # fmt: skip
-    record = {
-        "id": run, "task": next(iter(scores)), "tasks": tasks, "identity": {"tuning": "full"}, "encoder": "mini/bert",
-        "seed": seed, "steps": steps or _steps(tasks), "examples_seen": sum(t["examples_seen"] for t in tasks.values()),
-        "seconds": {"load": 0.1, "train": 2.0, "evaluate": 0.2}, "device": "cpu", "threads": 1,
-        "versions": {"torch": "2.13.0", "intertask": "0.1.0"}, "git_commit": "0123456789abcdef",
-        "finished": f"2026-01-02T03:04:{seed:02d}+00:00",
-    }  # fmt: skip
-    folder = results / "runs" / run
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    tasks = {task: scored(score) | seen[task] for task, score in scores.items()}
+    write_record(results, run, tasks, seed, steps or _steps(tasks))
 
 
 def make_regimes(

@@ -14,10 +14,11 @@ COMMON |= {"encoder": "mini/bert", "parent": None, "mixing": None, "substituted"
 def scored(score: float, n_train: int = 100, majority: float = 50.0, select: float | None = None, seen: int = 300):
     """What a record says of one task; select: the score of the rows that choices are made on, where held out."""
     split = "validation" if select is None else "validation_report"
-    scores = {split: {"main": score}} | ({} if select is None else {"validation_select": {"main": select}})
+    mains = {split: score} | ({} if select is None else {"validation_select": select})
+    scores = {name: {"accuracy": main, "main": main} for name, main in mains.items()}
     return {
         "scores": scores,
-        "majority": {name: {"main": majority} for name in scores},
+        "majority": {name: {"accuracy": majority, "main": majority} for name in scores},
         "reported": split,
         "selection": "best checkpoint on validation",
         "degenerate": score <= majority,

@@ -272,14 +272,21 @@ def _unfinished(graph) -> dict:
 
 def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
+    from intertask.analysis import sources
     from intertask.studies import store
     from intertask.studies.study import study_file, study_name
 
     _check_flags(mini, quick)
     suffix = "".join(flag[1:] for flag in _flags(mini, quick))
-    if (store.results_root() / study / "study.json").is_file():
-        return study
-    return study_name(study_file(study)) + suffix
+    try:
+        path = study_file(study)
+    except IntertaskError:  # the results may have been copied without the study's file
+        if (store.results_root() / study / "study.json").is_file():
+            return study
+        raise
+    if not suffix and sources.is_source(path):
+        sources.keep(path, study_name(path), store.results_root())
+    return study_name(path) + suffix
 
 
 def _default_workers(threads: int) -> int:

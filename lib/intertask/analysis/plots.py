@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 
 from intertask.analysis.tables import panel_name
 
+DENSE = 150  # cells of a matrix; in a larger one nobody could read more than a number in each
 AXIS = 18  # characters of a line in an axis label
 INK, FAINT, ALERT = "#222222", "#767676", "#c44601"
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
@@ -43,20 +44,24 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     Each cell: the mean in points with its sign, its interval, and the seeds behind it of those asked for; bold with *
     where Holm's p is below 1 - confidence; † where all seeds share one supporting model. Cells without a pair are
     hatched. Controls stand below a line. ends: |delta| at the ends of the colours, in points; by default the largest.
+    With more than DENSE cells each shows its mean and * alone, in whole points.
     """
     table = table.sort_values("control", kind="stable")
     rows, columns = table["supporting"].unique(), table["target"].unique()
+    dense = len(rows) * len(columns) > DENSE
     ends = ends or max(1, table["delta"].abs().fillna(0).max())
     colour = ax.figure.colorbar(_colours(table, rows, columns, ends, ax), ax=ax, pad=0.02, fraction=0.04)
     colour.set_label("delta, points")
     for cell in table.itertuples():
         x, y = list(columns).index(cell.target), list(rows).index(cell.supporting)
-        _heatmap_cell(cell, x, y, dark=abs(cell.delta) > 0.6 * ends, alpha=1 - confidence, ax=ax)
+        draw = _dense_cell if dense else _heatmap_cell
+        draw(cell, x, y, dark=abs(cell.delta) > 0.6 * ends, alpha=1 - confidence, ax=ax)
     present = set(zip(table["supporting"], table["target"], strict=True))
+    words = "·" if dense else "not in\nthe study"
     for x, y in np.ndindex(len(columns), len(rows)):
         if (rows[y], columns[x]) not in present:
-            ax.text(x, y, "not in\nthe study", ha="center", va="center", color=FAINT, fontsize=8)
-    ax.set_xticks(range(len(columns)), [text(target, AXIS) for target in columns])
+            ax.text(x, y, words, ha="center", va="center", color=FAINT, fontsize=8)
+    ax.set_xticks(range(len(columns)), [text(target, AXIS) for target in columns], rotation=90 if dense else 0)
     ax.set_yticks(range(len(rows)), [text(supporting_label(supporting), AXIS) for supporting in rows])
     ax.tick_params(length=0)
     ax.grid(False)
@@ -74,7 +79,7 @@ def _colours(table, rows, columns, ends, ax):
 
 def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> None:
     ink = "white" if dark else INK
-    seeds = f"{cell.n} of {cell.n_expected} seeds{' †' if cell.pseudo_replicates else ''}"
+    seeds = f"{cell.n} of {cell.n_expected} seeds{' †' if cell.pseudo_replicates is True else ''}"
     if cell.n == 0:
         hatched(x, y, ax)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
@@ -86,6 +91,21 @@ def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> N
             fontsize=13, fontweight="bold" if significant else "normal")  # fmt: skip
     ax.text(x, y + 0.11, interval, ha="center", va="center", color=ink, fontsize=8)
     ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
+
+
+def _dense_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> None:
+    if cell.n == 0:
+        hatched(x, y, ax)
+        return
+    words = f"{cell.delta:+.0f}" + "*" * bool(cell.p_holm < alpha)
+    ax.text(x, y, words, ha="center", va="center", color="white" if dark else INK, fontsize=8)
+
+
+def matrix_size(table: pd.DataFrame) -> tuple[float, float]:
+    """Inches of a `transfer_heatmap` of the table, wide and high."""
+    rows, columns = table["supporting"].nunique(), table["target"].nunique()
+    dense = rows * columns > DENSE
+    return 3 + (0.5 if dense else 1.7) * columns, 1.5 + (0.35 if dense else 1) * rows
 
 
 def hatched(x: int, y: int, ax: Axes) -> None:

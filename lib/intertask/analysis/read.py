@@ -1,10 +1,14 @@
-"""Reads a study's results from the store's files alone: a copied, moved or read-only folder gives the same frames."""
+"""Reads results from files alone: a copied, moved or read-only folder gives the same frames.
+
+A study's are those of the runs in the store; a table of scores (`sources`) is read into the same frames, under its name.
+"""
 
 import json
 from pathlib import Path
 
 import pandas as pd
 
+from intertask.analysis import sources
 from intertask.studies.status import failure, read_study, why_missing
 from intertask.studies.store import predictions_file, results_root
 
@@ -64,6 +68,9 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
 
 def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
     """The frame of `read_runs` and, by run id, the records of the runs that are done."""
+    if path := sources.find_table(study, results):
+        runs = sources.as_runs(sources.tidy(path, unit="points"), study)
+        return runs.reindex(columns=[*ROLE, *OUTCOME, *SUPPORTING, "reason"]).astype(ROLE | OUTCOME | SUPPORTING), {}
     roles = pd.DataFrame(read_study(study, results)["runs"], columns=list(ROLE))
     roles = roles.assign(substituted=roles["substituted"].eq(True)).astype(ROLE)
     records, failures = {}, {}
@@ -115,7 +122,10 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
 
     A run that is not done has no row. Regime, supporting, target and limit are empty where they do not apply.
     """
-    runs, records = _read(study, Path(results or results_root()))
+    results = Path(results or results_root())
+    if path := sources.find_table(study, results):
+        return sources.as_scores(sources.tidy(path, unit="points"), study)[SCORE_COLUMNS].astype(dict(limit="Int64"))
+    runs, records = _read(study, results)
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     scores = pd.DataFrame(
         [
@@ -131,14 +141,21 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
 
 
 def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, dict]:
-    """The whole run.json of every run that is done, by run id: versions, commit, times, device and the rest."""
+    """The whole run.json of every run that is done, by run id: versions, commit, times, device and the rest.
+
+    Empty for a table of scores, whose runs left no record.
+    """
     pool = Path(results or results_root()) / "runs"
-    return {run: _record(pool, run) for run in runs.loc[runs["done"], "run"].unique()}
+    done = runs.loc[runs["done"], "run"].unique()
+    return {run: _record(pool, run) for run in done if (pool / run / "run.json").is_file()}
 
 
 def read_settings(study: str, results: Path | None = None) -> dict:
-    """What the study's file said, with the defaults of what it did not say."""
-    return read_study(study, Path(results or results_root()))["study"]
+    """What the study's file said, with the defaults of what it did not say; empty for a table without a file."""
+    results = Path(results or results_root())
+    if sources.find_table(study, results) and not (results / study / "study.json").is_file():
+        return {}
+    return read_study(study, results)["study"]
 
 
 def read_predictions(runs: pd.DataFrame, split: str, results: Path | None = None) -> pd.DataFrame:

@@ -56,13 +56,24 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
     x = np.asarray(differences, dtype=float)
     x = x[~np.isnan(x)]
     mean = float(x.mean()) if len(x) else np.nan
-    if len(x) < 2:
-        return PairedT(mean, np.nan, np.nan, np.nan, len(x), "needs two seeds or more")
-    if np.ptp(x) < 1e-9:  # equal up to rounding; scores are points
-        return PairedT(mean, np.nan, np.nan, np.nan, len(x), "all differences are equal")
-    test = stats.ttest_1samp(x, 0)
-    interval = test.confidence_interval(confidence)
-    return PairedT(mean, float(interval.low), float(interval.high), float(test.pvalue), len(x))
+    ends = student(mean, x.std(ddof=1) if len(x) > 1 else np.nan, len(x), confidence)
+    return PairedT(mean, *map(float, ends), len(x), why_no_interval(len(x), ends[0]))
+
+
+def student(mean, sd, n, confidence: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Low, high and the two-sided p of "the mean is zero", by Student's t; arrays of one shape.
+
+    sd: with ddof=1. Missing where there are fewer than two values, or where all are equal up to rounding.
+    """
+    mean, n = np.asarray(mean, dtype=float), np.asarray(n)
+    error = np.where(np.asarray(sd) > 1e-9, sd, np.nan) / np.sqrt(np.maximum(n, 1))  # scores are points
+    freedom = np.maximum(n - 1, 1)
+    half = stats.t.ppf((1 + confidence) / 2, freedom) * error
+    return mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, freedom)
+
+
+def why_no_interval(n: int, low: float) -> str:
+    return "" if not np.isnan(low) else "needs two seeds or more" if n < 2 else "all differences are equal"
 
 
 def holm(p: pd.Series) -> pd.Series:
@@ -108,35 +119,35 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     n: seeds with both runs; n_expected: seeds that the study asks for; single, stilts: means over the paired seeds,
     0-100; delta, low, high, p, note: `paired_t`; p_holm: Holm's correction over the family of all cells of this table
     that have a p, whose number is `family`; pseudo_replicates: several seeds share one supporting model, so the spread
-    between supporting models is missing from the interval; control: the supporting task's labels were shuffled.
+    between supporting models is missing from the interval, missing where a table of scores does not say; control: the
+    supporting task's labels were shuffled.
     """
-    cells = deltas(runs).groupby(CELL, sort=False, dropna=False)
-    table = pd.DataFrame([dict(zip(CELL, cell, strict=True)) | _cell(pairs, confidence) for cell, pairs in cells])
-    if table.empty:
+    check_confidence(confidence)
+    pairs = deltas(runs)
+    if pairs.empty:
         raise IntertaskError(
             "No transfer to tabulate: the study has no target run with regime stilts. "
             "Give it supporting tasks and regimes: [single, stilts], or take transfer_matrix out of its report."
         )
-    table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()), note=table.pop("note"))
-    return table.astype(WHOLE)
-
-
-def _cell(pairs: pd.DataFrame, confidence: float) -> dict:
-    found = pairs[pairs["delta"].notna()]
-    test = paired_t(found["delta"], confidence)
-    return {
-        "n": test.n,
-        "n_expected": len(pairs),
-        "single": found["baseline"].mean(),
-        "stilts": found["score"].mean(),
-        "delta": test.mean,
-        "low": test.low,
-        "high": test.high,
-        "p": test.p,
-        "note": test.note,
-        "pseudo_replicates": pairs["supporting_run"].nunique() < len(pairs),
-        "control": is_control(pairs["supporting"].iloc[0]),
-    }
+    both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
+    cells = pairs.assign(**both).groupby(CELL, sort=False, dropna=False)
+    table = cells.agg(
+        n=("delta", "count"),
+        n_expected=("delta", "size"),
+        single=("baseline", "mean"),
+        stilts=("score", "mean"),
+        delta=("delta", "mean"),
+        sd=("delta", "std"),
+        models=("supporting_run", "nunique"),
+        named=("supporting_run", "count"),
+    ).reset_index()
+    low, high, p = student(table["delta"], table["sd"], table["n"], confidence)
+    table = table.assign(low=low, high=high, p=p, p_holm=holm(pd.Series(p)), family=np.isfinite(p).sum())
+    known = table["named"] == table["n_expected"]
+    table["pseudo_replicates"] = (table["models"] < table["n_expected"]).astype("boolean").where(known)
+    table["control"] = table["supporting"].map(is_control)
+    table["note"] = [why_no_interval(*cell) for cell in zip(table["n"], table["low"], strict=True)]
+    return table.drop(columns=["sd", "models", "named"]).astype(WHOLE)
 
 
 def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
@@ -237,12 +248,17 @@ def rank_weights(n: int, k: float) -> np.ndarray:
 
 def replicates_in_words(table: pd.DataFrame) -> str:
     """Whether the seeds of a `transfer_table` are independent restarts of the supporting model, in a sentence."""
-    shared = int(table["pseudo_replicates"].sum())
-    if not shared:
-        return "Every seed has a supporting model of its own, so the intervals hold the spread of both trainings."
-    return (
-        f"In {shared} of {len(table)} cells (†) several seeds start from one supporting model. They are "
-        "pseudo-replicates: the spread between supporting models is missing, and the intervals are too narrow."
+    shared, unknown = int(table["pseudo_replicates"].sum()), int(table["pseudo_replicates"].isna().sum())
+    words = []
+    if shared:
+        words.append(
+            f"In {shared} of {len(table)} cells (†) several seeds start from one supporting model. They are "
+            "pseudo-replicates: the spread between supporting models is missing, and the intervals are too narrow."
+        )
+    if unknown:
+        words.append(f"For {unknown} of {len(table)} cells it is not said whether seeds share a supporting model.")
+    return " ".join(words) or (
+        "Every seed has a supporting model of its own, so the intervals hold the spread of both trainings."
     )
 
 

@@ -92,8 +92,8 @@ script-src 'sha256-{{ sort_hash }}'; base-uri 'none'; form-action 'none'">
 
 INDEX = """
 <h1>{{ title }}</h1>
-<p class="note">Study <b>{{ name }}</b>, expanded {{ written }}; its {{ count.done }} finished runs ended
-{{ first }} to {{ last }} (UTC); report built {{ built }}.</p>
+<p class="note">{% if trained %}Study <b>{{ name }}</b>, expanded {{ written }}; its {{ count.done }} finished runs ended
+{{ first }} to {{ last }} (UTC){% else %}Table <b>{{ name }}</b>, read {{ written }}; its scores were not trained here{% endif %}; report built {{ built }}.</p>
 
 <h2>Runs</h2>
 <p><b>{{ count.expected }}</b> expected: <b>{{ count.done }}</b> done, <b>{{ count.failed }}</b> failed,
@@ -114,12 +114,12 @@ src="data:image/png;base64,{{ page.picture }}"></a></p>{% endif %}
 <details open><summary>the study as read</summary><pre>{{ settings }}</pre></details>
 
 <h2>Every run</h2>
-<p class="note">One row per role of a run; click a heading to sort. Scores in 0–100 on the split named; the executed
-notebook of a run lies in <code>runs/&lt;run&gt;/notebook.ipynb</code> in the results folder.</p>
+<p class="note">One row per role of a run; click a heading to sort. Scores in 0–100 on the split named{% if trained %}; the executed notebook of a run lies in <code>runs/&lt;run&gt;/notebook.ipynb</code> in the results
+folder{% endif %}.</p>
 <details><summary>{{ count.rows }} rows</summary><div class="scroll">{{ table | safe }}</div></details>
 
 <h2>Provenance</h2>
-<p class="note">What the runs record of themselves, with the number of runs, and what built this report.</p>
+<p class="note">What {% if trained %}the runs record of themselves{% else %}read the table{% endif %}, with the number of runs, and what built this report.</p>
 <div class="scroll">{{ provenance | safe }}</div>
 """
 
@@ -190,6 +190,7 @@ def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pag
         title=title,
         name=snapshot["name"],
         written=snapshot["written"],
+        trained="source" not in snapshot["study"],
         built=datetime.now(UTC).isoformat(timespec="seconds"),
         first=ended[0] if ended else "–",
         last=ended[-1] if ended else "–",

@@ -113,16 +113,15 @@ def finished(run_id: str, with_encoder: bool = False) -> bool:
 
 
 def start_of(run: Run) -> str | Path:
-    """Where the run's encoder is found: the name of a published one, or the folder of its parent's."""
-    parent = chosen(run).parent
-    if not parent:
+    """Where the encoder of a run that `chosen` gave is found: by a published one's name, or in its parent's folder."""
+    if not run.parent:
         return run.encoder
-    if not finished(parent, with_encoder=True):
+    if not finished(run.parent, with_encoder=True):
         raise IntertaskError(
-            f"Run {parent}, from whose encoder this one starts, is not in {pool()} (with its encoder). "
+            f"Run {run.parent}, from whose encoder this one starts, is not in {pool()} (with its encoder). "
             "Run the study that holds it first, or repeat it by hand from its parameters.yaml with keep_encoder."
         )
-    return pool() / parent / "encoder"
+    return pool() / run.parent / "encoder"
 
 
 def chosen(run: Run) -> Run:
@@ -144,8 +143,8 @@ def chosen(run: Run) -> Run:
 
 
 def trained_before(run: Run) -> list[str]:
-    """The tasks that the run's encoder was trained on by the runs that it comes from, the last first."""
-    found, parent = [], chosen(run).parent
+    """The tasks that the encoder of a run that `chosen` gave was trained on by the runs before it, the last first."""
+    found, parent = [], run.parent
     while parent:
         record = read(parent)
         found += record["tasks"]

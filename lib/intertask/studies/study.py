@@ -69,12 +69,12 @@ Settings = Annotated[dict[str, Any], BeforeValidator(lambda values: checked(valu
 MixingSettings = Annotated[dict[str, Any], BeforeValidator(lambda values: checked(values, MIXING, "mixing setting"))]
 
 
-def gathered(value: Any, own: set[str]) -> Any:
-    """A mapping with what is none of the class's `own` keys gathered under `settings`."""
-    if not isinstance(value, dict) or "settings" in value:  # as the class writes itself
+def gathered(value: Any, own: set[str], under: str = "settings") -> Any:
+    """A mapping with what is none of the class's `own` keys gathered under the key `under`."""
+    if not isinstance(value, dict) or under in value:  # as the class writes itself
         return value
     mine = {key: value[key] for key in value if key in own}
-    return mine | {"settings": {key: setting for key, setting in value.items() if key not in own}}
+    return mine | {under: {key: other for key, other in value.items() if key not in own}}
 
 
 class Encoder(BaseModel):
@@ -197,12 +197,7 @@ class Count(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_conditions(cls, value: Any) -> Any:
-        own = {"what", "paper", "because"}
-        if not isinstance(value, dict) or "where" in value:
-            return value
-        return {key: value[key] for key in value if key in own} | {
-            "where": {key: one for key, one in value.items() if key not in own}
-        }
+        return gathered(value, {"what", "paper", "because"}, "where")
 
 
 class SmallData(BaseModel):
@@ -324,6 +319,9 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
         raise IntertaskError(f"{path}: expected YAML: {error}") from None
     if not isinstance(content, dict):
         raise IntertaskError(f"{path}: expected keys such as title, encoders and targets, found {content!r}.")
+    if "source" in content:
+        raise IntertaskError(f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
+                             "`intertask report` and `intertask scores` read it.")
     for key in content:
         if key not in Study.model_fields:
             raise IntertaskError(f"{path}: there is no key {key!r} in a study.{did_you_mean(key, Study.model_fields)}")

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from intertask.run import Member, Run
+from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import Task, check_trainable, load_as, load_task
 from intertask.tasks.overlap import task_overlap
 from intertask.tasks.sample import limited, shuffled_labels, split_dev
@@ -17,20 +19,19 @@ def prepare(run: Run, before: Sequence[str] = ()) -> dict[str, Task]:
     their own names. `before`: tasks that the encoder was trained on already, whose training data may hold dev examples
     of these. Raises IntertaskError where a task cannot be trained on.
     """
-    tasks = {member.task: _prepared(run, member) for member in run.members}
-    others = dict.fromkeys([*before, *tasks] if before or len(tasks) > 1 else [])
-    known = {name: load_task(name, run.task_file) for name in others}
+    load = cache(partial(load_task, task_file=run.task_file))
+    tasks = {member.task: _prepared(run, member, load(member.task)) for member in run.members}
+    known = {name: load(name) for name in dict.fromkeys([*before, *tasks]) if find_entry(name, run.task_file).label}
     return {name: replace(task, overlap=_overlap(task, name, known, before)) for name, task in tasks.items()}
 
 
 def _overlap(task: Task, name: str, known: dict[str, Task], before: Sequence[str]) -> dict[str, int]:
     """Per task trained before or alongside, how many of the reported dev examples are in its training data."""
-    others = {other: one for other, one in known.items() if (other != name or other in before) and one.entry.label}
+    others = {other: one for other, one in known.items() if other != name or other in before}
     return {other: task_overlap(task, one, reporting_split(task)) for other, one in others.items()}
 
 
-def _prepared(run: Run, member: Member) -> Task:
-    task = load_task(member.task, run.task_file)
+def _prepared(run: Run, member: Member, task: Task) -> Task:
     check_trainable(task)
     splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in member.evaluate_on}
     train = limited(splits["train"], member.limit, run.seed_of("limit"))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -21,13 +21,15 @@ def read(model, batch_size: int) -> None:
     One vector per sequence is kept for other runs (restarts read the same); one per token, which may be larger than the
     memory, lies in a file without a name.
     """
-    encoder = _encoder(model) + [batch_size, torch.get_num_threads()]
+    encoder = cache(lambda: [*_encoder(model), batch_size, torch.get_num_threads()])
     splits = [(part, encoded) for part in model.parts for encoded in part.encoded.values()]
     for part, encoded in tqdm(splits, desc="frozen encoder", leave=False):
         make, head = partial(_read, model, part, encoded, batch_size), model.head(part)
-        texts = _digest([*encoded.inputs.values(), encoded.starts])
-        pooled = isinstance(head, PooledHead)
-        encoded.features = remembered("features", [*encoder, head.pooling, texts], make) if pooled else make()
+        if isinstance(head, PooledHead):
+            texts = _digest([*encoded.inputs.values(), encoded.starts])
+            encoded.features = remembered("features", [*encoder(), head.pooling, texts], make)
+        else:
+            encoded.features = make()
 
 
 def _encoder(model) -> list:
