@@ -231,7 +231,10 @@ def test_a_target_that_is_left_out_leaves_no_average_and_one_that_is_substituted
             role |= {"run": f"a-None-{role['seed']}", "substituted": True}
     make_regimes(tmp_path / "b", roles)
     runs = averages(read_runs("made", tmp_path / "b"))
-    assert runs.loc[runs["supporting_n_train"] == 200, "score"].tolist() == [51.5, 50.5]  # (60 + 43) and (60 + 41), halved
+    assert runs.loc[runs["supporting_n_train"] == 200, "score"].tolist() == [
+        51.5,
+        50.5,
+    ]  # (60 + 43) and (60 + 41), halved
 
 
 def test_two_runs_of_one_seed_are_refused(tmp_path):

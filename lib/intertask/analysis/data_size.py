@@ -9,7 +9,16 @@ import pandas as pd
 from intertask.analysis.plots import signed
 from intertask.analysis.regime_plots import line_name
 from intertask.analysis.regimes import compare, pairwise, refuse_mixtures
-from intertask.analysis.statistics import CELL, WHOLE, counted, holm, paired_t, task_average
+from intertask.analysis.statistics import (
+    CELL,
+    WHOLE,
+    check_confidence,
+    counted,
+    holm,
+    student,
+    task_average,
+    why_no_interval,
+)
 from intertask.analysis.tables import of_expected
 from intertask.errors import IntertaskError
 
@@ -68,13 +77,18 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     n_train, supporting_n_train: examples as trained on, means over the n of n_expected seeds that are done; mean, low,
     high: of the score, 0-100, Student's t over these seeds; missing interval with fewer than two.
     """
-    rows = []
-    for key, own in _targets(runs).groupby(POINT, sort=False, dropna=False):
-        test = paired_t(own["score"], confidence)
-        sizes = {name: own[name].astype("float64").mean() for name in SIZES.values()}
-        row = sizes | {"n": test.n, "n_expected": len(own), "mean": test.mean, "low": test.low, "high": test.high}
-        rows.append(dict(zip(POINT, key, strict=True)) | row)
-    return pd.DataFrame(rows).astype(WHOLE)
+    check_confidence(confidence)
+    targets = _targets(runs).astype(dict.fromkeys(SIZES.values(), "float64"))
+    table = targets.groupby(POINT, sort=False, dropna=False).agg(
+        n_train=("n_train", "mean"),
+        supporting_n_train=("supporting_n_train", "mean"),
+        n=("score", "count"),
+        n_expected=("score", "size"),
+        mean=("score", "mean"),
+        sd=("score", "std"),
+    ).reset_index()  # fmt: skip
+    low, high, _ = student(table["mean"], table["sd"], table["n"], confidence)
+    return table.drop(columns="sd").assign(low=low, high=high).astype(WHOLE)
 
 
 def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -94,29 +108,38 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
     every size of the line is there. sizes, smallest, largest: of the line; slope, low, high, p, note: `paired_t` over
     the n of n_expected seeds; p_holm: Holm's correction over the `family` of all rows that have a p.
     """
+    check_confidence(confidence)
     key = ["encoder", "target", *LINES[x]]
-    rows = []
-    for line, own in _targets(runs).groupby(key, sort=False, dropna=False):
-        sizes = own.groupby(LIMITS[x], dropna=False)[SIZES[x]].max().astype("float64")
-        if len(sizes) > 1 and sizes.nunique() != 1:
-            by_seed = [_slope(seed, SIZES[x], len(sizes)) for _, seed in own.groupby("seed", dropna=False)]
-            test = paired_t(by_seed, confidence)
-            row = {"sizes": sizes.nunique(), "smallest": sizes.min(), "largest": sizes.max(), "slope": test.mean}
-            row |= {"low": test.low, "high": test.high, "p": test.p, "n": test.n, "n_expected": len(by_seed)}
-            rows.append(dict(zip(key, line, strict=True)) | row | {"note": test.note.replace("differences", "slopes")})
-    columns = [*key, "sizes", "smallest", "largest", "slope", "low", "high", "p", "n", "n_expected", "note"]
-    table = pd.DataFrame(rows, columns=columns).astype({"smallest": "Int64", "largest": "Int64", "p": "float64"})
-    return table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()), note=table.pop("note"))
+    targets = _targets(runs).astype({SIZES[x]: "float64"})
+    targets = targets.assign(size=targets[SIZES[x]], place=targets[LIMITS[x]].fillna(-1))
+    lines = targets.groupby(key, sort=False, dropna=False)
+    sizes = lines.agg(sizes=("size", "nunique"), smallest=("size", "min"), largest=("size", "max"))
+    by_seed = _seed_slopes(targets.assign(expected=lines["place"].transform("nunique")), key)
+    groups = by_seed.groupby(key, sort=False, dropna=False)
+    table = groups.agg(
+        slope=("slope", "mean"),
+        sd=("slope", "std"),
+        n=("slope", "count"),
+        n_expected=("slope", "size"),
+        expected=("expected", "first"),
+    )
+    table = sizes.join(table).query("expected > 1 and sizes != 1").reset_index()
+    low, high, p = student(table["slope"], table["sd"], table["n"], confidence)
+    note = [why_no_interval(*cell).replace("differences", "slopes") for cell in zip(table["n"], low, strict=True)]
+    table = table.drop(columns=["sd", "expected"]).assign(low=low, high=high, p=p, p_holm=holm(pd.Series(p)))
+    return table.assign(family=int(np.isfinite(p).sum()), note=note).astype({"smallest": "Int64", "largest": "Int64"})
 
 
-def _slope(seed: pd.DataFrame, size: str, expected: int) -> float:
-    """One seed's slope; missing where it lacks one of the expected points, and where all its sizes are one."""
-    known = seed.dropna(subset=[size, "score"])
-    if len(known) < expected or known[size].nunique() < 2:
-        return np.nan
-    doublings, score = np.log2(known[size].astype("float64")), known["score"]
-    doublings = doublings - doublings.mean()
-    return float(doublings @ (score - score.mean()) / (doublings @ doublings))
+def _seed_slopes(targets: pd.DataFrame, line: list[str]) -> pd.DataFrame:
+    """One row per line and seed, with its slope; missing where one of the expected points is, or all sizes are one."""
+    targets = targets.assign(x=np.log2(targets["size"]), y=targets["score"])
+    key = [*line, "seed"]
+    means = targets.groupby(key, sort=False, dropna=False)[["x", "y"]].transform("mean")
+    x, y = targets["x"] - means["x"], targets["y"] - means["y"]
+    sums = targets.assign(xy=x * y, xx=x * x).groupby(key, sort=False, dropna=False)
+    table = sums.agg(xy=("xy", "sum"), xx=("xx", "sum"), known=("xy", "count"), expected=("expected", "first"))
+    complete = (table["known"] == table["expected"]) & (table["xx"] > 0)
+    return table.assign(slope=(table["xy"] / table["xx"].where(complete))).reset_index()
 
 
 def slopes_in_words(table: pd.DataFrame, x: str) -> str:
