@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -221,9 +222,10 @@ def test_a_seed_counts_only_where_all_targets_are_there(tmp_path):
 def test_a_target_that_is_left_out_leaves_no_average_and_one_that_is_substituted_does(tmp_path):
     left_out = [role for role in average_roles() if role["run"] != "a-200-0" and role["run"] != "a-200-1"]
     make_regimes(tmp_path, left_out)
-    points = size_table(averages(read_runs("made", tmp_path)))
+    runs = read_runs("made", tmp_path)
+    points = size_table(averages(runs))
     assert points["mean"].isna().tolist() == [False, False, True, False]
-    assert "Of 4 points 1 have none" in averages_in_words(points, ["a", "wnli"])
+    assert "over these targets (2): a, wnli. 1 of 4 points have none" in averages_in_words(runs, points)
     roles = average_roles()
     for role in roles:
         if role["run"].startswith("a-200"):
@@ -271,6 +273,23 @@ def test_slopes_over_the_targets_own_data(tmp_path):
     assert " on x: +0.00 points per doubling (all slopes are equal;" in slopes_in_words(table, "target")
 
 
+def test_probes_are_not_averaged(tmp_path):
+    make_regimes(tmp_path, average_roles())
+    runs = read_runs("made", tmp_path)
+    probes = runs.assign(part=runs["part"].mask(runs["target"] == "wnli", "probes"))
+    assert set(averages(probes).query("seed == 0")["score"]) == {60, 63}
+    assert averages_in_words(probes, size_table(averages(probes))) == "Every average is over these targets (1): a."
+
+
+def test_a_line_with_scores_of_unknown_sizes_has_no_slope_but_one_that_is_half_done_has_a_row(tmp_path):
+    runs = averaged(tmp_path)
+    assert slopes(runs.assign(supporting_n_train=np.nan), "supporting").empty
+    done = runs["supporting_n_train"] == 100
+    half = runs.assign(**{name: runs[name].where(done) for name in ("score", "supporting_n_train")})
+    (line,) = slopes(half, "supporting").to_dict("records")
+    assert (line["n"], line["n_expected"], line["sizes"]) == (0, 2, 1)
+
+
 def test_lines_without_sizes_or_with_none_done_have_no_slope(tmp_path):
     one = averaged(tmp_path).query("supporting_limit == 100")
     table = slopes(one, "supporting")
@@ -282,10 +301,11 @@ def test_lines_without_sizes_or_with_none_done_have_no_slope(tmp_path):
 
 
 def test_a_score_of_unknown_size_is_not_drawn(tmp_path):
-    points = size_table(averaged(tmp_path))
+    points, runs = size_table(averaged(tmp_path)), read_runs("made", tmp_path)
+    assert averages_in_words(runs, points) == "Every average is over these targets (2): a, wnli."
     unknown = points.assign(supporting_n_train=points["supporting_n_train"].where(points["supporting_limit"] == 100))
     assert sized(unknown, "supporting")["mean"].tolist() == [50, 50]  # single and the smallest size
-    assert "2 have an average, but no known size" in averages_in_words(unknown, ["a", "wnli"])
+    assert "2 of 4 points have one, but no known size" in averages_in_words(runs, unknown)
     assert len(sized(points, "supporting")) == 4 and sized(points, "target").empty
 
 

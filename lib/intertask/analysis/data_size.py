@@ -55,12 +55,13 @@ def _targets(runs: pd.DataFrame) -> pd.DataFrame:
 def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
     """The average over all targets in the place of the target runs: one row per model and seed, `target` is AVERAGE.
 
-    score: `task_average` over all targets of the study, 0-100, missing where one of them is: it failed, was not run
-    yet, or is left out of the study; supporting_n_train as in `runs`, n_train missing. A substituted run counts with
-    the score that stands in, as in the papers' averages. wnli: of `counted`. Raises IntertaskError where a seed has two
-    different runs for one target. After Wang et al. 2019, Figure 2, and Pruksachatkun et al. 2020, Figure 6.
+    score: `task_average` over all targets of the study but those of a part named `probes`, 0-100, missing where one of
+    them is: it failed, was not run yet, or is left out of the study; supporting_n_train as in `runs`, n_train missing.
+    A substituted run counts with the score that stands in, as in the papers' averages. wnli: of `counted`. Raises
+    IntertaskError where a seed has two different runs for one target. After Wang et al. 2019, Figure 2, and
+    Pruksachatkun et al. 2020, Figure 6.
     """
-    targets = counted(runs[runs["stage"] == "target"], wnli).drop_duplicates([*POINT, "run"])
+    targets = counted(runs[_averaged(runs)], wnli).drop_duplicates([*POINT, "run"])
     refuse_mixtures(targets)
     models = [*(name for name in POINT if name != "target"), "seed"]
     groups = targets.groupby(models, sort=False, dropna=False)
@@ -69,6 +70,10 @@ def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
     sizes = groups["supporting_n_train"].max().astype("float64").to_numpy()
     first = targets.drop_duplicates(models)
     return first.assign(target=AVERAGE, score=scores, substituted=False, n_train=np.nan, supporting_n_train=sizes)
+
+
+def _averaged(runs: pd.DataFrame) -> pd.Series:
+    return (runs["stage"] == "target") & (runs["part"] != "probes")
 
 
 def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -102,7 +107,7 @@ def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
 
 
 def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame:
-    """Points of score per doubling of the data: one row per encoder, target and line that has two or more sizes.
+    """Points of score per doubling of the data: one row per encoder, target and line with two or more known sizes.
 
     A seed's slope is that of least squares of its scores on log2 of the sizes `x` as trained on, and counts only where
     every size of the line is there. sizes, smallest, largest: of the line; slope, low, high, p, note: `paired_t` over
@@ -113,7 +118,14 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
     targets = _targets(runs).astype({SIZES[x]: "float64"})
     targets = targets.assign(size=targets[SIZES[x]], place=targets[LIMITS[x]].fillna(-1))
     lines = targets.groupby(key, sort=False, dropna=False)
-    sizes = lines.agg(sizes=("size", "nunique"), smallest=("size", "min"), largest=("size", "max"))
+    sizes = lines.agg(
+        sizes=("size", "nunique"),
+        smallest=("size", "min"),
+        largest=("size", "max"),
+        known=("size", "count"),
+        rows=("size", "size"),
+        scored=("score", "count"),
+    )
     by_seed = _seed_slopes(targets.assign(expected=lines["place"].transform("nunique")), key)
     groups = by_seed.groupby(key, sort=False, dropna=False)
     table = groups.agg(
@@ -123,10 +135,13 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
         n_expected=("slope", "size"),
         expected=("expected", "first"),
     )
-    table = sizes.join(table).query("expected > 1 and sizes != 1").reset_index()
+    # out: lines whose sizes turned out to be one, and those that have scores but not their sizes
+    table = sizes.join(table).query("expected > 1 and (sizes > 1 or scored <= known < rows)").reset_index()
     low, high, p = student(table["slope"], table["sd"], table["n"], confidence)
     note = [why_no_interval(*cell).replace("differences", "slopes") for cell in zip(table["n"], low, strict=True)]
-    table = table.drop(columns=["sd", "expected"]).assign(low=low, high=high, p=p, p_holm=holm(pd.Series(p)))
+    table = table.drop(columns=["sd", "expected", "known", "rows", "scored"]).assign(
+        low=low, high=high, p=p, p_holm=holm(pd.Series(p))
+    )
     return table.assign(family=int(np.isfinite(p).sum()), note=note).astype({"smallest": "Int64", "largest": "Int64"})
 
 
@@ -176,15 +191,20 @@ def _slope_in_words(row: dict, line: list[str]) -> str:
     )
 
 
-def averages_in_words(points: pd.DataFrame, targets: list[str]) -> str:
-    """What the averages of a `size_table` are over, and which of its points no figure shows."""
-    absent = int(points["mean"].isna().sum())
-    unsized = len(points) - len(sized(points, "supporting"))
-    return (
-        f"Every average is over {len(targets)} targets: {', '.join(targets)}. Of {len(points)} points {absent} have "
-        "none: no seed has all targets, because runs are missing or the study leaves a target out. "
-        f"{unsized} have an average, but no known size of the supporting task, and are not drawn."
-    )
+def averages_in_words(runs: pd.DataFrame, points: pd.DataFrame) -> str:
+    """What the averages of the `runs` are over, and which `points`, of a `size_table` of them, no figure shows."""
+    targets = runs.loc[_averaged(runs), "target"].unique()
+    words = [f"Every average is over these targets ({len(targets)}): {', '.join(targets)}."]
+    if absent := int(points["mean"].isna().sum()):
+        words.append(
+            f"{absent} of {len(points)} points have none: no seed has all targets, because runs are missing or the "
+            "study leaves a target out."
+        )
+    if unsized := len(points) - len(sized(points, "supporting")):
+        words.append(
+            f"{unsized} of {len(points)} points have one, but no known size of the supporting task: they are not drawn."
+        )
+    return " ".join(words)
 
 
 def size_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
