@@ -237,6 +237,7 @@ def test_a_target_that_is_left_out_leaves_no_average_and_one_that_is_substituted
         51.5,
         50.5,
     ]  # (60 + 43) and (60 + 41), halved
+    assert size_table(runs)["n"].tolist() == [2] * 4
 
 
 def test_two_runs_of_one_seed_are_refused(tmp_path):

@@ -149,6 +149,12 @@ def test_with_one_seed_the_difference_is_judged_over_the_sentence_sets():
     assert "another restart may give another difference" in words and "Holm" not in words
 
 
+def test_seeds_that_agree_leave_the_judgement_to_the_sentence_sets():
+    table = differences(*tabulated(WRONG | {("snli", 1): 6}))  # 75 - 0 and 25 + 50
+    knowledge = cell(table, "knowledge", "snli")
+    assert knowledge[["delta", "n", "over", "note"]].tolist() == [75, 2, "sentence sets", ""]
+
+
 def test_a_pair_of_which_one_run_is_lost_does_not_count():
     table = differences(*tabulated(lost=["None-1"]))
     knowledge = cell(table, "knowledge", "snli")

@@ -113,7 +113,7 @@ def differences(runs: pd.DataFrame, answers: Tally | None = None, confidence: fl
     """The `transfer_table` of R3 x100: after a supporting task minus without one, by model and category, by seed.
 
     sets_low, sets_high: of the same difference over the `sets` of sentences, the paired models held fixed. `over` says
-    what low and high are over: the seeds, or, with fewer than two of them, the sentence sets, or nothing. Empty where
+    what low and high are over: the seeds, or, where these give no interval, the sentence sets, or nothing. Empty where
     no model has a supporting task before it. runs, answers: as of `model_table`.
     """
     if not (runs["regime"].eq("stilts") & ~runs["substituted"]).any():
@@ -124,10 +124,10 @@ def differences(runs: pd.DataFrame, answers: Tally | None = None, confidence: fl
     pairs = known[known["regime"] == "stilts"].merge(single, on=PAIR, suffixes=("", "_single"))
     found = _over_sets(pairs, ["run", "run_single"], CELL, answers, confidence)
     table = table.merge(found.astype(table.dtypes[CELL]), on=CELL, how="left")
-    few = table["low"].isna() & table["n"].lt(2) & table["sets_low"].notna()
-    table["over"] = np.select([table["low"].notna(), few], ["seeds", "sentence sets"], default="")
-    low, high = (table[name].mask(few, table[f"sets_{name}"]) for name in ("low", "high"))
-    return table.assign(low=low, high=high, note=table.pop("note").mask(few, ""))
+    without = table["low"].isna() & table["sets_low"].notna()
+    table["over"] = np.select([table["low"].notna(), without], ["seeds", "sentence sets"], default="")
+    low, high = (table[name].mask(without, table[f"sets_{name}"]) for name in ("low", "high"))
+    return table.assign(low=low, high=high, note=table.pop("note").mask(without, ""))
 
 
 def _over_sets(
