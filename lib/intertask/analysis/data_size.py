@@ -3,14 +3,30 @@
 After Phang et al. 2018, Table 2, Pruksachatkun et al. 2020, Figure 6, and Weller et al. 2022, Figure 2.
 """
 
+import numpy as np
 import pandas as pd
 
-from intertask.analysis.regimes import compare, pairwise
-from intertask.analysis.statistics import CELL, WHOLE, paired_t
+from intertask.analysis.plots import signed
+from intertask.analysis.regime_plots import line_name
+from intertask.analysis.regimes import compare, pairwise, refuse_mixtures
+from intertask.analysis.statistics import (
+    CELL,
+    WHOLE,
+    check_confidence,
+    counted,
+    holm,
+    student,
+    task_average,
+    why_no_interval,
+)
+from intertask.analysis.tables import of_expected
 from intertask.errors import IntertaskError
 
 SIZES = {"target": "n_train", "supporting": "supporting_n_train"}
 """The parameter `x` -> the column on the axis."""
+
+LIMITS = {"target": "limit", "supporting": "supporting_limit"}
+"""The parameter `x` -> the column that varies along a line."""
 
 LINES = {
     "target": ["regime", "mixing", "supporting", "supporting_limit"],
@@ -19,6 +35,8 @@ LINES = {
 """The parameter `x` -> what is the same along a line."""
 
 POINT = ["encoder", "target", "regime", "mixing", "supporting", "limit", "supporting_limit"]
+AVERAGE = "average over the targets"
+FEW_SIZES = 3
 
 
 def check_axis(x: str) -> None:
@@ -30,8 +48,32 @@ def _targets(runs: pd.DataFrame) -> pd.DataFrame:
     """The target runs of all regimes that were trained for their place, each once."""
     targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
     if targets.empty:
-        raise IntertaskError("Expected runs of stage target, found none. Take data_size out of the study's report.")
+        raise IntertaskError("Expected runs of stage target, found none. Take this notebook out of the study's report.")
     return targets.drop_duplicates([*POINT, "run"])
+
+
+def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
+    """The average over all targets in the place of the target runs: one row per model and seed, `target` is AVERAGE.
+
+    score: `task_average` over all targets of the study but those of a part named `probes`, 0-100, missing where one of
+    them is: it failed, was not run yet, or is left out of the study; supporting_n_train as in `runs`, n_train missing.
+    A substituted run counts with the score that stands in, as in the papers' averages. wnli: of `counted`. Raises
+    IntertaskError where a seed has two different runs for one target. After Wang et al. 2019, Figure 2, and
+    Pruksachatkun et al. 2020, Figure 6.
+    """
+    targets = counted(runs[_averaged(runs)], wnli).drop_duplicates([*POINT, "run"])
+    refuse_mixtures(targets)
+    models = [*(name for name in POINT if name != "target"), "seed"]
+    groups = targets.groupby(models, sort=False, dropna=False)
+    wide = targets.assign(model=groups.ngroup()).pivot(index="model", columns="target", values="score")
+    scores = [task_average(own, wide.columns) for own in wide.to_dict("records")]
+    sizes = groups["supporting_n_train"].max().astype("float64").to_numpy()
+    first = targets.drop_duplicates(models)
+    return first.assign(target=AVERAGE, score=scores, substituted=False, n_train=np.nan, supporting_n_train=sizes)
+
+
+def _averaged(runs: pd.DataFrame) -> pd.Series:
+    return (runs["stage"] == "target") & (runs["part"] != "probes")
 
 
 def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -40,13 +82,129 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     n_train, supporting_n_train: examples as trained on, means over the n of n_expected seeds that are done; mean, low,
     high: of the score, 0-100, Student's t over these seeds; missing interval with fewer than two.
     """
-    rows = []
-    for key, own in _targets(runs).groupby(POINT, sort=False, dropna=False):
-        test = paired_t(own["score"], confidence)
-        sizes = {name: own[name].astype("float64").mean() for name in SIZES.values()}
-        row = sizes | {"n": test.n, "n_expected": len(own), "mean": test.mean, "low": test.low, "high": test.high}
-        rows.append(dict(zip(POINT, key, strict=True)) | row)
-    return pd.DataFrame(rows).astype(WHOLE)
+    check_confidence(confidence)
+    targets = _targets(runs).astype(dict.fromkeys(SIZES.values(), "float64"))
+    table = targets.groupby(POINT, sort=False, dropna=False).agg(
+        n_train=("n_train", "mean"),
+        supporting_n_train=("supporting_n_train", "mean"),
+        n=("score", "count"),
+        n_expected=("score", "size"),
+        mean=("score", "mean"),
+        sd=("score", "std"),
+    ).reset_index()  # fmt: skip
+    low, high, _ = student(table["mean"], table["sd"], table["n"], confidence)
+    return table.drop(columns="sd").assign(low=low, high=high).astype(WHOLE)
+
+
+def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
+    """The points of a `size_table` that a figure over the sizes `x` can show.
+
+    Left out: those with a score whose size is unknown, as in a paper's table that does not print it. A model without a
+    supporting task has none to be unknown.
+    """
+    has_none = points["supporting"].isna() if x == "supporting" else False
+    return points[points[SIZES[x]].notna() | points["mean"].isna() | has_none]
+
+
+def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame:
+    """Points of score per doubling of the data: one row per encoder, target and line with two or more known sizes.
+
+    A seed's slope is that of least squares of its scores on log2 of the sizes `x` as trained on, and counts only where
+    every size of the line is there. sizes, smallest, largest: of the line; slope, low, high, p, note: `paired_t` over
+    the n of n_expected seeds; p_holm: Holm's correction over the `family` of all rows that have a p.
+    """
+    check_confidence(confidence)
+    key = ["encoder", "target", *LINES[x]]
+    targets = _targets(runs).astype({SIZES[x]: "float64"})
+    targets = targets.assign(size=targets[SIZES[x]], place=targets[LIMITS[x]].fillna(-1))
+    lines = targets.groupby(key, sort=False, dropna=False)
+    sizes = lines.agg(
+        sizes=("size", "nunique"),
+        smallest=("size", "min"),
+        largest=("size", "max"),
+        known=("size", "count"),
+        rows=("size", "size"),
+        scored=("score", "count"),
+    )
+    by_seed = _seed_slopes(targets.assign(expected=lines["place"].transform("nunique")), key)
+    groups = by_seed.groupby(key, sort=False, dropna=False)
+    table = groups.agg(
+        slope=("slope", "mean"),
+        sd=("slope", "std"),
+        n=("slope", "count"),
+        n_expected=("slope", "size"),
+        expected=("expected", "first"),
+    )
+    # out: lines whose sizes turned out to be one, and those that have scores but not their sizes
+    table = sizes.join(table).query("expected > 1 and (sizes > 1 or scored <= known < rows)").reset_index()
+    low, high, p = student(table["slope"], table["sd"], table["n"], confidence)
+    note = [why_no_interval(*cell).replace("differences", "slopes") for cell in zip(table["n"], low, strict=True)]
+    table = table.drop(columns=["sd", "expected", "known", "rows", "scored"]).assign(
+        low=low, high=high, p=p, p_holm=holm(pd.Series(p))
+    )
+    return table.assign(family=int(np.isfinite(p).sum()), note=note).astype({"smallest": "Int64", "largest": "Int64"})
+
+
+def _seed_slopes(targets: pd.DataFrame, line: list[str]) -> pd.DataFrame:
+    """One row per line and seed, with its slope; missing where one of the expected points is, or all sizes are one."""
+    targets = targets.assign(x=np.log2(targets["size"]), y=targets["score"])
+    key = [*line, "seed"]
+    means = targets.groupby(key, sort=False, dropna=False)[["x", "y"]].transform("mean")
+    x, y = targets["x"] - means["x"], targets["y"] - means["y"]
+    sums = targets.assign(xy=x * y, xx=x * x).groupby(key, sort=False, dropna=False)
+    table = sums.agg(xy=("xy", "sum"), xx=("xx", "sum"), known=("xy", "count"), expected=("expected", "first"))
+    complete = (table["known"] == table["expected"]) & (table["xx"] > 0)
+    return table.assign(slope=(table["xy"] / table["xx"].where(complete))).reset_index()
+
+
+def slopes_in_words(table: pd.DataFrame, x: str) -> str:
+    """Each line of `slopes` with its slope and interval, as a Markdown list."""
+    if table.empty:
+        return f"No line has two sizes of the {x} task, so there is no trend: the study's `{LIMITS[x]}s` sets sizes."
+    return "\n".join(f"- {_slope_in_words(row, [*LINES[x], 'encoder'])}" for row in table.to_dict("records"))
+
+
+def trends_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
+    """How many lines of `slopes` clearly rise or fall, and how many rest on few sizes, in sentences."""
+    if table.empty:
+        return ""
+    up, down, unknown = table["low"] > 0, table["high"] < 0, table["low"].isna()
+    holm_left = int((table["p_holm"] < 1 - confidence).sum())
+    few = int((table["sizes"] <= FEW_SIZES).sum())
+    return (
+        f"Lines that clearly rise, the interval leaving out zero: {up.sum()} of {len(table)}; that clearly fall: "
+        f"{down.sum()}; that may do either: {(~up & ~down & ~unknown).sum()}; without an interval: {unknown.sum()}. "
+        f"Clear after Holm's correction too: {holm_left} of the {table['family'].iloc[0]} with a p. {few} of "
+        f"{len(table)} lines rest on {FEW_SIZES} sizes or fewer, from which nobody can tell whether a line is "
+        "straight, levels off or turns."
+    )
+
+
+def _slope_in_words(row: dict, line: list[str]) -> str:
+    name = f"**{line_name(row, line)}**" + ("" if row["target"] == AVERAGE else f" on {row['target']}")
+    if row["n"] == 0:
+        return f"{name}: no seed has every size yet."
+    interval = row["note"] if pd.isna(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}"
+    return (
+        f"{name}: {signed(row['slope'])} points per doubling ({interval}; seeds: "
+        f"{of_expected(row['n'], row['n_expected'])}; {row['sizes']} sizes, {row['smallest']:,} to {row['largest']:,})"
+    )
+
+
+def averages_in_words(runs: pd.DataFrame, points: pd.DataFrame) -> str:
+    """What the averages of the `runs` are over, and which `points`, of a `size_table` of them, no figure shows."""
+    targets = runs.loc[_averaged(runs), "target"].unique()
+    words = [f"Every average is over these targets ({len(targets)}): {', '.join(targets)}."]
+    if absent := int(points["mean"].isna().sum()):
+        words.append(
+            f"{absent} of {len(points)} points have none: no seed has all targets, because runs are missing or the "
+            "study leaves a target out."
+        )
+    if unsized := len(points) - len(sized(points, "supporting")):
+        words.append(
+            f"{unsized} of {len(points)} points have one, but no known size of the supporting task: they are not drawn."
+        )
+    return " ".join(words)
 
 
 def size_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

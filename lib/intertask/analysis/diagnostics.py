@@ -48,11 +48,16 @@ def _model(role) -> str:
     parts = [
         f"{role.encoder}: {role.task}",
         "" if pd.isna(role.limit) else f"{role.limit} examples",
-        f"after {supporting_label(role.supporting)}" if role.regime == "stilts" else "",
+        _supported(role) if role.stage == "target" and pd.notna(role.supporting) else "",
     ]
     if role.stage == "intermediate":
         parts.append("shuffled labels" if is_control(role.supporting) else "as intermediate")
     return ", ".join(filter(None, parts))
+
+
+def _supported(role) -> str:
+    what = supporting_label(role.supporting) + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
+    return f"after {what}" if role.regime == "stilts" else f"{role.regime} with {what}, {role.mixing}"
 
 
 def without_predictions(runs: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -184,7 +184,7 @@ def size_lines(table: pd.DataFrame, x: str, line: list[str], ax: Axes) -> Axes:
     groups = list(table.groupby(line, sort=False, dropna=False))
     for place, (_, own) in enumerate(groups):
         done = own[own["mean"].notna()].sort_values(x)
-        label = f"{line_label(own.iloc[0], line)} ({_seed_range(own)})"
+        label = f"{text(line_name(own.iloc[0], line), 36)} ({_seed_range(own)})"
         if done[x].isna().all() and len(done):
             _level(done.iloc[0], label, place, ax)
         else:
@@ -252,15 +252,15 @@ def _seed_range(own: pd.DataFrame) -> str:
     return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
 
 
-def line_label(row: pd.Series, line: list[str]) -> str:
+def line_name(row, line: list[str]) -> str:
     """A line in words: `stilts after mini/mnli, target limit 400`; what is missing or varies along it is left out."""
-    words = [row["regime"]]
+    words = [f"{row['encoder']}: {row['regime']}" if "encoder" in line else row["regime"]]
     if pd.notna(row["supporting"]):
         before = "after" if row["regime"] == "stilts" else "with"
         words[0] += f" {before} {supporting_label(row['supporting'])}"
     named = {"mixing": "", "supporting_limit": "supporting limit ", "limit": "target limit "}
     words += [f"{name}{row[key]}" for key, name in named.items() if key in line and pd.notna(row[key])]
-    return text(", ".join(words), 36)
+    return ", ".join(words)
 
 
 def equal_cost(table: pd.DataFrame, ax: Axes) -> Axes:

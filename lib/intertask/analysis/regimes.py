@@ -69,7 +69,7 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     runs = runs[(runs["stage"] == "target") & runs["regime"].isin(["stilts", "mtl"])]
     runs = runs[~(runs["supporting"].map(is_control) | (runs["supporting"] == runs["target"]))]
     runs = runs.drop_duplicates([*CELL, "regime", "mixing", "run"])  # a run may serve in two parts of a study
-    _refuse_mixtures(runs)
+    refuse_mixtures(runs)
     steps = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
     runs = runs.assign(all_steps=steps)
     stilts, mtl = (runs[runs["regime"] == regime] for regime in ("stilts", "mtl"))
@@ -80,13 +80,15 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def _refuse_mixtures(runs: pd.DataFrame) -> None:
+def refuse_mixtures(runs: pd.DataFrame) -> None:
+    """Raises IntertaskError where one seed of a cell has two different runs, of which a mean would mix settings."""
     twice = runs[runs.duplicated([*CELL, "regime", "mixing", "seed"])]
     if len(twice):
         one = twice.iloc[0]
         raise IntertaskError(
-            f"Two different {one['regime']} runs of {one['supporting']} and {one['target']} with seed {one['seed']} "
-            "would be averaged: parts of the study train them with different settings. Give these parts a study each."
+            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
+            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
+            "Give these parts a study each."
         )
 
 

@@ -1,6 +1,12 @@
 """Frames as a reader sees them."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
+
+from intertask.errors import IntertaskError
+from intertask.studies.store import write
 
 
 def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
@@ -24,3 +30,33 @@ def shown(frame: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
         form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:.{digits}f}}"
         out[name] = ["" if pd.isna(value) else form.format(value) for value in frame[name]]
     return out
+
+
+def export(frame: pd.DataFrame, name: str, folder: str, digits: int = 1) -> pd.DataFrame:
+    """The frame as `shown`, and, where a folder is named, written there as `<name>.csv` and `<name>.tex`.
+
+    The CSV holds the values themselves, unrounded, missing ones empty; the LaTeX what is shown, escaped, for the
+    package booktabs and a compiler that reads UTF-8. Each file is written whole or not at all and replaces a former
+    one. folder: from the working directory, made where it is not there; empty: nothing is written. The index is left
+    out, unless it has a name. Raises IntertaskError where nothing can be written there.
+    """
+    view = shown(frame, digits)
+    if folder:
+        index = any(part is not None for part in frame.index.names)
+        texts = {"csv": frame.to_csv(index=index), "tex": _latex(view, frame.dtypes, index)}
+        for kind, content in texts.items():
+            try:
+                write(Path(folder).expanduser() / f"{name}.{kind}", content)
+            except OSError as error:
+                raise IntertaskError(
+                    f"export: expected a folder that can be written to, found {folder!r} ({error.strerror}). "
+                    'Name another one, or "" to write nothing.'
+                ) from None
+    return view
+
+
+def _latex(view: pd.DataFrame, kinds: pd.Series, index: bool) -> str:
+    columns = "l" * (view.index.nlevels if index else 0)
+    columns += "".join("r" if pd.api.types.is_numeric_dtype(kind) else "l" for kind in kinds)
+    latex = view.to_latex(index=index, escape=True, column_format=columns)
+    return re.sub(r"^([\[*])", r"{\1}", latex, flags=re.MULTILINE)  # after `\\\\` these would be its arguments
