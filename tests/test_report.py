@@ -141,6 +141,17 @@ def test_the_table_of_runs_sorts_by_number_and_by_text(report, page):
     assert cells.all_inner_texts()[0] == "80.0" and head.get_attribute("aria-sort") == "descending"
 
 
+def test_the_tables_of_a_notebook_sort_by_what_a_number_begins_with(report, page):
+    page.goto(f"file://{report}/transfer_matrix.html")
+    table = page.locator("table.dataframe:has(th:text-is('delta'))").first
+    column = table.locator("thead tr:last-child th").all_inner_texts().index("delta")
+    head, cells = table.locator("thead tr:last-child th").nth(column), table.locator("tbody tr")
+    given = [float(row.locator("td,th").nth(column).inner_text() or "nan") for row in cells.all()]
+    assert given == sorted(given, reverse=True) and given[0] != given[-1]  # the notebook's own order
+    head.click()
+    assert [float(row.locator("td,th").nth(column).inner_text()) for row in cells.all()] == sorted(given)
+
+
 def test_outputs_of_unknown_kinds_are_dropped_and_html_is_cleaned():
     table = f"<table class='t'><tr><td onclick='x()'>1</td></tr></table><img src=http://x.org/a.png>{HOSTILE}"
     outputs = [

@@ -36,12 +36,12 @@ CODE_FOLDED = """
 """
 
 SORT = """
-for (const head of document.querySelectorAll("table.sortable th")) {
+for (const head of document.querySelectorAll("table.sortable th, table.dataframe thead tr:last-child th")) {
   head.tabIndex = 0;
   head.onclick = () => {
     const rows = [...head.closest("table").tBodies[0].rows];
     const text = row => row.cells[head.cellIndex].textContent;
-    const number = row => text(row) === "" ? -Infinity : Number(text(row));
+    const number = row => text(row) === "" ? -Infinity : parseFloat(text(row).replaceAll(",", ""));
     const numeric = rows.every(row => !Number.isNaN(number(row)));
     const order = numeric ? (a, b) => number(a) - number(b) : (a, b) => text(a).localeCompare(text(b));
     const up = head.ariaSort !== "ascending";
@@ -67,7 +67,8 @@ table.missing th, table.missing td { text-align: left; } p.picture img { max-hei
 table.dataframe td { white-space: nowrap; }
 tbody th { border-bottom: 1px solid #ddd; font-weight: normal; color: #666; }
 th { border-bottom: 2px solid #888; vertical-align: bottom; }
-table.sortable th { cursor: pointer; } th[aria-sort=ascending]::after { content: " \\25B2"; }
+table.sortable th, table.dataframe thead tr:last-child th { cursor: pointer; }
+th[aria-sort=ascending]::after { content: " \\25B2"; }
 th[aria-sort=descending]::after { content: " \\25BC"; }
 div.prompt { display: none; } details > summary { color: #666; cursor: pointer; font-size: 13px; }
 div.code_cell { margin: .4rem 0 1rem; } div.output_stderr pre { background: #fdf0e8; }
