@@ -88,6 +88,7 @@ def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> N
         return
     significant = cell.p_holm < alpha
     interval = cell.note if cell.note else f"[{signed(cell.low)}, {signed(cell.high)}]"
+    interval *= cell.n_expected > 1  # of one figure nobody expects an interval
     ax.text(x, y - 0.17, signed(cell.delta) + "*" * significant, ha="center", va="center", color=ink,
             fontsize=13, fontweight="bold" if significant else "normal")  # fmt: skip
     ax.text(x, y + 0.11, interval, ha="center", va="center", color=ink, fontsize=8)
