@@ -228,7 +228,11 @@ def cluster_intervals(
     for few clusters as Student's t is (Hesterberg 2015, "What Teachers Should Know About the Bootstrap"); ranks are
     taken anew in each draw. Fewer than ten clusters, or a score that does not vary in every twentieth draw,
     give none, and note says so: Fisher's z does not stand in, since with three restarts a cluster it covers 81-86 %
-    where 95 are meant. Coverage, measured: COVERAGE
+    where 95 are meant.
+
+    Coverage of a 95 % interval, 1,000 simulated studies each, normal scores, r 0, .5 and .9, 11, 20 and 50 clusters.
+    Three restarts with .7 of the variance between clusters: Pearson 95-96, 94-95 and 94 %; Spearman 97-98, 95-97 and
+    93-96 %. One restart: Pearson 94-96, 94-95 and 92-95 %; Spearman 98-99.7, 97-99 and 96 %: it is too wide with few.
     """
     there = {task: own.to_numpy() for task, own in values.notna().items()}
     intervals = pd.DataFrame({"low": np.nan, "high": np.nan, "note": ""}, index=range(len(pairs)))

@@ -87,6 +87,10 @@ def partial_table(wide: pd.DataFrame, loss: pd.DataFrame, pairs: list[tuple[str,
     pair: so a probe is not held against itself. Pruksachatkun et al. 2020, Section 6, suspect that it drives their
     correlations. p_partial: on n_partial - 3 degrees of freedom, restarts taken as independent. Missing where nothing
     is forgotten, or no single run says what there was to forget.
+
+    It removes what the other probes see of forgetting, not all of it: where two tasks share nothing but forgetting, and
+    three other probes of four are forgotten with them, p_partial is still below .05 in 15 % (11 observations) to 52 %
+    (33 observations, strong forgetting) of 400 simulated studies, against 49-99.8 % of p.
     """
     rows = []
     for panel, own in panels(wide):
