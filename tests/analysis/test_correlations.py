@@ -1,0 +1,413 @@
+"""Correlations between targets on small frames and made stores, with answers worked out by hand or by scipy."""
+
+import math
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from intertask.analysis import correlation_plots
+from intertask.analysis.correlations import (
+    AVERAGE,
+    OBSERVATION,
+    against_in_words,
+    against_published,
+    caption,
+    check_method,
+    check_wnli,
+    cluster_intervals,
+    correlation_table,
+    drawn_r,
+    family_in_words,
+    measured,
+    needed_r,
+    observations,
+    overview,
+    pairwise_r,
+    panels,
+    published_correlations,
+    tasks_of,
+    with_average,
+    with_holm,
+    wnli_in_words,
+)
+from intertask.analysis.read import read_runs, read_scores
+from intertask.errors import IntertaskError
+from intertask.studies.worker import execute_notebook
+from made_runs import glue_roles, make_regimes, scored
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis" / "target_correlations.ipynb"
+STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel warns of itself when it shuts down
+GAIN = {None: 0, "mini/mnli": 6, "mini/qnli": -3, "mini/mnli[shuffle_labels=true]": 1}
+TARGETS = ("mini/rte", "mini/cola", "mini/wnli")
+
+
+def made_score(target, task, seed):
+    """rte rises with the gain and cola falls; wnli is always 40, its majority 50."""
+    if target == "mini/wnli":
+        return scored(40.0)
+    return scored(60.0 + (GAIN[task] + seed) * (1 if target == "mini/rte" else -2))
+
+
+def made(results, score=made_score, supporting=tuple(GAIN)[1:], seeds=2, targets=TARGETS, **more):
+    make_regimes(results, glue_roles(score, targets, supporting, seeds, **more))
+    return read_runs("made", results), read_scores("made", results)
+
+
+def wide_of(values: dict, supporting=None, encoder="e") -> pd.DataFrame:
+    """Observations with the given columns; every row is a supporting task of its own unless it is said otherwise."""
+    n = len(next(iter(values.values())))
+    about = dict.fromkeys(OBSERVATION) | {"encoder": encoder, "regime": "stilts", "seed": range(n)}
+    about["supporting"] = supporting if supporting is not None else [f"s{place}" for place in range(n)]
+    return pd.DataFrame(about | values).astype({"limit": "Int64"})
+
+
+# Observations
+
+
+def test_an_observation_is_a_model_before_its_target(tmp_path):
+    runs, scores = made(tmp_path)
+    rows = measured(runs, scores, {})
+    wide = observations(rows)
+    assert tasks_of(wide) == list(TARGETS) and len(wide) == 4 * 2
+    own = wide[(wide["supporting"] == "mini/mnli") & (wide["seed"] == 1)]
+    assert own[list(TARGETS)].iloc[0].tolist() == [67, 46, 40]
+    assert len(observations(rows, single=False)) == 6 and len(observations(rows, controls=False)) == 6
+    table = overview(wide, rows)
+    assert table["n"].tolist() == [8, 8, 8] and set(table["metric"]) == {"main"} and set(table["n_observations"]) == {8}
+
+
+def test_what_is_no_observation(tmp_path):
+    runs, scores = made(tmp_path, supporting=("mini/mnli",), targets=("mini/rte", "mini/mnli"))
+    assert runs["substituted"].sum() == 2  # mnli after mnli: nothing was measured
+    wide = observations(measured(runs, scores, {}))
+    assert wide["mini/mnli"].notna().sum() == 2 and wide["mini/rte"].notna().sum() == 4
+    together = runs.assign(regime=runs["regime"].mask(runs["regime"] == "stilts", "mtl"))
+    assert len(observations(measured(together, scores, {}))) == 2
+    with pytest.raises(IntertaskError, match="expected target runs with regime single or stilts"):
+        measured(runs[runs["regime"].isna()], scores, {})
+
+
+def test_missing_runs_stay_missing_and_a_run_in_two_parts_counts_once(tmp_path):
+    runs, scores = made(tmp_path, lambda *of: None if of[0] == "mini/cola" and of[2] == 0 else made_score(*of))
+    twice = pd.concat([runs.assign(part="a"), runs.assign(part="b")])
+    wide = observations(measured(twice, scores, {}))
+    assert len(wide) == 8 and wide["mini/cola"].isna().tolist() == [True, False] * 4
+    none, nothing = made(tmp_path / "none", lambda *_: None)
+    empty = observations(measured(none, nothing, {}))
+    assert empty.empty and tasks_of(empty) == list(TARGETS)
+
+
+def test_two_runs_for_one_observation_are_refused(tmp_path):
+    runs, scores = made(tmp_path)
+    double = pd.concat([runs, runs.assign(run=runs["run"] + "-again")])
+    again = pd.concat([scores, scores.assign(run=scores["run"] + "-again")])
+    with pytest.raises(IntertaskError, match="are the same observation .*regime single.* on mini/rte"):
+        observations(measured(double, again, {}))
+
+
+def with_metrics(results):
+    """A study on rte and qqp; qqp has accuracy and f1."""
+    runs, scores = made(results, lambda *of: scored(60.0 + of[2]), targets=("mini/rte", "mini/qqp"))
+    qqp = scores[scores["target"] == "mini/qqp"]
+    parts = [qqp.assign(metric="accuracy", score=qqp["score"] - 10), qqp.assign(metric="f1", score=qqp["score"] + 10)]
+    return runs, pd.concat([scores, *parts])
+
+
+def test_a_metric_is_chosen_by_target(tmp_path):
+    runs, scores = with_metrics(tmp_path)
+    plain = measured(runs, scores, {"qqp": "f1", "stsb": "pearson"})  # stsb is no target, and that is no matter
+    assert set(observations(plain)["mini/qqp"]) == {70, 71} and set(observations(plain)["mini/rte"]) == {60, 61}
+    assert plain.drop_duplicates("target")["metric"].tolist() == ["main", "f1"]
+    assert set(observations(measured(runs, scores, {"mini/qqp": "accuracy"}))["mini/qqp"]) == {50, 51}
+    with pytest.raises(IntertaskError, match="mini/qqp has no 'F1'.*Did you mean 'f1'.*main score is taken"):
+        measured(runs, scores, {"qqp": "F1"})
+
+
+def test_a_main_score_of_different_metrics_is_refused(tmp_path):
+    runs, scores = with_metrics(tmp_path)
+    without = scores[~(scores["metric"].eq("f1") & scores["seed"].eq(0))]
+    with pytest.raises(IntertaskError, match=r"mini/qqp would mix metrics: of 8 .*f1 \(4 runs\).*\{qqp: accuracy\}"):
+        measured(runs, without, {})
+    assert observations(measured(runs, without, {"qqp": "f1"}))["mini/qqp"].notna().sum() == 4
+    assert observations(measured(runs, without, {"qqp": "accuracy"}))["mini/qqp"].notna().sum() == 8
+
+
+def test_the_average_is_over_main_scores_with_the_rule_for_wnli(tmp_path):
+    runs, scores = made(tmp_path, lambda *of: None if of[:2] == ("mini/rte", None) else made_score(*of))
+    rows = measured(runs, scores, {})
+    wide = with_average(observations(rows), rows)
+    after = wide[(wide["supporting"] == "mini/mnli") & (wide["seed"] == 0)].iloc[0]
+    assert after[AVERAGE] == pytest.approx((66 + 48 + 50) / 3) and after["mini/wnli"] == 40
+    assert wide.loc[wide["supporting"].isna(), AVERAGE].isna().all()  # without rte it is another number
+    trained = with_average(observations(rows), rows, "trained")
+    assert trained[AVERAGE].dropna().iloc[0] == pytest.approx((66 + 48 + 40) / 3)
+    assert "at least with the majority" in wnli_in_words(rows, "floor") and "not known" not in wnli_in_words(
+        rows, "floor"
+    )
+    words = wnli_in_words(rows.assign(majority=np.nan), "floor")
+    assert "In 8 of 8 runs the majority is not known; there WNLI counts with the score" in words
+    assert "so is the average" in wnli_in_words(rows.assign(majority=np.nan), "majority")
+    assert overview(wide, rows)["metric"].iloc[-1] == "mean of the main scores"
+
+
+def test_panels_do_not_pool_limits():
+    parts = [wide_of({"a": [1.0, 2], "b": [1.0, 2]}, encoder=encoder) for encoder in "xyx"]
+    parts[2]["limit"] = pd.array([50, 50], dtype="Int64")
+    names = {name: len(own) for name, own in panels(pd.concat(parts))}
+    assert names == {
+        "x, all training data": 2, "x, 50 training examples": 2, "y, all training data": 2,
+        "all encoders, all training data": 4,
+    }  # fmt: skip
+
+
+# Correlations
+
+
+def test_correlations_are_scipys_over_the_rows_that_have_both():
+    rng = np.random.default_rng(3)
+    values = pd.DataFrame(rng.normal(size=(20, 3)), columns=list("abc")).mask(rng.random((20, 3)) < 0.2)
+    values["c"] = values["c"].round(0)  # ties
+    for method, test in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+        table = pairwise_r(values, list(combinations("abc", 2)), method)
+        for row in table.itertuples():
+            both = values[[row.task_a, row.task_b]].dropna()
+            assert row.n == len(both) < 20
+            assert (row.r, row.p) == pytest.approx(tuple(test(*both.to_numpy().T)), abs=1e-12)
+
+
+def test_undefined_correlations_are_missing_with_a_note():
+    wide = wide_of({"a": [1.0, 2, 3, np.nan], "b": [5.0] * 4, "c": [np.nan, np.nan, 1, 2], "d": [2.0, 4, 6, 1]})
+    table = correlation_table(wide, list(combinations("abcd", 2)), "pearson").set_index(["task_a", "task_b"])
+    assert table.loc[("a", "b"), "note"] == "a score does not vary" and math.isnan(table.loc[("a", "b"), "r"])
+    few = table.loc[("a", "c")]
+    assert few["n"] == 1 and math.isnan(few["r"]) and few["note"] == "fewer than three observations"
+    exact = table.loc[("a", "d")]
+    assert (exact["r"], exact["p"], exact["n"]) == (pytest.approx(1), pytest.approx(0, abs=1e-6), 3)
+    assert exact["note"] == "no interval: 3 clusters, fewer than ten" and math.isnan(exact["low"])
+    holm = with_holm(table.reset_index())
+    assert holm["family"].tolist() == [1] * 6 and holm["p_holm"].isna().sum() == 5  # c and d have two in common
+    assert "1 of a family of 1 distinct pairs" in family_in_words(holm)
+
+
+def test_clusters_are_means_by_supporting_task():
+    supporting = ["s", "s", "t", "t", "u", "u"]
+    a, b = [1.0, 3, 4, 6, 7, 9], [2.0, 2, 1, 3, 3, 3]  # means 2, 5, 8 and 2, 2, 3: r = .866, p = 1/3
+    row = correlation_table(wide_of({"a": a, "b": b}, supporting), [("a", "b")], "pearson").iloc[0]
+    assert (row["n"], row["clusters"], row["p_clusters"]) == (6, 3, pytest.approx(1 / 3))
+    assert row["p"] == pytest.approx(stats.pearsonr(a, b).pvalue)
+
+
+@pytest.mark.parametrize("method, test", [("pearson", stats.pearsonr), ("spearman", stats.spearmanr)])
+def test_a_draw_is_the_correlation_of_the_rows_that_were_drawn(method, test):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(12, 3)).round(1)
+    weights = rng.multinomial(12, [1 / 12] * 12, size=5).astype(float)
+    drawn = drawn_r(values, weights, method)
+    for k, draw in enumerate(weights.astype(int)):
+        rows = np.repeat(values, draw, axis=0)
+        for i, j in combinations(range(3), 2):
+            assert drawn[k, i, j] == pytest.approx(test(rows[:, i], rows[:, j]).statistic, abs=1e-9)
+    one = np.eye(12)[:1] * 12  # one row twelve times: nothing varies
+    assert np.isnan(drawn_r(values, one, method)).all()
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_whole_clusters_are_drawn(method):
+    """Three equal restarts of each supporting task say no more than one."""
+    rng = np.random.default_rng(1)
+    values = pd.DataFrame(rng.normal(size=(12, 2)), columns=["a", "b"])
+    r = pairwise_r(values, [("a", "b")], method)["r"]
+    once = cluster_intervals(values, pd.Series(range(12)), [("a", "b")], r, method, 0.95)
+    tripled = values.loc[np.repeat(range(12), 3)].reset_index(drop=True)
+    thrice = cluster_intervals(tripled, pd.Series(np.repeat(range(12), 3)), [("a", "b")], r, method, 0.95)
+    assert once["note"].tolist() == [""] and once["low"][0] < r[0] < once["high"][0]
+    assert thrice["low"][0] == pytest.approx(once["low"][0]) and thrice["high"][0] == pytest.approx(once["high"][0])
+
+
+def test_a_score_that_one_supporting_task_alone_moves_has_no_interval():
+    values = pd.DataFrame({"a": [0.0] * 11 + [1], "b": np.arange(12.0)})
+    r = pairwise_r(values, [("a", "b")], "pearson")["r"]
+    row = cluster_intervals(values, pd.Series(range(12)), [("a", "b")], r, "pearson", 0.95).iloc[0]
+    assert math.isnan(row["low"]) and row["note"] == "no interval: a score does not vary in many draws"
+
+
+def restarts(rng, code, between):
+    """Three columns of unrelated scores; a share `between` of their variance is between supporting tasks."""
+    own = rng.normal(size=(len(code), 3))
+    return math.sqrt(between) * rng.normal(size=(code.max() + 1, 3))[code] + math.sqrt(1 - between) * own
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_the_interval_covers(method):
+    """60 studies of 20 supporting tasks x 6 restarts, r .5: 95 % +- 2.8; drawing rows would cover less than 70 %."""
+    rng, code, covered = np.random.default_rng(5), np.repeat(range(20), 6), 0
+    true = 0.5 if method == "pearson" else 6 / math.pi * math.asin(0.25)
+    for _ in range(60):
+        x = restarts(rng, code, 0.9)
+        values = pd.DataFrame({"a": x[:, 0], "b": 0.5 * x[:, 0] + math.sqrt(0.75) * x[:, 1]})
+        r = pd.Series([0.5])
+        interval = cluster_intervals(values, pd.Series(code), [("a", "b")], r, method, 0.95).iloc[0]
+        covered += interval["low"] <= true <= interval["high"]
+    assert covered >= 52
+
+
+def test_the_means_of_clusters_keep_their_level():
+    """Of 400 unrelated pairs 5 % +- 1.1 are found; taking three restarts as independent, about 16 %."""
+    rng, code = np.random.default_rng(5), np.repeat(range(20), 3)
+    values = pd.concat([pd.DataFrame(restarts(rng, code, 0.7)[:, :2]) for _ in range(400)], axis="columns")
+    values.columns = [f"{k}" for k in range(800)]
+    pairs = [(f"{k}", f"{k + 1}") for k in range(0, 800, 2)]
+    means = pairwise_r(values.groupby(code).mean(), pairs, "pearson")["p"]
+    assert 0.02 < (means < 0.05).mean() < 0.085 and (pairwise_r(values, pairs, "pearson")["p"] < 0.05).mean() > 0.12
+
+
+# Families
+
+
+def test_holm_over_distinct_pairs_and_over_the_papers_block():
+    pairs = [("t", "u"), ("t", "p"), ("u", "p"), (AVERAGE, "t")]
+    p = [0.01, 0.012, 0.5, 1e-9]
+    table = pd.DataFrame(pairs, columns=["task_a", "task_b"]).assign(panel="x", p=p, p_clusters=[0.04, 0.04, np.nan, 0])
+    corrected = with_holm(table, ["t", "u"])
+    assert corrected["p_holm"].tolist()[:3] == pytest.approx(multipletests(p[:3], method="holm")[1])
+    assert corrected["p_clusters_holm"].tolist()[:2] == pytest.approx([0.08, 0.08])
+    # t and u with themselves, p = 0; t-u twice: 0, 0, .01, .01, .012, .5
+    assert corrected["p_holm_block"].tolist()[:3] == pytest.approx([0.04, 0.04, 0.5])
+    assert set(corrected["family"]) == {3} and set(corrected["family_block"]) == {6}
+    assert corrected.iloc[3][["p_holm", "p_clusters_holm", "p_holm_block"]].isna().all()
+
+
+def test_what_so_few_observations_can_show():
+    assert needed_r(33, 350) == pytest.approx(0.614, abs=5e-4)
+    assert needed_r(11, 350) == pytest.approx(0.903, abs=5e-4)
+    least = needed_r(11, 350)
+    t = least * math.sqrt(9 / (1 - least**2))
+    assert 2 * stats.t.sf(t, 9) == pytest.approx(0.05 / 350)
+    assert math.isnan(needed_r(2, 5)) and math.isnan(needed_r(11, 0))
+
+
+def test_the_family_in_words(tmp_path):
+    wide = wide_of({"a": [1.0, 2, 3, 4, 5, 6], "b": [1.0, 2, 3, 4, 6, 5], "c": [1.0, 5, 2, 2, 4, 3]})
+    table = with_holm(correlation_table(wide, list(combinations("abc", 2)), "pearson"), "ab")
+    words = family_in_words(table)
+    assert "1 of a family of 3 distinct pairs" in words and "1 in the block of 6 cells" in words
+    assert f"With 6 observations Holm's first step needs |r| of {needed_r(6, 3):.3f}" in words
+    assert caption(table, "pearson").endswith("Pearson, n = 6; 1 of a family of 3 pairs have Holm's p < 0.05")
+    assert "no run is done" in family_in_words(table[:0])
+    assert "no pair has a correlation yet" in family_in_words(with_holm(table[["panel", "task_a", "task_b", "n",
+        "clusters"]].assign(p=np.nan, p_clusters=np.nan)))  # fmt: skip
+
+
+def test_legal_values():
+    with pytest.raises(IntertaskError, match="method: expected one of pearson, spearman; found 'kendall'"):
+        check_method("kendall")
+    with pytest.raises(IntertaskError, match="wnli: expected one of trained, majority, floor"):
+        check_wnli("never")
+
+
+# Published correlations
+
+
+def printed(folder, text):
+    path = folder / "printed.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_published_beside_recomputed(tmp_path):
+    name = printed(
+        tmp_path, "table,setting,task_a,task_b,pearson\n8,e,b,a,0.5\n8,e,a,a,1\n8,f,a,b,-0.25\n8,e,a,z,0.1\n"
+    )
+    published = published_correlations(name, "pearson")
+    assert published.columns.tolist() == ["encoder", "task_a", "task_b", "value"] and len(published) == 4
+    wide = wide_of({"mini/a": [1.0, 2, 3], "mini/b": [1.0, 3, 2]})  # r = .5
+    table = correlation_table(wide, [("mini/a", "mini/b")], "pearson")
+    both = against_published(table, published)
+    assert both[["encoder", "n", "published", "recomputed"]].values.tolist() == [["e", 3, 0.5, pytest.approx(0.5)]]
+    other = against_published(table.assign(panel="g, all training data"), published)
+    assert other["difference"].tolist() == pytest.approx([0, 0.75])
+    words = against_in_words(other)
+    assert "beside the printed f: 1 pairs; the mean absolute difference is 0.75" in words and "opposite in 1" in words
+    assert "No pair of tasks" in against_in_words(other[:0])
+
+
+def test_a_printed_table_that_is_not_there_or_of_another_kind(tmp_path):
+    with pytest.raises(IntertaskError, match="there is no table 'none' in"):
+        published_correlations("none", "pearson")
+    name = printed(tmp_path, "task_a,task_b,pearson\na,b,0.5\n")
+    with pytest.raises(IntertaskError, match="has no column spearman, only task_a, task_b, pearson. Set method"):
+        published_correlations(name, "spearman")
+    assert published_correlations(name, "pearson")["encoder"].isna().all()
+
+
+# Figures and the notebook
+
+
+def test_the_triangle_shows_each_pair_once_with_its_mark(ax):
+    wide = wide_of({"a": [1.0, 2, 3], "b": [3.0, 2, 1], "c": [5.0] * 3})
+
+    table = correlation_table(wide, list(combinations("abc", 2)), "pearson")
+    correlation_plots.correlation_heatmap(table, ["a", "b", "c"], ["a", "b"], ax)
+    words = [found.get_text() for found in ax.texts]
+    assert words.count("-1.00") == 1 and words.count("no interval") == 1 and words.count("n=3") == 3
+    assert len(ax.lines) == 1  # the line under the negative one
+    assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
+    assert words.count("·") == 2
+
+
+def test_the_scatter_draws_every_pair_that_is_known(ax):
+    both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan]})
+    correlation_plots.published_scatter(both, ax)
+    assert ax.lines[-1].get_xdata().tolist() == [0.5, -0.5, 0.1] and ax.get_xlim() == (-1.05, 1.05)
+
+
+def outputs(folder, monkeypatch, **parameters):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(folder))
+    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
+    execute_notebook(NOTEBOOK, folder / "executed.ipynb", {"study": "made", **parameters})
+    cells = nbformat.read(folder / "executed.ipynb", as_version=4).cells
+    assert not any(output.get("name") == "stderr" for cell in cells for output in cell.get("outputs", []))
+    return {cell.id: str(cell.get("outputs")) for cell in cells}
+
+
+def test_the_notebook_beside_a_printed_table(tmp_path, monkeypatch):
+    made(tmp_path)
+    name = printed(tmp_path, "task_a,task_b,pearson\nrte,cola,0.5\nrte,average,0.5\n")
+    shown = outputs(tmp_path, monkeypatch, published=name)
+    assert shown["matrix"].count("image/png") == 1 and shown["published-figure"].count("image/png") == 1
+    assert "1 of a family of 1 distinct pairs" in shown["family"]  # wnli is constant
+    assert "a score does not vary" in shown["numbers"] and "fewer than ten" in shown["numbers"]
+    assert "the largest 1.50; the sign is the opposite in" in shown["published"]  # rte and cola: -1 against .5
+    assert "at least with the majority" in shown["wnli"]
+
+
+@pytest.mark.parametrize("done", ["some", "nothing"])
+def test_the_notebook_with_much_missing(tmp_path, monkeypatch, done):
+    made(tmp_path, lambda *of: made_score(*of) if done == "some" and of[1] == "mini/mnli" else None)
+    shown = outputs(tmp_path, monkeypatch, single=False, method="spearman")
+    assert "not run yet" in shown["missing"] and "No printed table was named" in shown["published"]
+    if done == "some":
+        assert (
+            "fewer than three observations" in shown["numbers"] and "no pair has a correlation yet" in shown["family"]
+        )
+    else:
+        assert "no run is done" in shown["family"] and "image/png" not in shown["matrix"]
+
+
+def test_several_encoders_have_a_panel_of_all(tmp_path, monkeypatch):
+    roles = [
+        role | {"encoder": encoder, "run": f"{encoder}-{role['run']}", "parent": None, "supporting_run": None}
+        for encoder in ("one", "two")
+        for role in glue_roles(made_score, TARGETS, tuple(GAIN)[1:], 2)
+    ]
+    make_regimes(tmp_path, roles)
+    shown = outputs(tmp_path, monkeypatch)
+    assert shown["matrix"].count("image/png") == 3 and "all encoders, all training data" in shown["family"]
+    plt.close("all")
