@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.analysis.correlations import AVERAGE, FEWEST, p_of, pairwise_r, panels, tasks_of
-from intertask.analysis.statistics import LIMITS, plain, transfer_table
+from intertask.analysis.statistics import LIMITS, holm, plain, transfer_table
 from intertask.errors import IntertaskError, did_you_mean
 
 TRIALS = ["by_clusters", "given_forgetting", "leaving_one_out"]
@@ -139,15 +139,16 @@ def kept(table: pd.DataFrame, partial: pd.DataFrame, left_out: pd.DataFrame, alp
     """The correlations with what becomes of them: the columns of `partial_table` and `leave_one_out`, and TRIALS.
 
     significant: p_holm < alpha. by_clusters: so is p_clusters_holm. given_forgetting: the partial correlation has the
-    same sign and p_partial < alpha; leaving_one_out: the same, whichever supporting task is left out; these two look at
-    what was significant before, so their p is not corrected again. keeps: significant and all three.
+    same sign, and p_partial stays below alpha after Holm's correction over the panel's pairs; leaving_one_out: the sign
+    is the same and p < alpha, uncorrected, whichever supporting task is left out. keeps: significant and all three.
     """
     keys = ["panel", "task_a", "task_b"]
     both = table.merge(partial, on=keys).merge(left_out, on=keys)
     sign = np.sign(both["r"].astype(float))
     both["significant"] = both["p_holm"] < alpha
     both["by_clusters"] = both["p_clusters_holm"] < alpha
-    both["given_forgetting"] = (both["p_partial"] < alpha) & (np.sign(both["r_partial"]) == sign)
+    given = both.groupby("panel")["p_partial"].transform(holm) < alpha
+    both["given_forgetting"] = given & (np.sign(both["r_partial"]) == sign)
     same = (np.sign(both["lowest"]) == sign) & (np.sign(both["highest"]) == sign)
     both["leaving_one_out"] = (both["p_worst"] < alpha) & same
     return both.assign(keeps=both[["significant", *TRIALS]].all(axis="columns"))
