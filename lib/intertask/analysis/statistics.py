@@ -23,11 +23,12 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
     is missing where one of the two is. Substituted runs are left out: nothing was measured. Columns: encoder, limit,
-    supporting, target, seed, supporting_run, score, baseline, delta.
+    supporting, target, seed, run, supporting_run, score, baseline_run, baseline, delta.
     """
     targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
-    single = targets.loc[targets["regime"] == "single", [*PAIR, "score"]].rename(columns={"score": "baseline"})
-    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "supporting_run", "score"]]
+    single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score"]]
+    single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
+    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "run", "supporting_run", "score"]]
     paired = stilts.merge(single.drop_duplicates(), on=PAIR, how="left", validate="many_to_one")
     return paired.assign(delta=paired["score"] - paired["baseline"])
 
@@ -66,10 +67,26 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """Holm's correction over the family of all p values that are there; missing ones stay missing."""
+    """Holm's correction over the family of all p values that are there; missing ones stay missing.
+
+    Below alpha: the risk of even one false finding in the family is at most alpha.
+    """
+    return _corrected(p, "holm")
+
+
+def benjamini_hochberg(p: pd.Series) -> pd.Series:
+    """Benjamini and Hochberg's (1995) correction over all p values that are there; missing ones stay missing.
+
+    Below alpha: of the findings, a share of at most alpha is expected to be false, for tests that are independent or
+    positively dependent. A list to look into, where Holm's is a list to rely on.
+    """
+    return _corrected(p, "fdr_bh")
+
+
+def _corrected(p: pd.Series, method: str) -> pd.Series:
     tested, corrected = p.notna(), p.astype("float64")
     if tested.any():
-        corrected[tested] = multipletests(p[tested], method="holm")[1]
+        corrected[tested] = multipletests(p[tested], method=method)[1]
     return corrected
 
 
