@@ -9,7 +9,6 @@ import pytest
 
 from intertask.analysis import plots, probing
 from intertask.analysis.read import read_predictions, read_records, read_runs
-from intertask.analysis.statistics import example_interval
 from intertask.errors import IntertaskError
 from intertask.report import build_report
 from made_store import run_id, write_index, write_run
@@ -96,26 +95,16 @@ def test_in_words(store):
     assert words[2] == "- **frozen, layer 1**: above the majority on 1 of 1 probes."
 
 
-def test_decisions_of_label_sets_are_those_of_micro_f1():
-    rows = pd.DataFrame({"row": [0, 0, 1], "label": [[0], [1, 2], []], "prediction": [[0, 1], [1], [2]]})
-    sums = probing.decisions([rows], ["micro_f1"])
-    assert sums.tolist() == [[[4, 6]], [[0, 1]]]  # F1 100 · 4 / 7
-
-
-def test_a_score_of_two_metrics_is_the_mean_of_their_ratios():
-    rows = pd.DataFrame({"row": [0, 1, 2], "label": [1, 1, 0], "prediction": [1, 0, 0]})
-    sums = probing.decisions([rows, rows], ["accuracy", "f1"])
-    # right 2 of 3; of the class 1: twice 1 out of 2 + 1; both runs alike
-    assert sums.sum(0).tolist() == [[4, 6], [4, 6]]
-    low, high = example_interval(np.repeat(sums, 100, axis=0), probing.mean_of_ratios, 0.95)
-    assert low < 100 * 2 / 3 < high and high - low < 15
-
-
-def test_where_a_metric_is_no_ratio_or_all_agree_there_is_no_interval():
-    rows = pd.DataFrame({"row": [0, 1, 2], "label": [1, 1, 0], "prediction": [1, 1, 0]})
-    assert probing.decisions([rows], ["matthews_correlation"]).shape == (3, 0, 2)
-    agreed = probing.decisions([rows], ["accuracy"])
-    assert np.isnan(example_interval(agreed, probing.mean_of_ratios, 0.95)).all()
+def test_a_correlation_has_an_interval_too(store):
+    for path in store.glob("runs/*/run.json"):
+        path.write_text(path.read_text().replace('"accuracy"', '"matthews_correlation"'))
+    for path in store.glob("runs/*/predictions/a.parquet"):  # half of the examples get the other label
+        rows = pd.read_parquet(path)
+        other = rows["row"] % 2
+        rows.assign(label=other, prediction=(rows["prediction"] == other).astype(int)).to_parquet(path)
+    cell = table_of(store).set_index(["probe", "model"]).loc["a", "frozen, layer 0"]
+    # 80 of 100 right, alike in both classes: 100 (.8 - .2)
+    assert cell.low < 60 < cell.high and 20 < cell.high - cell.low < 45
 
 
 def test_a_confidence_is_a_share(store):

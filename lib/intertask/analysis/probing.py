@@ -1,10 +1,11 @@
 """Probes by encoder: scores with what is uncertain about them, over the examples and over the seeds."""
 
-import numpy as np
 import pandas as pd
 
+from intertask.analysis.inference import over_examples
 from intertask.analysis.plots import supporting_label
-from intertask.analysis.statistics import check_confidence, example_interval, paired_t
+from intertask.analysis.resampling import drawn_scores
+from intertask.analysis.statistics import check_confidence, paired_t
 
 COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
 COLUMNS += ["majority", "degenerate"]
@@ -39,65 +40,27 @@ def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataF
 def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per probe and model in the study's order, columns COLUMNS, scores 0–100.
 
-    n of n_expected seeds are done; examples: rows that are scored. Two intervals: low, high is a percentile bootstrap
-    over the examples, the models held fixed, and is missing where one of the metrics is none of RATIOS; seeds_low,
-    seeds_high is Student's t over the seeds, the examples held fixed. degenerate: runs that do not beat the majority.
+    n of n_expected seeds are done; examples: rows that are scored. Two intervals: low, high is `over_examples`, the
+    models held fixed; seeds_low, seeds_high is Student's t over the seeds, the examples held fixed. degenerate: runs
+    that do not beat the majority.
 
     runs: of `scored`, predictions: of `read_predictions`, both for one split.
     """
     check_confidence(confidence)
-    by_run = dict(iter(predictions.groupby("run", sort=False)))
     rows = []
     for (probe, model), own in runs.groupby(["probe", "model"], sort=False):
         seeds = paired_t(own["score"], confidence)
         done = own[own["score"].notna()]
-        own_predictions = [by_run[run] for run in done["run"] if run in by_run]
-        sums = decisions(own_predictions, done["metrics"].iloc[0]) if own_predictions else np.empty((0, 0, 2))
-        low, high = example_interval(sums, mean_of_ratios, confidence) if sums.shape[1] else (np.nan, np.nan)
+        found = predictions[predictions["run"].isin(done["run"])]
+        examples = found["row"].nunique()
+        drawn = drawn_scores(found, done["metrics"].iloc[0] if len(done) else [])
+        low, high, _ = over_examples(drawn.mean(), examples, confidence)
         rows.append(
-            dict(zip(COLUMNS, (probe, model, seeds.n, len(own), len(sums), seeds.mean, low, high), strict=False))
+            dict(zip(COLUMNS, (probe, model, seeds.n, len(own), examples, seeds.mean, low, high), strict=False))
             | {"seeds_low": seeds.low, "seeds_high": seeds.high, "majority": done["majority"].mean()}
             | {"degenerate": int((done["score"] <= done["majority"]).sum())}
         )
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _accuracy(labels: pd.Series, predictions: pd.Series) -> tuple:
-    return (labels == predictions).astype(int), 1
-
-
-def _f1(labels: pd.Series, predictions: pd.Series) -> tuple:
-    gold, given = (labels == 1).astype(int), (predictions == 1).astype(int)
-    return 2 * gold * given, gold + given
-
-
-def _micro_f1(labels: pd.Series, predictions: pd.Series) -> tuple:
-    right = [2 * len({*gold} & {*given}) for gold, given in zip(labels, predictions, strict=True)]
-    return right, labels.map(len) + predictions.map(len)
-
-
-RATIOS = {"accuracy": _accuracy, "f1": _f1, "micro_f1": _micro_f1}
-"""Metric -> of each prediction what is right, and out of how much: the metric is the ratio of their sums."""
-
-
-def decisions(runs: list[pd.DataFrame], metrics: list[str]) -> np.ndarray:
-    """Of each example, for each metric, what is right and out of how much, summed over the runs.
-
-    Shape (examples, metrics, 2); (examples, 0, 2) where one of the metrics is none of RATIOS.
-    """
-    metrics = metrics if set(metrics) <= RATIOS.keys() else []
-    total = 0
-    for rows in runs:
-        parts = [RATIOS[name](rows["label"], rows["prediction"]) for name in metrics]
-        columns = {f"{k} {place}": part[place] for k, part in enumerate(parts) for place in (0, 1)}
-        total = total + rows[["row"]].assign(**columns).groupby("row").sum()
-    return total.to_numpy(float).reshape(len(total), len(metrics), 2)
-
-
-def mean_of_ratios(sums: np.ndarray) -> np.ndarray:
-    """The mean of the metrics, 0–100, from sums of `decisions`: shape (..., metrics, 2) to (...); 0 / 0 counts as 0."""
-    right, counted = sums[..., 0], sums[..., 1]
-    return 100 * np.divide(right, counted, where=counted > 0, out=np.zeros_like(right)).mean(-1)
 
 
 def chosen(candidates: pd.DataFrame, reported: pd.DataFrame, beginning: str) -> pd.DataFrame:

