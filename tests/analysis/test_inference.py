@@ -224,6 +224,22 @@ def test_optimism_by_hand(tmp_path):
     assert "score +5.5 points" in inference.optimism_in_words(table) and "1 of 1" in inference.optimism_in_words(table)
 
 
+def test_where_rows_are_held_out_each_seed_is_scored_on_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    make_regimes(tmp_path, glue_roles(held_out, ("a",), ("s",), seeds=2))
+    runs = read_runs("made")
+    for run, seed, regime in runs.loc[runs["stage"] == "target", ["run", "seed", "regime"]].itertuples(index=False):
+        rows = pd.DataFrame({"row": range(60 + 20 * seed), "label": 1}).tail(40)  # 20 to 59, 40 to 79
+        rows = rows.assign(split="validation_report", prediction=int(regime == "stilts"))
+        folder = tmp_path / "runs" / run / "predictions"
+        folder.mkdir()
+        pd.concat([rows, rows.assign(split="validation_select", prediction=0)]).to_parquet(folder / "a.parquet")
+    scores = read_scores("made").replace({"metric": {"main": "accuracy"}})
+    cell = inference.transfer_intervals(runs, scores, inference.reported_predictions(runs)).iloc[0]
+    # of the report rows stilts has all right and single none: 100 points, whichever are drawn
+    assert cell.examples == 60 and cell.examples_note == "no other choice of these examples gives another value"
+
+
 def test_without_rows_held_out_there_is_no_optimism_to_measure(store):
     table = inference.optimism(read_runs("demo"), read_scores("demo"))
     assert table.empty and "`holdout` in the study" in inference.optimism_in_words(table)
