@@ -115,6 +115,7 @@ def test_two_runs_for_one_observation_are_refused(tmp_path):
 def with_metrics(results):
     """A study on rte and qqp; qqp has accuracy and f1."""
     runs, scores = made(results, lambda *of: scored(60.0 + of[2]), targets=("mini/rte", "mini/qqp"))
+    scores = scores[scores["metric"] == "main"]
     qqp = scores[scores["target"] == "mini/qqp"]
     parts = [qqp.assign(metric="accuracy", score=qqp["score"] - 10), qqp.assign(metric="f1", score=qqp["score"] + 10)]
     return runs, pd.concat([scores, *parts])

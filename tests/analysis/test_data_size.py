@@ -271,7 +271,7 @@ def test_slopes_over_the_targets_own_data(tmp_path):
     table = slopes(made(tmp_path), "target")
     assert len(table) == 5 and table["sizes"].tolist() == [2] * 5
     assert table["slope"].tolist() == [0] * 5 and table["note"].tolist() == ["all slopes are equal"] * 5
-    assert " on x: +0.00 points per doubling (all slopes are equal;" in slopes_in_words(table, "target")
+    assert " on x: 0.0 points per doubling (all slopes are equal;" in slopes_in_words(table, "target")
 
 
 def test_probes_are_not_averaged(tmp_path):
