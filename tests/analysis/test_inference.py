@@ -87,7 +87,9 @@ def test_permutations_by_hand():
     assert inference.paired_permutation([1, 2, 3]) == (0.25, 0.25)  # +++ and --- of 8
     assert inference.paired_permutation([1, 2, 3, 4, 5]).p == pytest.approx(2 / 32)
     # of the signs of 1, 2, 3: sums +4 or more are 4 (2+3-1), 6; and their mirror images: 4 of 8
-    assert inference.paired_permutation([-1, 2, math.nan, 3]) == (0.5, 0.25)
+    assert inference.paired_permutation([-1, 2, 3]) == (0.5, 0.25)
+    several = inference.paired_permutation([[1, 2, 3], [-1, 2, 3]])
+    assert several.p.tolist() == [0.25, 0.5] and several.smallest == 0.25
     many = inference.paired_permutation(np.arange(1.0, 21))
     assert many.p == many.smallest == 2 / 10_000
     assert all(math.isnan(value) for value in inference.paired_permutation([4.0]))

@@ -153,28 +153,28 @@ def _why_not(runs: list[str], drawn: pd.DataFrame, metrics: list[str]) -> str:
 
 
 class Permutation(NamedTuple):
-    """Two-sided p, and the smallest p that so many pairs can give at all."""
+    """Two-sided p, a number for each row of differences, and the smallest p that so many pairs can give at all."""
 
-    p: float
+    p: np.ndarray
     smallest: float
 
 
 def paired_permutation(differences) -> Permutation:
-    """Could the sign of every difference as well have been the other one? `differences`: (n,), missing ones left out.
+    """Could the sign of every difference as well be the other one? differences: (n,) or (cells, n), none missing.
 
     Assumes no distribution, but that it is symmetric around zero where there is no effect. All sign changes are tried
-    where they are at most PERMUTATIONS (13 pairs), otherwise as many, drawn. With 3 pairs no p is below .25, with 5
-    below .0625. NaN with fewer than two.
+    where they are at most PERMUTATIONS (13 pairs), otherwise as many, drawn, the same for all cells. With 3 pairs no p
+    is below .25, with 5 below .0625. NaN with fewer than two.
     """
     x = np.asarray(differences, dtype=float)
-    x = x[~np.isnan(x)]
-    if len(x) < 2:
-        return Permutation(np.nan, np.nan)
+    n = x.shape[-1]
+    if n < 2:
+        return Permutation(np.full(x.shape[:-1], np.nan), np.nan)
     test = stats.permutation_test(
         (x,), lambda x, axis: x.mean(axis), permutation_type="samples", vectorized=True, n_resamples=PERMUTATIONS,
-        rng=np.random.default_rng(0),
+        batch=max(1, 10**6 // x.size), axis=-1, rng=np.random.default_rng(0),
     )  # fmt: skip
-    return Permutation(float(test.pvalue), 2 / min(2 ** len(x), PERMUTATIONS + 1))
+    return Permutation(test.pvalue, 2 / min(2**n, PERMUTATIONS + 1))
 
 
 def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: float = POWER) -> float:
@@ -217,12 +217,20 @@ def with_tests(table: pd.DataFrame, runs: pd.DataFrame, confidence: float = 0.95
     """
     check_confidence(confidence)
     pairs = deltas(runs)
-    permuted = pairs.groupby(CELL, sort=False, dropna=False)["delta"].apply(paired_permutation)
-    permuted = pd.DataFrame(permuted.tolist(), permuted.index, ["p_permutation", "p_smallest"]).reset_index()
-    table = table.assign(p_bh=benjamini_hochberg(table["p"])).merge(permuted, how="left", on=CELL)
+    table = table.assign(p_bh=benjamini_hochberg(table["p"])).merge(_permuted(pairs), how="left", on=CELL)
     spread = table[[*PANEL, "target"]].merge(pooled_spread(pairs), how="left", on=[*PANEL, "target"])["sd"]
     least = [minimum_detectable_effect(sd, n, 1 - confidence) for sd, n in zip(spread, table["n"], strict=True)]
     return table.assign(detectable=least, note=table.pop("note"))
+
+
+def _permuted(pairs: pd.DataFrame) -> pd.DataFrame:
+    """`paired_permutation` of every cell, those with as many pairs at once: p_permutation, p_smallest."""
+    cells = pairs.dropna(subset="delta").groupby(CELL, sort=False, dropna=False)["delta"].agg(list)
+    columns = ["p_permutation", "p_smallest"]
+    parts = [pd.DataFrame(columns=columns, index=cells.index[:0], dtype="float64")]
+    for _, own in cells.groupby(cells.map(len)):
+        parts.append(pd.DataFrame(dict(zip(columns, paired_permutation(own.tolist()), strict=True)), own.index))
+    return pd.concat(parts[1:] or parts).reset_index()
 
 
 def pooled_spread(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -255,7 +263,7 @@ def detectable_in_words(table: pd.DataFrame, intervals: pd.DataFrame, confidence
         if pd.notna(least):
             seen.append(f"on {examples:.0f} examples, these models held fixed, of {least:.1f}")
         name = f"{target} ({panel_name(encoder, limit)})" if several else target
-        lines.append(f"- **{name}**: {'; '.join(seen) or 'nothing can be said, no two pairs differ'}.")
+        lines.append(f"- **{name}**: {'; '.join(seen) or 'nothing can be said without two pairs that differ'}.")
     return (
         f"Seen: p < {1 - confidence:.2g} in {POWER:.0%} of studies like this one, before any correction for the number "
         "of cells. A smaller transfer may be there and stay unseen.\n\n" + "\n".join(lines)
