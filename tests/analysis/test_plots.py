@@ -1,3 +1,5 @@
+import math
+
 import pandas as pd
 import pytest
 
@@ -103,3 +105,38 @@ def test_signed_keeps_the_side_of_zero():
 def test_panel_title():
     assert plots.panel_title("mini/bert", pd.NA) == "mini/bert, all training data"
     assert plots.panel_title("mini/bert", 1000) == "mini/bert, 1000 training examples"
+
+
+def test_a_large_matrix_shows_whole_points_and_marks_alone(tmp_path, ax):
+    rows = ["encoder,supporting,target,seed,score"]
+    for target in range(16):
+        for seed in range(3):
+            rows.append(f"e,,t{target},{seed},{50 + seed}")
+            for supporting in range(10):
+                gain = 9 + (seed - 1) / 100 if (supporting, target) == (0, 0) else 2 * (seed - 1) - 3
+                rows += (
+                    [] if (supporting, target) == (9, 15) else [f"e,s{supporting},t{target},{seed},{50 + seed + gain}"]
+                )
+    (tmp_path / "large.csv").write_text("\n".join(rows))
+    table = transfer_table(read_runs("large", tmp_path))
+    assert plots.matrix_size(table) == (3 + 0.5 * 16, 1.5 + 0.35 * 10)
+    plots.transfer_heatmap(table, ax)
+    found = words(ax)
+    # 9 of seeds .01 apart stays significant among 159 cells; -5, -3, -1 does not
+    assert found[0] == "+9*" and found[1:159] == ["-3"] * 158 and found[159] == "·"
+    small = table[table["target"].isin(["t0", "t1"])]
+    assert plots.matrix_size(small) == (3 + 1.7 * 2, 1.5 + 10)
+
+
+def test_the_papers_are_drawn_side_by_side(ax):
+    row = {"supporting": "s", "low": math.nan, "high": math.nan, "n": 1}
+    table = pd.DataFrame(
+        [
+            row | {"target": "x", "setting": "a", "delta": 2.0, "low": 1.0, "high": 3.0, "n": 4},
+            row | {"target": "x", "setting": "b", "delta": -0.04},
+            row | {"target": "y", "setting": "b", "delta": 0.0},
+        ]
+    )
+    assert plots.literature_heatmap(table, ax) is ax
+    assert words(ax) == ["+2.0*\nn = 4", "-0.04", "0.0"]
+    assert sum(patch.get_hatch() == "///" for patch in ax.collections) == 1  # a has no y
