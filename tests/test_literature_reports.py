@@ -297,7 +297,7 @@ def averages_that_are_off(table: pd.DataFrame) -> None:
 
 
 def claims(table: pd.DataFrame) -> None:
-    """`printed` is the paper's sentence, which no CSV holds; from it and the cells follows whether it holds."""
+    """What the cells give and whether the sentence follows; the sentence itself and its place are in no CSV."""
     expected = [*wang_claims(), *phang_claims(), *pruksachatkun_claims(), *talmor_claims()]
     assert [*table.columns] == ["paper", "where", "claim", "printed", "found", "follows"]
     assert [*table.index] == [str(place) for place in range(len(expected))]
@@ -437,9 +437,9 @@ def ends_are_right_on_average(table: pd.DataFrame, expected: pd.DataFrame) -> No
     """A single end of 1,000 draws is rough, their mean over the pairs is not: it tells plain percentiles from expanded.
 
     Of our draws the share `tail` must lie beyond the page's ends. Of 20 other samples of 1,000 draws, this mean was
-    1.06 to 1.15 times `tail`, with a standard deviation of .06 to .11: rounding to two digits and the interpolation
-    between few draws raise it. The bounds are four of these deviations away. Plain percentiles give 1.5 to 2.6 times
-    `tail` where there are 21 models or fewer. Ends near 1 are left out, since rounded ones lie beyond every draw.
+    1.05 to 1.15 times `tail`, with a standard deviation of .06 to .11: rounding to two digits and the interpolation
+    between few draws raise it. The bounds are more than three of these deviations away. Plain percentiles give 1.5 to
+    2.6 times `tail` where there are 21 models or fewer. Ends near 1 are left out: rounded, they lie beyond every draw.
     """
     for _, own in expected.groupby("panel"):
         for side, sign in (("low", 1), ("high", -1)):
