@@ -71,7 +71,8 @@ def agreement(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 
     n: pairs that both have and where neither delta is zero; same_sign of them, agree in percent with Wilson's interval
     low, high; chance: the percentage to expect if the signs were independent; spearman over these pairs, missing below
-    three. Pairs share tasks and runs, so they are not independent and the interval is too narrow.
+    three and where one side does not vary. Pairs share tasks and runs: they are not independent, and the interval is too
+    narrow.
     """
     rows = []
     for one, other in combinations(pairs.columns, 2):
@@ -112,8 +113,8 @@ def published(name: str, results: Path | None = None) -> pd.DataFrame:
 
 
 def averages(results: Path | None = None) -> pd.DataFrame:
-    """Every printed average beside the mean of the row's own cells: columns paper, table, row, average, split, limit,
-    printed, recomputed, difference, n.
+    """Every printed average beside the mean of the row's own cells: columns source, table, row, average, split,
+    limit, printed, recomputed, difference, n.
 
     A task's metrics are averaged first; Wang's WNLI counts at least as the majority. Missing where a cell is.
     """
@@ -126,7 +127,7 @@ def averages(results: Path | None = None) -> pd.DataFrame:
         rows.append(
             _average("pruksachatkun2020_transfer", 2, supporting, "average", mean, cells[value].mean(), len(cells))
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"limit": "Int64"})
 
 
 def _glue_averages(name: str, results: Path | None) -> list[dict]:
@@ -159,7 +160,7 @@ def averages_in_short(table: pd.DataFrame, within: float = 0.06) -> pd.DataFrame
     """
     rows = []
     for key, own in table.groupby(["source", "table", "average"], sort=False):
-        worst = own.loc[own["difference"].abs().idxmax()]
+        worst = own.loc[own["difference"].abs().round(9).idxmax()]  # of equal ones the first
         follow = int((own["difference"].abs() <= within + 1e-9).sum())
         row = dict(zip(("source", "table", "average"), key, strict=True)) | {"rows": len(own), "follow": follow}
         rows.append(row | {"largest": worst["difference"], "at": worst["row"]})

@@ -30,7 +30,7 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
     single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
     stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "run", "supporting_run", "score"]]
     paired = stilts.merge(single.drop_duplicates(), on=PAIR, how="left", validate="many_to_one")
-    return paired.assign(delta=paired["score"] - paired["baseline"])
+    return paired.assign(delta=(paired["score"] - paired["baseline"]).round(9))  # equal scores differ by 0, not 1e-14
 
 
 class PairedT(NamedTuple):
