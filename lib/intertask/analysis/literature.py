@@ -71,7 +71,7 @@ def agreement(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 
     n: pairs that both have and where neither delta is zero; same_sign of them, agree in percent with Wilson's interval
     low, high; chance: the percentage to expect if the signs were independent; spearman over these pairs, missing below
-    three and where one side does not vary. Pairs share tasks and runs: they are not independent, and the interval is too
+    three and where one side does not vary. Pairs share tasks and runs: they are not independent, the interval is too
     narrow.
     """
     rows = []
