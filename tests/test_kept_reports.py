@@ -43,6 +43,39 @@ def test_the_front_pages_figures_are_those_of_the_page_that_computed_them():
     assert all(count in (ROOT / "README.md").read_text() for count in ("in 32 of 35 significant cells", "in 12 of 21"))
 
 
+def test_what_the_front_page_says_of_the_real_tasks_is_on_their_page():
+    front, page = FRONT.read_text(), (REPORTS / "regimes-real" / "size_heuristic.md").read_text()
+    assert "right in 3 of 3 cells with p < 0.1" in page and "right in 7 of 12 cells" in page
+    assert "in 7 of 12 cells, and in 3 of 3 with p < 0.1" in front
+    cells = table_with(page, "p_paired")
+    assert len(cells) == 12 and all(cell["n_mtl"] == cell["n_stilts"] == "3" for cell in cells)
+    clear = [cell for cell in cells if float(cell["p"]) < 0.1]
+    assert {(cell["supporting"], cell["target"]) for cell in clear} == {
+        ("rte", "stsb"),
+        ("mrpc", "stsb"),
+        ("rte", "cola"),
+    }
+    assert all(cell["better"] == cell["heuristic"] == "STILTs" for cell in clear)
+    seen = [row for row in table_with(page, "ratio") if row["ratio"] == "target_examples_ratio"]
+    assert {row["supporting"]: (row["min"], row["max"]) for row in seen} == {
+        "larger": ("0.98", "1.00"), "smaller": ("0.44", "0.75")
+    }  # fmt: skip
+    assert "0.44 to 0.75 times as often" in front
+    assert sum(int(row["done"]) for row in table_with(page, "done")) == 12 + 48 + 36 + 36  # roles; 66 trainings
+
+
+def table_with(page: str, heading: str) -> list[dict[str, str]]:
+    """The rows of the one table of a page that has a column of this name."""
+    found = []
+    for table in BeautifulSoup(page, "html.parser").find_all("table"):
+        heads = [head.text for head in table.thead.find_all("tr")[-1].find_all("th")]
+        if heading in heads:
+            found.append([dict(zip(heads, [cell.text for cell in row.find_all(["th", "td"])], strict=True))
+                          for row in table.tbody.find_all("tr")])  # fmt: skip
+    (rows,) = found
+    return rows
+
+
 def test_what_the_front_page_says_of_the_papers_is_on_their_pages():
     front = " ".join(FRONT.read_text().split())
     pages = {page.stem: page.read_text() for page in (REPORTS / "literature").glob("*.md")}
@@ -57,11 +90,7 @@ def test_what_the_front_page_says_of_the_papers_is_on_their_pages():
         assert said in front
         found = re.findall(pattern, pages[page])
         assert found in (["1", "1", "7", "36"], [".27", ".09", ".19"], ["10", "4", "10"], ["17"], ["2"])
-    tables = BeautifulSoup(pages["literature"], "html.parser").find_all("table")
-    (short,) = (table for table in tables if "follow" in [head.text for head in table.find_all("th")])
-    cells = [
-        [cell.text for cell in row.find_all("td")] for row in short.tbody.find_all("tr")
-    ]  # source, table, average, …
-    count = {kind: [sum(int(row[place]) for row in cells if (row[2] == "average") == kind) for place in (3, 4)]
-             for kind in (True, False)}  # fmt: skip
+    short = table_with(pages["literature"], "follow")
+    count = {kind: [sum(int(row[name]) for row in short if (row["average"] == "average") == kind)
+                    for name in ("rows", "follow")] for kind in (True, False)}  # fmt: skip
     assert count[True][0] - count[True][1] == 1 and count[False] == [60, 11] and "11 of 60" in front

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from intertask.analysis.read import read_runs, read_settings
+from intertask.analysis.sources import is_source, keep
 from intertask.run import Run
 from intertask.studies.check import analysis_notebook
 from intertask.studies.graph import expand
@@ -12,7 +14,9 @@ from intertask.studies.study import load_study
 from intertask.tasks.catalogue import find_entry
 
 PARAMS = Path(__file__).parents[1] / "params"
-STUDIES = [path for path in PARAMS.rglob("*.yaml") if "runs" not in path.parts]
+FILES = [path for path in PARAMS.rglob("*.yaml") if "runs" not in path.parts]
+SOURCES = [path for path in FILES if is_source(path)]
+STUDIES = [path for path in FILES if path not in SOURCES]
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
@@ -23,6 +27,16 @@ def test_a_study_is_sound(path):
     for task in [*study.targets, *(task for one in study.supporting for task in one.tasks), *further]:
         assert find_entry(task)
     assert all(analysis_notebook(one.notebook) for one in study.report)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_a_table_of_scores_is_sound(path, tmp_path):
+    keep(path, "kept", tmp_path)
+    report = read_settings("kept", tmp_path)["report"]
+    assert read_runs("kept", tmp_path)["done"].all()
+    assert report and all(analysis_notebook(one["notebook"]) for one in report)
+    named = [one["settings"]["study"] for one in report if one["settings"].get("study")]
+    assert named and all(len(read_runs(name, tmp_path)) for name in named)
 
 
 @pytest.mark.parametrize("path", sorted((PARAMS / "runs").glob("*.yaml")), ids=lambda path: path.stem)
