@@ -80,16 +80,25 @@ def test_what_the_front_page_says_of_the_papers_is_on_their_pages():
     front = " ".join(FRONT.read_text().split())
     pages = {page.stem: page.read_text() for page in (REPORTS / "literature").glob("*.md")}
     assert "the signs of 843 of 1352 shared deltas agree" in front and "843 of 1352" in pages["literature"]
-    for page, pattern, said in (
-        ("target_correlations", r"(\d+) of a family of 36", "(1, 1 and 7 of 36), over all encoders all do"),
-        ("target_correlations", r"absolute difference is 0(\.\d+)", "differ by .09, .19 and .27 in the mean"),
-        ("target_correlations", r"the opposite in (\d+)", "10 of 45 signs turned in two of them"),
-        ("probing_correlations", r"(\d+) of a family of 295", "17 of 295 pairs are significant"),
-        ("probing_correlations", r"; (\d+) of them keep it", "two probes of 25 keep a correlation"),
+    for page, pattern, expected, said in (
+        (
+            "target_correlations",
+            r"(\d+) of a family of 36",
+            ["1", "1", "7", "36"],
+            "(1, 1 and 7 of 36), over all encoders all do",
+        ),
+        (
+            "target_correlations",
+            r"absolute difference is 0(\.\d+)",
+            [".27", ".09", ".19"],
+            "differ by .09, .19 and .27 in the mean",
+        ),
+        ("target_correlations", r"the opposite in (\d+)", ["10", "4", "10"], "10 of 45 signs turned in two of them"),
+        ("probing_correlations", r"(\d+) of a family of 295", ["17"], "17 of 295 pairs are significant"),
+        ("probing_correlations", r"; (\d+) of them keep it", ["2"], "two probes of 25 keep a correlation"),
     ):
         assert said in front
-        found = re.findall(pattern, pages[page])
-        assert found in (["1", "1", "7", "36"], [".27", ".09", ".19"], ["10", "4", "10"], ["17"], ["2"])
+        assert re.findall(pattern, pages[page]) == expected
     short = table_with(pages["literature"], "follow")
     count = {kind: [sum(int(row[name]) for row in short if (row["average"] == "average") == kind)
                     for name in ("rows", "follow")] for kind in (True, False)}  # fmt: skip

@@ -17,12 +17,6 @@ from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError
 from intertask.studies.store import results_root
 
-PAPERS = ["wang2019_glue", "phang2018_glue", "pruksachatkun2020_transfer"]
-"""The tables in `results/published` with scores before and after a supporting task."""
-
-FLOOR = {"validation": 56.3, "test": 65.1}
-"""The majority class of WNLI, in percent, below which Wang et al. 2019 count no score."""
-
 
 def effects(studies: Iterable[str], confidence: float = 0.95, results: Path | None = None) -> pd.DataFrame:
     """The `transfer_table` of several studies or tables, one below the other, with the column `source`.
@@ -132,15 +126,15 @@ def averages(results: Path | None = None) -> pd.DataFrame:
 
 def _glue_averages(name: str, results: Path | None) -> list[dict]:
     table = published(name, results)
-    floor = FLOOR if name.startswith("wang") else {}
     rows = []
     keys = [key for key in ("table", "row", "encoder", "limit", "split") if key in table]
     for _, own in table.groupby(keys, sort=False, dropna=False):
         first = own.iloc[0]
         scores = own[own["target"].isin(GLUE)].groupby("target")["score"].mean()
+        floor = own["majority"].max() if name.startswith("wang") else None  # of WNLI alone it is said
         for line in own[~own["target"].isin(GLUE)].itertuples():
             tasks = [task for task in GLUE if line.target == "average" or task not in ("mnli", "qqp")]
-            mean = task_average(scores, tasks, floor.get(first["split"]))
+            mean = task_average(scores, tasks, floor)
             place = {"split": first["split"], "limit": first.get("limit")}
             rows.append(_average(name, first["table"], first["row"], line.target, line.score, mean, len(tasks)) | place)
     return rows
