@@ -11,10 +11,11 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis import statistics
+from intertask.analysis.sources import find_table
 from intertask.analysis.statistics import check_confidence, counted, holm, is_control, plain, task_average
 from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.studies.store import project_root
+from intertask.studies.store import project_root, results_root
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""
@@ -382,8 +383,8 @@ def published_correlations(name: str, method: str) -> pd.DataFrame:
     encoder or setting.
     """
     folder = project_root() / "results" / "published"
-    path = Path(name) if name.endswith(".csv") else folder / f"{name}.csv"
-    if not path.is_file():
+    path = Path(name) if name.endswith(".csv") else find_table(f"published/{name}", results_root())
+    if not path or not path.is_file():
         known = [file.stem for file in sorted(folder.glob("*correlations*.csv"))]
         raise IntertaskError(f"published: there is no table {name!r} in {folder}.{did_you_mean(name, known)}")
     table = pd.read_csv(path)
