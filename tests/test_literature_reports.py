@@ -26,7 +26,6 @@ GLUE = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli"]
 MODEL = ["encoder", "regime", "supporting", "limit"]
 MISSING = ["stage", "part", "regime", "mixing", "encoder", "supporting", "supporting_limit", "target", "limit", "seed"]
 ALPHA = 0.05
-DRAWS, THEIR_DRAWS = 10_000, 1000
 
 
 # The pages: what was computed on them, by heading
@@ -71,13 +70,10 @@ def parsed(html: str) -> pd.DataFrame:
 def same(printed: str, value, significant: bool = False) -> bool:
     """Whether a cell says the value to its own digits; significant: it prints two significant figures, else decimals.
 
-    A set holds equally right values; a tuple is a range, for what was drawn at random.
+    A set holds equally right values.
     """
     if isinstance(value, set):
         return printed in value
-    if isinstance(value, tuple):
-        half = 0.5 * 10.0 ** -decimals(printed)
-        return printed != "" and value[0] - half <= float(printed) <= value[1] + half
     if pd.isna(value):
         return printed == ""
     if isinstance(value, (int, np.integer)):
@@ -396,60 +392,17 @@ def correlation_rows(wide: pd.DataFrame, panel: str, pairs: list[tuple], method:
     assert wide.notna().all(axis=None) and not wide.index.has_duplicates  # each model is a cluster of its own
     r, p = ([one.at[pair] for pair in pairs] for one in correlate(wide, method))
     table = pd.DataFrame(pairs, columns=["task_a", "task_b"]).assign(r=r, p=p, p_clusters=p, note="")
-    drawn, n = drawn_r(wide, pairs, method), len(wide)
-    # Hesterberg 2015: percentiles of the bootstrap, moved out as Student's t is from the normal, and by n / (n - 1)
-    tail = stats.norm.cdf(stats.t.ppf(ALPHA / 2, n - 1) * np.sqrt(n / (n - 1)))
-    table["low"], table["high"] = ends(np.sort(drawn, axis=0), tail), ends(-np.sort(-drawn, axis=0), tail)
-    return table.assign(panel=panel, n=n, clusters=n, drawn=[*drawn.T], tail=tail)
+    table["low"], table["high"] = jackknife(wide, pairs, method)
+    return table.assign(panel=panel, n=len(wide), clusters=len(wide))
 
 
-def drawn_r(wide: pd.DataFrame, pairs: list[tuple], method: str) -> np.ndarray:
-    """Correlations of models drawn with replacement, shape (draws, pairs); NaN where a task does not vary."""
-    values = wide.to_numpy()[np.random.default_rng(20).integers(len(wide), size=(DRAWS, len(wide)))]
-    values = stats.rankdata(values, axis=1) if method == "spearman" else values
-    values = values - values.mean(axis=1, keepdims=True)
-    length = np.sqrt((values**2).sum(axis=1, keepdims=True))
-    values = np.divide(values, length, out=np.full_like(values, np.nan), where=length > 1e-6)
-    one, other = (wide.columns.get_indexer(side) for side in zip(*pairs, strict=True))
-    drawn = (values.transpose(0, 2, 1) @ values)[:, one, other]
-    # where a score does not vary in every twentieth draw, there must be no interval; here it is never near that
-    assert np.isnan(drawn).mean(axis=0).max() < 0.04
-    return drawn
-
-
-def ends(drawn: np.ndarray, tail: float) -> list[tuple[float, float]]:
-    """Between which values each pair's end must lie on the page; drawn: sorted from this end, undefined ones last.
-
-    The tolerance is the Monte Carlo error of both. Of two samples of one law, b draws of theirs and B of ours, the
-    number of ours that lie beyond their k-th is beta-binomial with B, k and b + 1 - k, whatever the law (each of ours
-    is beyond with the same probability, and that is the k-th of b uniform numbers). Their end lies between their k-th
-    and (k+1)-th draw, k = 1 + (b - 1) tail rounded down. With 1e-5 left outside, the 950 ends of both pages would stay
-    within for 98 % of all seeds; ours is fixed.
-    """
-    k = 1 + int((THEIR_DRAWS - 1) * tail)
-    fewest = int(stats.betabinom.ppf(1e-5, len(drawn), k, THEIR_DRAWS + 1 - k))
-    most = int(stats.betabinom.isf(1e-5, len(drawn), k + 1, THEIR_DRAWS - k))
-    assert fewest > 0  # else anything would do
-    return [(min(both), max(both)) for both in drawn[[fewest - 1, most]].T]
-
-
-def ends_are_right_on_average(table: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """A single end of 1,000 draws is rough, their mean over the pairs is not: it tells plain percentiles from expanded.
-
-    Of our draws the share `tail` must lie beyond the page's ends. Of 20 other samples of 1,000 draws, this mean was
-    1.05 to 1.15 times `tail`, with a standard deviation of .06 to .11: rounding to two digits and the interpolation
-    between few draws raise it. The bounds are more than three of these deviations away. Plain percentiles give 1.5 to
-    2.6 times `tail` where there are 21 models or fewer. Ends near 1 are left out: rounded, they lie beyond every draw.
-    """
-    for _, own in expected.groupby("panel"):
-        for side, sign in (("low", 1), ("high", -1)):
-            end = sign * table.loc[own.index.map(str), side].astype(float)
-            beyond = [
-                np.mean([(sign * drawn < edge - 0.005).mean(), (sign * drawn < edge + 0.005).mean()])
-                for drawn, edge in zip(own["drawn"], end, strict=True)
-                if abs(edge) < 0.95
-            ]
-            assert 0.65 < np.mean(beyond) / own["tail"].iloc[0] < 1.5
+def jackknife(wide: pd.DataFrame, pairs: list[tuple], method: str) -> np.ndarray:
+    """Low and high: the t interval of Tukey's pseudo-values of Fisher's z, around the z of all models."""
+    kept = [wide] + [wide.drop(model) for model in wide.index]
+    z = np.arctanh([[one.at[pair] for pair in pairs] for one in (correlate(own, method)[0] for own in kept)])
+    n = len(wide)
+    pseudo = n * z[0] - (n - 1) * z[1:]
+    return np.tanh(z[0] + np.outer([-1, 1], stats.t.isf(ALPHA / 2, n - 1) * stats.sem(pseudo)))
 
 
 def holm(p: pd.Series, besides=()) -> np.ndarray:
@@ -519,7 +472,6 @@ def target_numbers(table: pd.DataFrame) -> None:
     own = target_correlations()
     columns = ["panel", "task_a", "task_b", "n", "clusters", "r", "low", "high", "p", "p_clusters", "note"]
     compare(table, own[[*columns, "p_holm", "p_clusters_holm", "family"]], falling=own["r"].abs())
-    ends_are_right_on_average(table, own)
 
 
 @cache
@@ -674,7 +626,6 @@ def probing_numbers(table: pd.DataFrame) -> None:
     columns += ["lowest", "highest", "moved_by", "without", "p_worst", "significant", "by_clusters"]
     columns += ["given_forgetting", "leaving_one_out", "keeps"]
     compare(table, trials()[columns], falling=trials()["r"].abs())
-    ends_are_right_on_average(table, trials())
 
 
 # diagnostic_tables

@@ -23,7 +23,6 @@ from intertask.analysis.correlations import (
     check_wnli,
     cluster_intervals,
     correlation_table,
-    drawn_r,
     family_in_words,
     measured,
     needed_r,
@@ -205,38 +204,44 @@ def test_clusters_are_means_by_supporting_task():
     assert row["p"] == pytest.approx(stats.pearsonr(a, b).pvalue)
 
 
+def jackknifed(x, y, of, method):
+    """low and high by hand: the correlation without each cluster in turn, on Fisher's z; of: the rows' clusters."""
+    z = [math.atanh(method(x[of != k], y[of != k]).statistic) for k in np.unique(of)]
+    n = len(z)
+    half = stats.t.ppf(0.975, n - 1) * math.sqrt((n - 1) / n * sum((one - sum(z) / n) ** 2 for one in z))
+    r = math.atanh(method(x, y).statistic)
+    return math.tanh(r - half), math.tanh(r + half)
+
+
 @pytest.mark.parametrize("method, test", [("pearson", stats.pearsonr), ("spearman", stats.spearmanr)])
-def test_a_draw_is_the_correlation_of_the_rows_that_were_drawn(method, test):
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(12, 3)).round(1)
-    weights = rng.multinomial(12, [1 / 12] * 12, size=5).astype(float)
-    drawn = drawn_r(values, weights, method)
-    for k, draw in enumerate(weights.astype(int)):
-        rows = np.repeat(values, draw, axis=0)
-        for i, j in combinations(range(3), 2):
-            assert drawn[k, i, j] == pytest.approx(test(rows[:, i], rows[:, j]).statistic, abs=1e-9)
-    one = np.eye(12)[:1] * 12  # one row twelve times: nothing varies
-    assert np.isnan(drawn_r(values, one, method)).all()
+def test_the_interval_leaves_out_each_cluster_in_turn(method, test):
+    rng, of = np.random.default_rng(0), np.repeat(range(12), [1, 2, 3, 4] * 3)
+    x = rng.normal(size=(30, 3)).round(1)
+    values = pd.DataFrame(x, columns=list("abc"))
+    values.loc[of == 11, "c"] = np.nan  # so eleven clusters have b and c
+    table = cluster_intervals(values, pd.Series(of), [("a", "b"), ("b", "c")], method, 0.95)
+    assert table["clusters"].tolist() == [12, 11] and table["note"].tolist() == ["", ""]
+    assert table.loc[0, ["low", "high"]].tolist() == pytest.approx(jackknifed(x[:, 0], x[:, 1], of, test))
+    own = of != 11
+    assert table.loc[1, ["low", "high"]].tolist() == pytest.approx(jackknifed(x[own, 1], x[own, 2], of[own], test))
 
 
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
-def test_whole_clusters_are_drawn(method):
-    """Three equal restarts of each supporting task say no more than one."""
-    rng = np.random.default_rng(1)
-    values = pd.DataFrame(rng.normal(size=(12, 2)), columns=["a", "b"])
-    r = pairwise_r(values, [("a", "b")], method)["r"]
-    once = cluster_intervals(values, pd.Series(range(12)), [("a", "b")], r, method, 0.95)
+def test_equal_restarts_of_a_supporting_task_say_no_more_than_one(method):
+    values = pd.DataFrame(np.random.default_rng(1).normal(size=(12, 2)), columns=["a", "b"])
+    once = cluster_intervals(values, pd.Series(range(12)), [("a", "b")], method, 0.95)
     tripled = values.loc[np.repeat(range(12), 3)].reset_index(drop=True)
-    thrice = cluster_intervals(tripled, pd.Series(np.repeat(range(12), 3)), [("a", "b")], r, method, 0.95)
-    assert once["note"].tolist() == [""] and once["low"][0] < r[0] < once["high"][0]
-    assert thrice["low"][0] == pytest.approx(once["low"][0]) and thrice["high"][0] == pytest.approx(once["high"][0])
+    thrice = cluster_intervals(tripled, pd.Series(np.repeat(range(12), 3)), [("a", "b")], method, 0.95)
+    pd.testing.assert_frame_equal(once, thrice)
+    assert once["low"][0] < once["high"][0]
 
 
-def test_a_score_that_one_supporting_task_alone_moves_has_no_interval():
-    values = pd.DataFrame({"a": [0.0] * 11 + [1], "b": np.arange(12.0)})
-    r = pairwise_r(values, [("a", "b")], "pearson")["r"]
-    row = cluster_intervals(values, pd.Series(range(12)), [("a", "b")], r, "pearson", 0.95).iloc[0]
-    assert math.isnan(row["low"]) and row["note"] == "no interval: a score does not vary in many draws"
+@pytest.mark.parametrize("a", [[0.0] * 11 + [1], [2.0 * k for k in range(12)]], ids=["one moves it", "on a line"])
+def test_a_correlation_that_rests_on_one_supporting_task_has_no_interval(a):
+    values = pd.DataFrame({"a": a, "b": np.arange(12.0)})
+    row = cluster_intervals(values, pd.Series(range(12)), [("a", "b")], "pearson", 0.95).iloc[0]
+    assert math.isnan(row["low"]) and math.isnan(row["high"])
+    assert row["note"] == "no interval: without one cluster a score does not vary, or r is 1"
 
 
 def restarts(rng, code, between):
@@ -247,14 +252,13 @@ def restarts(rng, code, between):
 
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
 def test_the_interval_covers(method):
-    """60 studies of 20 supporting tasks x 6 restarts, r .5: 95 % +- 2.8; drawing rows would cover less than 70 %."""
+    """60 studies of 20 supporting tasks x 6 restarts, r .5: 95 % +- 2.8; over rows it would be less than 70 %."""
     rng, code, covered = np.random.default_rng(5), np.repeat(range(20), 6), 0
     true = 0.5 if method == "pearson" else 6 / math.pi * math.asin(0.25)
     for _ in range(60):
         x = restarts(rng, code, 0.9)
         values = pd.DataFrame({"a": x[:, 0], "b": 0.5 * x[:, 0] + math.sqrt(0.75) * x[:, 1]})
-        r = pd.Series([0.5])
-        interval = cluster_intervals(values, pd.Series(code), [("a", "b")], r, method, 0.95).iloc[0]
+        interval = cluster_intervals(values, pd.Series(code), [("a", "b")], method, 0.95).iloc[0]
         covered += interval["low"] <= true <= interval["high"]
     assert covered >= 52
 

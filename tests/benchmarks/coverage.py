@@ -2,13 +2,14 @@
 
     python tests/benchmarks/coverage.py [PARTS] [--studies 1000]
 
-PARTS: seeds, tasks, examples, discordant, both, family, power; by default all, which takes a quarter of an hour. Seeds
-are fixed, so the table is the same each time. An interval that a function refuses counts neither as right nor as wrong;
-`none` says how many there were, in percent.
+PARTS: seeds, tasks, examples, discordant, both, correlations, family, power; by default all, which takes a quarter of
+an hour. Seeds are fixed, so the table is the same each time. An interval that a function refuses counts neither as
+right nor as wrong; `none` says how many there were, in percent.
 """
 
 import gc
 from collections.abc import Callable
+from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -17,6 +18,7 @@ import typer
 from scipy import stats
 
 from intertask.analysis import inference, resampling
+from intertask.analysis.correlations import METHODS, cluster_intervals, pairwise_r
 from intertask.analysis.regimes import two_sample_t
 from intertask.analysis.statistics import benjamini_hochberg, holm, paired_t
 from intertask.formats.metrics import METRICS
@@ -56,16 +58,17 @@ def held(low, high, truth) -> tuple[float, float]:
 
 
 def seeds(studies: int) -> pd.DataFrame:
-    """`paired_t` over seeds and `two_sample_t` of two methods."""
+    """`paired_t` over seeds and `two_sample_t` of two methods; seen: studies that hold a degenerate run at all."""
     rows = []
     for name, draw in RESTARTS.items():
         for n in SEEDS:
             single, stilts, truth = draw(np.random.default_rng(n), studies, n)
+            seen = 100 * np.mean(np.minimum(single, stilts).min(axis=1) < 60)
             paired = [paired_t(b - a) for a, b in zip(single, stilts, strict=True)]
             two = [two_sample_t(b, a) for a, b in zip(single, stilts, strict=True)]
             for what, tests in (("paired_t", paired), ("two_sample_t", two)):
-                rows.append((what, name, n, *held([t.low for t in tests], [t.high for t in tests], truth)))
-    return pd.DataFrame(rows, columns=["interval", "restarts", "seeds", "covers", "none"])
+                rows.append((what, name, n, *held([t.low for t in tests], [t.high for t in tests], truth), seen))
+    return pd.DataFrame(rows, columns=["interval", "restarts", "seeds", "covers", "none", "seen"])
 
 
 TRANSFERS = {
@@ -213,6 +216,37 @@ def both(studies: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def correlated(rng, studies: int, clusters: int, restarts: int, r: float, between: float) -> pd.DataFrame:
+    """Normal scores of two tasks, a row per restart, two columns per study; `between` clusters lies that share."""
+    own = rng.normal(0, 1, (clusters, 1, studies, 2)) * np.sqrt(between)
+    own = own + rng.normal(0, 1, (clusters, restarts, studies, 2)) * np.sqrt(1 - between)
+    mixed = own @ np.linalg.cholesky([[1, r], [r, 1]]).T
+    return pd.DataFrame(mixed.reshape(clusters * restarts, -1)).rename(columns=str)
+
+
+def correlations(studies: int, at_once: int = 50) -> pd.DataFrame:
+    """`cluster_intervals`; beside it how often p and p_clusters are below .05: 5 is meant where r is 0.
+
+    Three restarts share .7 of their variance.
+    """
+    rows = []
+    pairs = [(f"{k}", f"{k + 1}") for k in range(0, 2 * at_once, 2)]
+    for method, restarts, clusters, r in product(METHODS, (1, 3), (11, 20, 50), (0, 0.5, 0.9)):
+        truth = r if method == "pearson" else 6 / np.pi * np.arcsin(r / 2)
+        rng, code = np.random.default_rng(clusters), pd.Series(np.repeat(range(clusters), restarts))
+        parts = []
+        for _ in range(-(-studies // at_once)):
+            values = correlated(rng, at_once, clusters, restarts, r, 0.7 if restarts > 1 else 1)
+            found = cluster_intervals(values, code, pairs, method, 0.95)
+            found["p"] = pairwise_r(values, pairs, method)["p"]
+            found["p_clusters"] = pairwise_r(values.groupby(code).mean(), pairs, method)["p"]
+            parts.append(found)
+        of = pd.concat(parts)[:studies]
+        below = 100 * (of[["p", "p_clusters"]] < 0.05).mean()
+        rows.append((method, restarts, clusters, r, *held(of["low"], of["high"], truth), *below))
+    return pd.DataFrame(rows, columns=["method", "restarts", "clusters", "r", "covers", "none", "p", "p_clusters"])
+
+
 def family(studies: int, cells: int = 20, n: int = 5) -> pd.DataFrame:
     """The share of studies in which a correction finds anything where nothing is there: cells share their single runs.
 
@@ -249,7 +283,7 @@ def power(studies: int) -> pd.DataFrame:
 
 
 PARTS = {"seeds": seeds, "tasks": tasks, "examples": examples, "discordant": discordant, "both": both}
-PARTS |= {"family": family, "power": power}
+PARTS |= {"correlations": correlations, "family": family, "power": power}
 
 
 def main(parts: Annotated[list[str] | None, typer.Argument()] = None, studies: int = 1000) -> None:

@@ -55,7 +55,8 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
 
     Measured coverage of 95 % with 3, 5, 10 and 20 seeds, 1,000 studies each: of normal restarts 94, 95, 95 and 95 %;
     where 20 % of the runs are degenerate, with the supporting task as without, 97, 97, 96 and 95 %; where it lowers
-    that share from 20 to 5 %, 92, 89, 90 and 94 %: few seeds may hold no such run at all, and no interval can know.
+    that share from 20 to 5 %, 92, 89, 90 and 94 %: only 59, 76, 93 and 99.8 % of these studies hold a degenerate run at
+    all, and no interval knows of what is not there. With 10, Hall's transformation held 88 %, the bootstrap-t 89 %.
     """
     check_confidence(confidence)
     x = np.asarray(differences, dtype=float)
