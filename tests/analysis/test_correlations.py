@@ -337,7 +337,7 @@ def test_published_beside_recomputed(tmp_path):
     both = against_published(table, published)
     assert both[["encoder", "n", "published", "recomputed"]].values.tolist() == [["e", 3, 0.5, pytest.approx(0.5)]]
     other = against_published(table.assign(panel="g, all training data"), published)
-    assert other["difference"].tolist() == pytest.approx([0, 0.75])
+    assert other.set_index("encoder")["difference"].to_dict() == pytest.approx({"e": 0, "f": 0.75})
     words = against_in_words(other)
     assert "beside the printed f: 1 pairs; the mean absolute difference is 0.75" in words and "opposite in 1" in words
     assert "No pair of tasks" in against_in_words(other[:0])
@@ -358,19 +358,26 @@ def test_a_printed_table_that_is_not_there_or_of_another_kind(tmp_path):
 def test_the_triangle_shows_each_pair_once_with_its_mark(ax):
     wide = wide_of({"a": [1.0, 2, 3], "b": [3.0, 2, 1], "c": [5.0] * 3})
 
-    table = correlation_table(wide, list(combinations("abc", 2)), "pearson")
+    table = with_holm(correlation_table(wide, list(combinations("abc", 2)), "pearson"))
     correlation_plots.correlation_heatmap(table, ["a", "b", "c"], ["a", "b"], ax)
     words = [found.get_text() for found in ax.texts]
-    assert words.count("-1.00") == 1 and words.count("no interval") == 1 and words.count("n=3") == 3
+    assert words.count("-1.00*") == 1 and words.count("no interval") == 1 and words.count("n=3") == 3
     assert len(ax.lines) == 1  # the line under the negative one
     assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
-    assert words.count("·") == 2
+    assert len(words) == 5  # nothing for a task with itself
+
+
+def test_a_correlation_that_rounds_to_zero_is_not_negative(ax):
+    table = pd.DataFrame({"task_a": ["a"], "task_b": "b", "r": -0.004, "low": -0.1, "high": 0.1, "n": 9, "p_holm": 1.0})
+    correlation_plots.correlation_heatmap(table, ["b"], ["a"], ax)
+    assert ax.texts[0].get_text() == "0.00" and not ax.lines
 
 
 def test_the_scatter_draws_every_pair_that_is_known(ax):
-    both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan]})
-    correlation_plots.published_scatter(both, ax)
+    both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan], "task_a": "a", "task_b": "b"})
+    correlation_plots.published_scatter(both.assign(difference=both["recomputed"] - both["published"]), ax)
     assert ax.lines[-1].get_xdata().tolist() == [0.5, -0.5, 0.1] and ax.get_xlim() == (-1.05, 1.05)
+    assert [(found.get_text(), found.xy) for found in ax.texts] == [("a – b", (-0.5, 0.5))]
 
 
 def outputs(folder, monkeypatch, **parameters):

@@ -132,6 +132,23 @@ def test_lines_differ_in_more_than_colour(tmp_path):
     plt.close("all")
 
 
+def test_the_same_data_under_two_limits_is_two_marks_and_one_line():
+    table = pd.DataFrame({"regime": "single", "n_train": [10.0, 20, 20], "mean": [50.0, 60, 70], "n": 1})
+    ax = regime_plots.size_lines(table.assign(low=np.nan, high=np.nan), "n_train", ["regime"], plt.subplots()[1])
+    line, marks = ax.lines
+    assert [*zip(*line.get_data(), strict=True)] == [(10, 50), (20, 65)] and line.get_markevery() == [0]
+    assert [*zip(*marks.get_data(), strict=True)] == [(20, 60), (20, 70)] and marks.get_linestyle() == "None"
+
+
+def test_panels_share_the_styles_of_their_lines():
+    table = pd.DataFrame({"regime": ["single", "stilts"], "n_train": 10.0, "mean": 50.0, "low": 40.0, "high": 60.0})
+    table = table.assign(n=2, style=[0, 1])
+    both = regime_plots.size_lines(table, "n_train", ["regime"], plt.subplots()[1])
+    lone = regime_plots.size_lines(table[1:], "n_train", ["regime"], plt.subplots()[1])
+    assert lone.lines[0].get_color() == both.lines[1].get_color() != both.lines[0].get_color()
+    assert lone.lines[0].get_marker() == both.lines[1].get_marker() != both.lines[0].get_marker()
+
+
 def test_differences_are_drawn_by_target_size(tmp_path):
     ax = regime_plots.size_differences(size_differences(made(tmp_path)), plt.subplots()[1])
     assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[-2, 5], [-2, 5]]
@@ -306,7 +323,7 @@ def test_a_score_of_unknown_size_is_not_drawn(tmp_path):
     assert averages_in_words(runs, points) == "Every average is over these targets (2): a, wnli."
     unknown = points.assign(supporting_n_train=points["supporting_n_train"].where(points["supporting_limit"] == 100))
     assert sized(unknown, "supporting")["mean"].tolist() == [50, 50]  # single and the smallest size
-    assert "2 of 4 points have one, but no known size" in averages_in_words(runs, unknown)
+    assert "2 of 4 averages come after a supporting task of unknown size" in averages_in_words(runs, unknown)
     assert len(sized(points, "supporting")) == 4 and sized(points, "target").empty
 
 

@@ -42,14 +42,16 @@ def test_deltas_side_by_side_by_hand(tmp_path):
     assert literature.found(table, "*", "x")["supporting"].tolist() == ["s", "s", "t"]
     pairs = literature.shared_pairs(table)
     assert pairs.index.tolist() == [("s", "x"), ("s", "y"), ("s", "z")]  # t is in one table alone
-    (row,) = literature.agreement(pairs).itertuples()
+    (row,) = literature.agreement(table).itertuples()
     # +3 -2 +1 against +4 +1 +5: x and z agree; two of three are up, and three of three: chance 2/3
-    assert (row.n, row.same_sign) == (3, 2) and row.chance == pytest.approx(200 / 3)
+    assert (row.n, row.same_sign, row.same_source) == (3, 2, False) and row.chance == pytest.approx(200 / 3)
     assert row.spearman == pytest.approx(0.5)  # ranks 3 1 2 and 2 1 3
-    words = literature.agreement_in_words(literature.agreement(pairs))
-    assert (
-        "the signs of 2 of 3 shared deltas agree" in words and "above what independent signs would give in 0" in words
+    words = literature.agreement_in_words(literature.agreement(table))
+    assert words.startswith(
+        "- **between two sources**: the signs of 2 of 3 shared deltas agree, 67 %; independent signs"
     )
+    assert "would in 67 %. Of 1 pairs of settings the interval lies above chance in 0, below in 0." in words
+    assert "within" not in words
 
 
 def test_equal_encoders_of_two_tables_stay_apart_and_nothing_shared_is_said(tmp_path):
@@ -57,7 +59,7 @@ def test_equal_encoders_of_two_tables_stay_apart_and_nothing_shared_is_said(tmp_
     table = literature.effects(names, results=tmp_path)
     assert table["setting"].tolist() == [f"a, all training data, published/{name}" for name in ("one", "two")]
     lone = literature.effects(names[:1], results=tmp_path)
-    assert "nothing to compare" in literature.agreement_in_words(literature.agreement(literature.shared_pairs(lone)))
+    assert "nothing to compare" in literature.agreement_in_words(literature.agreement(lone))
 
 
 @pytest.mark.parametrize("name", ["wang2019_glue", "phang2018_glue", "phang2018_submission"])
@@ -144,7 +146,7 @@ def test_an_altered_cell_is_noticed(tmp_path, printed):
 
 def test_agreement_of_two_papers_recomputed(printed):
     table = literature.effects(NAMES)
-    agreed = literature.agreement(literature.shared_pairs(table))
+    agreed = literature.agreement(table)
     row = agreed[agreed["one"].str.startswith("BERT-base") & agreed["other"].str.startswith("RoBERTa")].iloc[0]
 
     def deltas(name, encoder):

@@ -9,15 +9,18 @@ from intertask.analysis.plots import AXIS, FAINT, GRADIENT, INK, hatched, signed
 from intertask.analysis.tables import of_expected
 
 ROOMY = 120  # cells of a matrix that have room for interval and n; in a larger one a cell has room for a number
+FAR = 0.5  # correlations further apart than this are named
 
 
-def correlation_heatmap(table: pd.DataFrame, rows: list[str], columns: list[str], ax: Axes) -> Axes:
-    """Matrix of correlations, for one panel of a `correlation_table`: the bluer, the closer to 1; the redder, to -1.
+def correlation_heatmap(
+    table: pd.DataFrame, rows: list[str], columns: list[str], ax: Axes, alpha: float = 0.05
+) -> Axes:
+    """Matrix of correlations, for one panel of `correlations.with_holm`: the bluer, the closer to 1; the redder, to -1.
 
-    Each cell: r, underlined where negative, as in Wang et al. 2019; its interval, or no interval, and the observations
-    behind it. In a matrix of more than ROOMY cells: r, and the observations where there are fewer than elsewhere.
-    Hatched: undefined. Left blank: cells whose column `blank` is true, if there is one, and pairs that are not in the
-    table, as above the diagonal. A dot: a task with itself.
+    Each cell: r, underlined where negative, as in Wang et al. 2019, * where Holm's p is below alpha; its interval, or
+    no interval, and the observations behind it. In a matrix of more than ROOMY cells: r, and the observations where
+    there are fewer than elsewhere. Hatched: undefined. Left blank: cells whose column `blank` is true, if there is one,
+    a task with itself, and pairs that are not in the table, as above the diagonal.
     """
     roomy = len(rows) * len(columns) <= ROOMY
     cells = {(cell.task_a, cell.task_b): cell for cell in table.itertuples()}
@@ -26,11 +29,9 @@ def correlation_heatmap(table: pd.DataFrame, rows: list[str], columns: list[str]
     for y, x in np.ndindex(matrix.shape):
         a, b = rows[y], columns[x]
         cell = cells.get((b, a)) or (cells.get((a, b)) if not lower or b not in rows else None)
-        if a == b:
-            ax.text(x, y, "·", ha="center", va="center", color=FAINT)
-        elif cell is not None and not getattr(cell, "blank", False):
+        if a != b and cell is not None and not getattr(cell, "blank", False):
             matrix[y, x] = cell.r
-            _correlation(cell, x, y, roomy, table["n"].max(), ax)
+            _correlation(cell, x, y, "*" * bool(cell.p_holm < alpha) * roomy, roomy, table["n"].max(), ax)
     image = ax.imshow(matrix, cmap=GRADIENT, norm=Normalize(-1, 1), aspect="auto")
     ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04).set_label("correlation")
     width = AXIS if roomy else 2 * AXIS
@@ -38,7 +39,7 @@ def correlation_heatmap(table: pd.DataFrame, rows: list[str], columns: list[str]
     return ax
 
 
-def _correlation(cell, x: int, y: int, roomy: bool, most: int, ax: Axes) -> None:
+def _correlation(cell, x: int, y: int, star: str, roomy: bool, most: int, ax: Axes) -> None:
     if pd.isna(cell.r):
         hatched(x, y, ax)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -46,8 +47,9 @@ def _correlation(cell, x: int, y: int, roomy: bool, most: int, ax: Axes) -> None
         return
     ink = "white" if abs(cell.r) > 0.6 else INK
     up = 0.2 if roomy else 0.15 * (cell.n < most)
-    ax.text(x, y - up, f"{cell.r:.2f}", ha="center", va="center", color=ink, fontsize=10 if roomy else 7)
-    if cell.r < 0:
+    r = round(cell.r, 2) + 0.0  # no -0.00
+    ax.text(x, y - up, f"{r:.2f}{star}", ha="center", va="center", color=ink, fontsize=10 if roomy else 7)
+    if r < 0:
         ax.plot([x - 0.25, x + 0.25], [y - up + (0.17 if roomy else 0.28)] * 2, color=ink, linewidth=0.8)
     if roomy:
         interval = "no interval" if pd.isna(cell.low) else f"[{cell.low:.2f}, {cell.high:.2f}]"
@@ -123,11 +125,15 @@ def robustness(both: pd.DataFrame, ax: Axes) -> Axes:
 def published_scatter(both: pd.DataFrame, ax: Axes) -> Axes:
     """Recomputed against printed correlation, a dot per pair of tasks; on the dashed line they are equal.
 
-    both: one panel of `correlations.against_published`. In the shaded quarters the signs are opposite.
+    both: one panel of `correlations.against_published`. In the shaded quarters the signs are opposite. Named are the
+    pairs that lie more than FAR apart.
     """
     for low, high in ((-1, 0), (0, 1)):
         ax.fill_between([low, high], -high, -low, color=FAINT, alpha=0.15, linewidth=0)
     ax.plot([-1, 1], [-1, 1], "--", color=FAINT, linewidth=1)
     ax.plot(both["published"], both["recomputed"], "o", color=INK, markersize=4, markerfacecolor="white")
+    for pair in both[both["difference"].abs() > FAR].itertuples():
+        name, place = text(f"{pair.task_a} – {pair.task_b}", 40), (pair.published, pair.recomputed)
+        ax.annotate(name, place, (5, 0), textcoords="offset points", va="center", fontsize=7)
     ax.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel="printed", ylabel="recomputed", aspect="equal")
     return ax

@@ -306,11 +306,13 @@ def family_in_words(table: pd.DataFrame, alpha: float = 0.05) -> str:
             lines.append(f"- **{panel}**: no pair has a correlation yet.")
             continue
         found = {name: int((own[name] < alpha).sum()) for name in ("p_holm", "p_holm_block", "p_clusters_holm")}
+        apart = int(((own["p_holm"] < alpha) & (own["low"] * own["high"] > 0)).sum())
         line = f"- **{panel}**: {found['p_holm']} of a family of {family} distinct pairs are significant at {alpha:.2g}"
         if block > family:
             line += f", {found['p_holm_block']} in the block of {block} cells that the paper tests"
         line += (
-            f"; {found['p_clusters_holm']} on the means by supporting task. With {n} observations Holm's first step "
+            f"; {found['p_clusters_holm']} on the means by supporting task; {apart} with an interval that leaves out "
+            f"zero. With {n} observations Holm's first step "
         )
         line += f"needs |r| of {needed_r(n, family, alpha):.3f} or more"
         line += f" ({needed_r(n, block, alpha):.3f} in the block)" if block > family else ""
@@ -361,7 +363,7 @@ def against_published(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFr
     both = both[same] if any(same) else both
     both = both.rename(columns={"r": "recomputed"}).assign(difference=both["r"].astype(float) - both["published"])
     columns = ["panel", "encoder", "task_a", "task_b", "n", "published", "recomputed", "difference"]
-    return both.sort_values(["panel", "encoder"], kind="stable")[columns].reset_index(drop=True)
+    return both[columns].reset_index(drop=True)
 
 
 def against_in_words(both: pd.DataFrame) -> str:

@@ -172,7 +172,8 @@ def trends_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
     holm_left = int((table["p_holm"] < 1 - confidence).sum())
     few = int((table["sizes"] <= FEW_SIZES).sum())
     return (
-        f"Lines that clearly rise, the interval leaving out zero: {up.sum()} of {len(table)}; that clearly fall: "
+        f"The slope is above zero in {(table['slope'] > 0).sum()} of {len(table)} lines. Lines that clearly rise, the "
+        f"interval leaving out zero: {up.sum()} of {len(table)}; that clearly fall: "
         f"{down.sum()}; that may do either: {(~up & ~down & ~unknown).sum()}; without an interval: {unknown.sum()}. "
         f"Clear after Holm's correction too: {holm_left} of the {table['family'].iloc[0]} with a p. {few} of "
         f"{len(table)} lines rest on {FEW_SIZES} sizes or fewer, from which nobody can tell whether a line is "
@@ -202,7 +203,7 @@ def averages_in_words(runs: pd.DataFrame, points: pd.DataFrame) -> str:
         )
     if unsized := len(points) - len(sized(points, "supporting")):
         words.append(
-            f"{unsized} of {len(points)} points have one, but no known size of the supporting task: they are not drawn."
+            f"{unsized} of {len(points)} averages come after a supporting task of unknown size: they are not drawn."
         )
     return " ".join(words)
 

@@ -30,7 +30,6 @@ def effects(studies: Iterable[str], confidence: float = 0.95, results: Path | No
         if ((runs["regime"] == "stilts") & ~runs["substituted"]).any():
             found.append(transfer_table(runs, confidence).assign(source=name))
     table = pd.concat(found, ignore_index=True)
-    table = table[table["supporting"] != "Single-Task"].copy()  # Wang's row of this name repeats the diagonal
     table["setting"] = [panel_name(*row) for row in table[["encoder", *LIMITS]].itertuples(index=False)]
     shared = table.groupby("setting")["source"].transform("nunique") > 1
     return table.assign(setting=table["setting"].mask(shared, table["setting"] + ", " + table["source"]))
@@ -60,14 +59,15 @@ def shared_pairs(table: pd.DataFrame) -> pd.DataFrame:
     return wide[wide.notna().sum(axis="columns") > 1].dropna(axis="columns", how="all")
 
 
-def agreement(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Of every two settings of `shared_pairs`: on how many pairs their deltas have one sign, and how they order them.
+def agreement(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Of every two settings of `effects`: on how many `shared_pairs` deltas have one sign, and how they order them.
 
-    n: pairs that both have and where neither delta is zero; same_sign of them, agree in percent with Wilson's interval
-    low, high; chance: the percentage to expect if the signs were independent; spearman over these pairs, missing below
-    three and where one side does not vary. Pairs share tasks and runs: they are not independent, the interval is too
-    narrow.
+    same_source: both settings are of one study or table. n: pairs that both have and where neither delta is zero;
+    same_sign of them, agree in percent with Wilson's interval low, high; chance: the percentage to expect if the signs
+    were independent; spearman over these pairs, missing below three and where one side does not vary. Pairs share tasks
+    and runs: they are not independent, the interval is too narrow.
     """
+    pairs, source = shared_pairs(table), table.drop_duplicates("setting").set_index("setting")["source"]
     rows = []
     for one, other in combinations(pairs.columns, 2):
         both = pairs[[one, other]].dropna()
@@ -77,25 +77,30 @@ def agreement(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         low, high = share_interval(same, len(both), confidence)
         ordered = len(both) > 2 and (both.nunique() > 1).all()
         rows.append(
-            {"one": one, "other": other, "n": len(both), "same_sign": same}
+            {"one": one, "other": other, "same_source": source[one] == source[other]}
+            | {"n": len(both), "same_sign": same}
             | {"agree": 100 * same / len(both) if len(both) else np.nan, "low": low, "high": high}
             | {"chance": 100 * float(share.prod() + (1 - share).prod())}
             | {"spearman": stats.spearmanr(both[one], both[other]).statistic if ordered else np.nan}
         )
-    columns = ["one", "other", "n", "same_sign", "agree", "low", "high", "chance", "spearman"]
+    columns = ["one", "other", "same_source", "n", "same_sign", "agree", "low", "high", "chance", "spearman"]
     return pd.DataFrame(rows, columns=columns).query("n > 0").reset_index(drop=True)
 
 
 def agreement_in_words(table: pd.DataFrame) -> str:
-    """What an `agreement` comes to, in sentences: how often signs agree, and whether that is more than by chance."""
-    known = table[table["n"] > 0]
-    if known.empty:
+    """What an `agreement` comes to, as Markdown: how often signs agree between and within sources, and by chance."""
+    if table.empty:
         return "No two settings share a pair of tasks, so there is nothing to compare."
-    above, below = (known["low"] > known["chance"]).sum(), (known["high"] < known["chance"]).sum()
-    return (
-        f"Over {len(known)} pairs of settings, the signs of {known['same_sign'].sum()} of {known['n'].sum()} shared "
-        f"deltas agree. The interval lies above what independent signs would give in {above} of them, below in {below}."
-    )
+    lines = []
+    for same, own in table.groupby("same_source"):
+        n, agree, chance = own["n"].sum(), own["same_sign"].sum(), (own["n"] * own["chance"]).sum()
+        above, below = (own["low"] > own["chance"]).sum(), (own["high"] < own["chance"]).sum()
+        lines.append(
+            f"- **{'within one source' if same else 'between two sources'}**: the signs of {agree} of {n} shared "
+            f"deltas agree, {100 * agree / n:.0f} %; independent signs would in {chance / n:.0f} %. Of {len(own)} "
+            f"pairs of settings the interval lies above chance in {above}, below in {below}."
+        )
+    return "\n".join(lines) + "\n\nDeltas of zero have no sign and are left out."
 
 
 def published(name: str, results: Path | None = None) -> pd.DataFrame:
@@ -145,17 +150,21 @@ def _average(name: str, table: int, row: str, average: str, printed: float, reco
     return place | {"printed": printed, "recomputed": recomputed, "difference": printed - recomputed, "n": n}
 
 
-def averages_in_short(table: pd.DataFrame, within: float = 0.06) -> pd.DataFrame:
+def follows(table: pd.DataFrame) -> pd.Series:
+    """Whether each of the `averages` follows from its cells: both are rounded, which makes differences of up to .1."""
+    return table["difference"].abs() <= 0.1 + 1e-9
+
+
+def averages_in_short(table: pd.DataFrame) -> pd.DataFrame:
     """How many printed averages follow from their cells, by table and kind of average: columns rows, follow,
     largest, at.
 
-    follow: those at most `within` points from the mean of the cells (rounding alone makes up to .1 of a mean of rounded
-    cells); largest: the largest difference, printed - recomputed, and at: its row.
+    follow: those of which `follows` says so; largest: the largest difference, printed - recomputed, and at: its row.
     """
     rows = []
     for key, own in table.groupby(["source", "table", "average"], sort=False):
         worst = own.loc[own["difference"].abs().round(9).idxmax()]  # of equal ones the first
-        follow = int((own["difference"].abs() <= within + 1e-9).sum())
-        row = dict(zip(("source", "table", "average"), key, strict=True)) | {"rows": len(own), "follow": follow}
+        row = dict(zip(("source", "table", "average"), key, strict=True))
+        row |= {"rows": len(own), "follow": int(follows(own).sum())}
         rows.append(row | {"largest": worst["difference"], "at": worst["row"]})
     return pd.DataFrame(rows)

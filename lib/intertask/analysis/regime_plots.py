@@ -179,16 +179,18 @@ def size_lines(table: pd.DataFrame, x: str, line: list[str], ax: Axes) -> Axes:
     """Score against a size, a line per regime, variant and supporting task: mean, and as a band and a bar its interval.
 
     table: of `data_size.size_table`, for one encoder and target; x: the column on the logarithmic axis; line: the
-    columns that tell lines apart. A line that has no such size (single, on the supporting task's axis) is level.
+    columns that tell lines apart. A line that has no such size (single, on the supporting task's axis) is level. The
+    number of a line's style is its column `style`, if there is one, so that panels can share them; else its place.
     """
     groups = list(table.groupby(line, sort=False, dropna=False))
     for place, (_, own) in enumerate(groups):
+        style = own["style"].iloc[0] if "style" in own else place
         done = own[own["mean"].notna()].sort_values(x)
         label = f"{text(line_name(own.iloc[0], line), 36)} ({_seed_range(own)})"
         if done[x].isna().all() and len(done):
-            _level(done.iloc[0], label, place, ax)
+            _level(done.iloc[0], label, style, ax)
         else:
-            _size_line(done[x], done, "mean", label, place, len(groups), ax)
+            _size_line(_shifted(done[x], place, len(groups)), done, "mean", label, style, ax)
     _size_axis(table[x], "{:,.0f}", ax)
     ax.set(ylabel="score, 0–100")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8, handlelength=4)
@@ -205,7 +207,7 @@ def size_differences(table: pd.DataFrame, ax: Axes) -> Axes:
     groups = list(found.groupby(["target_size", "mixing"], dropna=False))
     for place, ((size, mixing), own) in enumerate(groups):
         label = f"{'' if pd.isna(mixing) else f'{text(mixing)}, '}{size:,.0f} target examples ({_seed_range(own)})"
-        _size_line(own["size_ratio"], own, "difference", label, place, len(groups), ax)
+        _size_line(_shifted(own["size_ratio"], place, len(groups)), own, "difference", label, place, ax)
     ax.axhline(0, color=INK, linewidth=1)
     ax.axvline(1, color=FAINT, linewidth=1, linestyle="--")
     _size_axis(found["size_ratio"], "{:.2g}", ax)
@@ -215,11 +217,19 @@ def size_differences(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def _size_line(sizes: pd.Series, own: pd.DataFrame, y: str, label: str, place: int, of: int, ax: Axes) -> None:
-    """One line of `of`; each a little to the right of the one before, so that equal sizes do not hide bars."""
-    sizes = sizes.astype(float) * 1.015 ** (place - (of - 1) / 2)
+def _shifted(sizes: pd.Series, place: int, of: int) -> pd.Series:
+    """The sizes of one line of `of`, a little aside, at most 4 %, so that equal ones do not hide bars."""
+    return sizes.astype(float) * 1.015 ** ((place - (of - 1) / 2) * min(1, 5 / max(of - 1, 1)))
+
+
+def _size_line(sizes: pd.Series, own: pd.DataFrame, y: str, label: str, place: int, ax: Axes) -> None:
+    """A line through the means of the marks at each size: two at one are the same data, under two limits above it."""
     marker, style = MARKERS[place % len(MARKERS)], _style(place)
-    ax.plot(sizes, own[y], marker=marker, markersize=6, label=label, **style)
+    means, twice = own.groupby(sizes)[y].mean(), sizes.duplicated(keep=False)
+    once = np.flatnonzero(means.index.isin(sizes[~twice]))
+    ax.plot(means.index, means, marker=marker, markersize=6, markevery=list(once), label=label, **style)
+    if twice.any():
+        ax.plot(sizes[twice], own.loc[twice, y], marker, color=style["color"], markersize=6)
     ax.fill_between(sizes, own["low"], own["high"], color=style["color"], alpha=0.1, linewidth=0)
     ax.vlines(sizes, own["low"], own["high"], color=style["color"], linewidth=1)
 

@@ -63,7 +63,8 @@ pre { overflow-x: auto; background: #f6f6f4; padding: .6rem .8rem; margin: .3rem
 div.scroll, div.output_html { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; margin: .6rem 0; }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
-table.missing th, table.missing td { text-align: left; } p.picture img { max-height: 30rem; }
+table.missing th, table.missing td { text-align: left; }
+p.picture img { width: min(50rem, 100%); max-height: 32rem; object-fit: cover; object-position: top; }
 table.dataframe td { white-space: nowrap; }
 tbody th { border-bottom: 1px solid #ddd; font-weight: normal; color: #666; }
 th { border-bottom: 2px solid #888; vertical-align: bottom; }
