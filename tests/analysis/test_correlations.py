@@ -193,7 +193,7 @@ def test_undefined_correlations_are_missing_with_a_note():
     assert exact["note"] == "no interval: 3 clusters, fewer than ten" and math.isnan(exact["low"])
     holm = with_holm(table.reset_index())
     assert holm["family"].tolist() == [1] * 6 and holm["p_holm"].isna().sum() == 5  # c and d have two in common
-    assert "1 of a family of 1 distinct pairs" in family_in_words(holm)
+    assert "1 of a family of 1 distinct pairs" in family_in_words(holm, "pearson")
 
 
 def test_clusters_are_means_by_supporting_task():
@@ -202,6 +202,22 @@ def test_clusters_are_means_by_supporting_task():
     row = correlation_table(wide_of({"a": a, "b": b}, supporting), [("a", "b")], "pearson").iloc[0]
     assert (row["n"], row["clusters"], row["p_clusters"]) == (6, 3, pytest.approx(1 / 3))
     assert row["p"] == pytest.approx(stats.pearsonr(a, b).pvalue)
+
+
+def test_over_several_encoders_the_encoder_is_the_cluster():
+    a, b = [1.0, 3, 4, 6, 7, 9], [2.0, 2, 1, 3, 3, 3]
+    wide = wide_of({"a": a, "b": b}, list("stsuvw"), encoder=["x", "x", "y", "y", "z", "z"])
+    table = correlation_table(wide, [("a", "b")], "pearson").set_index("panel")
+    assert table.loc["all encoders, all training data", ["n", "clusters"]].tolist() == [6, 3]
+    assert table.loc["all encoders, all training data", "p_clusters"] == pytest.approx(1 / 3)  # means as above
+    assert table.loc["x, all training data", "clusters"] == 2
+
+
+def test_a_cluster_counts_with_the_observations_that_have_both():
+    """a of one seed and b of another are no pair."""
+    wide = wide_of({"a": [1.0, np.nan] * 3 + [5], "b": [np.nan, 2.0] * 3 + [6]}, ["s", "s", "t", "t", "u", "u", "v"])
+    row = correlation_table(wide, [("a", "b")], "pearson").iloc[0]
+    assert (row["n"], row["clusters"]) == (1, 1) and math.isnan(row["p_clusters"])
 
 
 def jackknifed(x, y, of, method):
@@ -290,24 +306,39 @@ def test_holm_over_distinct_pairs_and_over_the_papers_block():
 
 
 def test_what_so_few_observations_can_show():
-    assert needed_r(33, 350) == pytest.approx(0.614, abs=5e-4)
-    assert needed_r(11, 350) == pytest.approx(0.903, abs=5e-4)
-    least = needed_r(11, 350)
+    assert needed_r(33, 350, "spearman") == pytest.approx(0.614, abs=5e-4)
+    least = needed_r(11, 350, "pearson")
+    assert least == pytest.approx(0.903, abs=5e-4)
     t = least * math.sqrt(9 / (1 - least**2))
     assert 2 * stats.t.sf(t, 9) == pytest.approx(0.05 / 350)
-    assert math.isnan(needed_r(2, 5)) and math.isnan(needed_r(11, 0))
+    assert math.isnan(needed_r(2, 5, "pearson")) and math.isnan(needed_r(11, 0, "pearson"))
+    # of 24 orders of four ranks 2 are |r| = 1 and 6 more |r| = .8: p 2/24 and 8/24
+    assert needed_r(4, 1, "spearman", 0.1) == 1 and needed_r(4, 1, "spearman", 0.34) == pytest.approx(0.8)
+    assert math.isnan(needed_r(4, 1, "spearman"))
+
+
+def test_few_ranks_have_few_orders():
+    """Of 3 ranks one order in three is as close as any can be; Student's t would give p = 0."""
+    rows = pairwise_r(
+        pd.DataFrame({"a": [1.0, 2, 3], "b": [2.0, 4, 9], "c": [9.0, 4, 5]}), [("a", "b"), ("a", "c")], "spearman"
+    )
+    assert rows["p"].tolist() == pytest.approx([1 / 3, 1])
+    five = pd.DataFrame({"a": range(5), "b": [0, 1, 2, 4, 3]})  # |r| >= .9: the order, 4 swaps of neighbours, reversed
+    assert pairwise_r(five, [("a", "b")], "spearman")["p"].item() == pytest.approx(10 / 120)
 
 
 def test_the_family_in_words(tmp_path):
     wide = wide_of({"a": [1.0, 2, 3, 4, 5, 6], "b": [1.0, 2, 3, 4, 6, 5], "c": [1.0, 5, 2, 2, 4, 3]})
     table = with_holm(correlation_table(wide, list(combinations("abc", 2)), "pearson"), "ab")
-    words = family_in_words(table)
+    words = family_in_words(table, "pearson")
     assert "1 of a family of 3 distinct pairs" in words and "1 in the block of 6 cells" in words
-    assert f"With 6 observations Holm's first step needs |r| of {needed_r(6, 3):.3f}" in words
+    assert f"first step needs, with 6 observations, |r| of {needed_r(6, 3, 'pearson'):.3f} or more (" in words
+    assert "0 with an interval that leaves out zero" in words
+    assert "with the means of 6 clusters, more than there can be." in family_in_words(table, "spearman", 0.001)
     assert caption(table, "pearson").endswith("Pearson, n = 6; 1 of a family of 3 pairs have Holm's p < 0.05")
-    assert "no run is done" in family_in_words(table[:0])
+    assert "no run is done" in family_in_words(table[:0], "pearson")
     assert "no pair has a correlation yet" in family_in_words(with_holm(table[["panel", "task_a", "task_b", "n",
-        "clusters"]].assign(p=np.nan, p_clusters=np.nan)))  # fmt: skip
+        "clusters", "low", "high"]].assign(p=np.nan, p_clusters=np.nan)), "pearson")  # fmt: skip
 
 
 def test_legal_values():
@@ -341,6 +372,15 @@ def test_published_beside_recomputed(tmp_path):
     words = against_in_words(other)
     assert "beside the printed f: 1 pairs; the mean absolute difference is 0.75" in words and "opposite in 1" in words
     assert "No pair of tasks" in against_in_words(other[:0])
+
+
+def test_a_printed_matrix_counts_each_pair_once_and_encoders_are_told_by_their_whole_name(tmp_path):
+    name = printed(
+        tmp_path, 'encoder,setting,task_a,task_b,pearson\nf,x,a,b,0.5\nf,x,b,a,0.5\n"f, layer 6",x,a,b,0.25\n'
+    )
+    wide = wide_of({"a": [1.0, 2, 3], "b": [1.0, 3, 2]}, encoder="f, layer 6")
+    both = against_published(correlation_table(wide, [("a", "b")], "pearson"), published_correlations(name, "pearson"))
+    assert both[["encoder", "published"]].values.tolist() == [["f, layer 6", 0.25]]
 
 
 def test_a_printed_table_that_is_not_there_or_of_another_kind(tmp_path):

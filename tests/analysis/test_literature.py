@@ -9,6 +9,7 @@ from scipy import stats
 
 from intertask.analysis import audit, literature
 from intertask.analysis.read import read_runs
+from intertask.errors import IntertaskError
 from intertask.studies.worker import execute_notebook
 from made_store import make_store
 
@@ -60,6 +61,13 @@ def test_equal_encoders_of_two_tables_stay_apart_and_nothing_shared_is_said(tmp_
     assert table["setting"].tolist() == [f"a, all training data, published/{name}" for name in ("one", "two")]
     lone = literature.effects(names[:1], results=tmp_path)
     assert "nothing to compare" in literature.agreement_in_words(literature.agreement(lone))
+
+
+def test_tables_without_transfer_have_no_deltas_and_a_name_counts_once(tmp_path):
+    names = made(tmp_path, one="a,,x,50\na,s,x,53\n", two="a,,x,44\n")
+    assert len(literature.effects([names[0]] * 2, results=tmp_path)) == 1
+    with pytest.raises(IntertaskError, match="after a supporting task"):
+        literature.effects(names[1:], results=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["wang2019_glue", "phang2018_glue", "phang2018_submission"])

@@ -203,6 +203,10 @@ def test_deltas_with_the_average_of_the_targets(tmp_path):
     assert table.loc[("x", "q"), "delta"] == -4 and table.loc[("x", AVERAGE), "delta"] == 4
     assert table.loc[("x", AVERAGE), ["n", "n_expected", "baseline"]].tolist() == [2, 2, 60.5]
     assert table.loc[("y", "t"), ["baseline", "group"]].tolist() == [60.5, 0] and table.loc[("y", "q"), "group"] == 2
+    absent = made(tmp_path)
+    absent = delta_table(absent[~(absent["target"].eq("u") & absent["supporting"].eq("x"))], ["t", "u"])
+    mean = absent.set_index(["supporting", "target"]).loc[("x", AVERAGE)]
+    assert math.isnan(mean["delta"]) and (mean["n"], mean["n_expected"]) == (1, 2)  # u is not of the study after x
     gaps = made(tmp_path / "gaps", lambda *of: None if of[:2] == ("u", "x") else skilled(*of))
     gaps = delta_table(gaps, ["t", "u"]).set_index(["supporting", "target"])
     assert math.isnan(gaps.loc[("x", AVERAGE), "delta"]) and gaps.loc[("y", AVERAGE), "delta"] == -2

@@ -160,3 +160,35 @@ def test_the_same_run_in_two_tables_is_refused(tmp_path, results):
     path = tmp_path / "both.yaml"
     path.write_text(yaml.safe_dump({"title": "Both", "source": ["one.csv", "two.csv"]}))
     assert "one score for each run and metric" in command("report", path).output
+
+
+def test_the_majority_is_in_the_unit_of_the_scores(tmp_path):
+    text = "encoder,target,seed,score,majority\ne,wnli,1,0.5,0.563\ne,wnli,2,0.7,0.563\n"
+    table = tidy(written(tmp_path, text))
+    assert table["score"].tolist() == [50, 70] and table["majority"].tolist() == pytest.approx([56.3, 56.3])
+    with pytest.raises(IntertaskError, match="expected scores of 0-100"):
+        tidy(written(tmp_path, text.replace(",0.5,", ",50,").replace(",0.7,", ",70,")))
+
+
+def test_unmarked_scores_of_a_marked_target_are_above_the_majority(results):
+    written(results, "encoder,target,seed,score,below_majority\ne,a,1,50,True\ne,a,2,60,\ne,b,1,70,\n", "marked.csv")
+    assert read_runs("marked")["degenerate"].tolist() == [True, False, pd.NA]
+
+
+@pytest.mark.parametrize(
+    "row, message",
+    [("e,average,validation,50", "row 2"), ("e,a,test,50", "expected rows of split validation, found only test")],
+)
+def test_an_average_and_a_table_of_another_split_are_refused(tmp_path, row, message):
+    with pytest.raises(IntertaskError, match=message):
+        tidy(written(tmp_path, f"encoder,target,split,score\n{row}\n"))
+
+
+def test_files_of_different_metrics_are_refused_before_they_are_kept(tmp_path, results):
+    head = "encoder,target,seed,metric,score\n"
+    written(tmp_path, head + "e,a,1,accuracy,50\n", "one.csv")
+    written(tmp_path, head + "e,a,2,f1,60\n", "two.csv")
+    path = source_file(tmp_path, source=["one.csv", "two.csv"], columns={}, values={"derived": False})
+    found = command("report", path)
+    assert found.exit_code and "accuracy and f1" in found.output and "one.csv" in found.output
+    assert not (results / "theirs").exists()

@@ -4,6 +4,8 @@ After Wang et al. 2019, Tables 4 and 8-10, and Pruksachatkun et al. 2020, Sectio
 """
 
 from collections.abc import Iterable
+from functools import cache
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +22,11 @@ from intertask.studies.store import project_root, results_root
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""
 
-CLUSTER = ["encoder", "supporting"]
-"""What makes a cluster: restarts of one supporting task resemble each other."""
-
 METHODS = ("pearson", "spearman")
 WNLI_RULES = ("trained", "majority", "floor")
 AVERAGE = "average"
 FEWEST, FEWEST_CLUSTERS = 3, 10
+EXACT = 8  # observations up to which all orders are counted: with 3, Student's t would make 0 of a p of 1/3
 COLUMNS = ["panel", "task_a", "task_b", "n", "clusters", "r", "low", "high", "p", "p_clusters", "note"]
 
 
@@ -167,12 +167,12 @@ def correlation_table(
 ) -> pd.DataFrame:
     """One row per panel and pair of tasks, columns COLUMNS.
 
-    r: Pearson's or Spearman's correlation over the n observations that have both tasks, from `clusters` pairs of
-    encoder and supporting task; low, high: `cluster_intervals`. p: two-sided, Student's t on n - 2 degrees of freedom,
-    as scipy's; it takes restarts of one supporting task as independent and is then too small: with 3 restarts of which
-    .7 of the variance is between supporting tasks, 15-18 % of unrelated pairs have p < .05 (measured, 11-50 clusters).
-    p_clusters: the same test on the means of the clusters, 4-7 % (measured). note: why r or its interval is missing:
-    fewer than three observations, a score that does not vary, fewer than ten clusters.
+    r: Pearson's or Spearman's correlation over the n observations that have both tasks, from so many `clusters_of`;
+    low, high: `cluster_intervals`. p: two-sided, Student's t on n - 2 degrees of freedom, Spearman's of up to EXACT
+    observations by all their orders; it takes restarts of one supporting task as independent and is then too small:
+    with 3 restarts of which .7 of the variance is between supporting tasks, 15-18 % of unrelated pairs have p < .05
+    (measured, 11-50 clusters). p_clusters: the same test on the means of the clusters, 4-7 % (measured). note: why r or
+    its interval is missing: fewer than three observations, a score that does not vary, fewer than ten clusters.
     """
     check_method(method)
     check_confidence(confidence)
@@ -183,15 +183,21 @@ def correlation_table(
 def _table(wide: pd.DataFrame, pairs: list[tuple[str, str]], method: str, confidence: float) -> pd.DataFrame:
     values, clusters = wide[tasks_of(wide)], clusters_of(wide)
     table = pairwise_r(values, pairs, method)
-    table["p_clusters"] = pairwise_r(values.groupby(clusters).mean(), pairs, method)["p"]
+    means = [values[[*pair]].dropna().groupby(clusters).mean().round(9) for pair in pairs]
+    table["p_clusters"] = [pairwise_r(own, [(*own,)], method)["p"].item() for own in means]
     undefined = np.where(table["n"] < FEWEST, "fewer than three observations", "a score does not vary")
     table = table.join(cluster_intervals(values, clusters, pairs, method, confidence))
     return table.assign(note=table["note"].where(table["r"].notna(), undefined))
 
 
 def clusters_of(wide: pd.DataFrame) -> pd.Series:
-    """The number of each observation's cluster, from 0."""
-    return wide.groupby(CLUSTER, sort=False, dropna=False).ngroup()
+    """The number of each observation's cluster, from 0: what resembles each other, so that it counts once.
+
+    The supporting task; over several encoders the encoder, which is what their observations differ in most: with 3
+    encoders and supporting tasks as clusters, 46 % of unrelated pairs would have p_clusters < .05 (measured).
+    """
+    several = wide["encoder"].nunique() > 1
+    return wide.groupby("encoder" if several else "supporting", sort=False, dropna=False).ngroup()
 
 
 def pairwise_r(values: pd.DataFrame, pairs: list[tuple[str, str]], method: str) -> pd.DataFrame:
@@ -201,7 +207,22 @@ def pairwise_r(values: pd.DataFrame, pairs: list[tuple[str, str]], method: str) 
     place = values.columns.get_indexer(table["task_a"]), values.columns.get_indexer(table["task_b"])
     table["n"] = (there.T @ there)[place]
     table["r"] = values.corr(method=method, min_periods=FEWEST).to_numpy()[place]
-    return table.assign(p=p_of(table["r"], table["n"]))
+    p = p_of(table["r"], table["n"])
+    if method == "spearman":
+        p = p.where(table["n"] > EXACT, [_exact_p(*row) for row in table[["r", "n"]].itertuples(index=False)])
+    return table.assign(p=p)
+
+
+def _exact_p(r: float, n: int) -> float:
+    """Two-sided: the share of all orders of up to EXACT ranks that are as close to the other's, either way round."""
+    return np.nan if pd.isna(r) or n > EXACT else float((_orders(n) >= abs(r) - 1e-9).mean())
+
+
+@cache
+def _orders(n: int) -> np.ndarray:
+    """|r| of every order of n ranks, smallest first."""
+    ranks = np.array(list(permutations(range(n))))
+    return np.sort(np.abs(1 - 6 * ((ranks - np.arange(n)) ** 2).sum(axis=1) / (n * (n**2 - 1))))
 
 
 def p_of(r: pd.Series, n: pd.Series, given: int = 0) -> pd.Series:
@@ -214,7 +235,7 @@ def p_of(r: pd.Series, n: pd.Series, given: int = 0) -> pd.Series:
 def cluster_intervals(
     values: pd.DataFrame, clusters: pd.Series, pairs: list[tuple[str, str]], method: str, confidence: float
 ) -> pd.DataFrame:
-    """What would other supporting tasks (and encoders) like these show? clusters, low, high and note of each pair.
+    """What would other supporting tasks, or encoders, like these show? clusters, low, high and note of each pair.
 
     Jackknife: the spread of the correlation without each cluster in turn, on Fisher's z, with Student's quantile on
     clusters - 1 degrees of freedom; clusters: those that have both tasks. Nothing is drawn, so the ends are always the
@@ -275,13 +296,15 @@ def _with_holm(table: pd.DataFrame, selves: set[str]) -> pd.DataFrame:
     )
 
 
-def needed_r(n: int, family: int, alpha: float = 0.05) -> float:
-    """The smallest |r| that passes Holm's first step, p <= alpha / family, with n observations; missing below three.
+def needed_r(n: int, family: int, method: str, alpha: float = 0.05) -> float:
+    """The smallest |r| that passes Holm's first step, p <= alpha / family, with n observations; missing if none does.
 
     .614 for 33 observations and a family of 350, .90 for 11.
     """
     if n < FEWEST or family < 1:
         return np.nan
+    if method == "spearman" and n <= EXACT:
+        return min((r for r in np.unique(_orders(n)) if _exact_p(r, n) <= alpha / family), default=np.nan)
     t = stats.t.isf(alpha / family / 2, n - 2)
     return float(t / np.sqrt(n - 2 + t**2))
 
@@ -297,8 +320,10 @@ def caption(table: pd.DataFrame, method: str, alpha: float = 0.05) -> str:
     )
 
 
-def family_in_words(table: pd.DataFrame, alpha: float = 0.05) -> str:
+def family_in_words(table: pd.DataFrame, method: str, alpha: float = 0.05) -> str:
     """The families of a table of `with_holm`, what is significant in them, and what could have been, as Markdown."""
+    if table.empty:
+        return "Nothing can be said yet: no run is done, or there are no two tasks."
     lines = []
     for panel, own in table.groupby("panel", sort=False):
         family, block, n = own["family"].iloc[0], own["family_block"].iloc[0], own["n"].max()
@@ -311,14 +336,19 @@ def family_in_words(table: pd.DataFrame, alpha: float = 0.05) -> str:
         if block > family:
             line += f", {found['p_holm_block']} in the block of {block} cells that the paper tests"
         line += (
-            f"; {found['p_clusters_holm']} on the means by supporting task; {apart} with an interval that leaves out "
-            f"zero. With {n} observations Holm's first step "
+            f"; {found['p_clusters_holm']} on the means of clusters; {apart} with an interval that leaves out zero. "
+            f"Holm's first step needs, with {n} observations, {_needed_in_words(n, family, method, alpha)}"
         )
-        line += f"needs |r| of {needed_r(n, family, alpha):.3f} or more"
-        line += f" ({needed_r(n, block, alpha):.3f} in the block)" if block > family else ""
-        clusters = own["clusters"].max()
-        lines.append(f"{line}; with the means of {clusters} clusters, {needed_r(clusters, family, alpha):.3f}.")
-    return "\n".join(lines) or "Nothing can be said yet: no run is done."
+        line += f" ({_needed_in_words(n, block, method, alpha)} in the block)" if block > family else ""
+        clusters, of_means = own["clusters"].max(), int(own["p_clusters_holm"].count())
+        needed = _needed_in_words(clusters, of_means, method, alpha)
+        lines.append(f"{line}; with the means of {clusters} clusters, {needed}.")
+    return "\n".join(lines)
+
+
+def _needed_in_words(n: int, family: int, method: str, alpha: float) -> str:
+    r = needed_r(n, family, method, alpha)
+    return "more than there can be" if pd.isna(r) else f"|r| of {r:.3f} or more"
 
 
 # Published correlations
@@ -341,7 +371,7 @@ def published_correlations(name: str, method: str) -> pd.DataFrame:
             f"published: {path.name} has no column {', '.join(sorted(absent))}, only {', '.join(table.columns)}. "
             "Set method to the kind of correlation that it holds."
         )
-    table = table.rename(columns={"setting": "encoder", method: "value"})
+    table = table.rename(columns={method: "value"} | ({} if "encoder" in table else {"setting": "encoder"}))
     return table.reindex(columns=["encoder", "task_a", "task_b", "value"])
 
 
@@ -354,11 +384,11 @@ def against_published(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFr
     with each of the published tables.
     """
     swapped = published.rename(columns={"task_a": "task_b", "task_b": "task_a"})
-    printed = pd.concat([published, swapped])[["encoder", "task_a", "task_b", "value"]]
+    printed = pd.concat([published, swapped])[["encoder", "task_a", "task_b", "value"]].drop_duplicates()
     own = table.assign(a=table["task_a"].map(plain), b=table["task_b"].map(plain))
     both = own.merge(printed.rename(columns={"task_a": "a", "task_b": "b", "value": "published"}), on=["a", "b"])
     same = [
-        str(panel).startswith(f"{encoder}, ") for panel, encoder in both[["panel", "encoder"]].itertuples(index=False)
+        panel.rpartition(", ")[0] == encoder for panel, encoder in both[["panel", "encoder"]].itertuples(index=False)
     ]
     both = both[same] if any(same) else both
     both = both.rename(columns={"r": "recomputed"}).assign(difference=both["r"].astype(float) - both["published"])
@@ -375,7 +405,8 @@ def against_in_words(both: pd.DataFrame) -> str:
             continue
         opposite = int((known["published"] * known["recomputed"] < 0).sum())
         apart = known["difference"].abs()
-        printed = "" if pd.isna(encoder) or str(panel).startswith(f"{encoder}, ") else f" beside the printed {encoder}"
+        own_encoder = pd.isna(encoder) or panel.rpartition(", ")[0] == encoder
+        printed = "" if own_encoder else f" beside the printed {encoder}"
         lines.append(
             f"- **{panel}**{printed}: {len(known)} pairs; the mean absolute difference is {apart.mean():.2f}, the "
             f"largest {apart.max():.2f}; the sign is the opposite in {opposite}."

@@ -25,10 +25,14 @@ def effects(studies: Iterable[str], confidence: float = 0.95, results: Path | No
     without transfer is left out.
     """
     found = []
-    for name in studies:
+    for name in dict.fromkeys(studies):
         runs = read_runs(name, results)
         if ((runs["regime"] == "stilts") & ~runs["substituted"]).any():
             found.append(transfer_table(runs, confidence).assign(source=name))
+    if not found:
+        raise IntertaskError(
+            "Expected scores after a supporting task (regime stilts) in one of the tables, found none."
+        )
     table = pd.concat(found, ignore_index=True)
     table["setting"] = [panel_name(*row) for row in table[["encoder", *LIMITS]].itertuples(index=False)]
     shared = table.groupby("setting")["source"].transform("nunique") > 1

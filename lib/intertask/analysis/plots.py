@@ -87,8 +87,8 @@ def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> N
         ax.text(x, y, f"missing\n{seeds}", ha="center", va="center", fontsize=8, bbox=box)
         return
     significant = cell.p_holm < alpha
-    interval = cell.note if cell.note else f"[{signed(cell.low)}, {signed(cell.high)}]"
-    interval *= cell.n_expected > 1  # of one figure nobody expects an interval
+    note = cell.note * (cell.n_expected > 1)  # of one figure nobody expects an interval
+    interval = note if pd.isna(cell.low) else f"[{signed(cell.low)}, {signed(cell.high)}]"
     ax.text(x, y - 0.17, signed(cell.delta) + "*" * significant, ha="center", va="center", color=ink,
             fontsize=13, fontweight="bold" if significant else "normal")  # fmt: skip
     ax.text(x, y + 0.11, interval, ha="center", va="center", color=ink, fontsize=8)

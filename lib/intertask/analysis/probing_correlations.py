@@ -48,21 +48,22 @@ def block_pairs(targets: list[str], probes: list[str]) -> list[tuple[str, str]]:
 def delta_table(runs: pd.DataFrame, targets: list[str], confidence: float = 0.95) -> pd.DataFrame:
     """The cells of `statistics.transfer_table`, and for each supporting task their mean over the targets.
 
-    The mean is the target `average`: its delta is missing where that of a target is; n: its targets. baseline: the mean
+    The mean is the target `average`: it is missing where a target is, and n says how many there are. baseline: the mean
     score of `single` over all its seeds. group: 0 for targets, 1 for their average, 2 for probes.
     """
     table = transfer_table(runs, confidence)
     panel = ["encoder", *LIMITS, "supporting"]
     cells = table[table["target"].isin(targets)].groupby(panel, sort=False, dropna=False)
-    mean = cells["delta"].agg(lambda deltas: deltas.mean(skipna=False)).reset_index()
-    mean = mean.assign(target=AVERAGE, n=cells["delta"].count().to_numpy(), n_expected=len(targets), group=1)
+    mean = cells["delta"].agg(["mean", "count"]).reset_index().rename(columns={"count": "n"})
+    mean["delta"] = mean.pop("mean").where(mean["n"] == len(targets))
+    mean = mean.assign(target=AVERAGE, n_expected=len(targets), group=1)
     table = pd.concat([table.assign(group=table["target"].isin(targets).map({True: 0, False: 2})), mean])
     single = runs[(runs["stage"] == "target") & (runs["regime"] == "single")]
     scores = (
         single.groupby(["encoder", "limit", "target"], dropna=False)["score"].mean().rename("baseline").reset_index()
     )
     own = scores[scores["target"].isin(targets)].groupby(["encoder", "limit"], dropna=False)["baseline"]
-    mean = own.agg(lambda baselines: baselines.mean(skipna=False)).reset_index().assign(target=AVERAGE)
+    mean = own.mean().where(own.count() == len(targets)).reset_index().assign(target=AVERAGE)
     return table.merge(pd.concat([scores, mean]), on=["encoder", "limit", "target"], how="left")
 
 
@@ -84,9 +85,10 @@ def partial_table(wide: pd.DataFrame, loss: pd.DataFrame, pairs: list[tuple[str,
     """Each pair's correlation given the degree of forgetting: panel, task_a, task_b, n_partial, r_partial, p_partial.
 
     The degree of forgetting of an observation is the mean of its `losses` over the *other* probes, never one of the
-    pair: so a probe is not held against itself. Pruksachatkun et al. 2020, Section 6, suspect that it drives their
-    correlations. p_partial: on n_partial - 3 degrees of freedom, restarts taken as independent. Missing where nothing
-    is forgotten, or no single run says what there was to forget.
+    pair: so a probe is not held against itself. It is missing where one of them is, unless the whole panel lacks that
+    one. Pruksachatkun et al. 2020, Section 6, suspect that it drives their correlations. p_partial: on n_partial - 3
+    degrees of freedom, restarts taken as independent. Missing where nothing is forgotten, or no single run says what
+    there was to forget.
 
     It removes what the other probes see of forgetting, not all of it: where two tasks share nothing but forgetting, and
     three other probes of four are forgotten with them, p_partial is still below .05 in 15 % (11 observations) to 52 %
@@ -95,7 +97,8 @@ def partial_table(wide: pd.DataFrame, loss: pd.DataFrame, pairs: list[tuple[str,
     rows = []
     for panel, own in panels(wide):
         for a, b in pairs:
-            forgotten = loss.loc[own.index].drop(columns=[a, b], errors="ignore").mean(axis="columns")
+            others = loss.loc[own.index].drop(columns=[a, b], errors="ignore").dropna(axis="columns", how="all")
+            forgotten = others.mean(axis="columns", skipna=False)
             three = own[[a, b]].assign(forgotten=forgotten.round(9)).dropna()
             r = partial_r(three.corr(method=method, min_periods=FEWEST + 1).to_numpy())
             rows.append({"panel": panel, "task_a": a, "task_b": b, "n_partial": len(three), "r_partial": r})
@@ -113,8 +116,8 @@ def leave_one_out(wide: pd.DataFrame, pairs: list[tuple[str, str]], method: str)
     """Each pair's correlation without each supporting task in turn: one row per panel and pair.
 
     lowest, highest: of these correlations; moved_by: the supporting task that moves it most, and `without` it; p_worst:
-    the largest p among them (Student's t, uncorrected). p_worst is missing where a score does not vary without some
-    task: then that task alone carries the correlation, and is `moved_by`.
+    the largest p among them (uncorrected). p_worst is missing where there is no correlation without some task: it is
+    `moved_by`, unless that is so of every one of them, or there was none to begin with.
     """
     parts = []
     for panel, own in panels(wide):
@@ -122,10 +125,9 @@ def leave_one_out(wide: pd.DataFrame, pairs: list[tuple[str, str]], method: str)
         found = {task: pairwise_r(values[supporting != task], pairs, method) for task in supporting.unique()}
         r, p = (pd.DataFrame({task: one[name] for task, one in found.items()}) for name in ("r", "p"))
         moves = r.sub(pairwise_r(values, pairs, method)["r"], axis="index").abs().fillna(np.inf)
-        part = pd.DataFrame(pairs, columns=["task_a", "task_b"]).assign(
-            panel=panel, moved_by=moves.idxmax(axis="columns")
-        )
+        part = pd.DataFrame(pairs, columns=["task_a", "task_b"]).assign(panel=panel, moved_by=moves.idxmax(axis=1))
         without = [r.at[place, task] for place, task in part["moved_by"].items()]
+        part["moved_by"] = part["moved_by"].where(r.notna().any(axis=1))
         parts.append(
             part.assign(
                 lowest=r.min(axis=1), highest=r.max(axis=1), without=without, p_worst=p.max(axis=1, skipna=False)

@@ -72,6 +72,7 @@ def keep(path: Path, name: str, results: Path) -> None:
     table = pd.concat(own, ignore_index=True)
     rows = [f"{place + 2} of {file}" for file, one in zip(files, own, strict=True) for place in one.index]
     _refuse_twice(table, path, pd.Index(rows))
+    _refuse_mixed_metrics(table, path, rows)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "runs": []}
     write(results / name / "source.csv", table.to_csv(index=False))
@@ -111,9 +112,15 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
             "Say under columns what they are called there, or under values what they are throughout.",
         )  # fmt: skip
     table = _typed(raw.reindex(columns=COLUMNS), path)
-    table["score"] *= _factor(table["score"], unit, path)
+    factor = _factor(table["score"], unit, path)
+    _factor(table["majority"], "fraction" if factor > 1 else "points", path)
+    table[["score", "majority"]] *= factor
+    _refuse((table["target"] == "average") & ~table["derived"], "expected derived: True", table["target"], path)
+    if "validation" not in table["split"].unique():
+        found = f"only {', '.join(table['split'].unique())}"
+        raise refusal(path, "rows of split validation", found, "Say under values: {split: validation}, if that is it.")
     _refuse_twice(table, path, table.index + 2)
-    _refuse_mixed_metrics(table, path)
+    _refuse_mixed_metrics(table, path, [f"{row + 2}" for row in table.index])
     return table
 
 
@@ -131,7 +138,7 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     texts = {name: raw[name].astype("str") for name in TEXTS}
     numbers = {name: _numbers(raw[name], path) for name in ("score", "majority")}
     whole = {name: _numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE}
-    flags = {name: raw[name].map(_FLAGS, na_action="ignore").astype("boolean") for name in FLAGS}
+    flags = {name: raw[name].map(str, na_action="ignore").map(_FLAGS).astype("boolean") for name in FLAGS}
     for name in FLAGS:
         _refuse(raw[name].notna() & flags[name].isna(), f"{name}: expected True or False", raw[name], path)
     _refuse(raw["encoder"].isna() | raw["target"].isna(), "expected an encoder and a target", raw["target"], path)
@@ -190,8 +197,11 @@ def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
         )
 
 
-def _refuse_mixed_metrics(table: pd.DataFrame, path: Path) -> None:
-    """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds."""
+def _refuse_mixed_metrics(table: pd.DataFrame, path: Path, rows: list[str]) -> None:
+    """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds.
+
+    rows: what to call each row of the table in the message.
+    """
     own, matrix = table[~table["derived"]], ["part", "encoder", "target", "split"]
     runs = own.groupby([*CELL, "split"], sort=False, dropna=False).ngroup()
     of_target = own.assign(run=runs).groupby(matrix, sort=False, dropna=False)["run"].transform("nunique")
@@ -200,7 +210,7 @@ def _refuse_mixed_metrics(table: pd.DataFrame, path: Path) -> None:
         first = own[odd].iloc[0]
         others = own[own[["encoder", "target", "split"]].eq(first[["encoder", "target", "split"]]).all(axis="columns")]
         raise refusal(
-            f"{path}, row {odd.idxmax() + 2}", f"the same metrics for every run on {first['target']}",
+            f"{path}, row {rows[odd.idxmax()]}", f"the same metrics for every run on {first['target']}",
             f"{' and '.join(others['metric'].unique())}, not all of them for each ({odd.sum()} such rows)",
             "Scores of different metrics do not compare: give them targets of different names, or split the table.",
         )  # fmt: skip
@@ -220,7 +230,8 @@ def as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
     runs = own.drop_duplicates("place").set_index("place")
     by_run = own.groupby("place")
     runs["score"] = by_run["score"].mean().mask(by_run["score"].count() < by_run.size())
-    runs["degenerate"] = by_run["below_majority"].max()
+    marks = own.groupby("target")["below_majority"].transform("any")  # what is not marked where others are, is not so
+    runs["degenerate"] = own["below_majority"].fillna(False).where(marks).groupby(own["place"]).max()
     stated = runs["majority"].notna() & runs["degenerate"].isna()
     runs["degenerate"] = runs["degenerate"].mask(stated, runs["score"] <= runs["majority"])
     runs["run"] = [f"{name}:{place}" for place in runs.index]
