@@ -211,8 +211,12 @@ def holdings(table: pd.DataFrame) -> None:
 
 @cache
 def effects() -> pd.DataFrame:
-    table = pd.concat([deltas(name) for name in TABLES], ignore_index=True)
+    table = pd.concat([deltas(name).assign(source=name) for name in TABLES], ignore_index=True)
     return table.assign(setting=[setting(*row) for row in table[["encoder", "limit"]].itertuples(index=False)])
+
+
+def which_pairs(text: str) -> None:
+    assert text == "mnli → *"
 
 
 def effects_of_mnli(table: pd.DataFrame) -> None:
@@ -310,7 +314,7 @@ def claims(table: pd.DataFrame) -> None:
 
 def wang_claims() -> list[tuple]:
     own = published("wang2019_glue").query("split == 'validation'")
-    rows = own.loc[own["supporting"] != "Single-Task", "row"].nunique()
+    rows = own.loc[~own["row"].isin(["Single-Task", "Single-TaskE"]), "row"].nunique()
     average = own[own["target"] == "average"].set_index(["encoder", "row"])["score"]
     bert, bilstm = average["BERT-base (Wang 2019)"], average["BiLSTM (Wang 2019)"]
     below = (bert < bert["Single-TaskB"]).sum()
@@ -325,7 +329,7 @@ def wang_claims() -> list[tuple]:
         ("language modelling", "highest", [*language, best], language.min() > best),
         ("often harms", "often", [below, len(bert) - 1, "Single-TaskB"], below > (len(bert) - 1) / 2),
         ("Single-Task holds", "the diagonal", *diagonal(own, "BiLSTM (Wang 2019)", "Single-Task")),
-        ("rows on ELMo", "the diagonal", *diagonal(own, "ELMo (Wang 2019)", "Single-TaskE")),
+        ("Single-TaskE holds", "the diagonal", *diagonal(own, "ELMo (Wang 2019)", "Single-TaskE")),
         ("MT En-De and MT En-Ru", "two rows", ["four cells are equal" if equal else "cells differ"], not equal),
     ]
 
@@ -377,8 +381,12 @@ def named(own: pd.DataFrame, column: str) -> list:
 
 def talmor_claims() -> list[tuple]:
     wide = published("talmor2019_multiqa").pivot(index=["encoder", "target"], columns="supporting", values="score")
-    n = (wide["Multi-75K"] >= wide.drop(columns="Multi-75K").max(axis="columns")).sum()
-    return [("Multi-75K is equal to or better", "almost half", [n, len(wide)], np.nan)]
+    equal = wide["Multi-75K"] >= wide.drop(columns="Multi-75K").max(axis="columns")
+    by_model = [equal[encoder].sum() for encoder in published("talmor2019_multiqa")["encoder"].unique()]
+    return [
+        ("Multi-75K is equal to or better", "almost half", [equal.sum(), len(wide)], np.nan),
+        ("each of the two models", "2", by_model, by_model == [2, 2]),
+    ]
 
 
 # Correlations, for two pages
@@ -394,12 +402,20 @@ def correlate(values: pd.DataFrame, method: str) -> tuple[pd.DataFrame, pd.DataF
 
 
 def correlation_rows(wide: pd.DataFrame, panel: str, pairs: list[tuple], method: str) -> pd.DataFrame:
-    """wide: one model per row, the index its (encoder, supporting task), with all scores."""
-    assert wide.notna().all(axis=None) and not wide.index.has_duplicates  # each model is a cluster of its own
+    """wide: one model per row, the index its (encoder, supporting task), with all scores.
+
+    A cluster is a model; where there are several encoders it is one of these, too few for an interval.
+    """
+    assert wide.notna().all(axis=None) and not wide.index.has_duplicates
     r, p = ([one.at[pair] for pair in pairs] for one in correlate(wide, method))
-    table = pd.DataFrame(pairs, columns=["task_a", "task_b"]).assign(r=r, p=p, p_clusters=p, note="")
+    table = pd.DataFrame(pairs, columns=["task_a", "task_b"]).assign(r=r, p=p, panel=panel, n=len(wide))
+    means = wide.groupby(level="encoder", sort=False).mean()
+    if len(means) > 1:
+        note = f"no interval: {len(means)} clusters, fewer than ten"
+        by_mean = [correlate(means.round(9), method)[1].at[pair] for pair in pairs]
+        return whole(table.assign(p_clusters=by_mean, clusters=len(means), note=note), low=None, high=None)
     table["low"], table["high"] = jackknife(wide, pairs, method)
-    return table.assign(panel=panel, n=len(wide), clusters=len(wide))
+    return table.assign(p_clusters=p, clusters=len(wide), note="")
 
 
 def jackknife(wide: pd.DataFrame, pairs: list[tuple], method: str) -> np.ndarray:
@@ -435,8 +451,9 @@ ENTERS = {"qqp": "f1", "stsb": "pearson"}
 @cache
 def wang_models() -> pd.DataFrame:
     """A model per row, a target per column: the main score, of QQP F1 and of STS-B Pearson's; and the average."""
-    main = cells("wang2019_glue").pivot(index=["encoder", "supporting"], columns="target", values="score")[GLUE]
-    own = published("wang2019_glue").query("split == 'validation'")
+    main = cells("wang2019_glue").query("regime != 'same_task'")
+    main = main.pivot(index=["encoder", "supporting"], columns="target", values="score")[GLUE]
+    own = published("wang2019_glue").query("split == 'validation' and regime != 'same_task'")
     wide = main.copy()
     for task, metric in ENTERS.items():
         one = own[(own["target"] == task) & (own["metric"] == metric)]
@@ -452,10 +469,9 @@ def target_correlations() -> pd.DataFrame:
     parts = [(setting(encoder), wide.loc[[encoder]]) for encoder in order] + [(setting("all encoders"), wide)]
     table = pd.concat([correlation_rows(own, panel, pairs, "pearson") for panel, own in parts], ignore_index=True)
     tested = table["task_a"] != "average"
-    corrected = table[tested].groupby("panel")["p"].transform(holm)
-    return table.assign(
-        p_holm=corrected, p_clusters_holm=corrected, family=tested.groupby(table["panel"]).transform("sum")
-    )
+    corrected = table[tested].groupby("panel")[["p", "p_clusters"]].transform(holm)
+    family = tested.groupby(table["panel"]).transform("sum")
+    return table.assign(p_holm=corrected["p"], p_clusters_holm=corrected["p_clusters"], family=family)
 
 
 def wang_overview(table: pd.DataFrame) -> None:
@@ -470,8 +486,13 @@ def target_families(text: str) -> None:
     lines, table = text.splitlines(), target_correlations()
     for line, (panel, own) in zip(lines, table.groupby("panel", sort=False), strict=True):
         n, found, family = own["n"].iloc[0], (own["p_holm"] < ALPHA).sum(), own["family"].iloc[0]
-        needed = needed_r(n, family)
-        says(line, panel, found, family, ALPHA, found, n, needed, n, needed)
+        of_means, clusters = (own["p_clusters_holm"] < ALPHA).sum(), own["clusters"].iloc[0]
+        counts = [found, family, ALPHA, of_means, apart_from_zero(own)]
+        says(line, panel, *counts, n, needed_r(n, family), clusters, needed_r(clusters, family))
+
+
+def apart_from_zero(own: pd.DataFrame) -> int:
+    return ((own["p_holm"] < ALPHA) & ((own["low"] > 0) | (own["high"] < 0))).sum()
 
 
 def target_numbers(table: pd.DataFrame) -> None:
@@ -489,11 +510,11 @@ def beside_printed() -> pd.DataFrame:
     own["published"] = [value[row.encoder, frozenset((row.task_a, row.task_b))] for row in own.itertuples()]
     own["difference"] = own["recomputed"] - own["published"]
     columns = ["panel", "encoder", "task_a", "task_b", "n", "published", "recomputed", "difference"]
-    return own.sort_values("panel", kind="stable")[columns].reset_index(drop=True)
+    return own[columns].reset_index(drop=True)
 
 
 def beside_printed_in_words(text: str) -> None:
-    for line, (panel, own) in zip(text.splitlines(), beside_printed().groupby("panel"), strict=True):
+    for line, (panel, own) in zip(text.splitlines(), beside_printed().groupby("panel", sort=False), strict=True):
         apart, opposite = own["difference"].abs(), (own["published"] * own["recomputed"] < 0).sum()
         says(line, panel, len(own), apart.mean(), apart.max(), opposite)
 
@@ -611,8 +632,8 @@ def probing_families(text: str) -> None:
     own = probing_correlations()
     n, family, block = own["n"].iloc[0], own["family"].iloc[0], own["family_block"].iloc[0]
     found, in_block = ((own[name] < ALPHA).sum() for name in ("p_holm", "p_holm_block"))
-    needed = needed_r(n, family)
-    says(text, ROBERTA, found, family, ALPHA, in_block, block, found, n, needed, needed_r(n, block), n, needed)
+    counts, needed = [found, family, ALPHA, in_block, block, found, apart_from_zero(own)], needed_r(n, family)
+    says(text, ROBERTA, *counts, n, needed, needed_r(n, block), n, needed)
 
 
 def probes_in_words(text: str) -> None:
@@ -753,8 +774,8 @@ def slopes() -> pd.DataFrame:
 
 
 def slopes_in_words(text: str) -> None:
-    lines, few = len(slopes()), (slopes()["sizes"] <= 3).sum()
-    says(text, 0, lines, 0, 0, lines, 0, 0, few, lines, 3)
+    lines, few, up = len(slopes()), (slopes()["sizes"] <= 3).sum(), (slopes()["slope"] > 0).sum()
+    says(text, up, lines, 0, lines, 0, 0, lines, 0, 0, few, lines, 3)
 
 
 def slopes_table(table: pd.DataFrame) -> None:
@@ -784,7 +805,7 @@ def targets_by_size(table: pd.DataFrame) -> None:
 
 CHECKS = {
     ("literature", "What is missing"): [nothing_missing, holdings],
-    ("literature", "What did each find for these pairs?"): [effects_of_mnli],
+    ("literature", "What did each find for these pairs?"): [which_pairs, effects_of_mnli],
     ("literature", "Do they agree?"): [agreement_in_words, zero_has_no_sign, agreement_table],
     ("literature", "Which printed averages follow from their cells?"): [averages_in_short, averages_that_are_off],
     ("literature", "Which sentences follow from the printed cells?"): [claims],

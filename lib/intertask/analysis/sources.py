@@ -230,10 +230,11 @@ def as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
     runs = own.drop_duplicates("place").set_index("place")
     by_run = own.groupby("place")
     runs["score"] = by_run["score"].mean().mask(by_run["score"].count() < by_run.size())
-    marks = own.groupby("target")["below_majority"].transform("any")  # what is not marked where others are, is not so
-    runs["degenerate"] = own["below_majority"].fillna(False).where(marks).groupby(own["place"]).max()
+    runs["degenerate"] = by_run["below_majority"].max()
     stated = runs["majority"].notna() & runs["degenerate"].isna()
     runs["degenerate"] = runs["degenerate"].mask(stated, runs["score"] <= runs["majority"])
+    marks = runs.groupby("target")["degenerate"].transform("any")  # what is not marked where others are, is not so
+    runs["degenerate"] = runs["degenerate"].mask(marks & runs["degenerate"].isna(), False)
     runs["run"] = [f"{name}:{place}" for place in runs.index]
     done = runs["score"].notna()
     reason = done.map({True: "", False: "the table has no score"}).astype("str")
