@@ -83,6 +83,7 @@ def test_a_copy_as_markdown_has_its_pictures_beside_it_and_no_code(report, tmp_p
     for path in pages:
         text = path.read_text()
         assert "<style" not in text and "import pandas" not in text and "<table" in text
+        assert '```yaml\nstudy: "demo"  # a study in the results folder' in text
         names = re.findall(r"!\[[A-Z][^]]*\]\((.*?)\)", text)
         for name, png in zip(names, pictures(report / f"{path.stem}.ipynb"), strict=True):
             difference = ImageChops.difference(opened((path.parent / name).read_bytes()), opened(png))
@@ -114,6 +115,13 @@ def copied(tmp_path, monkeypatch):
         return page.read_text()
 
     return copied
+
+
+def test_a_copy_shows_the_parameters_in_force_in_the_order_of_their_cell(copied):
+    defaults = 'study: str = "demo"  # a study\nmetrics: dict = {"é": "f1"}  # "#": by target\nx: list = []  # none\n'
+    text = copied(defaults=defaults + 'export: str = ""  # a folder', injected='export = "/tmp/me"\nstudy = "other"')
+    expected = '```yaml\nstudy: "other"  # a study\nmetrics: {"é": "f1"}  # "#": by target\nx: []  # none\n```\n'
+    assert text == expected
 
 
 def test_a_picture_in_a_copy_is_described_by_its_cell_or_the_heading_above(copied):

@@ -1,7 +1,9 @@
 """A report as Markdown with its pictures: small enough to be kept, and read on a repository's web page."""
 
+import ast
 import base64
 import io
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from intertask.studies.store import results_root, write
 
 
 def write_markdown(study: str, folder: Path) -> list[Path]:
-    """Writes each executed notebook of the study's report, without its code, into the folder; returns the pages.
+    """Writes each executed notebook of the study's report into the folder, of its code the parameters alone; returns
+    the pages.
 
     Raises IntertaskError where the report was not built yet.
     """
@@ -35,6 +38,7 @@ def _page(path: Path, folder: Path) -> Path:
         for number, output in enumerate(cell.get("outputs", [])):
             picture = folder / f"{path.stem}_{place}_{number}.webp"
             _shrink(output.get("data", {}), picture, cell.metadata.get("alt", heading))
+    _show_parameters(notebook)
     body, _ = MarkdownExporter(exclude_input=True).from_notebook_node(notebook)
     page = folder / f"{path.stem}.md"
     write(page, body.strip() + "\n")
@@ -55,3 +59,23 @@ def _small(png: bytes) -> bytes:
     small = io.BytesIO()
     Image.open(io.BytesIO(png)).save(small, "WEBP", lossless=True)
     return small.getvalue()
+
+
+def _show_parameters(notebook: NotebookNode) -> None:
+    """Puts the parameters in force in the place of the cell that holds their defaults."""
+    tagged = {tag: cell for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
+    defaults = tagged["parameters"]
+    lines = _parameters(defaults.source, tagged["injected-parameters"].source)
+    defaults.update(cell_type="markdown", source="\n".join(["```yaml", *lines, "```"]))
+
+
+def _parameters(defaults: str, injected: str) -> list[str]:
+    """A line of YAML each, with the comment beside its default; a path of this machine is left out."""
+    given = {node.targets[0].id: node.value for node in ast.parse(injected).body}
+    lines = []
+    for node, line in zip(ast.parse(defaults).body, defaults.splitlines(), strict=True):
+        value = ast.literal_eval(given.get(node.target.id, node.value))
+        comment = line.encode()[node.end_col_offset :].decode()
+        if not str(value).startswith("/"):
+            lines.append(f"{node.target.id}: {json.dumps(value, ensure_ascii=False)}{comment}")
+    return lines
