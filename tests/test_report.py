@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
@@ -122,6 +123,38 @@ def test_a_copy_shows_the_parameters_in_force_in_the_order_of_their_cell(copied)
     text = copied(defaults=defaults + 'export: str = ""  # a folder', injected='export = "/tmp/me"\nstudy = "other"')
     expected = '```yaml\nstudy: "other"  # a study\nmetrics: {"é": "f1"}  # "#": by target\nx: []  # none\n```\n'
     assert text == expected
+
+
+def table(frame):
+    return new_code_cell("frame", outputs=[new_output("display_data", {"text/html": frame._repr_html_()})])
+
+
+def test_a_copy_folds_long_tables(copied):
+    assert "<details>" not in copied(table(pd.DataFrame({"a": range(30)})))
+    text = copied(table(pd.DataFrame({"a": range(31)})), new_markdown_cell("After."))
+    assert "\n\n<details><summary>31 rows</summary>\n\n<div>\n<table" in text
+    assert "</table>\n</div>\n\n</details>\n\n" in text and text.endswith("\n\nAfter.\n")
+
+
+def test_a_copy_leaves_out_empty_columns_and_names_them(copied):
+    frame = pd.DataFrame({"a": ["", "1"], "b": ["", ""], "c<d": ["", ""], "e": ["2", "3"]}).rename_axis("run")
+    text = copied(table(frame))
+    rows = [re.findall("<t[hd]>(.*?)</t[hd]>", row) for row in text.split("</tr>")[:-1]]
+    assert rows == [["", "a", "e"], ["run", "", ""], ["0", "", "2"], ["1", "1", "3"]]
+    assert "</div>\n<p>Empty in every row: b, c&lt;d.</p>\n" in text
+    assert not re.search(r"\n\s*\n", text.partition("<div>")[2].partition("</p>")[0])  # it would end the HTML
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"a": [], "b": []}),
+        pd.DataFrame({("a", "b"): [""], ("a", "c"): [1]}),
+        pd.DataFrame({"a": ["", ""]}, index=[["b", "b"], ["c", "d"]]),
+    ],
+)
+def test_a_copy_keeps_tables_without_rows_and_cells_of_several(copied, frame):
+    assert re.sub("<style.*?</style>\n", "", frame._repr_html_(), flags=re.DOTALL) in copied(table(frame))
 
 
 def test_a_picture_in_a_copy_is_described_by_its_cell_or_the_heading_above(copied):

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import re
+from itertools import count
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,11 @@ from PIL import Image
 
 from intertask.errors import IntertaskError
 from intertask.studies.store import results_root, write
+
+ROWS = 30
+"""A table of more rows is folded."""
+
+CELL = re.compile(r"\s*<t[hd]\b[^>]*>(.*?)</t[hd]>", re.DOTALL)
 
 
 def write_markdown(study: str, folder: Path) -> list[Path]:
@@ -46,12 +52,12 @@ def _page(path: Path, folder: Path) -> Path:
 
 
 def _shrink(data: NotebookNode, picture: Path, alt: str) -> None:
-    """Writes what an output has as a picture to the file of this name; drops the style of its table."""
+    """Writes what an output has as a picture to the file of this name; makes its table smaller."""
     if "image/png" in data:
         picture.write_bytes(_small(base64.b64decode(data.pop("image/png"))))
         data["text/markdown"] = f"![{alt}]({picture.name})"
     elif "text/html" in data:
-        data["text/html"] = re.sub(r"<style.*?</style>\n?", "", data["text/html"], flags=re.DOTALL)
+        data["text/html"] = _table(data["text/html"])
 
 
 def _small(png: bytes) -> bytes:
@@ -59,6 +65,32 @@ def _small(png: bytes) -> bytes:
     small = io.BytesIO()
     Image.open(io.BytesIO(png)).save(small, "WEBP", lossless=True)
     return small.getvalue()
+
+
+def _table(html: str) -> str:
+    """A table without its style and its empty columns, which are named below it; folded if it is long."""
+    html = _narrow(re.sub(r"<style.*?</style>\n?", "", html, flags=re.DOTALL))
+    rows = html.partition("<tbody>")[2].count("</tr>")
+    return html if rows <= ROWS else f"<details><summary>{rows} rows</summary>\n\n{html}\n\n</details>"
+
+
+def _narrow(html: str) -> str:
+    """A table without its empty columns, unless cells span several."""
+    head, _, body = html.partition("<tbody>")
+    names = CELL.findall(head.partition("</tr>")[0])
+    rows = [CELL.findall(row) for row in body.split("</tr>")[:-1]]
+    if any(len(row) != len(names) for row in rows):
+        return html
+    empty = [place for place, column in enumerate(zip(*rows, strict=True)) if not any(column)]
+    if not empty:
+        return html
+    narrow = "</tr>".join(_without(empty, row) for row in html.split("</tr>"))
+    return f"{narrow}\n<p>Empty in every row: {', '.join(names[place] for place in empty)}.</p>"
+
+
+def _without(columns: list[int], row: str) -> str:
+    place = count()
+    return CELL.sub(lambda cell: "" if next(place) in columns else cell[0], row)
 
 
 def _show_parameters(notebook: NotebookNode) -> None:
