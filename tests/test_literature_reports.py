@@ -40,14 +40,15 @@ def computed(page: str) -> dict[str, list]:
             own = "".join(cell["source"])
             assert own in text, f"{page}.md lacks a text of its notebook; render it again: {own[:80]}"
             text = text.replace(own, "\n".join(re.findall("^## .*", own, re.MULTILINE)) + "\n", 1)
-    text = re.sub(r"!\[png\]\(.*?\)|</?div>", "", text)
+    text = re.sub(r"^```yaml\n.*?^```$", "", text, count=1, flags=re.DOTALL | re.MULTILINE)  # the parameters
+    text = re.sub(r"!\[.*?\]\(.*?\)|</?div>|<details><summary>.*?</summary>|</details>", "", text)
     sections = [part.partition("\n")[::2] for part in f"\n{text}".split("\n## ")]
     return {heading: found for heading, body in sections if (found := blocks(body))}
 
 
 def blocks(body: str) -> list:
     found = []
-    for part in re.split("(<table.*?</table>)", body, flags=re.DOTALL):
+    for part in re.split(r"(<table.*?</table>(?:\s*<p>Empty in .*?</p>)?)", body, flags=re.DOTALL):
         if part.startswith("<table"):
             found.append(parsed(part))
         else:
@@ -56,12 +57,15 @@ def blocks(body: str) -> list:
 
 
 def parsed(html: str) -> pd.DataFrame:
+    """The table with its columns that are left out, since empty in every row, at its end."""
     soup = BeautifulSoup(html, "html.parser")
     head, body = (
         [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in soup.select(f"{part} tr")]
         for part in ("thead", "tbody")
     )
-    return pd.DataFrame([row[1:] for row in body], index=[row[0] for row in body], columns=head[0][1:])
+    table = pd.DataFrame([row[1:] for row in body], index=[row[0] for row in body], columns=head[0][1:])
+    left_out = [name for note in soup.select("p") for name in note.get_text().partition(": ")[2][:-1].split(", ")]
+    return table.assign(**dict.fromkeys(left_out, ""))
 
 
 # How a number is compared
@@ -90,9 +94,10 @@ def decimals(printed: str) -> int:
 
 
 def compare(table: pd.DataFrame, expected: pd.DataFrame, falling: pd.Series | None = None) -> None:
-    """Every cell and the row numbers. falling: the rows stand by this, largest first, within a panel where there is
-    one; equal ones in any order."""
-    assert [*table.columns] == [*expected.columns]
+    """Every cell and the row numbers; the columns in their order, but for those that are empty throughout. falling: the
+    rows stand by this, largest first, within a panel where there is one; equal ones in any order."""
+    filled = [name for name in table if (table[name] != "").any()]
+    assert sorted(table) == sorted(expected) and filled == [name for name in expected if name in filled]
     own = expected.set_axis(expected.index.map(str))
     assert not own.index.has_duplicates and sorted(table.index) == sorted(own.index)
     if falling is None:
