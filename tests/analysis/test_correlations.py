@@ -415,8 +415,9 @@ def test_a_correlation_that_rounds_to_zero_is_not_negative(ax):
 
 def test_the_scatter_draws_every_pair_that_is_known(ax):
     both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan], "task_a": "a", "task_b": "b"})
+    both["encoder"] = "f"
     correlation_plots.published_scatter(both.assign(difference=both["recomputed"] - both["published"]), ax)
-    assert ax.lines[-1].get_xdata().tolist() == [0.5, -0.5, 0.1] and ax.get_xlim() == (-1.05, 1.05)
+    assert ax.lines[-1].get_xdata().tolist() == [0.5, -0.5, 0.1] and ax.get_xlabel() == "printed: f"
     assert [(found.get_text(), found.xy) for found in ax.texts] == [("a – b", (-0.5, 0.5))]
 
 

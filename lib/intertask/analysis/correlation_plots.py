@@ -135,5 +135,6 @@ def published_scatter(both: pd.DataFrame, ax: Axes) -> Axes:
     for pair in both[both["difference"].abs() > FAR].itertuples():
         name, place = text(f"{pair.task_a} – {pair.task_b}", 40), (pair.published, pair.recomputed)
         ax.annotate(name, place, (5, 0), textcoords="offset points", va="center", fontsize=7)
-    ax.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel="printed", ylabel="recomputed", aspect="equal")
+    printed = ": ".join(["printed", *both["encoder"].dropna().unique()])
+    ax.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel=text(printed), ylabel="recomputed", aspect="equal")
     return ax

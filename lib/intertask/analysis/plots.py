@@ -324,7 +324,9 @@ def literature_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     setting without the pair is hatched.
     """
     pairs = (table["supporting"] + " → " + table["target"]).rename("pair")
-    rows, columns = pairs.unique(), table["setting"].unique()
+    encoders = list(table["setting"].str.rpartition(", ")[0].unique())
+    rows = pairs.unique()
+    columns = sorted(table["setting"].unique(), key=lambda setting: encoders.index(setting.rpartition(", ")[0]))
     wide = table.assign(pair=pairs).pivot(index="pair", columns="setting", values="delta").reindex(rows)[columns]
     ends = max(1, wide.abs().max().max())
     image = ax.imshow(wide.to_numpy(dtype=float), cmap=GRADIENT, norm=Normalize(-ends, ends), aspect="auto")
@@ -335,7 +337,7 @@ def literature_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
         if pd.notna(cell.delta):
             words = signed(cell.delta) + "*" * bool(cell.low > 0 or cell.high < 0) + f"\nn = {cell.n}" * (cell.n > 1)
             ink = "white" if abs(cell.delta) > 0.6 * ends else INK
-            x, y = list(columns).index(cell.setting), list(rows).index(pair)
+            x, y = columns.index(cell.setting), list(rows).index(pair)
             ax.text(x, y, words, ha="center", va="center", color=ink, fontsize=8)
     ax.set_xticks(range(len(columns)), [text(setting, 26) for setting in columns], rotation=90)
     ax.set_yticks(range(len(rows)), [text(pair, 2 * AXIS) for pair in rows])

@@ -2,7 +2,6 @@
 
 import ast
 import base64
-import io
 import json
 import re
 from itertools import count
@@ -11,7 +10,6 @@ from pathlib import Path
 import nbformat
 from nbconvert import MarkdownExporter
 from nbformat import NotebookNode
-from PIL import Image
 
 from intertask.errors import IntertaskError
 from intertask.studies.store import results_root, write
@@ -37,12 +35,14 @@ def write_markdown(study: str, folder: Path) -> list[Path]:
 
 def _page(path: Path, folder: Path) -> Path:
     notebook = nbformat.read(path, as_version=4)
+    for old in folder.glob(f"{path.stem}_[0-9]*_[0-9]*.png"):
+        old.unlink()
     heading = ""
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             heading = [heading, *re.findall("^#+ (.*)", cell.source, re.MULTILINE)][-1]
         for number, output in enumerate(cell.get("outputs", [])):
-            picture = folder / f"{path.stem}_{place}_{number}.webp"
+            picture = folder / f"{path.stem}_{place}_{number}.png"
             _shrink(output.get("data", {}), picture, cell.metadata.get("alt", heading))
     _show_parameters(notebook)
     body, _ = MarkdownExporter(exclude_input=True).from_notebook_node(notebook)
@@ -54,17 +54,10 @@ def _page(path: Path, folder: Path) -> Path:
 def _shrink(data: NotebookNode, picture: Path, alt: str) -> None:
     """Writes what an output has as a picture to the file of this name; makes its table smaller."""
     if "image/png" in data:
-        picture.write_bytes(_small(base64.b64decode(data.pop("image/png"))))
+        picture.write_bytes(base64.b64decode(data.pop("image/png")))
         data["text/markdown"] = f"![{alt}]({picture.name})"
     elif "text/html" in data:
         data["text/html"] = _table(data["text/html"])
-
-
-def _small(png: bytes) -> bytes:
-    """The same picture, to the pixel, in about half the size."""
-    small = io.BytesIO()
-    Image.open(io.BytesIO(png)).save(small, "WEBP", lossless=True)
-    return small.getvalue()
 
 
 def _table(html: str) -> str:
