@@ -408,9 +408,9 @@ def test_the_triangle_shows_each_pair_once_with_its_mark(ax):
 
 
 def test_a_correlation_that_rounds_to_zero_is_not_negative(ax):
-    table = pd.DataFrame({"task_a": ["a"], "task_b": "b", "r": -0.004, "low": -0.1, "high": 0.1, "n": 9, "p_holm": 1.0})
-    correlation_plots.correlation_heatmap(table, ["b"], ["a"], ax)
-    assert ax.texts[0].get_text() == "0.00" and not ax.lines
+    table = pd.DataFrame({"task_a": ["a"], "task_b": "b", "r": -0.004, "low": -0.1, "high": 0.1, "n": 9})
+    correlation_plots.correlation_heatmap(table.assign(p_holm=0.01, p_clusters_holm=1.0), ["b"], ["a"], ax)
+    assert ax.texts[0].get_text() == "0.00" and not ax.lines  # nor marked: not on the means of clusters
 
 
 def test_the_scatter_draws_every_pair_that_is_known(ax):

@@ -17,10 +17,10 @@ def correlation_heatmap(
 ) -> Axes:
     """Matrix of correlations, for one panel of `correlations.with_holm`: the bluer, the closer to 1; the redder, to -1.
 
-    Each cell: r, underlined where negative, as in Wang et al. 2019, * where Holm's p is below alpha; its interval, or
-    no interval, and the observations behind it. In a matrix of more than ROOMY cells: r, and the observations where
-    there are fewer than elsewhere. Hatched: undefined. Left blank: cells whose column `blank` is true, if there is one,
-    a task with itself, and pairs that are not in the table, as above the diagonal.
+    Each cell: r, underlined where negative, as in Wang et al. 2019, * where Holm's p is below alpha, also on the means
+    of clusters; its interval, or no interval, and the observations behind it. In a matrix of more than ROOMY cells: r,
+    and the observations where there are fewer than elsewhere. Hatched: undefined. Left blank: cells whose column
+    `blank` is true, if there is one, a task with itself, and pairs that are not in the table, as above the diagonal.
     """
     roomy = len(rows) * len(columns) <= ROOMY
     cells = {(cell.task_a, cell.task_b): cell for cell in table.itertuples()}
@@ -31,7 +31,8 @@ def correlation_heatmap(
         cell = cells.get((b, a)) or (cells.get((a, b)) if not lower or b not in rows else None)
         if a != b and cell is not None and not getattr(cell, "blank", False):
             matrix[y, x] = cell.r
-            _correlation(cell, x, y, "*" * bool(cell.p_holm < alpha) * roomy, roomy, table["n"].max(), ax)
+            star = "*" if roomy and cell.p_holm < alpha and cell.p_clusters_holm < alpha else ""
+            _correlation(cell, x, y, star, roomy, table["n"].max(), ax)
     image = ax.imshow(matrix, cmap=GRADIENT, norm=Normalize(-1, 1), aspect="auto")
     ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04).set_label("correlation")
     width = AXIS if roomy else 2 * AXIS
