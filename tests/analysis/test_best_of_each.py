@@ -155,7 +155,7 @@ def test_what_stands_in_is_no_transfer(runs):
 
 
 def test_a_study_without_target_runs_is_refused(runs):
-    with pytest.raises(IntertaskError, match="Take best_of_each out of its report"):
+    with pytest.raises(IntertaskError, match="Take this notebook out of the study's report"):
         cell_table(runs[runs["regime"].isna()])
 
 

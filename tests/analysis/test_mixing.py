@@ -9,7 +9,7 @@ import pytest
 from intertask.analysis import regime_plots
 from intertask.analysis.mixing import by_loss_scaling, by_set, exposure, mixed, set_scores, settings_of, spread_in_words
 from intertask.analysis.read import read_runs, read_settings
-from intertask.analysis.statistics import GLUE, glue_average, task_average
+from intertask.analysis.statistics import task_average
 from intertask.errors import IntertaskError
 from intertask.studies.worker import execute_notebook
 from made_runs import make_regimes, scored
@@ -125,7 +125,7 @@ def test_the_heatmap_of_what_was_seen(tmp_path):
 
 def test_a_study_without_multi_task_models_is_refused(tmp_path):
     runs, _ = made(tmp_path)
-    with pytest.raises(IntertaskError, match="take mixing out of its report"):
+    with pytest.raises(IntertaskError, match="take this notebook out of the study's report"):
         mixed(runs.assign(regime="mtl"))
     assert mixed(runs.assign(part=None).astype({"part": "str"}))["part"].unique().tolist() == ["all tasks"]
 
@@ -134,7 +134,6 @@ def test_an_average_over_a_set():
     assert task_average({"a": 60, "b": 70, "c": 0}, ["a", "b"]) == 65
     assert task_average({"mini/wnli": 30, "b": 70}, ["mini/wnli", "b"], wnli_majority=50) == 60
     assert math.isnan(task_average({"a": 60}, ["a", "b"])) and math.isnan(task_average({}, []))
-    assert glue_average(dict.fromkeys(GLUE, 60.0)) == 60
 
 
 @pytest.mark.parametrize(("seeds", "done"), [(3, True), (1, True), (2, False)])

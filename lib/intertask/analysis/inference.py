@@ -20,6 +20,7 @@ from intertask.analysis.statistics import (
     check_confidence,
     deltas,
     paired_t,
+    target_runs,
 )
 from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError
@@ -95,7 +96,7 @@ def over_seeds_and_examples(differences, drawn, examples: int, confidence: float
 
 def reported_predictions(runs: pd.DataFrame) -> pd.DataFrame:
     """What the single and stilts runs predicted on the split that each reports: columns of `read_predictions`."""
-    own = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"]) & ~runs["substituted"]]
+    own = target_runs(runs, "single", "stilts")
     parts = [read_predictions(own[own["split"] == split], split) for split in own["split"].dropna().unique()]
     return pd.concat(parts) if parts else read_predictions(own[:0], "")
 

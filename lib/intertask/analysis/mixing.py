@@ -19,7 +19,7 @@ def mixed(runs: pd.DataFrame) -> pd.DataFrame:
     if own.empty:
         raise IntertaskError(
             "Expected runs of regime mtl_all, found none in the study. "
-            "Give it regimes: [mtl_all], or take mixing out of its report."
+            "Give it regimes: [mtl_all], or take this notebook out of the study's report."
         )
     return own.assign(part=own["part"].fillna("all tasks"))
 

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.weightstats import CompareMeans
 
-from intertask.analysis.statistics import CELL, LIMITS, check_confidence, holm, is_control, paired_t
+from intertask.analysis.statistics import CELL, LIMITS, check_confidence, holm, is_control, paired_t, target_runs
 from intertask.errors import IntertaskError
 
 COUNTS = [*LIMITS, "target_size", "supporting_size"]
@@ -70,10 +70,8 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     STILTs' rows are repeated for each variant. A task that is its own supporting task and the control with shuffled
     labels are left out: the first cannot be mixed with itself, the second is no task.
     """
-    runs = runs[(runs["stage"] == "target") & runs["regime"].isin(["stilts", "mtl"])]
+    runs = target_runs(runs, "stilts", "mtl")
     runs = runs[~(runs["supporting"].map(is_control) | (runs["supporting"] == runs["target"]))]
-    runs = runs.drop_duplicates([*CELL, "regime", "mixing", "run"])  # a run may serve in two parts of a study
-    refuse_mixtures(runs)
     steps = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
     runs = runs.assign(all_steps=steps)
     stilts, mtl = (runs[runs["regime"] == regime] for regime in ("stilts", "mtl"))
@@ -82,18 +80,6 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
         mtl.merge(both, on=[*CELL, "mixing"]),
         stilts.drop(columns="mixing").merge(both, on=CELL)[mtl.columns],
     ])  # fmt: skip
-
-
-def refuse_mixtures(runs: pd.DataFrame) -> None:
-    """Raises IntertaskError where one seed of a cell has two different runs, of which a mean would mix settings."""
-    twice = runs[runs.duplicated([*CELL, "regime", "mixing", "seed"])]
-    if len(twice):
-        one = twice.iloc[0]
-        raise IntertaskError(
-            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
-            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
-            "Give these parts a study each."
-        )
 
 
 def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

@@ -15,21 +15,49 @@ PAIR = ["encoder", "target", "limit", "seed"]
 LIMITS = ["limit", "supporting_limit"]
 WHOLE = dict.fromkeys(LIMITS, "Int64")
 CELL = ["encoder", *LIMITS, "supporting", "target"]
-GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
+MODEL = [*CELL, "regime", "mixing"]
+"""What is the same for all seeds of one score."""
+
+
+def each_once(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of stage target, each once for what it stands for, in however many parts of the study it serves."""
+    return runs[runs["stage"] == "target"].drop_duplicates([*MODEL, "run"])
+
+
+def target_runs(runs: pd.DataFrame, *regimes: str) -> pd.DataFrame:
+    """`each_once` of these regimes, or of all, without substituted runs, which measured nothing.
+
+    Raises IntertaskError where one seed has two different runs, of which a mean would mix settings.
+    """
+    own = each_once(runs[~runs["substituted"] & (runs["regime"].isin(regimes) | (not regimes))])
+    refuse_mixtures(own)
+    return own
+
+
+def refuse_mixtures(runs: pd.DataFrame) -> None:
+    """Raises IntertaskError where one seed of a cell has two different runs, of which a mean would mix settings."""
+    twice = runs[runs.duplicated([*MODEL, "seed"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise IntertaskError(
+            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
+            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
+            "Give these parts a study each."
+        )
 
 
 def deltas(runs: pd.DataFrame) -> pd.DataFrame:
     """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
-    is missing where one of the two is. Substituted runs are left out: nothing was measured. Columns: encoder, limit,
-    supporting, target, seed, run, supporting_run, score, baseline_run, baseline, delta.
+    is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, seed, run,
+    supporting_run, score, baseline_run, baseline, delta. Which runs count: `target_runs`.
     """
-    targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
+    targets = target_runs(runs, "single", "stilts")
     single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score"]]
     single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
     stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "run", "supporting_run", "score"]]
-    paired = stilts.merge(single.drop_duplicates(), on=PAIR, how="left", validate="many_to_one")
+    paired = stilts.merge(single, on=PAIR, how="left", validate="many_to_one")
     return paired.assign(delta=(paired["score"] - paired["baseline"]).round(9))  # equal scores differ by 0, not 1e-14
 
 
@@ -149,7 +177,7 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     if pairs.empty:
         raise IntertaskError(
             "No transfer to tabulate: the study has no target run with regime stilts. "
-            "Give it supporting tasks and regimes: [single, stilts], or take transfer_matrix out of its report."
+            "Give it supporting tasks and regimes: [single, stilts], or take this notebook out of the study's report."
         )
     both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
     cells = pairs.assign(**both).groupby(CELL, sort=False, dropna=False)
@@ -178,8 +206,7 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
     majority-class score; degenerate: runs that do not beat it, missing where nothing says so of any.
     """
-    targets = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"]) & ~runs["substituted"]]
-    groups = targets.groupby(["target", *CELL[:-1]], sort=False, dropna=False)
+    groups = target_runs(runs, "single", "stilts").groupby(["target", *CELL[:-1]], sort=False, dropna=False)
     table = groups.agg(
         n=("score", "count"),
         n_expected=("run", "size"),
@@ -206,16 +233,6 @@ def task_average(scores: dict[str, float], tasks: Iterable[str], wnli_majority: 
         if wnli_majority is not None and plain(task) == "wnli":
             own[task] = np.maximum(own[task], wnli_majority)
     return float(np.mean(list(own.values()))) if own else np.nan
-
-
-def glue_average(scores: dict[str, float], wnli_majority: float | None = None) -> float:
-    """The GLUE score as Wang et al. 2019 print it: the mean over the nine tasks' main scores, 0-100.
-
-    scores: main score by task name (two-metric tasks averaged already). WNLI counts at least `wnli_majority`, the
-    majority class of the split that is scored (dev 56.3, test 65.1), where that is given. A missing task makes the
-    average missing (NaN).
-    """
-    return task_average(scores, GLUE, wnli_majority)
 
 
 def plain(task: str) -> str:
