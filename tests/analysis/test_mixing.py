@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 from intertask.analysis import regime_plots
@@ -55,6 +56,12 @@ def test_a_set_is_the_mean_of_its_tasks_and_then_of_the_seeds(tmp_path):
     assert row(table, "GLUE", "proportional")["mean"] == pytest.approx((61 + 71 + 41) / 3)
     floored = row(set_scores(runs, study, wnli="floor"), "GLUE", "both")
     assert floored["mean"] == pytest.approx((64 + 74 + 55) / 3)
+
+
+def test_a_table_without_seeds_is_one_seed(tmp_path):
+    runs, _ = made(tmp_path, lambda *_: True, 1)
+    table = set_scores(runs.assign(seed=pd.array([None] * len(runs), dtype="Int64")), {})
+    assert row(table, "S1", "proportional")[["n", "n_expected", "mean"]].tolist() == [1, 1, 65]
 
 
 def test_variants_are_found_by_name(tmp_path):

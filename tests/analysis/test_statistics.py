@@ -5,7 +5,9 @@ import pytest
 
 from intertask.analysis.read import read_runs
 from intertask.analysis.statistics import (
+    GLUE,
     control_in_words,
+    controls,
     deltas,
     paired_t,
     restart_summary,
@@ -18,7 +20,6 @@ from intertask.errors import IntertaskError
 from made_store import make_store
 
 SHUFFLED = "mini/mnli[shuffle_labels=true]"
-GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 
 
 def scores(target, supporting, seed):
@@ -168,6 +169,29 @@ def test_restarts_in_words(tmp_path):
     make_store(tmp_path, lambda target, task, seed: spread[task][seed], seeds=3, targets=("x",))
     words = restarts_in_words(restart_summary(read_runs("demo", tmp_path)))
     assert "1 of 3 alone, 0 of 3 after a supporting task" in words and "in 1 of 1 pairs" in words
+
+
+def test_controls_are_told_where_there_is_no_supporting_task():
+    assert controls(pd.Series([SHUFFLED, "mini/mnli", None])).tolist() == [True, False, False]
+    for none in (pd.Series([], dtype="str"), pd.Series([None], dtype="str"), pd.Series([None])):
+        assert controls(none).dtype == bool and not controls(none).any()
+
+
+def test_degenerate_is_counted_where_it_is_known_of_all(runs):
+    alone = runs["supporting"].isna()
+    printed = runs.assign(degenerate=(runs["seed"] == 0).astype("boolean").mask(~alone))
+    assert "Degenerate runs: 2 of 10 alone, 0 of 0 after" in restarts_in_words(restart_summary(printed))
+    partly = printed.assign(
+        degenerate=printed["degenerate"].mask((printed["seed"] == 1) & (runs["target"] == "mini/rte"))
+    )
+    summary = restart_summary(partly)
+    assert summary["degenerate"].isna().tolist() == [True, True, True, False, True, True]
+    words = restarts_in_words(summary)
+    assert "1 of 5 alone, 0 of 0 after a supporting task, and of 14 more runs it is not known." in words
+
+
+def test_restarts_of_a_study_without_them(runs):
+    assert "no runs of the regimes" in restarts_in_words(restart_summary(runs.assign(regime="mtl")))
 
 
 def test_control_in_words(runs, tmp_path):

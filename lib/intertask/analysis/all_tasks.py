@@ -3,7 +3,7 @@
 import pandas as pd
 
 from intertask.analysis.regimes import PANEL, followed
-from intertask.analysis.statistics import CELL, WHOLE, check_confidence, paired_t, target_runs
+from intertask.analysis.statistics import CELL, WHOLE, paired_t, target_runs
 from intertask.analysis.tables import of_expected
 from intertask.errors import IntertaskError
 
@@ -118,7 +118,6 @@ def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.
     n of n_expected targets have both; low, high, p: Student's t over the targets, so "in general" means for tasks like
     these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
     """
-    check_confidence(confidence)
     rows = []
     keys = [*PANEL, "baseline", "method"]
     for group, own in differences.groupby(keys, sort=False, dropna=False):

@@ -12,7 +12,6 @@ from intertask.analysis.regimes import compare, pairwise
 from intertask.analysis.statistics import (
     CELL,
     WHOLE,
-    check_confidence,
     counted,
     each_once,
     holm,
@@ -84,7 +83,6 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     n_train, supporting_n_train: examples as trained on, means over the n of n_expected seeds that are done; mean, low,
     high: of the score, 0-100, Student's t over these seeds; missing interval with fewer than two.
     """
-    check_confidence(confidence)
     targets = _targets(runs).astype(dict.fromkeys(SIZES.values(), "float64"))
     table = targets.groupby(POINT, sort=False, dropna=False).agg(
         n_train=("n_train", "mean"),
@@ -115,7 +113,6 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
     every size of the line is there. sizes, smallest, largest: of the line; slope, low, high, p, note: `paired_t` over
     the n of n_expected seeds; p_holm: Holm's correction over the `family` of all rows that have a p.
     """
-    check_confidence(confidence)
     key = ["encoder", "target", *LINES[x]]
     targets = _targets(runs).astype({SIZES[x]: "float64"})
     targets = targets.assign(size=targets[SIZES[x]], place=targets[LIMITS[x]].fillna(-1))

@@ -42,7 +42,6 @@ def over_targets(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     Measured coverage of 95 % over 4, 6, 8 and 10 targets: 96, 95, 95 and 95 % of normal transfers; 88, 88, 90 and 91 %
     where most targets gain nothing and a few much. A percentile bootstrap over the targets held 74 to 92 % of either.
     """
-    check_confidence(confidence)
     keys, rows = [*CELL[:-2], "supporting"], []
     for key, own in table.groupby(keys, sort=False, dropna=False):
         test = paired_t(own["delta"], confidence)
@@ -278,7 +277,6 @@ def optimism(runs: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95)
     optimism: paired by run, in points, with Student's t over the n seeds: a seed divides the dev set anew, and what its
     runs share is counted once. scores: of `read_scores`.
     """
-    check_confidence(confidence)
     held = scores[(scores["metric"] == "main") & scores["split"].isin(["validation_select", "validation_report"])]
     held = held[held["task"] == held["target"]].drop_duplicates(["run", "task", "split"])
     keys = [*PANEL, "target"]

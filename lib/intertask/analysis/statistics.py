@@ -15,6 +15,7 @@ PAIR = ["encoder", "target", "limit", "seed"]
 LIMITS = ["limit", "supporting_limit"]
 WHOLE = dict.fromkeys(LIMITS, "Int64")
 CELL = ["encoder", *LIMITS, "supporting", "target"]
+GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 MODEL = [*CELL, "regime", "mixing"]
 """What is the same for all seeds of one score."""
 
@@ -86,7 +87,6 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
     that share from 20 to 5 %, 92, 89, 90 and 94 %: only 59, 76, 93 and 99.8 % of these studies hold a degenerate run at
     all, and no interval knows of what is not there. With 10, Hall's transformation held 88 %, the bootstrap-t 89 %.
     """
-    check_confidence(confidence)
     x = np.asarray(differences, dtype=float)
     x = x[~np.isnan(x)]
     mean = float(x.mean()) if len(x) else np.nan
@@ -99,6 +99,7 @@ def student(mean, sd, n, confidence: float) -> tuple[np.ndarray, np.ndarray, np.
 
     sd: with ddof=1. Missing where there are fewer than two values, or where all are equal up to rounding.
     """
+    check_confidence(confidence)
     mean, n = np.asarray(mean, dtype=float), np.asarray(n)
     error = np.where(np.asarray(sd) > 1e-9, sd, np.nan) / np.sqrt(np.maximum(n, 1))  # scores are points
     freedom = np.maximum(n - 1, 1)
@@ -163,6 +164,11 @@ def is_control(supporting: str) -> bool:
     return "shuffle_labels=true" in supporting
 
 
+def controls(supporting: pd.Series) -> pd.Series:
+    """Which of a column of supporting tasks are controls, as bool; a missing task is none."""
+    return pd.Series([is_control(str(task)) for task in supporting], index=supporting.index, dtype="bool")
+
+
 def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per cell (encoder, limit, supporting_limit, supporting, target), in the study's order.
 
@@ -172,7 +178,6 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     between supporting models is missing from the interval, missing where a table of scores does not say; control: the
     supporting task's labels were shuffled.
     """
-    check_confidence(confidence)
     pairs = deltas(runs)
     if pairs.empty:
         raise IntertaskError(
@@ -195,7 +200,7 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     table = table.assign(low=low, high=high, p=p, p_holm=holm(pd.Series(p)), family=np.isfinite(p).sum())
     known = table["named"] == table["n_expected"]
     table["pseudo_replicates"] = (table["models"] < table["n_expected"]).astype("boolean").where(known)
-    table["control"] = table["supporting"].map(is_control)
+    table["control"] = controls(table["supporting"])
     table["note"] = [why_no_interval(*cell) for cell in zip(table["n"], table["low"], strict=True)]
     return table.drop(columns=["sd", "models", "named"]).astype(WHOLE)
 
@@ -204,7 +209,7 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Spread of the target scores over restarts: one row per cell, without supporting task or with one.
 
     n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
-    majority-class score; degenerate: runs that do not beat it, missing where nothing says so of any.
+    majority-class score; degenerate: runs that do not beat it, missing where that is not known of all.
     """
     groups = target_runs(runs, "single", "stilts").groupby(["target", *CELL[:-1]], sort=False, dropna=False)
     table = groups.agg(
@@ -219,7 +224,7 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
         degenerate=("degenerate", "sum"),
         told=("degenerate", "count"),
     ).reset_index()
-    degenerate = table["degenerate"].astype("Int64").mask((table["n"] > 0) & (table.pop("told") == 0))
+    degenerate = table["degenerate"].astype("Int64").mask(table.pop("told") < table["n"])
     return table.assign(degenerate=degenerate)
 
 
@@ -309,17 +314,22 @@ def restarts_in_words(summary: pd.DataFrame) -> str:
 
     The control with shuffled labels is left out.
     """
-    summary = summary[~summary["supporting"].fillna("").map(is_control)]
+    summary = summary[~controls(summary["supporting"])]
+    if summary.empty:
+        return "The study has no runs of the regimes single and stilts, so there are no restarts to compare."
     single = summary["supporting"].isna()
     known = summary[summary["degenerate"].notna()]
     counts = known.groupby(single)[["degenerate", "n"]].sum().reindex([True, False], fill_value=0)
     alone, after = (f"{row.degenerate} of {row.n}" for row in counts.itertuples())
+    unknown = int(summary.loc[summary["degenerate"].isna(), "n"].sum())
+    untold = f", and of {unknown} more runs it is not known" if unknown else ""
     cell = ["target", "encoder", "limit"]
     both = summary[~single].merge(summary.loc[single, [*cell, "sd"]], on=cell, suffixes=("", "_single"))
     both = both.dropna(subset=["sd", "sd_single"])
+    steadier = int((both["sd"] < both["sd_single"]).sum())
     return (
-        f"Degenerate runs: {alone} alone, {after} after a supporting task. The standard deviation over restarts is "
-        f"smaller after the supporting task in {int((both['sd'] < both['sd_single']).sum())} of {len(both)} pairs."
+        f"Degenerate runs: {alone} alone, {after} after a supporting task{untold}. The standard deviation over "
+        f"restarts is smaller after the supporting task in {steadier} of {len(both)} pairs."
     )
 
 
