@@ -154,3 +154,14 @@ def test_the_notebook(tmp_path, monkeypatch, seeds, done):
     text = executed.read_text()
     assert ("missing (0 of 2)" in text) == (not done) and "image/png" in text and '"stderr"' not in text
     assert "[63.5, 68.5] (3)" in text if seeds == 3 else "points apart" in text
+
+
+def test_the_notebook_on_a_table_of_scores(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    rows = [f"e,mtl_all,{mixing},{task},{score}" for mixing, score in (("a", 60), ("b", 70)) for task in ("x", "y")]
+    (tmp_path / "t.csv").write_text("\n".join(["encoder,regime,mixing,target,score", *rows]))
+    notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "mixing.ipynb"
+    execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "t"})
+    text = (tmp_path / "executed.ipynb").read_text()
+    assert "70.0 (1)" in text and "2 variants lie 10.0 points apart" in text

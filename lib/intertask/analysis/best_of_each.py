@@ -89,11 +89,15 @@ def _cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
 
 
 def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:
-    """A supporting task in words, with its data limit and, where it was no stop before, how it was used."""
+    """A supporting task in words, with its data limit and, where it was no stop before, how it was used.
+
+    What a table of scores names otherwise is told by the regime's name.
+    """
     if pd.isna(supporting):
-        return SINGLE
+        return SINGLE if regime in ("single", "stilts") else regime
     what = supporting_label(supporting) + ("" if pd.isna(limit) else f", {limit} examples")
-    return {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone"}.get(regime, what)
+    ways = {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone", "stilts": what}
+    return ways.get(regime, f"{what}, {regime}")
 
 
 def with_best(table: pd.DataFrame) -> pd.DataFrame:
