@@ -129,6 +129,7 @@ def test_a_limit_of_the_supporting_task_is_a_row(tmp_path):
     make_regimes(tmp_path, [*roles, *more])
     assert cell_table(selected_runs(tmp_path))["row"].tolist() == ["single", "mini/cola", "mini/cola, 50 examples"]
     assert row_label("s[shuffle_labels=true]", pd.NA) == "s, shuffled labels"
+    assert row_label("s", pd.NA, "zero_shot") == "s, zero_shot" and row_label(None, pd.NA, "same_task") == "same_task"
     assert (
         row_label("s", pd.NA, "mtl") == "with s"
         and row_label("s", 9, "mtl_finetune") == "with s, 9 examples, then alone"
@@ -155,7 +156,7 @@ def test_what_stands_in_is_no_transfer(runs):
 
 
 def test_a_study_without_target_runs_is_refused(runs):
-    with pytest.raises(IntertaskError, match="Take best_of_each out of its report"):
+    with pytest.raises(IntertaskError, match="Take this notebook out of the study's report"):
         cell_table(runs[runs["regime"].isna()])
 
 
@@ -247,3 +248,10 @@ def test_the_notebook(tmp_path, monkeypatch, restarts, done):
     assert '"stderr"' not in text and "image/png" in text and "WNLI counts at least with the majority" in text
     assert ("<s>" in text) == (done != "nothing") and ("<td>not run yet</td>" in text) == (done != "one seed")
     assert ("Nothing can be said yet" in text) == (done == "nothing")
+
+
+def test_the_notebook_on_a_printed_table(tmp_path):
+    notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "best_of_each.ipynb"
+    execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "published/phang2018_mtl"})
+    text = (tmp_path / "executed.ipynb").read_text()
+    assert "best of each" in text and "with mnli, then alone" in text

@@ -107,6 +107,10 @@ def test_differences_by_hand(tmp_path):
     assert "**as large as** the target: MTL is ahead in 0 of 1" in words and "**larger than** the target" in words
 
 
+def test_differences_of_a_study_without_supporting_tasks_are_none(tmp_path):
+    assert size_differences(made(tmp_path).query("regime == 'single'")).empty
+
+
 def test_differences_without_a_partner_are_missing(tmp_path):
     table = size_differences(made(tmp_path, lambda regime, *_: regime == "mtl"))
     assert table["difference"].isna().all() and (table["n"] == 0).all()

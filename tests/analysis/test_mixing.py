@@ -4,12 +4,13 @@ import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 
 from intertask.analysis import regime_plots
 from intertask.analysis.mixing import by_loss_scaling, by_set, exposure, mixed, set_scores, settings_of, spread_in_words
 from intertask.analysis.read import read_runs, read_settings
-from intertask.analysis.statistics import GLUE, glue_average, task_average
+from intertask.analysis.statistics import task_average
 from intertask.errors import IntertaskError
 from intertask.studies.worker import execute_notebook
 from made_runs import make_regimes, scored
@@ -55,6 +56,12 @@ def test_a_set_is_the_mean_of_its_tasks_and_then_of_the_seeds(tmp_path):
     assert row(table, "GLUE", "proportional")["mean"] == pytest.approx((61 + 71 + 41) / 3)
     floored = row(set_scores(runs, study, wnli="floor"), "GLUE", "both")
     assert floored["mean"] == pytest.approx((64 + 74 + 55) / 3)
+
+
+def test_a_table_without_seeds_is_one_seed(tmp_path):
+    runs, _ = made(tmp_path, lambda *_: True, 1)
+    table = set_scores(runs.assign(seed=pd.array([None] * len(runs), dtype="Int64")), {})
+    assert row(table, "S1", "proportional")[["n", "n_expected", "mean"]].tolist() == [1, 1, 65]
 
 
 def test_variants_are_found_by_name(tmp_path):
@@ -125,7 +132,7 @@ def test_the_heatmap_of_what_was_seen(tmp_path):
 
 def test_a_study_without_multi_task_models_is_refused(tmp_path):
     runs, _ = made(tmp_path)
-    with pytest.raises(IntertaskError, match="take mixing out of its report"):
+    with pytest.raises(IntertaskError, match="take this notebook out of the study's report"):
         mixed(runs.assign(regime="mtl"))
     assert mixed(runs.assign(part=None).astype({"part": "str"}))["part"].unique().tolist() == ["all tasks"]
 
@@ -134,7 +141,6 @@ def test_an_average_over_a_set():
     assert task_average({"a": 60, "b": 70, "c": 0}, ["a", "b"]) == 65
     assert task_average({"mini/wnli": 30, "b": 70}, ["mini/wnli", "b"], wnli_majority=50) == 60
     assert math.isnan(task_average({"a": 60}, ["a", "b"])) and math.isnan(task_average({}, []))
-    assert glue_average(dict.fromkeys(GLUE, 60.0)) == 60
 
 
 @pytest.mark.parametrize(("seeds", "done"), [(3, True), (1, True), (2, False)])
@@ -148,3 +154,14 @@ def test_the_notebook(tmp_path, monkeypatch, seeds, done):
     text = executed.read_text()
     assert ("missing (0 of 2)" in text) == (not done) and "image/png" in text and '"stderr"' not in text
     assert "[63.5, 68.5] (3)" in text if seeds == 3 else "points apart" in text
+
+
+def test_the_notebook_on_a_table_of_scores(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    rows = [f"e,mtl_all,{mixing},{task},{score}" for mixing, score in (("a", 60), ("b", 70)) for task in ("x", "y")]
+    (tmp_path / "t.csv").write_text("\n".join(["encoder,regime,mixing,target,score", *rows]))
+    notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "mixing.ipynb"
+    execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "t"})
+    text = (tmp_path / "executed.ipynb").read_text()
+    assert "70.0 (1)" in text and "2 variants lie 10.0 points apart" in text

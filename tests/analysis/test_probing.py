@@ -3,7 +3,6 @@
 import shutil
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,10 +55,10 @@ def made(results, run, probe, seed, right):
     pd.concat(parts).to_parquet(folder / f"{probe}.parquet", index=False)
 
 
-def table_of(store, split="validation"):
+def table_of(store, split="validation", confidence=0.95):
     runs = probing.probed(read_runs("probes", store))
     runs = probing.scored(runs, read_records(runs, store), split)
-    return probing.probing_table(runs, read_predictions(runs, split, store))
+    return probing.probing_table(runs, read_predictions(runs, split, store), confidence)
 
 
 def test_the_table_by_hand(store):
@@ -76,12 +75,35 @@ def test_the_table_by_hand(store):
     )
     # a share of 0.8 of 100 examples: 80 ± 1.96 · 4; the seeds agree in every example, so they add nothing
     assert cell.low == pytest.approx(80 - 7.84, abs=1) and cell.high == pytest.approx(80 + 7.84, abs=1)
-    assert np.isnan(cell.seeds_low)  # both seeds score alike: no spread to estimate
+    assert pd.isna(cell.seeds_low)  # both seeds score alike: no spread to estimate
     assert table.loc["a", "untrained"].degenerate == 2
     missing = table.loc["b", "frozen, layer 1"]
-    assert (missing.n, missing.n_expected, missing.examples) == (0, 2, 0) and np.isnan(
-        [missing.score, missing.low]
-    ).all()
+    assert (missing.n, missing.n_expected, missing.examples) == (0, 2, 0) and missing[["score", "low"]].isna().all()
+
+
+def test_a_printed_table_is_scored_as_it_says():
+    runs = probing.probed(read_runs("published/pruksachatkun2020_transfer").query("target == 'cb'"))
+    table = probing.probing_table(probing.scored(runs, {}, "validation"), read_predictions(runs, "validation"))
+    cell = table[table["model"].str.endswith("after qamr")].iloc[0]
+    assert cell[["n", "n_expected", "score"]].tolist() == [1, 1, 95.1] and pd.isna(cell.degenerate)
+    assert probing.scored(runs, {}, "test")["score"].isna().all()
+
+
+def test_models_are_told_apart_by_all_but_the_seed(store):
+    runs = read_runs("probes", store).query("target == 'a' and encoder == 'untrained' and seed == 0")
+    others = [
+        {"regime": "stilts", "supporting": "mnli"},
+        {"regime": "stilts", "supporting": "mnli", "supporting_limit": 100},
+        {"regime": "mtl", "supporting": "mnli", "mixing": "uniform"},
+        {"regime": "stilts", "supporting": "a", "substituted": True},
+    ]
+    parts = [runs, *(runs.assign(run=str(place), **role) for place, role in enumerate(others)), runs.assign(part="B")]
+    assert probing.probed(pd.concat(parts).astype({"supporting_limit": "Int64"}))["model"].tolist() == [
+        "untrained",
+        "untrained, after mnli",
+        "untrained, after mnli, 100 examples",
+        "untrained, with mnli, uniform",
+    ]
 
 
 def test_the_best_is_chosen_on_one_split_and_reported_on_the_other(store):
@@ -109,7 +131,7 @@ def test_a_correlation_has_an_interval_too(store):
 
 def test_a_confidence_is_a_share(store):
     with pytest.raises(IntertaskError, match="share between 0 and 1"):
-        probing.probing_table(read_runs("probes", store), pd.DataFrame(), 95)
+        table_of(store, confidence=95)
 
 
 def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):

@@ -34,7 +34,7 @@ def labels(ticks):
 
 
 def test_heatmap_sorts_by_size_and_marks_significance_and_failures(runs, ax):
-    assert plots.difference_heatmap(compare(runs), ax) is ax
+    assert plots.difference_heatmap(compare(runs), ax, 0.1, 10) is ax
     assert labels(ax.get_yticklabels()) == ["a\n(400)", "b\n(200)", "c\n(100)"] == labels(ax.get_xticklabels())
     # 2.7764 * sqrt(2 / 3) = 2.27; c: variances 1 and 81, p far above .1
     assert words(ax).count("+10.0**") == 3 and words(ax).count("[+7.7, +12.3]") == 3
@@ -48,15 +48,21 @@ def test_heatmap_sorts_by_size_and_marks_significance_and_failures(runs, ax):
 
 def test_heatmap_of_nothing_is_all_hatched(tmp_path, ax):
     make_regimes(tmp_path, lambda *_: None, SIZES)
-    plots.difference_heatmap(compare(read_runs("regimes", tmp_path)), ax)
+    plots.difference_heatmap(compare(read_runs("regimes", tmp_path)), ax, 0.1, 1)
     assert words(ax).count("missing\n0 of 3, 0 of 3") == 6
     assert labels(ax.get_yticklabels())[0] == "b\n(size unknown)"
 
 
 def test_heatmap_of_single_seeds_has_no_interval(tmp_path, ax):
     make_regimes(tmp_path, scores, SIZES, seeds=1)
-    plots.difference_heatmap(compare(read_runs("regimes", tmp_path)), ax)
+    plots.difference_heatmap(compare(read_runs("regimes", tmp_path)), ax, 0.1, 10)
     assert words(ax).count("no interval") == 4 and "+10.0" in words(ax)
+
+
+def test_heatmap_marks_shared_supporting_models_where_that_is_known(runs, ax):
+    shared = runs["supporting_run"].where(runs["target"] != "a", "one").mask(runs["target"] == "c")
+    plots.difference_heatmap(compare(runs.assign(supporting_run=shared)), ax, 0.1, 10)
+    assert sum("†" in word for word in words(ax)) == 2
 
 
 def test_differences_by_ratio_on_a_log_axis(runs, ax):

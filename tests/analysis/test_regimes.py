@@ -115,8 +115,11 @@ def test_a_run_that_serves_two_parts_counts_once_and_two_runs_are_refused(runs):
 
 
 def test_a_study_without_both_regimes_is_refused(runs):
+    for regime in ("mtl", "stilts"):
+        with pytest.raises(IntertaskError, match="no pair of tasks has both regimes"):
+            regimes.compare(runs[runs["regime"] != regime])
     with pytest.raises(IntertaskError, match="no pair of tasks has both regimes"):
-        regimes.compare(runs[runs["regime"] != "mtl"])
+        regimes.compare(runs[runs["regime"] == "single"])
 
 
 def test_data_limits_are_cells_of_their_own(runs):
@@ -195,6 +198,25 @@ def test_budget_by_hand(runs):
     assert "0.50 (median of 3 cells) where the supporting task is smaller" in regimes.budget_in_words(table)
 
 
+def test_a_variant_without_a_name_is_one(runs):
+    named = runs[runs["mixing"] != "matched"]
+    table, expected = regimes.compare(named.assign(mixing=None)), regimes.compare(named)
+    assert table["p_holm"].notna().all() and table.drop(columns="mixing").equals(expected.drop(columns="mixing"))
+    for tabulated in (regimes.rules, regimes.budget):
+        assert tabulated(table).drop(columns="mixing").equals(tabulated(expected).drop(columns="mixing"))
+    for said in (regimes.heuristic_in_words, regimes.budget_in_words):
+        assert said(table) == said(expected).replace(", proportional**", "**") != said(expected)
+
+
+def test_seeds_share_a_supporting_model_only_where_all_models_are_named(runs):
+    one = runs["supporting_run"].mask(runs["regime"] == "stilts", "one")
+    shared = regimes.compare(runs.assign(supporting_run=one))["pseudo_replicates"]
+    unsaid = regimes.compare(runs.assign(supporting_run=one.mask(runs["seed"] == 0)))["pseudo_replicates"]
+    single = regimes.compare(runs[runs["seed"] == 0].assign(supporting_run=None))["pseudo_replicates"]
+    assert not regimes.compare(runs)["pseudo_replicates"].any()
+    assert shared.all() and unsaid.isna().all() and single.isna().all()
+
+
 def test_missing_runs_stay_missing(tmp_path):
     make_regimes(tmp_path, gaps, SIZES)
     table = regimes.compare(read_runs("regimes", tmp_path)).set_index(["supporting", "target"])
@@ -234,9 +256,9 @@ def outputs(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", STRICT)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
 
-    def execute(name):
+    def execute(name, study="regimes"):
         executed = tmp_path / f"{name}.ipynb"
-        execute_notebook(NOTEBOOKS / f"{name}.ipynb", executed, {"study": "regimes"})
+        execute_notebook(NOTEBOOKS / f"{name}.ipynb", executed, {"study": study})
         cells = nbformat.read(executed, as_version=4).cells
         assert not any(output.get("name") == "stderr" for cell in cells for output in cell.get("outputs", []))
         return {cell.id: str(cell.get("outputs")) for cell in cells}
@@ -266,3 +288,9 @@ def test_the_notebooks_with_nothing_done(tmp_path, outputs):
     assert "nothing to judge" in outputs("size_heuristic")["words"]
     shown = outputs("all_tasks")
     assert "nan" not in shown["table"] + shown["numbers"]
+
+
+def test_the_notebook_on_a_printed_table_that_names_no_variant(outputs):
+    shown = outputs("size_heuristic", "published/phang2018_mtl")
+    assert "**GPT (Phang 2018)**: nothing to judge among cells with p < 0.1" in shown["words"]
+    assert "nothing known yet" in shown["budget-words"] and shown["ratio"].count("image/png") == 1

@@ -7,11 +7,13 @@ from intertask.analysis.read import read_runs
 from intertask.analysis.statistics import (
     GLUE,
     control_in_words,
+    controls,
     deltas,
-    glue_average,
     paired_t,
     restart_summary,
     restarts_in_words,
+    target_runs,
+    task_average,
     transfer_table,
 )
 from intertask.errors import IntertaskError
@@ -116,8 +118,28 @@ def test_one_supporting_model_for_all_restarts_is_flagged(tmp_path):
     assert transfer_table(read_runs("demo", tmp_path))["pseudo_replicates"].all()
 
 
+def test_a_run_that_serves_two_parts_is_one_seed(runs):
+    twice = pd.concat([runs.assign(part="A"), runs.assign(part="B")])
+    assert transfer_table(twice).equals(transfer_table(runs))
+    assert deltas(twice)["run"].is_unique
+    assert restart_summary(twice).equals(restart_summary(runs))
+
+
+def test_parts_with_different_settings_are_refused_in_words(runs):
+    other = runs.assign(part="B", run=runs["run"] + "-lr1e-3")
+    with pytest.raises(IntertaskError, match="Two different single runs of mini/rte with seed 0 would be averaged"):
+        deltas(pd.concat([runs.assign(part="A"), other]))
+
+
+def test_only_runs_that_were_trained_for_their_place_count(runs):
+    stands_in = runs[runs["regime"] == "single"].assign(regime="stilts", supporting="mini/rte", substituted=True)
+    both = pd.concat([runs, stands_in])
+    assert target_runs(both, "stilts")["run"].tolist() == runs.loc[runs["regime"] == "stilts", "run"].tolist()
+    assert len(target_runs(both)) == 2 * 3 * 5 and target_runs(both, "mtl").empty
+
+
 def test_a_study_without_transfer_is_refused(runs):
-    with pytest.raises(IntertaskError, match="no target run with regime stilts"):
+    with pytest.raises(IntertaskError, match="take this notebook out of the study's report"):
         transfer_table(runs[runs["regime"] != "stilts"])
 
 
@@ -149,6 +171,29 @@ def test_restarts_in_words(tmp_path):
     assert "1 of 3 alone, 0 of 3 after a supporting task" in words and "in 1 of 1 pairs" in words
 
 
+def test_controls_are_told_where_there_is_no_supporting_task():
+    assert controls(pd.Series([SHUFFLED, "mini/mnli", None])).tolist() == [True, False, False]
+    for none in (pd.Series([], dtype="str"), pd.Series([None], dtype="str"), pd.Series([None])):
+        assert controls(none).dtype == bool and not controls(none).any()
+
+
+def test_degenerate_is_counted_where_it_is_known_of_all(runs):
+    alone = runs["supporting"].isna()
+    printed = runs.assign(degenerate=(runs["seed"] == 0).astype("boolean").mask(~alone))
+    assert "Degenerate runs: 2 of 10 alone, 0 of 0 after" in restarts_in_words(restart_summary(printed))
+    partly = printed.assign(
+        degenerate=printed["degenerate"].mask((printed["seed"] == 1) & (runs["target"] == "mini/rte"))
+    )
+    summary = restart_summary(partly)
+    assert summary["degenerate"].isna().tolist() == [True, True, True, False, True, True]
+    words = restarts_in_words(summary)
+    assert "1 of 5 alone, 0 of 0 after a supporting task, and of 14 more runs it is not known." in words
+
+
+def test_restarts_of_a_study_without_them(runs):
+    assert "no runs of the regimes" in restarts_in_words(restart_summary(runs.assign(regime="mtl")))
+
+
 def test_control_in_words(runs, tmp_path):
     words = control_in_words(transfer_table(runs))
     assert "0 of 2 cells have an interval wholly above zero" in words and "1 have no interval" in words
@@ -159,12 +204,12 @@ def test_control_in_words(runs, tmp_path):
     assert "no control" in control_in_words(transfer_table(runs[runs["supporting"] != SHUFFLED]))
 
 
-def test_glue_average_by_hand():
+def test_task_average_by_hand():
     scores = dict.fromkeys(GLUE, 80.0) | {"wnli": 30.0}
-    assert glue_average(scores) == pytest.approx(670 / 9)
-    assert glue_average(scores, wnli_majority=56.3) == pytest.approx(696.3 / 9)
-    assert glue_average(scores | {"wnli": 70.0}, wnli_majority=56.3) == pytest.approx(710 / 9)
-    assert math.isnan(glue_average({task: 80.0 for task in GLUE if task != "rte"}))
+    assert task_average(scores, GLUE) == pytest.approx(670 / 9)
+    assert task_average(scores, GLUE, wnli_majority=56.3) == pytest.approx(696.3 / 9)
+    assert task_average(scores | {"wnli": 70.0}, GLUE, wnli_majority=56.3) == pytest.approx(710 / 9)
+    assert math.isnan(task_average({task: 80.0 for task in GLUE if task != "rte"}, GLUE))
 
 
 def test_wang_2019_averages_recompute(shared):
@@ -172,7 +217,7 @@ def test_wang_2019_averages_recompute(shared):
     keys = ["table", "setting", "split", "row"]
     printed = table[table["metric"] == "macro_average"].set_index(keys)["score"]
     main = table[table["metric"] != "macro_average"].groupby([*keys, "task"])["score"].mean().unstack("task")
-    computed = main.apply(lambda row: glue_average(row, 56.3 if row.name[2] == "dev" else 65.1), axis=1)
+    computed = main.apply(lambda row: task_average(row, GLUE, 56.3 if row.name[2] == "dev" else 65.1), axis=1)
     error = (computed - printed).abs()
     assert len(error) > 50
     assert (error[error.index.get_level_values("row") != "RandomE"] < 0.06).all()

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from intertask.analysis.regimes import PANEL, followed
-from intertask.analysis.statistics import CELL, check_confidence, paired_t
+from intertask.analysis.statistics import CELL, WHOLE, paired_t, target_runs
 from intertask.analysis.tables import of_expected
 from intertask.errors import IntertaskError
 
@@ -22,19 +22,19 @@ def all_tasks(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """
     per_pair = _pairwise(table)
     panels = per_pair[PANEL].drop_duplicates()
-    targets = runs[runs["stage"] == "target"].drop_duplicates([*CELL, "regime", "mixing", "run"])
     means = pd.concat([
-        _over_runs(targets, "single", "single", panels),
+        _over_runs(runs, "single", "single", panels),
         per_pair,
-        _over_runs(targets, "mtl_all", "all tasks", panels),
+        _over_runs(runs, "mtl_all", "all tasks", panels),
     ])  # fmt: skip
     return means[[*PANEL, *METHOD, "target", "score", "n", "n_expected"]].reset_index(drop=True)
 
 
-def _over_runs(targets: pd.DataFrame, regime: str, method: str, panels: pd.DataFrame) -> pd.DataFrame:
+def _over_runs(runs: pd.DataFrame, regime: str, method: str, panels: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds, for every panel of the same encoder and target limit."""
-    own = targets[targets["regime"] == regime]
-    by_target = own.groupby(["encoder", "limit", "mixing", "target"], sort=False, dropna=False)["score"]
+    by_target = target_runs(runs, regime).groupby(["encoder", "limit", "mixing", "target"], sort=False, dropna=False)[
+        "score"
+    ]
     means = by_target.agg(["mean", "count", "size"]).reset_index()
     means = means.rename(columns={"mean": "score", "count": "n", "size": "n_expected"})
     return means.assign(method=method).merge(panels, on=["encoder", "limit"])
@@ -118,7 +118,6 @@ def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.
     n of n_expected targets have both; low, high, p: Student's t over the targets, so "in general" means for tasks like
     these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
     """
-    check_confidence(confidence)
     rows = []
     keys = [*PANEL, "baseline", "method"]
     for group, own in differences.groupby(keys, sort=False, dropna=False):
@@ -126,4 +125,4 @@ def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.
         row = dict(zip(keys, group, strict=True)) | {"n": test.n, "n_expected": len(own)}
         row |= {"difference": test.mean, "low": test.low, "high": test.high, "p": test.p}
         rows.append(row | {"note": test.note.replace("seeds", "targets")})
-    return pd.DataFrame(rows).astype(dict.fromkeys(["limit", "supporting_limit"], "Int64"))
+    return pd.DataFrame(rows).astype(WHOLE)

@@ -12,21 +12,23 @@ from scipy import stats
 from intertask.analysis.plots import supporting_label
 from intertask.analysis.statistics import (
     CELL,
+    MODEL,
     RESAMPLES,
     WHOLE,
     check_confidence,
     counted,
+    each_once,
     expected_best,
     is_control,
     plain,
     rank_weights,
     ranked_scores,
+    target_runs,
     task_average,
 )
 from intertask.analysis.tables import of_expected, panel_name
 from intertask.errors import IntertaskError
 
-ROW = [*CELL, "regime", "mixing"]
 SINGLE, BEST = "single", "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
 """Column -> the tasks that its average leaves out: the paper's A.Ex does without two of its supporting tasks."""
@@ -57,19 +59,13 @@ def cell_table(runs: pd.DataFrame, wnli: str = "trained", restarts: str = "best"
     """
     if restarts not in RESTARTS:
         raise IntertaskError(f"restarts: expected one of {', '.join(RESTARTS)}; found {restarts!r}.")
-    targets = _targets(counted(runs, wnli))
-    several = targets["mixing"].nunique() > 1
-    cells = targets.groupby(ROW, sort=False, dropna=False)
-    table = pd.DataFrame([dict(zip(ROW, cell, strict=True)) | _cell(own, restarts, several) for cell, own in cells])
-    return table.astype(WHOLE)
-
-
-def _targets(runs: pd.DataFrame) -> pd.DataFrame:
-    """The target runs; one that several parts of the study hold is one restart."""
-    targets = runs[runs["stage"] == "target"]
+    targets = each_once(counted(runs, wnli))
     if targets.empty:
-        raise IntertaskError("Expected target runs, found none in the study. Take best_of_each out of its report.")
-    return targets.drop_duplicates([*ROW, "run"])
+        raise IntertaskError("Expected runs of stage target, found none. Take this notebook out of the study's report.")
+    several = targets["mixing"].nunique() > 1
+    cells = targets.groupby(MODEL, sort=False, dropna=False)
+    table = pd.DataFrame([dict(zip(MODEL, cell, strict=True)) | _cell(own, restarts, several) for cell, own in cells])
+    return table.astype(WHOLE)
 
 
 def _cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
@@ -93,11 +89,15 @@ def _cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
 
 
 def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:
-    """A supporting task in words, with its data limit and, where it was no stop before, how it was used."""
+    """A supporting task in words, with its data limit and, where it was no stop before, how it was used.
+
+    What a table of scores names otherwise is told by the regime's name.
+    """
     if pd.isna(supporting):
-        return SINGLE
+        return SINGLE if regime in ("single", "stilts") else regime
     what = supporting_label(supporting) + ("" if pd.isna(limit) else f", {limit} examples")
-    return {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone"}.get(regime, what)
+    ways = {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone", "stilts": what}
+    return ways.get(regime, f"{what}, {regime}")
 
 
 def with_best(table: pd.DataFrame) -> pd.DataFrame:
@@ -185,7 +185,7 @@ def equal_cost(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     runs: of `selected`. Substituted cells are left out.
     """
     check_confidence(confidence)
-    targets = _targets(runs[~runs["substituted"]])
+    targets = target_runs(runs, "single", "stilts")
     stilts = targets[targets["regime"] == "stilts"].groupby(CELL, sort=False, dropna=False)
     single = targets[targets["regime"] == "single"].groupby(["encoder", "limit", "target"], dropna=False)
     alone = {tuple(map(str, key)): own[own["score"].notna()] for key, own in single}

@@ -8,14 +8,16 @@ import pandas as pd
 
 from intertask.analysis.plots import signed
 from intertask.analysis.regime_plots import line_name
-from intertask.analysis.regimes import compare, pairwise, refuse_mixtures
+from intertask.analysis.regimes import compare, pairwise
 from intertask.analysis.statistics import (
     CELL,
     WHOLE,
-    check_confidence,
     counted,
+    each_once,
     holm,
+    refuse_mixtures,
     student,
+    target_runs,
     task_average,
     why_no_interval,
 )
@@ -45,11 +47,10 @@ def check_axis(x: str) -> None:
 
 
 def _targets(runs: pd.DataFrame) -> pd.DataFrame:
-    """The target runs of all regimes that were trained for their place, each once."""
-    targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
+    targets = target_runs(runs)
     if targets.empty:
         raise IntertaskError("Expected runs of stage target, found none. Take this notebook out of the study's report.")
-    return targets.drop_duplicates([*POINT, "run"])
+    return targets
 
 
 def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
@@ -61,7 +62,7 @@ def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
     IntertaskError where a seed has two different runs for one target. After Wang et al. 2019, Figure 2, and
     Pruksachatkun et al. 2020, Figure 6.
     """
-    targets = counted(runs[_averaged(runs)], wnli).drop_duplicates([*POINT, "run"])
+    targets = each_once(counted(runs[_averaged(runs)], wnli))
     refuse_mixtures(targets)
     models = [*(name for name in POINT if name != "target"), "seed"]
     groups = targets.groupby(models, sort=False, dropna=False)
@@ -82,7 +83,6 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     n_train, supporting_n_train: examples as trained on, means over the n of n_expected seeds that are done; mean, low,
     high: of the score, 0-100, Student's t over these seeds; missing interval with fewer than two.
     """
-    check_confidence(confidence)
     targets = _targets(runs).astype(dict.fromkeys(SIZES.values(), "float64"))
     table = targets.groupby(POINT, sort=False, dropna=False).agg(
         n_train=("n_train", "mean"),
@@ -113,7 +113,6 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
     every size of the line is there. sizes, smallest, largest: of the line; slope, low, high, p, note: `paired_t` over
     the n of n_expected seeds; p_holm: Holm's correction over the `family` of all rows that have a p.
     """
-    check_confidence(confidence)
     key = ["encoder", "target", *LINES[x]]
     targets = _targets(runs).astype({SIZES[x]: "float64"})
     targets = targets.assign(size=targets[SIZES[x]], place=targets[LIMITS[x]].fillna(-1))

@@ -26,7 +26,7 @@ def scored_on(settings: dict, diagnostic: str = "") -> tuple[str, list[str]]:
     if not known:
         raise IntertaskError(
             "No diagnostic to break down: expected evaluate_on in the study, found none. Give it one, such as "
-            "evaluate_on: {mnli: [glue_diagnostic]}, or take diagnostic_breakdown out of its report."
+            "evaluate_on: {mnli: [glue_diagnostic]}, or take this notebook out of the study's report."
         )
     name = diagnostic or known[0]
     if name not in known:

@@ -20,6 +20,7 @@ from intertask.analysis.statistics import (
     check_confidence,
     deltas,
     paired_t,
+    target_runs,
 )
 from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError
@@ -41,7 +42,6 @@ def over_targets(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     Measured coverage of 95 % over 4, 6, 8 and 10 targets: 96, 95, 95 and 95 % of normal transfers; 88, 88, 90 and 91 %
     where most targets gain nothing and a few much. A percentile bootstrap over the targets held 74 to 92 % of either.
     """
-    check_confidence(confidence)
     keys, rows = [*CELL[:-2], "supporting"], []
     for key, own in table.groupby(keys, sort=False, dropna=False):
         test = paired_t(own["delta"], confidence)
@@ -95,7 +95,7 @@ def over_seeds_and_examples(differences, drawn, examples: int, confidence: float
 
 def reported_predictions(runs: pd.DataFrame) -> pd.DataFrame:
     """What the single and stilts runs predicted on the split that each reports: columns of `read_predictions`."""
-    own = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"]) & ~runs["substituted"]]
+    own = target_runs(runs, "single", "stilts")
     parts = [read_predictions(own[own["split"] == split], split) for split in own["split"].dropna().unique()]
     return pd.concat(parts) if parts else read_predictions(own[:0], "")
 
@@ -277,7 +277,6 @@ def optimism(runs: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95)
     optimism: paired by run, in points, with Student's t over the n seeds: a seed divides the dev set anew, and what its
     runs share is counted once. scores: of `read_scores`.
     """
-    check_confidence(confidence)
     held = scores[(scores["metric"] == "main") & scores["split"].isin(["validation_select", "validation_report"])]
     held = held[held["task"] == held["target"]].drop_duplicates(["run", "task", "split"])
     keys = [*PANEL, "target"]

@@ -19,7 +19,7 @@ def mixed(runs: pd.DataFrame) -> pd.DataFrame:
     if own.empty:
         raise IntertaskError(
             "Expected runs of regime mtl_all, found none in the study. "
-            "Give it regimes: [mtl_all], or take mixing out of its report."
+            "Give it regimes: [mtl_all], or take this notebook out of the study's report."
         )
     return own.assign(part=own["part"].fillna("all tasks"))
 
@@ -50,7 +50,10 @@ def set_scores(runs: pd.DataFrame, study: dict, wnli: str = "trained", confidenc
     rows = []
     for key, own in counted(runs, wnli).groupby(VARIANT, sort=False, dropna=False):
         tasks = own["target"].unique()
-        seeds = [task_average(seed.set_index("target")["score"], tasks) for _, seed in own.groupby("seed", sort=False)]
+        seeds = [
+            task_average(seed.set_index("target")["score"], tasks)
+            for _, seed in own.groupby("seed", sort=False, dropna=False)
+        ]
         test = paired_t(seeds, confidence)
         row = dict(zip(VARIANT, key, strict=True)) | {"tasks": len(tasks), "n": test.n, "n_expected": len(seeds)}
         row |= {"mean": test.mean, "sd": pd.Series(seeds).std(), "low": test.low, "high": test.high}

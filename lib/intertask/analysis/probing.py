@@ -2,39 +2,52 @@
 
 import pandas as pd
 
+from intertask.analysis.best_of_each import SINGLE, row_label
 from intertask.analysis.inference import over_examples
-from intertask.analysis.plots import supporting_label
 from intertask.analysis.resampling import drawn_scores
-from intertask.analysis.statistics import check_confidence, paired_t
+from intertask.analysis.statistics import paired_t, target_runs
 
 COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
 COLUMNS += ["majority", "degenerate"]
 
 
 def probed(runs: pd.DataFrame) -> pd.DataFrame:
-    """The target runs, done or not, with the columns `probe` and `model`: the encoder, and what it was trained on."""
-    targets = runs[runs["stage"] == "target"]
-    after = targets["supporting"].map(lambda task: "" if pd.isna(task) else f", after {supporting_label(task)}")
-    limit = targets["limit"].map(lambda limit: "" if pd.isna(limit) else f", {limit} examples")
-    return targets.assign(probe=targets["target"], model=targets["encoder"] + after.astype("str") + limit.astype("str"))
+    """The target runs, done or not, with the columns `probe` and `model`: all but the seed, in words."""
+    targets = target_runs(runs)
+    return targets.assign(probe=targets["target"], model=[_model(role) for role in targets.itertuples()])
+
+
+def _model(role) -> str:
+    how = row_label(role.supporting, role.supporting_limit, role.regime)
+    parts = [
+        role.encoder,
+        "" if how == SINGLE else f"after {how}" if role.regime == "stilts" else how,
+        "" if pd.isna(role.mixing) else role.mixing,
+        "" if pd.isna(role.limit) else f"{role.limit} examples",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataFrame:
     """The runs with `score` and `majority`, the main score and its counterpart, of a split of theirs, else missing; and
     `metrics`, the names of those that the main score is the mean of.
 
-    records: of `read_records`.
+    records: of `read_records`. A run of a table of scores has none, and the scores of the split that it reports.
     """
     of_split = {
         run: [record["tasks"][record["task"]][kind].get(split, {}) for kind in ("scores", "majority")]
         for run, record in records.items()
     }
+    stated = runs["split"].eq(split) & ~runs["run"].isin(list(records))
     score, majority = (
-        runs["run"].map({run: parts[place].get("main") for run, parts in of_split.items()}).astype("float64")
-        for place in (0, 1)
+        runs["run"]
+        .map({run: parts[place].get("main") for run, parts in of_split.items()})
+        .astype("float64")
+        .mask(stated, runs[name])
+        for place, name in enumerate(("score", "majority"))
     )
-    metrics = {run: [name for name in parts[0] if name != "main"] for run, parts in of_split.items()}
-    return runs.assign(score=score, majority=majority, metrics=runs["run"].map(metrics))
+    metrics = [[name for name in of_split.get(run, [{}])[0] if name != "main"] for run in runs["run"]]
+    return runs.assign(score=score, majority=majority, metrics=metrics)
 
 
 def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -42,11 +55,10 @@ def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: flo
 
     n of n_expected seeds are done; examples: rows that are scored. Two intervals: low, high is `over_examples`, the
     models held fixed; seeds_low, seeds_high is Student's t over the seeds, the examples held fixed. degenerate: runs
-    that do not beat the majority.
+    that do not beat the majority, missing where that is not known.
 
     runs: of `scored`, predictions: of `read_predictions`, both for one split.
     """
-    check_confidence(confidence)
     rows = []
     for (probe, model), own in runs.groupby(["probe", "model"], sort=False):
         seeds = paired_t(own["score"], confidence)
@@ -58,9 +70,9 @@ def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: flo
         rows.append(
             dict(zip(COLUMNS, (probe, model, seeds.n, len(own), examples, seeds.mean, low, high), strict=False))
             | {"seeds_low": seeds.low, "seeds_high": seeds.high, "majority": done["majority"].mean()}
-            | {"degenerate": int((done["score"] <= done["majority"]).sum())}
+            | {"degenerate": (done["score"] <= done["majority"]).sum() if done["majority"].notna().all() else pd.NA}
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"degenerate": "Int64"})
 
 
 def chosen(candidates: pd.DataFrame, reported: pd.DataFrame, beginning: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ def regimes_title(encoder: str, limit: int | None, supporting_limit: int | None,
     return panel_title(encoder, limit, supporting_limit) + ("" if pd.isna(mixing) else f"\nmixing: {text(mixing)}")
 
 
-def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float = 0.1, ends: float | None = None) -> Axes:
+def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float, ends: float) -> Axes:
     """Target x supporting matrix of MTL - STILTs, largest task first, after Figure 1 of Weller et al. 2022.
 
     table: `regimes.compare`, one panel and mixing variant. Each cell: the mean difference in points with its sign, its
@@ -27,7 +27,6 @@ def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float = 0.1, ends: 
     smaller ones. Cells without a difference are hatched. ends: |difference| at the ends of the colours.
     """
     rows, columns = by_size(table, "target"), by_size(table, "supporting")
-    ends = ends or max(1, table["difference"].abs().fillna(0).max())
     means = table.pivot(index="target", columns="supporting", values="difference").reindex(rows.index)[columns.index]
     norm = Normalize(-ends, ends)
     image = ax.imshow(means.to_numpy(dtype=float), cmap=METHODS_GRADIENT, norm=norm, aspect="auto")
@@ -70,7 +69,7 @@ def _absent(table, rows, columns, ax) -> None:
 
 def _difference_cell(cell, x: int, y: int, ink: str, alpha: float, ax: Axes) -> None:
     seeds = f"{of_expected(cell.n_mtl, cell.n_mtl_expected)}, {of_expected(cell.n_stilts, cell.n_stilts_expected)}"
-    seeds += " †" * cell.pseudo_replicates
+    seeds += " †" * bool(pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates)
     if pd.isna(cell.difference):
         hatched(x, y, ax)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
@@ -265,7 +264,7 @@ def _seed_range(own: pd.DataFrame) -> str:
 def line_name(row, line: list[str]) -> str:
     """A line in words: `stilts after mini/mnli, target limit 400`; what is missing or varies along it is left out."""
     words = [f"{row['encoder']}: {row['regime']}" if "encoder" in line else row["regime"]]
-    if pd.notna(row["supporting"]):
+    if "supporting" in line and pd.notna(row["supporting"]):
         before = "after" if row["regime"] == "stilts" else "with"
         words[0] += f" {before} {supporting_label(row['supporting'])}"
     named = {"mixing": "", "supporting_limit": "supporting limit ", "limit": "target limit "}

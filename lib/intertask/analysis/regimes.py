@@ -7,10 +7,10 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.weightstats import CompareMeans
 
-from intertask.analysis.statistics import CELL, LIMITS, check_confidence, holm, is_control, paired_t
+from intertask.analysis.statistics import CELL, LIMITS, WHOLE, check_confidence, controls, holm, paired_t, target_runs
 from intertask.errors import IntertaskError
 
-COUNTS = [*LIMITS, "target_size", "supporting_size"]
+TYPES = {**WHOLE, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
 PANEL = ["encoder", *LIMITS]
 EXPOSURES = {
     "target_examples": "examples_seen",
@@ -70,10 +70,8 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     STILTs' rows are repeated for each variant. A task that is its own supporting task and the control with shuffled
     labels are left out: the first cannot be mixed with itself, the second is no task.
     """
-    runs = runs[(runs["stage"] == "target") & runs["regime"].isin(["stilts", "mtl"])]
-    runs = runs[~(runs["supporting"].map(is_control) | (runs["supporting"] == runs["target"]))]
-    runs = runs.drop_duplicates([*CELL, "regime", "mixing", "run"])  # a run may serve in two parts of a study
-    refuse_mixtures(runs)
+    runs = target_runs(runs, "stilts", "mtl")
+    runs = runs[~(controls(runs["supporting"]) | (runs["supporting"] == runs["target"]))]
     steps = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
     runs = runs.assign(all_steps=steps)
     stilts, mtl = (runs[runs["regime"] == regime] for regime in ("stilts", "mtl"))
@@ -84,18 +82,6 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def refuse_mixtures(runs: pd.DataFrame) -> None:
-    """Raises IntertaskError where one seed of a cell has two different runs, of which a mean would mix settings."""
-    twice = runs[runs.duplicated([*CELL, "regime", "mixing", "seed"])]
-    if len(twice):
-        one = twice.iloc[0]
-        raise IntertaskError(
-            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
-            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
-            "Give these parts a study each."
-        )
-
-
 def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """MTL - STILTs: one row per mixing variant and cell (encoder, limits, supporting, target), in the study's order.
 
@@ -104,9 +90,9 @@ def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     that have a p; p_paired: `paired_t` over the n_paired seeds that both have. target_size, supporting_size: examples
     as trained on; size_ratio: the second to the first. better: the method with the higher mean; heuristic:
     the method that the sizes choose; both are MTL, STILTs or neither, and missing where unknown. …_ratio: EXPOSURES
-    of MTL to STILTs, ratios of means. pseudo_replicates: STILTs' seeds share a supporting model.
+    of MTL to STILTs, ratios of means. pseudo_replicates: several of STILTs' seeds share a supporting model;
+    missing where not all say which is theirs.
     """
-    check_confidence(confidence)
     cells = pairwise(runs).groupby(["mixing", *CELL], sort=False, dropna=False)
     keys = ["mixing", *CELL]
     table = pd.DataFrame([dict(zip(keys, cell, strict=True)) | _cell(own, confidence) for cell, own in cells])
@@ -117,9 +103,9 @@ def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         )
     table["size_ratio"] = table["supporting_size"] / table["target_size"]
     table["heuristic"], table["better"] = by_sign(table["size_ratio"] - 1), by_sign(table["difference"])
-    by_variant = table.groupby("mixing", sort=False)["p"]
+    by_variant = table.groupby("mixing", sort=False, dropna=False)["p"]
     table["p_holm"], table["family"] = by_variant.transform(holm), by_variant.transform("count")
-    return table.assign(note=table.pop("note")).astype(dict.fromkeys(COUNTS, "Int64"))
+    return table.assign(note=table.pop("note")).astype(TYPES)
 
 
 def _cell(runs: pd.DataFrame, confidence: float) -> dict:
@@ -143,9 +129,16 @@ def _cell(runs: pd.DataFrame, confidence: float) -> dict:
         "n_paired": paired.n,
         "target_size": runs["n_train"].astype("float64").max(),
         "supporting_size": runs["supporting_n_train"].astype("float64").max(),
-        "pseudo_replicates": stilts["supporting_run"].nunique() < len(stilts),
+        "pseudo_replicates": pd.NA
+        if stilts["supporting_run"].isna().any()
+        else stilts["supporting_run"].nunique() < len(stilts),
         "note": test.note,
     } | {name: float(ratio) if pd.notna(ratio) else np.nan for name, ratio in exposures.items()}
+
+
+def variant_name(encoder: str, mixing: str | None) -> str:
+    """An encoder with the way its tasks were mixed, where that is known."""
+    return encoder if pd.isna(mixing) else f"{encoder}, {mixing}"
 
 
 def by_sign(values: pd.Series) -> pd.Series:
@@ -198,7 +191,7 @@ def rules(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> 
     _check_alpha(alpha)
     check_confidence(confidence)
     rows = []
-    for (encoder, mixing), own in table.groupby(["encoder", "mixing"], sort=False):
+    for (encoder, mixing), own in table.groupby(["encoder", "mixing"], sort=False, dropna=False):
         sets = {"all": own["better"].notna(), f"p < {alpha:g}": own["p"] < alpha}
         sets[f"p_holm < {alpha:g}"] = own["p_holm"] < alpha
         chosen = choices(own)
@@ -258,7 +251,7 @@ def budget(table: pd.DataFrame) -> pd.DataFrame:
         ["encoder", "mixing", "supporting"], ratios, var_name="ratio", value_name="multiple", ignore_index=False
     )
     long = long.sort_index(kind="stable")  # a variant's rows stay together, in the study's order
-    groups = long.groupby(["encoder", "mixing", "supporting", "ratio"], sort=False)["multiple"]
+    groups = long.groupby(["encoder", "mixing", "supporting", "ratio"], sort=False, dropna=False)["multiple"]
     return groups.agg(["count", "median", "min", "max"]).rename(columns={"count": "n"}).reset_index()
 
 
@@ -266,27 +259,27 @@ def budget_in_words(table: pd.DataFrame) -> str:
     """How often MTL saw the target, as a multiple of STILTs, on either side of the heuristic, as Markdown."""
     spent = budget(table)
     lines = []
-    for (encoder, mixing), own in spent[spent["ratio"] == "target_examples_ratio"].groupby(
-        ["encoder", "mixing"], sort=False
-    ):
+    seen = spent[spent["ratio"] == "target_examples_ratio"]
+    for variant, own in seen.groupby(["encoder", "mixing"], sort=False, dropna=False):
         sides = "; ".join(
             f"{row.median:.2f} (median of {row.n} cells) where the supporting task is {row.supporting}"
             for row in own[own["n"] > 0].itertuples()
         )
-        lines.append(f"- **{encoder}, {mixing}**: target examples in MTL / in STILTs: {sides or 'nothing known yet'}.")
+        lines.append(
+            f"- **{variant_name(*variant)}**: target examples in MTL / in STILTs: {sides or 'nothing known yet'}."
+        )
     return "\n".join(lines)
 
 
 def heuristic_in_words(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> str:
     """How often the size heuristic is right for each variant, as Markdown, from a table of `compare`."""
-    judged = rules(table, alpha, confidence)
     lines = []
-    for (encoder, mixing), own in judged.groupby(["encoder", "mixing"], sort=False):
-        heuristic = own[own["rule"] == "size heuristic"]
+    for variant, own in table.groupby(["encoder", "mixing"], sort=False, dropna=False):
+        judged = rules(own, alpha, confidence)
+        heuristic = judged[judged["rule"] == "size heuristic"]
         said = "; ".join(_counted(row) for row in heuristic.iloc[[1, 2, 0]].itertuples())
-        wrong = failures(table[(table["encoder"] == encoder) & (table["mixing"] == mixing)], alpha)
-        named = ", ".join(f"{row.supporting} → {row.target}" for row in wrong.itertuples())
-        lines.append(f"- **{encoder}, {mixing}**: {said}. Significant and wrong: {named or 'none'}.")
+        named = ", ".join(f"{row.supporting} → {row.target}" for row in failures(own, alpha).itertuples())
+        lines.append(f"- **{variant_name(*variant)}**: {said}. Significant and wrong: {named or 'none'}.")
     return "\n".join(lines)
 
 

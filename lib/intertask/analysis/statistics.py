@@ -16,20 +16,49 @@ LIMITS = ["limit", "supporting_limit"]
 WHOLE = dict.fromkeys(LIMITS, "Int64")
 CELL = ["encoder", *LIMITS, "supporting", "target"]
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
+MODEL = [*CELL, "regime", "mixing"]
+"""What is the same for all seeds of one score."""
+
+
+def each_once(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of stage target, each once for what it stands for, in however many parts of the study it serves."""
+    return runs[runs["stage"] == "target"].drop_duplicates([*MODEL, "run"])
+
+
+def target_runs(runs: pd.DataFrame, *regimes: str) -> pd.DataFrame:
+    """`each_once` of these regimes, or of all, without substituted runs, which measured nothing.
+
+    Raises IntertaskError where one seed has two different runs, of which a mean would mix settings.
+    """
+    own = each_once(runs[~runs["substituted"] & (runs["regime"].isin(regimes) | (not regimes))])
+    refuse_mixtures(own)
+    return own
+
+
+def refuse_mixtures(runs: pd.DataFrame) -> None:
+    """Raises IntertaskError where one seed of a cell has two different runs, of which a mean would mix settings."""
+    twice = runs[runs.duplicated([*MODEL, "seed"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise IntertaskError(
+            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
+            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
+            "Give these parts a study each."
+        )
 
 
 def deltas(runs: pd.DataFrame) -> pd.DataFrame:
     """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
-    is missing where one of the two is. Substituted runs are left out: nothing was measured. Columns: encoder, limit,
-    supporting, target, seed, run, supporting_run, score, baseline_run, baseline, delta.
+    is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, seed, run,
+    supporting_run, score, baseline_run, baseline, delta. Which runs count: `target_runs`.
     """
-    targets = runs[(runs["stage"] == "target") & ~runs["substituted"]]
+    targets = target_runs(runs, "single", "stilts")
     single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score"]]
     single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
     stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "run", "supporting_run", "score"]]
-    paired = stilts.merge(single.drop_duplicates(), on=PAIR, how="left", validate="many_to_one")
+    paired = stilts.merge(single, on=PAIR, how="left", validate="many_to_one")
     return paired.assign(delta=(paired["score"] - paired["baseline"]).round(9))  # equal scores differ by 0, not 1e-14
 
 
@@ -58,7 +87,6 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
     that share from 20 to 5 %, 92, 89, 90 and 94 %: only 59, 76, 93 and 99.8 % of these studies hold a degenerate run at
     all, and no interval knows of what is not there. With 10, Hall's transformation held 88 %, the bootstrap-t 89 %.
     """
-    check_confidence(confidence)
     x = np.asarray(differences, dtype=float)
     x = x[~np.isnan(x)]
     mean = float(x.mean()) if len(x) else np.nan
@@ -71,6 +99,7 @@ def student(mean, sd, n, confidence: float) -> tuple[np.ndarray, np.ndarray, np.
 
     sd: with ddof=1. Missing where there are fewer than two values, or where all are equal up to rounding.
     """
+    check_confidence(confidence)
     mean, n = np.asarray(mean, dtype=float), np.asarray(n)
     error = np.where(np.asarray(sd) > 1e-9, sd, np.nan) / np.sqrt(np.maximum(n, 1))  # scores are points
     freedom = np.maximum(n - 1, 1)
@@ -135,6 +164,11 @@ def is_control(supporting: str) -> bool:
     return "shuffle_labels=true" in supporting
 
 
+def controls(supporting: pd.Series) -> pd.Series:
+    """Which of a column of supporting tasks are controls, as bool; a missing task is none."""
+    return pd.Series([is_control(str(task)) for task in supporting], index=supporting.index, dtype="bool")
+
+
 def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per cell (encoder, limit, supporting_limit, supporting, target), in the study's order.
 
@@ -144,12 +178,11 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     between supporting models is missing from the interval, missing where a table of scores does not say; control: the
     supporting task's labels were shuffled.
     """
-    check_confidence(confidence)
     pairs = deltas(runs)
     if pairs.empty:
         raise IntertaskError(
             "No transfer to tabulate: the study has no target run with regime stilts. "
-            "Give it supporting tasks and regimes: [single, stilts], or take transfer_matrix out of its report."
+            "Give it supporting tasks and regimes: [single, stilts], or take this notebook out of the study's report."
         )
     both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
     cells = pairs.assign(**both).groupby(CELL, sort=False, dropna=False)
@@ -167,7 +200,7 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     table = table.assign(low=low, high=high, p=p, p_holm=holm(pd.Series(p)), family=np.isfinite(p).sum())
     known = table["named"] == table["n_expected"]
     table["pseudo_replicates"] = (table["models"] < table["n_expected"]).astype("boolean").where(known)
-    table["control"] = table["supporting"].map(is_control)
+    table["control"] = controls(table["supporting"])
     table["note"] = [why_no_interval(*cell) for cell in zip(table["n"], table["low"], strict=True)]
     return table.drop(columns=["sd", "models", "named"]).astype(WHOLE)
 
@@ -176,10 +209,9 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Spread of the target scores over restarts: one row per cell, without supporting task or with one.
 
     n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
-    majority-class score; degenerate: runs that do not beat it, missing where nothing says so of any.
+    majority-class score; degenerate: runs that do not beat it, missing where that is not known of all.
     """
-    targets = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"]) & ~runs["substituted"]]
-    groups = targets.groupby(["target", *CELL[:-1]], sort=False, dropna=False)
+    groups = target_runs(runs, "single", "stilts").groupby(["target", *CELL[:-1]], sort=False, dropna=False)
     table = groups.agg(
         n=("score", "count"),
         n_expected=("run", "size"),
@@ -192,7 +224,7 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
         degenerate=("degenerate", "sum"),
         told=("degenerate", "count"),
     ).reset_index()
-    degenerate = table["degenerate"].astype("Int64").mask((table["n"] > 0) & (table.pop("told") == 0))
+    degenerate = table["degenerate"].astype("Int64").mask(table.pop("told") < table["n"])
     return table.assign(degenerate=degenerate)
 
 
@@ -206,16 +238,6 @@ def task_average(scores: dict[str, float], tasks: Iterable[str], wnli_majority: 
         if wnli_majority is not None and plain(task) == "wnli":
             own[task] = np.maximum(own[task], wnli_majority)
     return float(np.mean(list(own.values()))) if own else np.nan
-
-
-def glue_average(scores: dict[str, float], wnli_majority: float | None = None) -> float:
-    """The GLUE score as Wang et al. 2019 print it: the mean over the nine tasks' main scores, 0-100.
-
-    scores: main score by task name (two-metric tasks averaged already). WNLI counts at least `wnli_majority`, the
-    majority class of the split that is scored (dev 56.3, test 65.1), where that is given. A missing task makes the
-    average missing (NaN).
-    """
-    return task_average(scores, GLUE, wnli_majority)
 
 
 def plain(task: str) -> str:
@@ -292,17 +314,22 @@ def restarts_in_words(summary: pd.DataFrame) -> str:
 
     The control with shuffled labels is left out.
     """
-    summary = summary[~summary["supporting"].fillna("").map(is_control)]
+    summary = summary[~controls(summary["supporting"])]
+    if summary.empty:
+        return "The study has no runs of the regimes single and stilts, so there are no restarts to compare."
     single = summary["supporting"].isna()
     known = summary[summary["degenerate"].notna()]
     counts = known.groupby(single)[["degenerate", "n"]].sum().reindex([True, False], fill_value=0)
     alone, after = (f"{row.degenerate} of {row.n}" for row in counts.itertuples())
+    unknown = int(summary.loc[summary["degenerate"].isna(), "n"].sum())
+    untold = f", and of {unknown} more runs it is not known" if unknown else ""
     cell = ["target", "encoder", "limit"]
     both = summary[~single].merge(summary.loc[single, [*cell, "sd"]], on=cell, suffixes=("", "_single"))
     both = both.dropna(subset=["sd", "sd_single"])
+    steadier = int((both["sd"] < both["sd_single"]).sum())
     return (
-        f"Degenerate runs: {alone} alone, {after} after a supporting task. The standard deviation over restarts is "
-        f"smaller after the supporting task in {int((both['sd'] < both['sd_single']).sum())} of {len(both)} pairs."
+        f"Degenerate runs: {alone} alone, {after} after a supporting task{untold}. The standard deviation over "
+        f"restarts is smaller after the supporting task in {steadier} of {len(both)} pairs."
     )
 
 
