@@ -232,6 +232,12 @@ def test_the_block_is_blank_where_nothing_is_significant(ax):
     assert len(words) == 15 and words.count("n=24") == 5
 
 
+def test_nobody_is_named_who_moves_nothing(ax):
+    both = trials(*forgetful()).head(1).assign(moved_by=np.nan)
+    correlation_plots.robustness(both, ax)
+    assert ax.get_yticklabels()[0].get_text() == f"{both['task_a'].item()} – {both['task_b'].item()}"
+
+
 def test_the_ranges_name_who_moves_them(ax):
     both = trials(*forgetful())
     correlation_plots.robustness(strongest(both), ax)

@@ -40,6 +40,12 @@ def correlation_heatmap(
     return ax
 
 
+def matrix_size(rows: int, columns: int) -> tuple[float, float]:
+    """Inches of a `correlation_heatmap` of so many, wide and high."""
+    roomy = rows * columns <= ROOMY
+    return (2.5 + 1.1 * columns, 1.5 + 0.75 * rows) if roomy else (4 + 0.36 * columns, 3 + 0.4 * rows)
+
+
 def _correlation(cell, x: int, y: int, star: str, roomy: bool, most: int, ax: Axes) -> None:
     if pd.isna(cell.r):
         hatched(x, y, ax)
@@ -116,7 +122,8 @@ def robustness(both: pd.DataFrame, ax: Axes) -> Axes:
     ax.plot(both["r"], places, "o", color=INK, markersize=5, label="all observations")
     ax.plot(both["r_partial"], places, "D", color=INK, markerfacecolor="white", markersize=5, label="given forgetting")
     ax.axvline(0, color=INK, linewidth=1)
-    names = [f"{cell.task_a} – {cell.task_b} ({supporting_label(cell.moved_by)})" for cell in both.itertuples()]
+    moved = [f" ({supporting_label(task)})" if pd.notna(task) else "" for task in both["moved_by"]]
+    names = [f"{a} – {b}{by}" for a, b, by in zip(both["task_a"], both["task_b"], moved, strict=True)]
     ax.set_yticks(places, [text(name, 80) for name in names], fontsize=8)
     ax.set(xlim=(-1.05, 1.05), ylim=(len(both) - 0.5, -0.5), xlabel="correlation; bar: without any one supporting task")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
