@@ -229,7 +229,7 @@ def test_the_diagnostic_is_the_first_or_the_named_one():
     assert scored_on(settings, "own") == ("own", ["mnli", "snli"])
     with pytest.raises(IntertaskError, match="scores no run on 'owm'. Did you mean 'own'"):
         scored_on(settings, "owm")
-    with pytest.raises(IntertaskError, match=r"evaluate_on: {mnli: \[glue_diagnostic\]}, or take"):
+    with pytest.raises(IntertaskError, match=r"evaluate_on: {mnli: \[glue_diagnostic\]}, or take this notebook out"):
         scored_on({})
 
 
