@@ -128,7 +128,8 @@ def report(
     mini: Mini = False,
     quick: Quick = False,
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="a copy without code, for a repository's web page")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="a copy for a repository's web page, without code but the parameters"),
     ] = None,
 ) -> None:
     """Executes and renders the study's analysis notebooks."""

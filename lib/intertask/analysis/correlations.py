@@ -14,7 +14,7 @@ from scipy import stats
 
 from intertask.analysis import statistics
 from intertask.analysis.sources import find_table
-from intertask.analysis.statistics import check_confidence, counted, holm, is_control, plain, task_average
+from intertask.analysis.statistics import check_confidence, counted, holm, plain, task_average
 from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.studies.store import project_root, results_root
@@ -95,7 +95,7 @@ def observations(rows: pd.DataFrame, single: bool = True, controls: bool = True)
     targets = rows["target"].unique()
     own = rows[rows["score"].notna()].drop_duplicates([*OBSERVATION, "target", "run"])  # a run may serve in two parts
     own = own if single else own[own["regime"] != "single"]
-    own = own if controls else own[~own["supporting"].fillna("").map(is_control).astype(bool)]
+    own = own if controls else own[~statistics.controls(own["supporting"])]
     own = own.reset_index(drop=True)
     twice = own[own.duplicated([*OBSERVATION, "target"])]
     if len(twice):

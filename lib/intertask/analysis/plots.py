@@ -42,7 +42,7 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     """Supporting x target matrix of mean deltas from `transfer_table`, for one encoder and data limit.
 
     Each cell: the mean in points with its sign, its interval, and the seeds behind it of those asked for; bold with *
-    where Holm's p is below 1 - confidence; † where all seeds share one supporting model. Cells without a pair are
+    where Holm's p is below 1 - confidence; † where several seeds share one supporting model. Cells without a pair are
     hatched. Controls stand below a line. ends: |delta| at the ends of the colours, in points; by default the largest.
     With more than DENSE cells each shows its mean and * alone, in whole points.
     """
