@@ -160,14 +160,20 @@ def kin(driver) -> list[psutil.Process]:
 
 
 def alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    with suppress(psutil.NoSuchProcess):  # it may end between two questions
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def fork_server(driver) -> psutil.Process:
     """The warm process: runs and their kernels are forked from it."""
-    return wait_for(
-        lambda: [p for p in kin(driver) if "forkserver" in " ".join(p.cmdline()) and p.ppid() == driver.pid]
-    )[0]
+    return wait_for(lambda: _warm(driver))[0]
+
+
+def _warm(driver) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):  # whoever ends meanwhile is no reason not to ask again
+        return [p for p in psutil.Process(driver.pid).children() if "forkserver" in " ".join(p.cmdline())]
+    return []
 
 
 def kernels(driver) -> list[psutil.Process]:
