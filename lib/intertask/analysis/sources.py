@@ -72,7 +72,7 @@ def keep(path: Path, name: str, results: Path) -> None:
     table = pd.concat(own, ignore_index=True)
     rows = [f"{place + 2} of {file}" for file, one in zip(files, own, strict=True) for place in one.index]
     _refuse_twice(table, path, pd.Index(rows))
-    _refuse_mixed_metrics(table, path, rows)
+    _refuse_mixed_metrics(table, path, pd.Index(rows))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "runs": []}
     write(results / name / "source.csv", table.to_csv(index=False))
@@ -120,7 +120,7 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
         found = f"only {', '.join(table['split'].unique())}"
         raise refusal(path, "rows of split validation", found, "Say under values: {split: validation}, if that is it.")
     _refuse_twice(table, path, table.index + 2)
-    _refuse_mixed_metrics(table, path, [f"{row + 2}" for row in table.index])
+    _refuse_mixed_metrics(table, path, table.index + 2)
     return table
 
 
@@ -197,11 +197,8 @@ def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
         )
 
 
-def _refuse_mixed_metrics(table: pd.DataFrame, path: Path, rows: list[str]) -> None:
-    """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds.
-
-    rows: what to call each row of the table in the message.
-    """
+def _refuse_mixed_metrics(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
+    """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds."""
     own, matrix = table[~table["derived"]], ["part", "encoder", "target", "split"]
     runs = own.groupby([*CELL, "split"], sort=False, dropna=False).ngroup()
     of_target = own.assign(run=runs).groupby(matrix, sort=False, dropna=False)["run"].transform("nunique")
