@@ -22,8 +22,8 @@ lab: $(READY) ## JupyterLab on the tour notebook, on this machine only
 bench: $(READY) ## what the lab costs beside plain papermill and Trainer, in one table (idle machine, a quarter of an hour)
 	$(BIN)/python -W ignore tests/benchmarks/bench.py
 
-lint: $(READY) ## style, as the tests see it
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(READY) ## style and imports, as the tests see them
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
 
 format: $(READY) ## puts style right, and takes outputs out of the notebooks
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -17,7 +17,8 @@ from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.run import Run
 from intertask.tasks.schema import METRICS
-from intertask.training import prepare, train, view
+from intertask.training import prepare, train
+from intertask.views import run_view
 from made_study import succeed, write_study
 
 FRUITS = ("apple", "plum")
@@ -230,9 +231,9 @@ def test_a_task_of_every_format_is_checked_and_trained(file, tmp_path, left_to_r
     result = trained(task_file, encoder=left_to_right if file.startswith("causal") else "mini/bert")
     scores = result.main.scores["validation"]
     assert set(scores) == {*result.main.task.entry.metrics, "main"} and np.isfinite(list(scores.values())).all()
-    assert view.splits(result.main.task).loc["validation", "examples"] == 16
-    assert len(view.examples(result.main.task, 3)) == 3 and len(view.mistakes(result, 2)) <= 2
-    view.predictions(result)
+    assert run_view.splits(result.main.task).loc["validation", "examples"] == 16
+    assert len(run_view.examples(result.main.task, 3)) == 3 and len(run_view.mistakes(result, 2)) <= 2
+    run_view.predictions(result)
     plt.close("all")
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from intertask.analysis.read import read_runs, read_settings
-from intertask.analysis.sources import is_source, keep
+from intertask.analysis.score_tables import is_source, keep
 from intertask.run import Run
 from intertask.studies.check import analysis_notebook
 from intertask.studies.graph import expand

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from intertask.analysis.read import read_runs, read_scores
-from intertask.analysis.sources import COLUMNS
+from intertask.analysis.score_tables import COLUMNS
 from intertask.tasks.catalogue import catalogue
 
 FOLDER = Path(__file__).parents[1] / "results" / "published"

@@ -176,7 +176,7 @@ def submit(
     encoder: Annotated[str, typer.Option(metavar="LABEL", help="which encoder, where the study has several")] = "",
 ) -> None:
     """Writes a submission to the GLUE leaderboard from the runs that are best on dev."""
-    from intertask.submit import submit
+    from intertask.papers.submission import submit
 
     print(os.path.relpath(submit(_name(study, mini, quick), rule, encoder)))
 
@@ -210,7 +210,7 @@ def tasks(
     csv: Annotated[Path | None, typer.Option(help="write the table to this file instead")] = None,
 ) -> None:
     """Lists the catalogue: sizes, metrics, source, licence, and whether a task's data is at hand now."""
-    from intertask.tasks import listing
+    from intertask.views import listing
 
     table = listing.catalogue_table(form)
     if csv:
@@ -219,13 +219,13 @@ def tasks(
 
 
 def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
-    from intertask.tasks.findings import findings
     from intertask.tasks.load import load_task
-    from intertask.tasks.overview import page, section
+    from intertask.views.findings import findings
+    from intertask.views.overview import page, section
 
     task = load_task(name, file)
 
-    from intertask.formats import preview  # torch, which a task that is refused above need not wait for
+    from intertask.views import preview
 
     print(page(task, preview.majority(task), findings(task)), end="", flush=True)
     if encoder:
@@ -273,8 +273,8 @@ def _unfinished(graph) -> dict:
 
 def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
-    from intertask.analysis import sources
-    from intertask.studies import store
+    from intertask.analysis import score_tables
+    from intertask.files import results_root
     from intertask.studies.study import study_file, study_name
 
     _check_flags(mini, quick)
@@ -282,11 +282,11 @@ def _name(study: str, mini: bool, quick: bool) -> str:
     try:
         path = study_file(study)
     except IntertaskError:  # the results may have been copied without the study's file
-        if (store.results_root() / study / "study.json").is_file():
+        if (results_root() / study / "study.json").is_file():
             return study
         raise
-    if not suffix and sources.is_source(path):
-        sources.keep(path, study_name(path), store.results_root())
+    if not suffix and score_tables.is_source(path):
+        score_tables.keep(path, study_name(path), results_root())
     return study_name(path) + suffix
 
 

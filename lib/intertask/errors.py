@@ -19,3 +19,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     if close := get_close_matches(name.lower(), by_lower, n=1):
         return f" Did you mean '{by_lower[close[0]]}'?"
     return f" Choices: {', '.join(by_lower.values())}." if by_lower else ""
+
+
+def row_name(place: tuple[str, int]) -> str:
+    """A place in the index of a raw frame, as "file, row n"."""
+    return f"{place[0]}, row {place[1]}"

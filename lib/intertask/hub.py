@@ -4,7 +4,6 @@ With INTERTASK_HUB set to a folder of local clones (`<mirror>/<owner>/<name>/…
 fetched; otherwise the wanted files are downloaded into the Hub's own cache.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -103,15 +102,3 @@ def is_pointer(path: Path) -> bool:
     """Whether a file is what a clone holds of a large file until `git lfs pull`."""
     with path.open("rb") as stream:
         return stream.read(len(POINTER)) == POINTER
-
-
-def digest(path: Path) -> bytes:
-    """SHA-256 of a file's bytes, computed again only when the file has changed."""
-    found = path.stat()
-    return _digest(path.resolve(), found.st_mtime_ns, found.st_size)
-
-
-@cache
-def _digest(path: Path, modified: int, size: int) -> bytes:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from intertask.analysis import correlation_plots
+from intertask.analysis import correlation_figures
 from intertask.analysis.correlations import (
     AVERAGE,
     OBSERVATION,
@@ -399,7 +399,7 @@ def test_the_triangle_shows_each_pair_once_with_its_mark(ax):
     wide = wide_of({"a": [1.0, 2, 3], "b": [3.0, 2, 1], "c": [5.0] * 3})
 
     table = with_holm(correlation_table(wide, list(combinations("abc", 2)), "pearson"))
-    correlation_plots.correlation_heatmap(table, ["a", "b", "c"], ["a", "b"], ax)
+    correlation_figures.correlation_heatmap(table, ["a", "b", "c"], ["a", "b"], ax)
     words = [found.get_text() for found in ax.texts]
     assert words.count("-1.00*") == 1 and words.count("no interval") == 1 and words.count("n=3") == 3
     assert len(ax.lines) == 1  # the line under the negative one
@@ -409,14 +409,14 @@ def test_the_triangle_shows_each_pair_once_with_its_mark(ax):
 
 def test_a_correlation_that_rounds_to_zero_is_not_negative(ax):
     table = pd.DataFrame({"task_a": ["a"], "task_b": "b", "r": -0.004, "low": -0.1, "high": 0.1, "n": 9})
-    correlation_plots.correlation_heatmap(table.assign(p_holm=0.01, p_clusters_holm=1.0), ["b"], ["a"], ax)
+    correlation_figures.correlation_heatmap(table.assign(p_holm=0.01, p_clusters_holm=1.0), ["b"], ["a"], ax)
     assert ax.texts[0].get_text() == "0.00" and not ax.lines  # nor marked: not on the means of clusters
 
 
 def test_the_scatter_draws_every_pair_that_is_known(ax):
     both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan], "task_a": "a", "task_b": "b"})
     both["encoder"] = "f"
-    correlation_plots.published_scatter(both.assign(difference=both["recomputed"] - both["published"]), ax)
+    correlation_figures.published_scatter(both.assign(difference=both["recomputed"] - both["published"]), ax)
     assert ax.lines[-1].get_xdata().tolist() == [0.5, -0.5, 0.1] and ax.get_xlabel() == "printed: f"
     assert [(found.get_text(), found.xy) for found in ax.texts] == [("a – b", (-0.5, 0.5))]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertask.analysis import regime_plots
+from intertask.analysis import regime_figures
 from intertask.analysis.data_size import (
     AVERAGE,
     LINES,
@@ -124,7 +124,7 @@ def test_differences_without_a_partner_are_missing(tmp_path):
 def test_lines_differ_in_more_than_colour(tmp_path):
     table = size_table(made(tmp_path))
     for x, column in (("target", "n_train"), ("supporting", "supporting_n_train")):
-        ax = regime_plots.size_lines(table, column, LINES[x], plt.subplots()[1])
+        ax = regime_figures.size_lines(table, column, LINES[x], plt.subplots()[1])
         ax.figure.canvas.draw()
         assert len({line.get_linestyle() + str(line.get_marker()) for line in ax.lines}) == len(ax.lines)
         assert ax.get_xscale() == "log"
@@ -138,7 +138,7 @@ def test_lines_differ_in_more_than_colour(tmp_path):
 
 def test_the_same_data_under_two_limits_is_two_marks_and_one_line():
     table = pd.DataFrame({"regime": "single", "n_train": [10.0, 20, 20], "mean": [50.0, 60, 70], "n": 1})
-    ax = regime_plots.size_lines(table.assign(low=np.nan, high=np.nan), "n_train", ["regime"], plt.subplots()[1])
+    ax = regime_figures.size_lines(table.assign(low=np.nan, high=np.nan), "n_train", ["regime"], plt.subplots()[1])
     line, marks = ax.lines
     assert [*zip(*line.get_data(), strict=True)] == [(10, 50), (20, 65)] and line.get_markevery() == [0]
     assert [*zip(*marks.get_data(), strict=True)] == [(20, 60), (20, 70)] and marks.get_linestyle() == "None"
@@ -147,14 +147,14 @@ def test_the_same_data_under_two_limits_is_two_marks_and_one_line():
 def test_panels_share_the_styles_of_their_lines():
     table = pd.DataFrame({"regime": ["single", "stilts"], "n_train": 10.0, "mean": 50.0, "low": 40.0, "high": 60.0})
     table = table.assign(n=2, style=[0, 1])
-    both = regime_plots.size_lines(table, "n_train", ["regime"], plt.subplots()[1])
-    lone = regime_plots.size_lines(table[1:], "n_train", ["regime"], plt.subplots()[1])
+    both = regime_figures.size_lines(table, "n_train", ["regime"], plt.subplots()[1])
+    lone = regime_figures.size_lines(table[1:], "n_train", ["regime"], plt.subplots()[1])
     assert lone.lines[0].get_color() == both.lines[1].get_color() != both.lines[0].get_color()
     assert lone.lines[0].get_marker() == both.lines[1].get_marker() != both.lines[0].get_marker()
 
 
 def test_differences_are_drawn_by_target_size(tmp_path):
-    ax = regime_plots.size_differences(size_differences(made(tmp_path)), plt.subplots()[1])
+    ax = regime_figures.size_differences(size_differences(made(tmp_path)), plt.subplots()[1])
     assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[-2, 5], [-2, 5]]
     assert list(ax.lines[0].get_xdata()) == pytest.approx([1, 4], rel=0.02)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.5", "1", "2", "4"]
@@ -334,7 +334,7 @@ def test_a_score_of_unknown_size_is_not_drawn(tmp_path):
 def test_a_line_over_several_encoders_says_which(tmp_path):
     table = size_table(made(tmp_path))
     both = pd.concat([table, table.assign(encoder="org/other")])
-    ax = regime_plots.size_lines(both, "n_train", ["encoder", *LINES["target"]], plt.subplots()[1])
+    ax = regime_figures.size_lines(both, "n_train", ["encoder", *LINES["target"]], plt.subplots()[1])
     labels = [found.get_text().replace("\n", " ") for found in ax.get_legend().get_texts()]
     assert labels[0] == "mini/bert: single (n = 2)" and "org/other: single (n = 2)" in labels and len(labels) == 10
     plt.close("all")

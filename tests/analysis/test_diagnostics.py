@@ -23,7 +23,7 @@ from intertask.analysis.diagnostics import (
     sentence_sets,
     without_predictions,
 )
-from intertask.analysis.plots import diagnostic_dots
+from intertask.analysis.figures import diagnostic_dots
 from intertask.analysis.read import read_predictions, read_runs
 from intertask.errors import IntertaskError
 from intertask.report import build_report

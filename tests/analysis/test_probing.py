@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from intertask.analysis import plots, probing
+from intertask.analysis import figures, probing
 from intertask.analysis.read import read_predictions, read_records, read_runs
 from intertask.errors import IntertaskError
 from intertask.report import build_report
@@ -135,7 +135,7 @@ def test_a_confidence_is_a_share(store):
 
 
 def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):
-    ax = plots.probing_heatmap(table_of(store), plt.subplots()[1])
+    ax = figures.probing_heatmap(table_of(store), plt.subplots()[1])
     written = [text.get_text() for text in ax.texts]
     assert "90.0*" in written and "50.0" in written and "1 of 2 seeds" in written
     assert [label.get_text() for label in ax.get_xticklabels()] == [

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from intertask.analysis import correlation_plots
+from intertask.analysis import correlation_figures
 from intertask.analysis.correlations import AVERAGE, OBSERVATION, correlation_table, measured, observations, with_holm
 from intertask.analysis.probing_correlations import (
     block_pairs,
@@ -214,7 +214,7 @@ def test_deltas_with_the_average_of_the_targets(tmp_path):
 
 def test_the_delta_heatmap_shows_numbers_gaps_and_the_baseline(tmp_path, ax):
     runs = made(tmp_path, lambda *of: None if of[:2] == ("u", "x") or of[1:] == ("z", 1) else skilled(*of))
-    correlation_plots.delta_heatmap(delta_table(runs, ["t", "u"]), ["t", "u", AVERAGE, "p", "q"], ax)
+    correlation_figures.delta_heatmap(delta_table(runs, ["t", "u"]), ["t", "u", AVERAGE, "p", "q"], ax)
     words = [found.get_text() for found in ax.texts]
     assert words.count("+4.0") == 2 and words.count("-4.0") == 1 and words.count("60.5") == 5
     assert "+1.0\n(1 of 2)" in words
@@ -226,7 +226,7 @@ def test_the_block_is_blank_where_nothing_is_significant(ax):
     wide, _ = forgetful()
     table = with_holm(correlation_table(wide, block_pairs(["t", "u"], PROBES), "pearson"), ["t", "u"])
     drawn = table.assign(blank=table["p_holm"] >= 0.05)
-    correlation_plots.correlation_heatmap(drawn, ["t", "u"], ["t", "u", *PROBES], ax)
+    correlation_figures.correlation_heatmap(drawn, ["t", "u"], ["t", "u", *PROBES], ax)
     words = [found.get_text() for found in ax.texts]
     assert sum("." in word and "[" not in word for word in words) == int((~drawn["blank"]).sum()) == 5
     assert len(words) == 15 and words.count("n=24") == 5
@@ -234,17 +234,17 @@ def test_the_block_is_blank_where_nothing_is_significant(ax):
 
 def test_nobody_is_named_who_moves_nothing(ax):
     both = trials(*forgetful()).head(1).assign(moved_by=np.nan)
-    correlation_plots.robustness(both, ax)
+    correlation_figures.robustness(both, ax)
     assert ax.get_yticklabels()[0].get_text() == f"{both['task_a'].item()} – {both['task_b'].item()}"
 
 
 def test_the_ranges_name_who_moves_them(ax):
     both = trials(*forgetful())
-    correlation_plots.robustness(strongest(both), ax)
+    correlation_figures.robustness(strongest(both), ax)
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert len(names) == 5 and all(" – " in name and "(s" in name for name in names)
     undefined = both.assign(without=np.nan, lowest=np.nan, highest=np.nan, r_partial=np.nan)
-    assert "undefined" in [found.get_text() for found in correlation_plots.robustness(undefined, ax).texts]
+    assert "undefined" in [found.get_text() for found in correlation_figures.robustness(undefined, ax).texts]
 
 
 # The notebook

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from intertask import metrics as catalogue
 from intertask.analysis.resampling import METRICS, drawn_scores
 from intertask.analysis.statistics import RESAMPLES
-from intertask.formats import metrics as catalogue
 
 N = 40
 DRAWN = np.random.default_rng(1).integers(0, N, (6, N))

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from intertask.errors import IntertaskError  # noqa: E402
+from intertask.files import results_root  # noqa: E402
 from intertask.run import Member, Run  # noqa: E402
 from intertask.studies import execute, store  # noqa: E402
 from intertask.studies.estimate import estimate  # noqa: E402
@@ -69,7 +70,7 @@ def overhead(count: int = 20) -> None:
         for run in runs.values():
             began = time.perf_counter()
             plain_papermill(run)
-            plain.append(time.perf_counter() - began - training(store.results_root() / "by_hand" / run.id()))
+            plain.append(time.perf_counter() - began - training(results_root() / "by_hand" / run.id()))
     with results():
         run_all(runs, 1)
         folders = sorted((store.pool() / run_id for run_id in runs), key=ended)
@@ -160,13 +161,13 @@ def table_of_scores(rounds: int = 5) -> None:
     import matplotlib
 
     matplotlib.use("agg")
-    from intertask.analysis import plots, read
+    from intertask.analysis import figures, read
     from intertask.analysis.statistics import transfer_table
 
     def lab() -> None:
         table = transfer_table(read.read_runs("scores"))
-        figure, ax = matplotlib.pyplot.subplots(figsize=plots.matrix_size(table), layout="constrained")
-        plots.transfer_heatmap(table, ax)
+        figure, ax = matplotlib.pyplot.subplots(figsize=figures.matrix_size(table), layout="constrained")
+        figures.transfer_heatmap(table, ax)
         figure.savefig(io.BytesIO())
 
     with results() as folder:

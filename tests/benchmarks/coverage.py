@@ -21,7 +21,7 @@ from intertask.analysis import inference, resampling
 from intertask.analysis.correlations import METHODS, cluster_intervals, pairwise_r
 from intertask.analysis.regimes import two_sample_t
 from intertask.analysis.statistics import benjamini_hochberg, holm, paired_t
-from intertask.formats.metrics import METRICS
+from intertask.metrics import METRICS
 
 SEEDS = (3, 5, 10, 20)
 BAD = 0.2  # share of degenerate restarts

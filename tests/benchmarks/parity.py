@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from intertask.encoders import encoder_folder
-from intertask.formats.metrics import score
+from intertask.metrics import score
 from intertask.run import Run
 from intertask.tasks.load import Task
 from intertask.training import prepare, train

@@ -7,7 +7,7 @@ import torch
 
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
-from intertask.formats.metrics import best_overlap, exact_match, normalized
+from intertask.metrics import best_overlap, exact_match, normalized
 from intertask.tasks.sample import shuffled_labels
 from intertask.tasks.schema import TaskEntry
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 import yaml
 
+from intertask.files import project_root
 from intertask.run import Run
 from intertask.studies import store
 from made_study import STUDY, command, succeed, wait_for, write_study
@@ -130,7 +131,7 @@ def test_a_run_repeats_by_hand_with_plain_papermill(finished, tmp_path):
 
 
 def test_a_misspelt_parameter_stops_the_notebook_before_training(tmp_path):
-    notebook = store.project_root() / "notebooks" / "experiments" / "train.ipynb"
+    notebook = project_root() / "notebooks" / "experiments" / "train.ipynb"
     arguments = [PAPERMILL, str(notebook), str(tmp_path / "out.ipynb"), "-p", "sead", "3"]
     process = subprocess.run(arguments, capture_output=True, text=True)
     assert process.returncode != 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from intertask.tasks.read import read_file
+from intertask.tasks.data_files import read_file
 
 GOOD = """\
 # newdoc id = d

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from intertask.tasks import load, mini
+import minilanguage
+from intertask.tasks import load
 from intertask.tasks.catalogue import catalogue
+from intertask.tasks.data_files import read_file
 from intertask.tasks.load import load_as, load_task
-from intertask.tasks.read import read_file
 
 
 def test_six_line_task(own_task):
@@ -142,7 +143,7 @@ def test_long_field_and_nul(own_task):
 def test_mini_task_is_generated_and_its_splits_renamed(monkeypatch):
     frame = pd.DataFrame({"premise": ["a", "b"], "hypothesis": ["c", "d"], "label": [0, 2]})
     made = {"train": frame, "validation_matched": frame[:1], "validation_mismatched": frame[1:]}
-    monkeypatch.setattr(mini, "generate", {"mnli": made}.get, raising=False)
+    monkeypatch.setattr(minilanguage, "generate", {"mnli": made}.get, raising=False)
     splits = load_task("mini/mnli").splits
     assert list(splits) == ["train", "validation", "validation_mismatched"]
     assert splits["validation_mismatched"].to_dict("list") == {"premise": ["b"], "hypothesis": ["d"], "label": [2]}
@@ -150,7 +151,7 @@ def test_mini_task_is_generated_and_its_splits_renamed(monkeypatch):
 
 def test_bad_row_of_a_mini_task_is_named(refused, monkeypatch):
     frame = pd.DataFrame({"sentence": ["a", "b"], "label": [0, 2]})
-    monkeypatch.setattr(mini, "generate", lambda name: {"train": frame, "validation": frame}, raising=False)
+    monkeypatch.setattr(minilanguage, "generate", lambda name: {"train": frame, "validation": frame}, raising=False)
     refused(lambda: load_task("mini/cola"), "mini/cola (train), row 2", "an id from 0 to 1", "'2'", "Correct the row")
 
 

@@ -13,11 +13,11 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis import statistics
-from intertask.analysis.sources import find_table
+from intertask.analysis.score_tables import find_table
 from intertask.analysis.statistics import check_confidence, counted, holm, plain, task_average
 from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.studies.store import project_root, results_root
+from intertask.files import project_root, results_root
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""

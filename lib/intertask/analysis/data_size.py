@@ -6,8 +6,8 @@ After Phang et al. 2018, Table 2, Pruksachatkun et al. 2020, Figure 6, and Welle
 import numpy as np
 import pandas as pd
 
-from intertask.analysis.plots import signed
-from intertask.analysis.regime_plots import line_name
+from intertask.analysis.figures import signed
+from intertask.analysis.regime_figures import line_name
 from intertask.analysis.regimes import compare, pairwise
 from intertask.analysis.statistics import (
     CELL,

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from intertask.analysis.plots import category_label, supporting_label
+from intertask.analysis.figures import category_label
 from intertask.analysis.statistics import check_confidence, example_interval, is_control, paired_t
+from intertask.analysis.tables import supporting_label
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 FEW_SETS = 20

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from intertask.analysis.best_of_each import SINGLE, row_label
 from intertask.analysis.inference import over_examples
 from intertask.analysis.resampling import drawn_scores
 from intertask.analysis.statistics import paired_t, target_runs
+from intertask.analysis.tables import SINGLE, row_label
 
 COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
 COLUMNS += ["majority", "degenerate"]

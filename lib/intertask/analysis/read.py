@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from intertask.analysis import sources
+from intertask.analysis import score_tables
+from intertask.files import results_root
 from intertask.studies.status import failure, read_study, why_missing
-from intertask.studies.store import predictions_file, results_root
+from intertask.studies.store import predictions_file
 
 ROLE = {
     "stage": "str",
@@ -69,8 +70,8 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
 
 def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
     """The frame of `read_runs` and, by run id, the records of the runs that are done."""
-    if path := sources.find_table(study, results):
-        runs = sources.as_runs(sources.tidy(path, unit="points"), study)
+    if path := score_tables.find_table(study, results):
+        runs = score_tables.as_runs(score_tables.tidy(path, unit="points"), study)
         return runs.reindex(columns=[*ROLE, *OUTCOME, *SUPPORTING, "reason"]).astype(ROLE | OUTCOME | SUPPORTING), {}
     roles = pd.DataFrame(read_study(study, results)["runs"], columns=list(ROLE))
     roles = roles.assign(substituted=roles["substituted"].eq(True)).astype(ROLE)
@@ -124,8 +125,10 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
     A run that is not done has no row. Regime, supporting, target and limit are empty where they do not apply.
     """
     results = Path(results or results_root())
-    if path := sources.find_table(study, results):
-        return sources.as_scores(sources.tidy(path, unit="points"), study)[SCORE_COLUMNS].astype(dict(limit="Int64"))
+    if path := score_tables.find_table(study, results):
+        return score_tables.as_scores(score_tables.tidy(path, unit="points"), study)[SCORE_COLUMNS].astype(
+            dict(limit="Int64")
+        )
     runs, records = _read(study, results)
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     scores = pd.DataFrame(
@@ -154,7 +157,7 @@ def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, d
 def read_settings(study: str, results: Path | None = None) -> dict:
     """What the study's file said, with the defaults of what it did not say; empty for a table without a file."""
     results = Path(results or results_root())
-    if sources.find_table(study, results) and not (results / study / "study.json").is_file():
+    if score_tables.find_table(study, results) and not (results / study / "study.json").is_file():
         return {}
     return read_study(study, results)["study"]
 

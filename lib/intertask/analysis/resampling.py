@@ -83,13 +83,13 @@ def _micro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
 
 
 def _exact_match(labels: pd.Series, predictions: pd.Series) -> Metric:
-    from intertask.formats.metrics import any_equal  # its package imports torch; only answers need it
+    from intertask.metrics import any_equal
 
     return _ratio([any_equal(*pair) for pair in zip(labels, predictions, strict=True)], 1)
 
 
 def _token_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
-    from intertask.formats.metrics import best_overlap
+    from intertask.metrics import best_overlap
 
     return _ratio([best_overlap(*pair) for pair in zip(labels, predictions, strict=True)], 1)
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.errors import IntertaskError
-from intertask.studies.store import write
+from intertask.files import write
+
+SINGLE = "single"
 
 
 def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
@@ -15,6 +17,23 @@ def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = N
     return f"{encoder}, {target}" + (
         "" if pd.isna(supporting_limit) else f", {supporting_limit} of the supporting task"
     )
+
+
+def supporting_label(supporting: str | None) -> str:
+    """A supporting task in words: `none` for single, and shuffled labels said so."""
+    return "none" if pd.isna(supporting) else supporting.replace("[shuffle_labels=true]", ", shuffled labels")
+
+
+def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:
+    """A supporting task in words, with its data limit and, where it was no stop before, how it was used.
+
+    What a table of scores names otherwise is told by the regime's name.
+    """
+    if pd.isna(supporting):
+        return SINGLE if regime in ("single", "stilts") else regime
+    what = supporting_label(supporting) + ("" if pd.isna(limit) else f", {limit} examples")
+    ways = {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone", "stilts": what}
+    return ways.get(regime, f"{what}, {regime}")
 
 
 def of_expected(n: int, n_expected: int) -> str:

@@ -1,6 +1,7 @@
 """Sentence encoders: a Hub id, a local folder, or one of the embedded `mini/…` encoders."""
 
-from intertask.encoders.load import (
+from intertask.encoders.mini import MINI, PRETRAINING
+from intertask.encoders.pretrained import (
     checkpoint_gradients,
     encoder_bytes,
     encoder_folder,
@@ -11,7 +12,6 @@ from intertask.encoders.load import (
     reads_ahead,
     save_encoder,
 )
-from intertask.encoders.mini import MINI, PRETRAINING
 
 __all__ = [
     "MINI",

@@ -38,7 +38,7 @@ def build_tokenizer(name: str = "mini/bert"):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    from intertask.tasks.mini import words
+    from minilanguage import words
 
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]"}
     if name == "mini/bert":

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from intertask.encoders import reads_ahead
 from intertask.errors import IntertaskError
-from intertask.formats.metrics import score
 from intertask.formats.tokens import Tokens, tokens
+from intertask.metrics import score
 
 
 @dataclass

@@ -12,9 +12,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from intertask.analysis.read import read_records, read_runs
 from intertask.errors import IntertaskError, did_you_mean
+from intertask.files import project_root, results_root
 from intertask.report.page import NotebookPage, index_page
 from intertask.studies.status import read_study
-from intertask.studies.store import project_root, results_root
 from intertask.studies.study import Notebook
 from intertask.studies.worker import execute_notebook
 

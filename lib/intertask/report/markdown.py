@@ -12,7 +12,7 @@ from nbconvert import MarkdownExporter
 from nbformat import NotebookNode
 
 from intertask.errors import IntertaskError
-from intertask.studies.store import results_root, write
+from intertask.files import results_root, write
 
 ROWS = 30
 """A table of more rows is folded."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from intertask.encoders import encoder_folder
 from intertask.errors import IntertaskError, did_you_mean
+from intertask.files import project_root
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.study import Study
@@ -24,7 +25,7 @@ def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> lis
 
 
 def analysis_notebook(name: str):
-    folder = store.project_root() / "notebooks" / "analysis"
+    folder = project_root() / "notebooks" / "analysis"
     if (path := folder / f"{name}.ipynb").is_file():
         return path
     known = sorted(path.stem for path in folder.glob("*.ipynb"))

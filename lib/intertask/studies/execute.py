@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from tqdm import tqdm
 
 from intertask.errors import IntertaskError
+from intertask.files import now, project_root, results_root, write
 from intertask.run import Run
 from intertask.studies import store, worker
 from intertask.studies.estimate import Estimate
@@ -105,14 +106,14 @@ def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, 
 
 def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
     """Starts a worker in a process of its own; it dies when our end of the pipe between us closes."""
-    if (free := shutil.disk_usage(store.results_root()).free) < LEAST_SPACE:
+    if (free := shutil.disk_usage(results_root()).free) < LEAST_SPACE:
         raise IntertaskError(
-            f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {store.results_root()} before a run starts, found "
+            f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {results_root()} before a run starts, found "
             f"{free / 1e6:.0f} MB. Finished runs are safe; free some space and give the same command again."
         )
     theirs, ours = PROCESSES.Pipe(duplex=False)
-    notebook = store.project_root() / "notebooks" / "experiments" / "train.ipynb"
-    paths = {"notebook": str(notebook), "results": str(store.results_root())}
+    notebook = project_root() / "notebooks" / "experiments" / "train.ipynb"
+    paths = {"notebook": str(notebook), "results": str(results_root())}
     job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait, "warm": warm} | paths
     process = PROCESSES.Process(target=worker.main, args=(job, theirs))
     _start(process)
@@ -164,7 +165,7 @@ def _reason(run_id: str, one: Worker, timeout: float) -> str:
     reason = f"its process ended with code {one.process.exitcode} (-9: killed, often for want of memory)"
     if one.late:
         reason = f"stopped after {duration(timeout)}, the wall-clock limit of a run (--timeout)"
-    store.write(path, json.dumps({"reason": reason, "cell": None, "when": store.now()}, indent=1))
+    write(path, json.dumps({"reason": reason, "cell": None, "when": now()}, indent=1))
     return reason
 
 

@@ -7,8 +7,8 @@ from itertools import product
 from typing import Any
 
 from intertask.encoders import PRETRAINING
+from intertask.files import now, results_root, write
 from intertask.run import Member, Run, digest
-from intertask.studies import store
 from intertask.studies.estimate import examples, steps, training_size
 from intertask.studies.study import Encoder, Mixing, Study, Supporting
 
@@ -49,13 +49,13 @@ class Graph:
             "name": self.name,
             "title": self.study.title,
             "study": self.study.model_dump(mode="json"),
-            "written": store.now(),
+            "written": now(),
             "runs": [asdict(row) for row in self.rows],
         }
 
     def save(self) -> None:
         """Writes the snapshot from which status, scores and reports are read."""
-        store.write(store.results_root() / self.name / "study.json", json.dumps(self.snapshot(), indent=1))
+        write(results_root() / self.name / "study.json", json.dumps(self.snapshot(), indent=1))
 
     def counted(self, where: dict[str, str]) -> int:
         """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""

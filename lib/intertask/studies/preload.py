@@ -5,6 +5,7 @@ Nothing here may start a thread, touch a GPU or read data: what is forked must b
 
 # ruff: noqa: E402, F401
 import gc
+import importlib
 import io
 import os
 
@@ -24,10 +25,10 @@ import sklearn.metrics
 from matplotlib.figure import Figure
 from transformers import AutoModel, AutoTokenizer, BertModel, GPT2Model, PreTrainedTokenizerFast
 
+import minilanguage
 from intertask.studies import kernel, store
-from intertask.tasks import mini
-from intertask.training import view
 
+importlib.import_module("intertask.views.run_view")  # by name: studies do not know what trains, notebooks do
 Figure().subplots().figure.savefig(io.BytesIO())  # reads the fonts
 nbformat.validate(nbformat.v4.new_notebook())  # compiles the schema
 gc.collect()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.studies.store import results_root
+from intertask.files import results_root
 
 
 def read_study(study: str, results: Path | None = None) -> dict[str, Any]:

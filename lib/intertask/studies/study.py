@@ -9,8 +9,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean
+from intertask.files import project_root
 from intertask.run import Member, Run, describe
-from intertask.studies import store
 
 MIXING = {
     "sampling",
@@ -389,7 +389,7 @@ def counterpart(task: str) -> str:
 def study_file(name: str) -> Path:
     if Path(name).is_file():
         return Path(name).resolve()
-    params = store.project_root() / "params"
+    params = project_root() / "params"
     if (path := params / f"{name}.yaml").is_file():
         return path
     files = [file.relative_to(params) for file in params.rglob("*.yaml")]
@@ -399,6 +399,6 @@ def study_file(name: str) -> Path:
 
 def study_name(path: Path) -> str:
     """Path within `params/` without the ending (`weller2022/pairwise`), or the file's own stem."""
-    params = store.project_root() / "params"
+    params = project_root() / "params"
     inside = os.path.relpath(path, params)
     return str(Path(inside if not inside.startswith("..") else path.name).with_suffix(""))

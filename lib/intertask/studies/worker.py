@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from intertask.files import now, project_root, write
 from intertask.run import Run
 from intertask.studies import store
 
@@ -99,7 +100,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
             str(output),
             parameters=parameters,
             kernel_name="python3",
-            cwd=str(store.project_root()),
+            cwd=str(project_root()),
             progress_bar=False,
             start_timeout=START_TIMEOUT,
             iopub_timeout=120,
@@ -116,8 +117,8 @@ def keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
     reason = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else f"{type(error).__name__}: {error}"
     if notebook.is_file():
         os.replace(notebook, folder / "notebook.ipynb")
-    failure = {"reason": reason.strip(), "cell": cell, "when": store.now()}
-    store.write(folder / "failure.json", json.dumps(failure, indent=1))
+    failure = {"reason": reason.strip(), "cell": cell, "when": now()}
+    write(folder / "failure.json", json.dumps(failure, indent=1))
 
 
 def _last_started(notebook: Path) -> int | None:

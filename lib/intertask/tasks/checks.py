@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from intertask.errors import did_you_mean, refusal
+from intertask.errors import did_you_mean, refusal, row_name
 from intertask.tasks.schema import TaskEntry
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -224,11 +224,6 @@ def _file(data: pd.DataFrame | pd.Series) -> str:
 def _row(fault: pd.Series) -> str:
     """Where the first True stands, as "file, row n"."""
     return row_name(fault.index[int(fault.to_numpy().argmax())])
-
-
-def row_name(place: tuple[str, int]) -> str:
-    """A place in the index of a raw frame, as "file, row n"."""
-    return f"{place[0]}, row {place[1]}"
 
 
 def _label_row(fault: pd.Series) -> str:

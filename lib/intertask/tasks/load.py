@@ -7,10 +7,10 @@ import pandas as pd
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
-from intertask.hub import digest
+from intertask.files import file_digest
 from intertask.tasks import checks, structured
 from intertask.tasks.catalogue import find_entry
-from intertask.tasks.read import read_files, with_rows
+from intertask.tasks.data_files import read_files, with_rows
 from intertask.tasks.schema import TARGETS, TaskEntry
 from intertask.tasks.sources import Source, check_splits, fingerprint, locate, our_splits
 
@@ -50,7 +50,7 @@ def load_task(name: str, task_file: str = "") -> Task:
 
 
 def _code() -> list[str]:
-    return [digest(path).hex() for path in sorted(Path(__file__).parent.rglob("*.py"))]
+    return [file_digest(path).hex() for path in sorted(Path(__file__).parent.rglob("*.py"))]
 
 
 def _checked(entry: TaskEntry, source: Source) -> tuple[list[str] | None, dict[str, pd.DataFrame]]:
@@ -104,14 +104,14 @@ def scored_rows(task: Task) -> pd.DataFrame:
 def _raw_splits(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
     """Our split -> frame as in the source or as derived from it, with index (file, row)."""
     if entry.mini:
-        from intertask.tasks import mini
+        import minilanguage
 
-        made = our_splits(entry, mini.generate(entry.mini))
+        made = our_splits(entry, minilanguage.generate(entry.mini))
         raw = {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}
     else:
         raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
     if entry.derive:
-        from intertask.tasks.derived import find_rule
+        from intertask.probes import find_rule
 
         raw = find_rule(entry.derive)(raw)
         check_splits(entry, raw, raw)

@@ -58,7 +58,7 @@ class TaskEntry(BaseModel):
     columns: list[Column] | dict[Split, list[Column]] = []
     # Name in the mini suite.
     mini: str = ""
-    # A rule of tasks/derived that makes the rows from what the source holds; the keys below then name its columns.
+    # A rule of `probes` that makes the rows from what the source holds; the keys below then name its columns.
     derive: str = ""
     format: Literal[tuple(METRICS)]
     # Text columns, in the order in which the encoder reads them; those after the first are joined to one text.

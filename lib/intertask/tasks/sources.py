@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 
 from intertask import hub
 from intertask.errors import refusal
+from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry
 
 CONVERTED = "refs/convert/parquet"
@@ -53,9 +55,9 @@ def fingerprint(entry: TaskEntry) -> str:
 
     File names and folders do not enter, so a moved mirror keeps its fingerprint and a changed one does not.
     """
-    parts = {"code": _code("mini")} if entry.mini else locate(entry).files
+    parts = {"code": _code("minilanguage")} if entry.mini else locate(entry).files
     if entry.derive:
-        parts = {**parts, "rules": _code("derived")}
+        parts = {**parts, "rules": _code("intertask.probes")}
     digest = hashlib.sha256()
     for split, paths in sorted(parts.items()):
         digest.update(f"{split}:{len(paths)}".encode())
@@ -212,12 +214,12 @@ def _glob(folder: Path, patterns: list[str]) -> list[Path]:
 
 
 def _code(package: str) -> list[Path]:
-    folder = Path(__file__).with_name(package)
+    folder = Path(find_spec(package).submodule_search_locations[0])
     return sorted(path for path in folder.iterdir() if path.suffix in {".py", ".yaml"})
 
 
 def _file_digest(path: Path) -> bytes:
     try:
-        return hub.digest(path)
+        return file_digest(path)
     except OSError as error:
         raise refusal(path, "a readable data file", str(error), "Check the path in the task's entry.") from None

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from intertask.errors import refusal
-from intertask.tasks.checks import at_key, encode_labels, is_null, label_text, listed, row_name
+from intertask.errors import refusal, row_name
+from intertask.tasks.checks import at_key, encode_labels, is_null, label_text, listed
 from intertask.tasks.schema import TaskEntry
 
 

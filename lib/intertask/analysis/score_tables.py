@@ -1,0 +1,248 @@
+"""Tables of scores that were not trained here: the papers' printed ones, or any other lab's, as a study's own frames.
+
+A table is a CSV of one score per row. `results/<name>.csv` is read under that name as it is, if its columns are those
+of COLUMNS; `intertask report FILE.yaml`, with `source:` and a mapping of columns in the file, checks any other table
+and keeps it as `results/<name>/source.csv`.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.files import project_root, write
+from intertask.run import describe
+from intertask.studies.study import Notebook
+
+REQUIRED = ["encoder", "target", "score"]
+CELL = ["part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "target", "limit", "seed"]
+TEXTS = ["part", "encoder", "regime", "mixing", "supporting", "target", "split", "metric", "supporting_run"]
+WHOLE = ["limit", "supporting_limit", "seed", "n_train", "supporting_n_train"]
+FLAGS = ["below_majority", "substituted", "derived"]
+COLUMNS = [*TEXTS, *WHOLE, *FLAGS, "score", "majority"]
+"""What a table may say; all other columns are left alone.
+
+encoder, target and score are needed. Without `regime` a row is `stilts` where it has a supporting task, else `single`;
+without `split` it is of `validation`; without `metric` its score is the `main` one. An empty score is a missing one.
+`derived`: computed from other rows of the table, as an average is; `below_majority`: printed as not above the majority.
+"""
+
+
+class Source(BaseModel):
+    """What a file says of a table of scores: where it is, what its columns mean, and which notebooks are to read it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    paper: str = Field("", description="whose scores these are")
+    source: str | list[str] = Field(description="CSV files, relative to this file; several are joined")
+    columns: dict[str, str] = Field(
+        {}, description="{supporting: source_task}: our column, and what it is called there"
+    )
+    values: dict[str, Any] = Field({}, description="{encoder: roberta-base}: columns that have one value throughout")
+    unit: Literal["points", "fraction"] | None = Field(
+        None, description="of the scores: 0-100 or 0-1; None: as the scores look, refused where they look like both"
+    )
+    report: list[Notebook] = []
+
+
+def is_source(path: Path) -> bool:
+    """Whether a YAML file describes a table of scores, rather than a study."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return isinstance(content, dict) and "source" in content
+
+
+def keep(path: Path, name: str, results: Path) -> None:
+    """Checks the table that a source file describes and writes it, with its snapshot, under a study's name.
+
+    Raises IntertaskError where the file or the table is not as it should be; then nothing is written.
+    """
+    try:
+        source = Source(**yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise IntertaskError(f"{path}: {describe(error)}") from None
+    files = [source.source] if isinstance(source.source, str) else source.source
+    own = [tidy(path.parent / file, source.columns, source.values, source.unit) for file in files]
+    table = pd.concat(own, ignore_index=True)
+    rows = [f"{place + 2} of {file}" for file, one in zip(files, own, strict=True) for place in one.index]
+    _refuse_twice(table, path, pd.Index(rows))
+    _refuse_mixed_metrics(table, path, pd.Index(rows))
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "runs": []}
+    write(results / name / "source.csv", table.to_csv(index=False))
+    write(results / name / "study.json", json.dumps(snapshot, indent=1))
+
+
+def find_table(name: str, results: Path) -> Path | None:
+    """The CSV that stands for the study of that name, if it is none that was trained.
+
+    `published/…` are the papers' tables, which come with the project, wherever the results folder is.
+    """
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        return None
+    candidates = [results / name / "source.csv", results / f"{name}.csv"]
+    if name.startswith("published/"):
+        candidates.append(project_root() / "results" / f"{name}.csv")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:
+    """The table in a CSV under our names: one row per score, columns COLUMNS, scores in points, all checks made.
+
+    columns, values, unit: as in `Source`. Raises IntertaskError that names the file and its rows; the heading is row 1.
+    """
+    raw, columns, values = _read(path), columns or {}, values or {}
+    for ours in [*columns, *values]:
+        if ours not in COLUMNS:
+            raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, COLUMNS)}")
+    for ours, theirs in columns.items():
+        if theirs not in raw:
+            raise IntertaskError(f"{path}: {ours} is to be {theirs!r}, no such column.{did_you_mean(theirs, raw)}")
+    raw = raw.drop(columns=[name for name in columns if name in raw and name not in columns.values()])
+    raw = raw.rename(columns={theirs: ours for ours, theirs in columns.items()}).assign(**values)
+    if absent := [name for name in REQUIRED if name not in raw]:
+        raise refusal(
+            path, f"columns {', '.join(REQUIRED)}", f"no {' and no '.join(absent)} among {', '.join(raw)}",
+            "Say under columns what they are called there, or under values what they are throughout.",
+        )  # fmt: skip
+    table = _typed(raw.reindex(columns=COLUMNS), path)
+    factor = _factor(table["score"], unit, path)
+    _factor(table["majority"], "fraction" if factor > 1 else "points", path)
+    table[["score", "majority"]] *= factor
+    _refuse((table["target"] == "average") & ~table["derived"], "expected derived: True", table["target"], path)
+    if "validation" not in table["split"].unique():
+        found = f"only {', '.join(table['split'].unique())}"
+        raise refusal(path, "rows of split validation", found, "Say under values: {split: validation}, if that is it.")
+    _refuse_twice(table, path, table.index + 2)
+    _refuse_mixed_metrics(table, path, table.index + 2)
+    return table
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise IntertaskError(f"{path}: expected a CSV of scores, found no such file.")
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise IntertaskError(f"{path}: expected a CSV of scores in UTF-8: {error}") from None
+
+
+def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+    supporting = raw["supporting"].notna()
+    texts = {name: raw[name].astype("str") for name in TEXTS}
+    numbers = {name: _numbers(raw[name], path) for name in ("score", "majority")}
+    whole = {name: _numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE}
+    flags = {name: raw[name].map(str, na_action="ignore").map(_FLAGS).astype("boolean") for name in FLAGS}
+    for name in FLAGS:
+        _refuse(raw[name].notna() & flags[name].isna(), f"{name}: expected True or False", raw[name], path)
+    _refuse(raw["encoder"].isna() | raw["target"].isna(), "expected an encoder and a target", raw["target"], path)
+    table = pd.DataFrame(texts | whole | flags | numbers)[COLUMNS]
+    table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
+    return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
+
+
+_FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
+
+
+def _numbers(column: pd.Series, path: Path, whole: bool = False) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    bad = column.notna() & numbers.isna() | (whole & (numbers % 1 > 0))
+    _refuse(bad, f"{column.name}: expected {'whole ' * whole}numbers", column, path)
+    return numbers
+
+
+def _factor(scores: pd.Series, unit: str | None, path: Path) -> float:
+    """What makes points of the scores. Refuses fractions above 1, and, where nothing is said, what looks like both."""
+    small, large = scores.abs().between(0, 1, inclusive="right"), scores.abs() > 1
+    if unit == "fraction":
+        _refuse(large, "unit: fraction: expected scores of at most 1", scores, path)
+    if unit == "points" and not large.any():
+        _refuse(small, "expected scores of 0-100, for fractions say unit: fraction", scores, path)
+    if unit is None and large.any():
+        rare = small if small.sum() <= large.sum() else large
+        expected = "expected all points (0-100) or all fractions (0-1); say unit: points where scores are that low"
+        _refuse(rare & small.any(), expected, scores, path)
+    return 100.0 if unit == "fraction" or (unit is None and small.any()) else 1.0
+
+
+def _refuse(bad: pd.Series, expected: str, column: pd.Series, path: Path) -> None:
+    if bad.any():
+        rows = bad[bad].index
+        named = ", ".join(str(row + 2) for row in rows[:5]) + (", …" if len(rows) > 5 else "")
+        raise IntertaskError(
+            f"{path}: {expected}; found {column[rows[0]]} in row {rows[0] + 2} ({len(rows)} such rows: {named})."
+        )
+
+
+def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
+    """rows: what to call each row of the table in the message."""
+    key = [*CELL, "split", "metric"]
+    twice = table.duplicated(key, keep=False)
+    if twice.any():
+        alike = table.groupby(key, sort=False, dropna=False).ngroup()
+        first = table[twice].iloc[0]
+        same = rows[alike == alike[twice].iloc[0]]
+        said = ", ".join(f"{name} {first[name]}" for name in key if pd.notna(first[name]))
+        raise refusal(
+            path,
+            "one score for each run and metric",
+            f"rows {' and '.join(map(str, same))} for {said} ({twice.sum()} rows in all)",
+            "Map what tells them apart, such as seed, part or mixing, or take one out.",
+        )
+
+
+def _refuse_mixed_metrics(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
+    """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds."""
+    own, matrix = table[~table["derived"]], ["part", "encoder", "target", "split"]
+    runs = own.groupby([*CELL, "split"], sort=False, dropna=False).ngroup()
+    of_target = own.assign(run=runs).groupby(matrix, sort=False, dropna=False)["run"].transform("nunique")
+    with_metric = own.groupby([*matrix, "metric"], sort=False, dropna=False)["score"].transform("size")
+    if (odd := with_metric < of_target).any():
+        first = own[odd].iloc[0]
+        others = own[own[["encoder", "target", "split"]].eq(first[["encoder", "target", "split"]]).all(axis="columns")]
+        raise refusal(
+            f"{path}, row {rows[odd.idxmax()]}", f"the same metrics for every run on {first['target']}",
+            f"{' and '.join(others['metric'].unique())}, not all of them for each ({odd.sum()} such rows)",
+            "Scores of different metrics do not compare: give them targets of different names, or split the table.",
+        )  # fmt: skip
+
+
+def as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """One row per run of a `tidy` table, on `validation`, with the columns that such a table can fill.
+
+    score: the metric `main`, or else the mean of the run's metrics; missing where one of them is.
+    """
+    own = table[(table["split"] == "validation") & ~table["derived"]]
+    groups = own.groupby(CELL, sort=False, dropna=False)
+    # a table that has `main` and metrics for a run gives `main` alone
+    main = own["metric"].eq("main")
+    counts = main | ~main.groupby(groups.ngroup()).transform("any")
+    own = own[counts].assign(place=groups.ngroup()[counts])
+    runs = own.drop_duplicates("place").set_index("place")
+    by_run = own.groupby("place")
+    runs["score"] = by_run["score"].mean().mask(by_run["score"].count() < by_run.size())
+    runs["degenerate"] = by_run["below_majority"].max()
+    stated = runs["majority"].notna() & runs["degenerate"].isna()
+    runs["degenerate"] = runs["degenerate"].mask(stated, runs["score"] <= runs["majority"])
+    marks = runs.groupby("target")["degenerate"].transform("any")  # what is not marked where others are, is not so
+    runs["degenerate"] = runs["degenerate"].mask(marks & runs["degenerate"].isna(), False)
+    runs["run"] = [f"{name}:{place}" for place in runs.index]
+    done = runs["score"].notna()
+    reason = done.map({True: "", False: "the table has no score"}).astype("str")
+    runs = runs.assign(stage="target", task=runs["target"], done=done, reason=reason)
+    return runs.drop(columns=["metric", "below_majority", "derived"]).reset_index(drop=True)
+
+
+def as_scores(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """One row per score of a `tidy` table, of every split, missing ones left out; with the runs' names and `main`."""
+    runs = as_runs(table, name)
+    own = table[~table["derived"] & table["score"].notna()].merge(runs[[*CELL, "run"]], on=CELL, how="left")
+    main = runs[runs["done"]].assign(metric="main")
+    others = own[~((own["metric"] == "main") & (own["split"] == "validation"))]
+    return pd.concat([others, main], ignore_index=True).assign(study=name, task=lambda frame: frame["target"])

@@ -1,0 +1,126 @@
+"""Sentences and figures of the papers held against their own printed cells, each recomputed from the tables."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from intertask.analysis.statistics import GLUE
+from intertask.papers.literature import published
+
+COLUMNS = ["paper", "where", "claim", "printed", "found", "follows"]
+
+
+def claims(results: Path | None = None) -> pd.DataFrame:
+    """One row per claim: where it stands, in our words; what is printed; what the cells give; whether it follows,
+    missing where a word such as "almost" leaves it open.
+
+    Only what the tables in `results/published` can decide is listed; a claim that does not follow may still be true of
+    the numbers behind the rounded ones.
+    """
+    rows = [*_wang(results), *_phang(results), *_pruksachatkun(results), *_talmor(results)]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"follows": "boolean"})
+
+
+def _wang(results: Path | None) -> list[tuple]:
+    paper = "Wang et al. 2019"
+    scores = published("wang2019_glue", results).query("split == 'validation'")
+    own = scores[scores["regime"] != "same_task"]
+    models = own.groupby(["encoder", "row"])
+    trained = models.ngroups - 3  # Random, RandomE and plain BERT
+    average = own[own["target"] == "average"].set_index(["encoder", "supporting"])["score"]
+    bert = average["BERT-base (Wang 2019)"]
+    alone, after = bert[bert.index.isna()].item(), bert[bert.index.notna()]
+    below = int((after < alone).sum())
+    bilstm = average["BiLSTM (Wang 2019)"].drop(["MTL GLUE", "MTL Non-GLUE", "MTL All"]).dropna()
+    language = bilstm[["LM WT", "LM BWB"]]
+    best = bilstm.drop(language.index).max()
+    diagnostic = published("wang2019_diagnostic", results).pivot(index="row", columns="target", values="score")
+    same = bool((diagnostic.loc["MT En-De"] == diagnostic.loc["MT En-Ru"]).all())
+    return [
+        (paper, "section 1", "encoders evaluated", "53",
+         f"{models.ngroups} rows; {trained} without the two random "
+         "ones and plain BERT", trained == 53),
+        (paper, "section 1", "target models", "477",
+         f"{models.ngroups * len(GLUE)}; {trained * len(GLUE)} without these", trained * len(GLUE) == 477),
+        (paper, "abstract", "language modelling is the best single pretraining task (average)", "highest",
+         f"{language.iloc[0]:.1f} and {language.iloc[1]:.1f}, best other {best:.1f}", language.min() > best),
+        (paper, "abstract", "intermediate training of BERT often harms (average)", "often",
+         f"{below} of {len(after)} rows below Single-TaskB", 2 * below > len(after)),
+        (paper, "Table 2", "Single-Task holds, for each target, the score of pretraining on it", "the diagonal",
+         *_diagonal(scores, "BiLSTM (Wang 2019)", "")),
+        (paper, "Table 3", "Single-TaskE holds, for each target, the score of ELMo after it", "the diagonal",
+         *_diagonal(scores, "ELMo (Wang 2019)", "E")),
+        (paper, "Table 11", "MT En-De and MT En-Ru are different encoders", "two rows",
+         "their four cells are equal" if same else "their cells differ", not same),
+    ]  # fmt: skip
+
+
+def _diagonal(scores: pd.DataFrame, encoder: str, suffix: str) -> tuple[str, bool]:
+    own = scores[(scores["encoder"] == encoder) & scores["target"].isin(GLUE)]
+    single = own[own["row"] == f"Single-Task{suffix}"].set_index(["target", "metric"])["score"]
+    diagonal = own[own["supporting"] == own["target"]].set_index(["target", "metric"])["score"]
+    equal = single.eq(diagonal.reindex(single.index))
+    return f"{int(equal.sum())} of {len(equal)} cells are equal", bool(equal.all())
+
+
+def _phang(results: Path | None) -> list[tuple]:
+    paper, rows = "Phang et al. 2018", []
+    table = published("phang2018_glue", results)
+    test = table[(table["split"] == "test") & (table["target"] == "average")].set_index("row")["score"]
+    for encoder, gain in (("BERT", 1.4), ("GPT", 2.8)):
+        found = test[f"{encoder} on STILTs"] - test[encoder]
+        claim = f"gain of {encoder} on STILTs on the test set"
+        rows.append((paper, "section 4", claim, f"{gain:+.1f}", f"{found:+.1f}", abs(found - gain) < 0.06))
+    for name in ("phang2018_glue", "phang2018_submission"):
+        dev = published(name, results).query("split == 'validation' and target not in ['average']")
+        dev = dev[dev["target"].isin(GLUE)]
+        keys = ["encoder", "limit", "target"]
+        means = dev.groupby([*keys, "regime", "row"], dropna=False, sort=False)["score"].mean().reset_index()
+        best = means[means["regime"] == "best_of_each"].set_index(keys)["score"]
+        top = means[means["regime"] != "best_of_each"].groupby(keys, dropna=False)["score"].max().reindex(best.index)
+        equal = (best - top).abs() < 1e-6
+        where = "Tables 1, 2" if name == "phang2018_glue" else "Table 4"
+        claim = "Best of Each is the best of the rows, for each target"
+        odd = ", ".join(f"{encoder.split()[0]} {target}" for encoder, _, target in best.index[~equal])
+        found = f"{int(equal.sum())} of {len(equal)} cells" + (f"; not {odd}" if odd else "")
+        rows.append((paper, where, claim, "the best", found, bool(equal.all())))
+    return rows
+
+
+def _pruksachatkun(results: Path | None) -> list[tuple]:
+    paper = "Pruksachatkun et al. 2020"
+    figure = published("pruksachatkun2020_transfer", results)
+    targets = figure[(figure["part"] == "targets") & (figure["target"] != "average")]
+    deltas = targets[targets["supporting"].notna()]
+    rows = [(paper, "section 6", "pairs of intermediate and target task", "110", str(len(deltas)), len(deltas) == 110)]
+    for task in ("socialiqa", "ccg", "qqp"):
+        gains = deltas[(deltas["supporting"] == task) & (deltas["delta"] > 0)]
+        named = ", ".join(f"{row.target} {row.delta:+.1f}" for row in gains.itertuples())
+        rows.append((paper, "section 4.1", f"{task} harms every target", "all", named or "all", gains.empty))
+    baseline = targets.loc[(targets["target"] == "cb") & targets["supporting"].isna(), "score"].item()
+    rows.append((paper, "section 4.1", "the baseline on CB", "100", f"{baseline:.1f} in Figure 2", baseline == 100))
+    gains = int((deltas.loc[deltas["target"] == "cb", "delta"] > 0).sum())
+    rows.append((paper, "section 4.1", "no intermediate task helps on CB", "none", f"{gains} help", gains == 0))
+    probes = figure[(figure["part"] == "probes") & figure["supporting"].notna()]
+    for probe in ("edge/srl", "edge/dpr"):
+        harmed = probes[(probes["target"] == probe) & (probes["delta"] <= 0)]
+        named = ", ".join(f"{row.supporting} {row.delta:+.1f}" for row in harmed.itertuples())
+        claim = f"every intermediate task improves {probe}"
+        rows.append((paper, "section 4.1", claim, "all", f"not {named}" if named else "all", harmed.empty))
+    return rows
+
+
+def _talmor(results: Path | None) -> list[tuple]:
+    table = published("talmor2019_multiqa", results)
+    mixed = table["supporting"] == "Multi-75K"
+    best = table[~mixed].groupby(["encoder", "target"])["score"].max()
+    own = table[mixed].set_index(["encoder", "target"])["score"]
+    equal = own >= best.reindex(own.index)
+    n, by_encoder = int(equal.sum()), equal.groupby("encoder", sort=False).sum()
+    claim = "Multi-75K is equal to or better than each single data set in almost half of Talmor's cells"
+    found = f"{n} of {len(own)}: the reader's to judge"
+    paper, counts = "Weller et al. 2022", " and ".join(map(str, by_encoder))
+    return [
+        (paper, "section 4", claim, "almost half", found, None),
+        (paper, "appendix", "the same of each of the two models, of 6 data sets", "2", counts, by_encoder.eq(2).all()),
+    ]

@@ -1,0 +1,78 @@
+"""The catalogue as a table, with what is at hand without asking the network."""
+
+import textwrap
+from collections.abc import Iterable
+
+import pandas as pd
+
+from intertask import hub
+from intertask.errors import IntertaskError, did_you_mean
+from intertask.tasks.catalogue import catalogue
+from intertask.tasks.schema import METRICS, TaskEntry
+from intertask.tasks.sources import locate
+from intertask.views.overview import WIDTH
+
+SIZES = ("train", "validation", "test")
+REST = (
+    "What is on the Hub is fetched when a run needs it. A corpus is to be put into a folder of its name in "
+    "INTERTASK_CORPORA; `intertask check` on a study with its task says where to get it."
+)
+
+
+def catalogue_table(form: str = "") -> pd.DataFrame:
+    """One row per task, grouped by format; `form` keeps those of one format. A size that is not stated is missing.
+
+    Columns: name, format, train, validation, test (examples), metrics, licence, counterpart (its mini task), paper,
+    source, at_hand.
+    """
+    if form and form not in METRICS:
+        raise IntertaskError(f"There is no format {form}.{did_you_mean(form, METRICS)}")
+    entries = [entry for kind in METRICS for entry in catalogue().values() if entry.format == kind == (form or kind)]
+    fields = ["name", "format", *SIZES, "metrics", "licence", "counterpart", "paper", "source", "at_hand"]
+    rows = [
+        entry.model_dump()
+        | {split: entry.sizes.get(split) for split in SIZES}
+        | {"metrics": ", ".join(entry.metrics), "source": source(entry), "at_hand": at_hand(entry)}
+        for entry in entries
+    ]
+    return pd.DataFrame(rows, columns=fields).astype({**dict.fromkeys(SIZES, "Int64"), "at_hand": bool})
+
+
+def source(entry: TaskEntry) -> str:
+    """Where the data comes from: a Hub id with its config, a corpus that the user fetches, or the mini suite."""
+    if entry.hub:
+        return f"Hub {entry.hub}" + f", {entry.config}" * bool(entry.config)
+    return f"corpus {entry.corpus}" if entry.corpus else "mini suite" if entry.mini else "files"
+
+
+def at_hand(entry: TaskEntry) -> bool:
+    """Whether the data can be read now: made, in INTERTASK_HUB or the Hub's cache, or in INTERTASK_CORPORA."""
+    if entry.mini:
+        return True
+    try:
+        with hub.offline():
+            files = [path for paths in locate(entry).files.values() for path in paths]
+        return bool(files) and all(path.is_file() and not hub.is_pointer(path) for path in files)
+    except IntertaskError:
+        return False
+
+
+def page(table: pd.DataFrame) -> str:
+    """The table for a terminal of 100 columns: tasks by format, each with its sizes and, below, where it is from."""
+    parts = []
+    for form, rows in table.groupby("format", sort=False):
+        head = _line(form, SIZES, "at hand", "metrics")
+        parts.append("\n".join([head, "-" * WIDTH, *(_lines(row) for row in rows.itertuples())]))
+    count = f"{len(table)} tasks, {table['at_hand'].sum()} at hand."
+    return "\n\n".join([*parts, textwrap.fill(f"{count} {REST}", WIDTH)])
+
+
+def _lines(row) -> str:
+    sizes = ["" if pd.isna(size) else f"{size:,}" for size in (row.train, row.validation, row.test)]
+    facts = [row.source, row.licence, row.counterpart and f"counterpart {row.counterpart}"]
+    below = textwrap.fill("; ".join(filter(None, facts)), WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return f"{_line(row.name, sizes, 'yes' if row.at_hand else 'no', row.metrics)}\n{below}"
+
+
+def _line(name: str, sizes: Iterable[str], here: str, metrics: str) -> str:
+    return f"{name:32}{''.join(f'{size:>11}' for size in sizes)}  {here:7}  {metrics}"

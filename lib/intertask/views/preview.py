@@ -1,0 +1,37 @@
+"""What a format says of a task before any training: the majority's scores, and what a tokenizer makes of the texts."""
+
+import pandas as pd
+
+from intertask.formats import FORMATS
+from intertask.formats.spans import SpanEncoded
+from intertask.tasks.load import Task
+from intertask.views.overview import percentiles
+
+WHOLE = 1_000_000  # tokens: longer than any text
+
+
+def majority(task: Task) -> pd.DataFrame:
+    """The score (0-100) that the most frequent label, in regression the mean, gets on each labelled split."""
+    form = FORMATS[task.entry.format](task.entry) if task.entry.format in FORMATS else None
+    labelled = {split: rows for split, rows in task.splits.items() if form and "label" in rows}
+    scores = {}
+    for split, rows in labelled.items():
+        labels = pd.Series(list(form.labels(rows)))  # one for each prediction
+        group = {"group": rows["group"].to_numpy()} if "group" in rows else {}
+        scores[split] = form.score(pd.DataFrame({"label": labels, "prediction": form.majority(labels)}).assign(**group))
+    return pd.DataFrame.from_dict(scores, orient="index").round(1)
+
+
+def tokens(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
+    """Tokens of each split's sequences, uncut, and how many examples and spans lose some of them at `max_length`.
+
+    Raises IntertaskError as training does, where too many spans are cut.
+    """
+    form, rows = FORMATS[task.entry.format](task.entry), {}
+    for split, frame in task.splits.items():
+        rows[split] = percentiles(form.encode(frame, tokenizer, WHOLE).lengths)
+        encoded = form.encode(frame, tokenizer, max_length)
+        rows[split]["examples cut"] = encoded.truncated
+        if isinstance(encoded, SpanEncoded):
+            rows[split]["spans cut"] = encoded.cut_spans
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,0 +1,66 @@
+"""Figures of one run, as in `analysis.figures`: each takes a frame and an `ax`, draws on it and returns it."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from intertask.views.drawing import ALERT, FAINT, INK, text
+
+
+def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
+    """Main dev score (dots, left axis, best ringed) and training loss (dashed, right axis) over the examples seen.
+
+    curve: the run's curve.csv, columns examples, train_loss, main.
+    """
+    ax.plot(curve["examples"], curve["main"], "o-", color=INK, markersize=4, label="dev score")
+    best = curve.loc[curve["main"].idxmax()]
+    ax.plot(best["examples"], best["main"], "o", color=ALERT, markersize=11, markerfacecolor="none", label="best")
+    loss = ax.twinx()
+    loss.plot(curve["examples"], curve["train_loss"], "--", color=FAINT)
+    loss.set_ylabel("training loss (dashed)")
+    loss.grid(False)
+    ax.set(xlabel="training examples seen", ylabel="dev score, 0–100")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # above: the curves go anywhere
+    return ax
+
+
+def confusion(labels, predictions, names: list[str], ax: Axes) -> Axes:
+    """Counts of true label (rows) against predicted label (columns); labels, predictions: ids 0..len(names)-1."""
+    ids = range(len(names))
+    counts = pd.crosstab(pd.Series(labels), pd.Series(predictions)).reindex(index=ids, columns=ids, fill_value=0)
+    ax.imshow(counts, cmap="Greys")
+    for (row, column), count in np.ndenumerate(counts.to_numpy()):
+        dark = count > counts.to_numpy().max() / 2
+        ax.text(column, row, count, ha="center", va="center", color="white" if dark else INK)
+    shown = [text(name) for name in names]
+    ax.set_xticks(ids, shown)
+    ax.set_yticks(ids, shown)
+    ax.set(xlabel="predicted label", ylabel="true label")
+    ax.grid(False)
+    return ax
+
+
+def label_f1(table: pd.DataFrame, ax: Axes) -> Axes:
+    """A bar per label: its F1 (0–100), with how often it occurs. table: columns label, f1, n, in the order drawn."""
+    ax.barh(range(len(table)), table["f1"], color=FAINT)
+    ax.set_yticks(range(len(table)), [f"{text(row.label)} ({row.n})" for row in table.itertuples()])
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 100), xlabel="F1, 0–100 (in brackets: how often the label occurs)")
+    return ax
+
+
+def answer_overlap(overlap: pd.Series, ax: Axes) -> Axes:
+    """How many examples have which overlap in words (0–100) with an accepted answer."""
+    ax.hist(overlap, bins=np.linspace(0, 100, 11), color=FAINT, edgecolor=INK)
+    ax.set(xlabel="token F1 with the nearest accepted answer, 0–100", ylabel="examples")
+    return ax
+
+
+def regression_scatter(labels, predictions, ax: Axes) -> Axes:
+    """Predicted against true value, one dot per example, with the line where both are equal."""
+    ax.plot(labels, predictions, "o", color=INK, alpha=0.3, markersize=4)
+    ends = [min(labels), max(labels)]
+    ax.plot(ends, ends, "--", color=FAINT, label="equal")
+    ax.set(xlabel="true label", ylabel="predicted")
+    ax.legend(loc="best")
+    return ax

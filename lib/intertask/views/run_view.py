@@ -1,0 +1,154 @@
+"""What `experiments/train.ipynb` shows: small frames and figures of a run, its data and its mistakes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from intertask.metrics import best_overlap
+from intertask.run import Run
+from intertask.tasks.load import Task
+from intertask.tasks.schema import ANSWERED
+from intertask.training.data import reporting_split, selection_split
+from intertask.training.train import Outcome, Result
+from intertask.views import run_figures
+from intertask.views.drawing import text
+from intertask.views.overview import MOST_LABELS, label_name, texts
+from intertask.views.overview import examples as examples
+from intertask.views.overview import splits as splits
+
+MOST_BARS = 25
+
+
+def parameters(run: Run) -> pd.DataFrame:
+    """Every parameter with its value, and whether it is the papers' default."""
+    defaults = {name: field.default for name, field in Run.model_fields.items()}
+    rows = {name: [str(value), "" if value == defaults[name] else "set"] for name, value in run.model_dump().items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "differs from the default"])
+
+
+def scores(result: Result) -> pd.DataFrame:
+    """Every metric of every labelled split beside the majority's, 0–100."""
+    rows = [
+        {"task": name, "split": split, "metric": metric, "score": value, "majority": outcome.majority[split][metric]}
+        for name, outcome in result.tasks.items()
+        for split, metrics in outcome.scores.items()
+        for metric, value in metrics.items()
+    ]
+    return pd.DataFrame(rows).set_index(["task", "split", "metric"]).round(1)
+
+
+def seen(result: Result) -> pd.DataFrame:
+    """What the training saw of each task of the mixture: examples, how many of them distinct, and passes."""
+    rows = {
+        name: {"training examples": len(outcome.task.splits["train"]), "seen": outcome.examples_seen}
+        | {"distinct": outcome.distinct_examples, "best step": outcome.best_step, "of": result.steps}
+        for name, outcome in result.tasks.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.assign(passes=(table["seen"] / table["training examples"]).round(2))
+
+
+def overlap(tasks: dict[str, Task]) -> pd.DataFrame:
+    """Of each task's dev examples, how many are in the training data of the tasks trained before it or alongside."""
+    rows = {
+        name: {"dev examples": len(task.splits[reporting_split(task)])} | task.overlap for name, task in tasks.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
+
+
+def curve(result: Result):
+    curves = list(result.curve.groupby("task", sort=False))
+    figure, axes = plt.subplots(len(curves), figsize=(6, 3 * len(curves)), squeeze=False, layout="constrained")
+    for (name, own), ax in zip(curves, axes.flat, strict=True):
+        run_figures.learning_curve(own, ax)
+        if len(curves) > 1:
+            ax.set_ylabel(f"{text(name)}, 0–100")
+    return axes
+
+
+def predictions(result: Result, task: str = ""):
+    """The reported split of a task of the run, by default the first: a confusion matrix, F1 by label where there are
+    many or several at once, a scatter, the overlap with the answers; nothing for a vocabulary of labels."""
+    outcome = result.tasks[task or result.run.task]
+    rows, entry = _reported(outcome), outcome.task.entry
+    if entry.format == "regression":
+        return run_figures.regression_scatter(rows["label"], rows["prediction"], plt.subplots(figsize=(4, 4))[1])
+    if entry.format in ANSWERED:
+        overlap = [100 * best_overlap(*pair) for pair in zip(rows["label"], rows["prediction"], strict=True)]
+        return run_figures.answer_overlap(pd.Series(overlap), plt.subplots(figsize=(6, 3))[1])
+    if not entry.labels:
+        return None
+    if entry.format == "span_classification" or len(entry.labels) > MOST_LABELS:
+        table = label_f1(rows, entry.labels).head(MOST_BARS)
+        return run_figures.label_f1(table, plt.subplots(figsize=(6, 1 + 0.25 * len(table)))[1])
+    size = 2 + 0.7 * len(entry.labels)
+    ax = plt.subplots(figsize=(size, size))[1]
+    return run_figures.confusion(rows["label"].astype(int), rows["prediction"].astype(int), entry.labels, ax)
+
+
+def label_f1(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Columns label, f1 (0–100) and n, how often it occurs; the most frequent first. Labels never seen are left out."""
+    gold, given = (_hot(rows[column], len(names)) for column in ("label", "prediction"))
+    n = gold.sum(0)
+    f1 = 200 * (gold & given).sum(0) / np.maximum(n + given.sum(0), 1)
+    table = pd.DataFrame({"label": names, "f1": f1, "n": n})
+    return table[table["n"] > 0].sort_values("n", ascending=False, kind="stable")
+
+
+def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
+    """The worst mistakes on the reported split: the most confident wrong labels, the largest errors, the answers with
+    the least in common with an accepted one or, of a language model, the tokens most often missed."""
+    outcome = result.tasks[task or result.run.task]
+    rows, entry = _reported(outcome), outcome.task.entry
+    if not entry.label:
+        wrong = rows[rows["label"] != rows["prediction"]].astype({"label": int, "prediction": int})
+        names = {
+            name: result.model.tokenizer.convert_ids_to_tokens(wrong[name].tolist()) for name in ("label", "prediction")
+        }
+        return pd.DataFrame(names).value_counts().head(count).to_frame("times").reset_index()
+    rows = rows.assign(target=rows.groupby("row").cumcount(), error=_error(outcome.task, rows))
+    worst = rows.query("error > 0").nlargest(count, "error")
+    data = outcome.task.splits[outcome.reported].loc[worst["row"]]
+    names = {name: [label_name(outcome.task, cell) for cell in worst[name]] for name in ("label", "prediction")}
+    return texts(outcome.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
+
+
+def _error(task: Task, rows: pd.DataFrame) -> np.ndarray:
+    """By how much a prediction is wrong: absolute error, lack of overlap, or how far a logit is on the wrong side."""
+    if task.entry.format == "regression":
+        return (rows["label"] - rows["prediction"]).abs().to_numpy()
+    if task.entry.format in ANSWERED:
+        return np.array([1 - best_overlap(*pair) for pair in zip(rows["label"], rows["prediction"], strict=True)])
+    if rows["logits"].isna().all():
+        return (rows["label"] != rows["prediction"]).to_numpy().astype(float)
+    logits = np.stack(rows["logits"].to_numpy())
+    gold, given = (_hot(rows[name], logits.shape[1]) for name in ("label", "prediction"))
+    if "micro_f1" in task.entry.metrics:
+        return (np.abs(logits) * (gold != given)).max(axis=1)
+    return np.where(given, logits, -np.inf).max(axis=1) - np.where(gold, logits, -np.inf).max(axis=1)
+
+
+def _hot(cells: pd.Series, width: int) -> np.ndarray:
+    hot = np.zeros((len(cells), width), bool)
+    for row, cell in zip(hot, cells, strict=True):
+        row[np.atleast_1d(cell).astype(int)] = True
+    return hot
+
+
+def _reported(outcome: Outcome) -> pd.DataFrame:
+    return outcome.predictions[outcome.predictions["split"] == outcome.reported]
+
+
+def verdict(result: Result) -> str:
+    """A sentence for each task: is it degenerate, and on what was it chosen and scored?"""
+    return "\n".join(_verdict(name, outcome, result.steps) for name, outcome in result.tasks.items())
+
+
+def _verdict(name: str, outcome: Outcome, steps: int) -> str:
+    main, floor = outcome.scores[outcome.reported]["main"], outcome.majority[outcome.reported]["main"]
+    word = "does NOT beat (a degenerate run)" if outcome.degenerate else "beats"
+    constant = ", with one prediction for every example" if outcome.constant_predictions else ""
+    return (
+        f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} the majority's {floor:.1f}{constant}. "
+        f"The checkpoint, of step {outcome.best_step} of {steps}, was chosen on {selection_split(outcome.task)}."
+    )

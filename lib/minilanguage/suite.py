@@ -1,0 +1,124 @@
+"""The mini tasks: for each the columns of its real counterpart, labels computed from what the sentences say."""
+
+import zlib
+from collections.abc import Callable
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+
+from minilanguage import choices, marked, pronouns, reading, trees
+from minilanguage.inference import (
+    COARSE,
+    ENTAILMENT,
+    NEUTRAL,
+    THREE_WAY,
+    TWO_WAY,
+    commitments,
+    diagnostics,
+    inference,
+    two_way_diagnostics,
+)
+from minilanguage.pairs import answers, duplicates, paraphrases, similarities
+from minilanguage.sampling import COUNTRY, ERRANDS, HOME, SCENES, Rows
+from minilanguage.sentences import acceptability, reviews, texts
+
+
+def generate(name: str) -> dict[str, pd.DataFrame]:
+    """split -> rows of a mini task (one of NAMES, without "mini/"), the same on every machine.
+
+    Labels are ids in the order of the catalogue's names (stsb: 0 to 5); the split `test` has none, except for ax.
+    """
+    columns, parts = TASKS[name]
+    seen: set[str] = set()
+    frames = {}
+    for split, (make, size) in parts.items():
+        rng = np.random.default_rng(zlib.crc32(f"{name} {split}".encode()))
+        rows = list(islice(_unseen(make(rng), seen), size))
+        frames[split] = pd.DataFrame(rows, columns=columns)
+    if {"train", "test"} <= frames.keys():
+        frames["test"] = frames["test"].drop(columns="label", errors="ignore")
+    return frames
+
+
+def _unseen(rows: Rows, seen: set[str]) -> Rows:
+    for row in rows:
+        content = str([value for value in row if isinstance(value, str | dict)] or row)  # lists belong to a text
+        if content not in seen:
+            seen.add(content)
+            yield row
+
+
+def splits(rows: Callable, train: int, validation: int = 400) -> dict[str, tuple[Callable, int]]:
+    return {"train": (rows, train), "validation": (rows, validation)}
+
+
+TARGETS = ["text", "targets"]
+PAIR = ["premise", "hypothesis", "label"]
+SENTENCES = ["sentence1", "sentence2", "label"]
+QUESTIONS = ["question1", "question2", "label"]
+SENTENCE = ["sentence", "label"]
+home, country, scenes = (inference(d, THREE_WAY, 0.1) for d in (HOME, COUNTRY, SCENES))
+longer = inference(HOME, TWO_WAY, 1.0)
+TASKS = {
+    "text": (["text"], {"train": (texts, 8000), "validation": (texts, 500)}),
+    "cola": (
+        SENTENCE,
+        {"train": (acceptability, 1200), "validation": (acceptability, 400), "test": (acceptability, 200)},
+    ),
+    "sst2": (SENTENCE, {"train": (reviews, 2500), "validation": (reviews, 400), "test": (reviews, 200)}),
+    "mrpc": (SENTENCES, {"train": (paraphrases, 500), "validation": (paraphrases, 400), "test": (paraphrases, 200)}),
+    "qqp": (QUESTIONS, {"train": (duplicates, 5000), "validation": (duplicates, 400)}),
+    "stsb": (SENTENCES, {"train": (similarities, 800), "validation": (similarities, 400)}),
+    "mnli": (PAIR, {"train": (home, 6000), "validation_matched": (home, 400), "validation_mismatched": (country, 400)}),
+    "snli": (PAIR, {"train": (scenes, 7000), "validation": (scenes, 400)}),
+    "qnli": (["question", "sentence", "label"], {"train": (answers, 3500), "validation": (answers, 400)}),
+    "rte": (SENTENCES, {"train": (longer, 250), "validation": (longer, 277), "test": (longer, 200)}),
+    "wnli": (SENTENCES, {"train": (pronouns.schemas(dev=False), 64), "validation": (pronouns.schemas(dev=True), 40)}),
+    "hellaswag": (
+        ["ctx", "endings", "label"],
+        {"train": (choices.continuations, 3000), "validation": (choices.continuations, 400)},
+    ),
+    "ax": ([*PAIR, *COARSE], {"test": (diagnostics, 300)}),
+    "axb": ([*SENTENCES, *COARSE], {"test": (two_way_diagnostics, 300)}),
+    "axg": (PAIR, {"test": (pronouns.genders, 120)}),
+    "boolq": (["passage", "question", "label"], splits(reading.yes_or_no, 1250)),
+    "cb": (PAIR, splits(commitments, 51, 57)),
+    "scitail": (
+        ["sentence1", "sentence2", "gold_label"],
+        splits(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000),
+    ),
+    "copa": (["premise", "question", "choice1", "choice2", "label"], splits(choices.causes, 60, 100)),
+    "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], splits(choices.motives, 2300)),
+    "commonsenseqa": (["question", "choices", "answerKey"], splits(choices.common_knowledge, 1300)),
+    "cosmosqa": (["context", "question", *[f"answer{k}" for k in range(4)], "label"], splits(choices.stories, 2100)),
+    "multirc": (["paragraph", "question", "answer", "idx", "label"], splits(reading.several_answers, 2200)),
+    "record": (["passage", "query", "entities", "answers"], splits(reading.clozes, 3400)),
+    "wic": (
+        ["word", "sentence1", "sentence2", "start1", "end1", "start2", "end2", "label"],
+        splits(marked.senses, 700),
+    ),
+    "wsc": (
+        ["text", "span1_text", "span1_index", "span2_text", "span2_index", "label"],
+        splits(pronouns.mentions, 62, 104),
+    ),
+    "qamr": (["question", "passage", "answers"], splits(reading.free_questions, 2600)),
+    "qasrl": (["question", "passage", "answers"], splits(reading.role_questions, 2400)),
+    "ccg": (["words", "supertags"], splits(marked.supertags, 2350)),
+    "treebank": (trees.COLUMNS, splits(trees.trees, 3000, 1000) | {"test": (trees.trees, 1000)}),
+    "single_words": (trees.COLUMNS, splits(trees.single_words, 1600) | {"test": (trees.single_words, 400)}),
+    "coordination": (SENTENCE, splits(trees.coordination, 1000)),
+    "nonterminal": (TARGETS, splits(marked.constituents, 3500)),
+    "ner": (TARGETS, splits(marked.names, 3500)),
+    "srl": (TARGETS, splits(marked.roles, 4000)),
+    "coref": (TARGETS, splits(pronouns.coreference, 3500)),
+    "spr1": (TARGETS, splits(marked.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
+    "spr2": (
+        TARGETS,
+        splits(marked.proto_roles([HOME, COUNTRY, ERRANDS], {"manipulated_by_another", "destroyed"}), 240),
+    ),
+    "dpr": (TARGETS, splits(pronouns.definite_pronouns, 150)),
+    "semeval": (["text", "span1", "span2", "relation"], splits(marked.relations, 900)),
+}
+NAMES = list(TASKS)
+"""The mini tasks, without the prefix "mini/"."""

@@ -1,0 +1,58 @@
+"""Every metric against answers worked out by hand."""
+
+import numpy as np
+import pytest
+
+from intertask.metrics import score
+
+# true 1 1 1 0 0, predicted 1 1 0 1 0: TP 2, FN 1, FP 1, TN 1
+LABELS, PREDICTIONS = np.array([1, 1, 1, 0, 0]), np.array([1, 1, 0, 1, 0])
+
+
+def test_two_metric_tasks_are_averaged():
+    assert score(["accuracy", "f1"], LABELS, PREDICTIONS) == pytest.approx(
+        {"accuracy": 60.0, "f1": 200 / 3, "main": (60 + 200 / 3) / 2}
+    )
+
+
+def test_macro_f1_counts_every_class_alike():
+    # class 1: 4 / (4 + 1 + 1); class 0: TP 1, FP 1, FN 1, so 2 / 4
+    assert score(["f1_macro"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 * (2 / 3 + 1 / 2) / 2)
+
+
+def test_matthews_correlation():
+    # (2 x 1 - 1 x 1) / sqrt(3 x 3 x 2 x 2)
+    assert score(["matthews_correlation"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 / 6)
+
+
+def test_matthews_correlation_of_three_classes():
+    # Gorodkin's R_K: (c s - sum p t) / sqrt((s^2 - sum p^2)(s^2 - sum t^2)); c = 2 of s = 4, p = t = (2, 1, 1)
+    value = score(["matthews_correlation"], np.array([0, 0, 1, 2]), np.array([0, 2, 1, 0]))["main"]
+    assert value == pytest.approx(100 * (8 - 6) / 10)
+
+
+def test_correlations():
+    scores = score(["pearson", "spearman"], np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 4.0]))
+    # deviations (-1, 0, 1) and (-5/3, -2/3, 7/3): 4 / sqrt(2 x 26/3)
+    assert scores == pytest.approx({"pearson": 400 / np.sqrt(2 * 26 / 3), "spearman": 100.0, "main": scores["main"]})
+    assert scores["main"] == pytest.approx((scores["pearson"] + 100) / 2)
+
+
+@pytest.mark.parametrize("metric", ["pearson", "spearman", "matthews_correlation"])
+def test_a_constant_prediction_scores_zero_and_is_not_missing(metric):
+    assert score([metric], np.array([0, 1, 2, 1]), np.array([1, 1, 1, 1]))["main"] == 0.0
+
+
+def test_f1_without_a_predicted_positive_is_zero():
+    assert score(["f1"], LABELS, np.zeros(5, int))["main"] == 0.0
+
+
+def test_equal_predictions_have_equal_scores_wherever_they_lie_in_memory():
+    rng = np.random.default_rng(0)
+    labels, predictions = rng.random(401), rng.random(401)
+    scores = []
+    for shift in range(8):
+        room = np.empty(8 * 401 + 8, np.uint8)[shift:][: 8 * 401].view(np.float64)
+        room[:] = predictions
+        scores.append(score(["pearson", "spearman"], labels, room))
+    assert all(one == scores[0] for one in scores)

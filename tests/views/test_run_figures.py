@@ -1,0 +1,24 @@
+import pandas as pd
+
+from intertask.views import run_figures
+
+
+def words(ax):
+    return [found.get_text() for found in ax.texts]
+
+
+def test_learning_curve_rings_the_best_score(ax):
+    curve = pd.DataFrame({"examples": [10, 20, 30], "train_loss": [1.0, 0.5, 0.4], "main": [50.0, 70.0, 60.0]})
+    assert run_figures.learning_curve(curve, ax) is ax
+    assert list(ax.lines[1].get_xdata()) == [20] and list(ax.lines[1].get_ydata()) == [70]
+
+
+def test_confusion_counts_and_shows_names_literally(ax):
+    run_figures.confusion([0, 0, 1, 2], [0, 1, 1, 2], ["$no$", r"y\es", "may$be"], ax)
+    assert words(ax) == ["1", "1", "0", "0", "1", "0", "0", "0", "1"]
+    assert ax.get_xticklabels()[0].get_text() == r"\$no\$"
+
+
+def test_regression_scatter(ax):
+    assert run_figures.regression_scatter([0.0, 5.0], [1.0, 4.0], ax) is ax
+    assert list(ax.lines[0].get_ydata()) == [1, 4] and list(ax.lines[1].get_xdata()) == [0, 5]
