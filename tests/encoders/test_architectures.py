@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from intertask.encoders import checkpoint_gradients, load_encoder, longest, reads_ahead, save_encoder
-from intertask.encoders.linear import use_onednn
 from intertask.encoders.lora import merged, with_lora
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
@@ -167,20 +166,6 @@ def test_adapters_are_drawn_by_their_seed_and_change_nothing_yet(folder_of):
         assert torch.equal(read(adapted, batch).last_hidden_state, before)
         drawn.append(torch.cat([p.flatten() for n, p in adapted.named_parameters() if "lora_A" in n]))
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
-
-
-@pytest.mark.parametrize("name", ["gpt2", "llama"])
-def test_adapters_stand_beside_layers_that_multiply_with_onednn(tmp_path, name):
-    encoder, tokenizer = load_encoder(
-        write(tmp_path, name, hidden_size=256, intermediate_size=256, num_hidden_layers=1)
-    )
-    batch = batch_of(tokenizer)
-    before = read(encoder.eval(), batch).last_hidden_state
-    use_onednn(encoder)
-    adapted = with_lora(encoder, 2, 4, 0)
-    assert any(type(layer).__name__.startswith("OneDnn") for layer in adapted.modules())
-    torch.testing.assert_close(read(adapted, batch).last_hidden_state, before, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(read(merged(adapted), batch).last_hidden_state, before, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama"])

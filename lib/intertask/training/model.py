@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from intertask.encoders import checkpoint_gradients, load_encoder, longest, save_encoder
-from intertask.encoders.linear import use_onednn
 from intertask.encoders.lora import merged, with_lora
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS, Encoded, Format
@@ -147,8 +146,6 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     """The encoder with its heads, fresh or the parent's; whatever starts random is drawn with the head's seed."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     encoder, tokenizer = prepared_encoder(run, start)
-    if device.type == "cpu":
-        use_onednn(encoder)
     parts = []
     for name, task in tasks.items():
         form = FORMATS[task.entry.format](task.entry, both_orders=run.both_orders)
