@@ -286,7 +286,7 @@ def _print_graph(graph, todo: dict) -> None:
         print(textwrap.fill(_tasks(stage, rows), 120, initial_indent=" " * 13, subsequent_indent=" " * 13))
     for count in graph.study.counts:
         paper = "not stated" if count.paper is None else f"{count.paper:,}"
-        print(f"{count.what}: {graph.counted(count.where):,} here, {paper} in the paper. {count.because}".rstrip())
+        print(f"{count.what}: {graph.counted(count.settings):,} here, {paper} in the paper. {count.because}".rstrip())
     print(
         f"{len(graph.runs)} trainings ({len(graph.rows)} roles), {len(graph.runs) - len(todo)} done, {len(todo)} to do."
     )
