@@ -80,12 +80,6 @@ def test_a_study_of_a_paper_is_planned_on_the_mini_suite(tmp_path):
     assert "--quick: expected --mini with it" in said(2, "run", "weller2022/pairwise", "--quick", "--dry-run")
 
 
-def test_the_largest_batches_are_printed_for_the_studys_file(study):
-    printed = said(0, "batch-sizes", study, "--at-most", "4")
-    size = "per_device_train_batch_size: 4"
-    assert printed in (f"per_task: fruit: {size} ripeness: {size}", f"per_task: ripeness: {size} fruit: {size}")
-
-
 def test_a_study_that_was_never_run_has_no_status(study):
     assert "No study 'tiny' in the results folder" in said(2, "status", study)
 

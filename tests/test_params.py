@@ -35,7 +35,7 @@ def test_a_table_of_scores_is_sound(path, tmp_path):
     report = read_settings("kept", tmp_path)["report"]
     assert read_runs("kept", tmp_path)["done"].all()
     assert report and all(analysis_notebook(one["notebook"]) for one in report)
-    named = [one["settings"]["study"] for one in report if one["settings"].get("study")]
+    named = [one["study"] for one in report if one.get("study")]
     assert named and all(len(read_runs(name, tmp_path)) for name in named)
 
 

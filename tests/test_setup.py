@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -34,18 +35,31 @@ def test_the_locked_version_satisfies_its_declared_bound(requirement):
     assert requirement.specifier.contains(LOCKED[canonicalize_name(requirement.name)])
 
 
+OTHER_NAMES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+CARRIED = {"PIL", "nbformat", "safetensors", "tokenizers", "traitlets"}
+"""By matplotlib, papermill, transformers and nbconvert, whose words they are."""
+RUN = {"jupyterlab": "`make lab` starts it", "ipywidgets": "the progress bars of tqdm.auto in JupyterLab"}
+"""Declared, though no line imports them."""
+
+
 def test_every_import_of_the_library_is_declared():
-    other_names = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
-    # by matplotlib, papermill, transformers and nbconvert, whose words they are
-    carried = {"PIL", "nbformat", "safetensors", "tokenizers", "traitlets"}
     declared = {canonicalize_name(requirement.name) for requirement in DECLARED}
     for path in (ROOT / "lib").rglob("*.py"):
-        for name in imported(path) - carried - {"intertask", "minilanguage"} - set(sys.stdlib_module_names):
-            assert canonicalize_name(other_names.get(name, name)) in declared, f"{path.name} imports {name}"
+        for name in imported(path.read_text()) - CARRIED - {"intertask", "minilanguage"} - set(sys.stdlib_module_names):
+            assert canonicalize_name(OTHER_NAMES.get(name, name)) in declared, f"{path.name} imports {name}"
 
 
-def imported(path: Path) -> set[str]:
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+def test_every_dependency_is_imported_by_the_library_or_by_a_notebook():
+    sources = [path.read_text() for path in (ROOT / "lib").rglob("*.py")]
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        sources += [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    found = {canonicalize_name(OTHER_NAMES.get(name, name)) for source in sources for name in imported(source)}
+    names = [canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]]
+    assert not [name for name in names if name not in found | RUN.keys()], "nothing imports these: drop them"
+
+
+def imported(source: str) -> set[str]:
+    nodes = list(ast.walk(ast.parse(source)))
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     return {name.split(".")[0] for name in plain + [n.module for n in nodes if isinstance(n, ast.ImportFrom)]}
 

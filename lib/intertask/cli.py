@@ -61,9 +61,9 @@ def run(
         _print_graph(graph, todo)
         if absent:
             print(f"Not everything is at hand, so what is finished already cannot be told: {absent}")
-        source = "measured on finished runs" if expected.measured else "a guess; finished runs will better it"
         seconds = sum(expected.seconds.values()) / workers
-        print(f"About {duration(seconds)} with {workers} workers ({source}) and {expected.bytes / 1e6:.0f} MB of disk.")
+        disk = f"{expected.bytes / 1e6:.0f} MB of disk"
+        print(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
         return
     if found := problems(graph.study, todo, graph.runs.keys() - todo.keys()):
         raise IntertaskError("\n".join(found))
@@ -140,29 +140,6 @@ def report(
     print(os.path.relpath(build_report(name) / "index.html"))
     for page in write_markdown(name, markdown) if markdown else []:
         print(os.path.relpath(page))
-
-
-@app.command("batch-sizes")
-def batch_sizes(
-    study: StudyName,
-    mini: Mini = False,
-    quick: Quick = False,
-    at_most: Annotated[int, typer.Option(min=1, help="examples to try first; halved until they fit")] = 64,
-) -> None:
-    """Finds the largest batch of each task that fits this machine and prints it as lines for the study's file."""
-    import yaml
-
-    from intertask.training import prepare
-    from intertask.training.largest_batch import largest_batch
-
-    graph = _expanded(study, mini, quick)
-    alone = {(run.encoder, run.task): run for run in graph.runs.values() if not run.alongside}
-    found: dict[str, int] = {}
-    for (encoder, task), run in alone.items():
-        fits = largest_batch(run, prepare(run), encoder, at_most)
-        found[task] = min(fits, found.get(task, fits))  # one for all encoders of the study
-    sizes = {task: {"per_device_train_batch_size": size} for task, size in found.items()}
-    print(yaml.safe_dump({"per_task": sizes}, sort_keys=False), end="")
 
 
 @app.command()
@@ -292,7 +269,9 @@ def _name(study: str, mini: bool, quick: bool) -> str:
 
 def _default_workers(threads: int) -> int:
     """One run at a time where there is a GPU, else as many as the processors carry at the study's threads per run."""
-    return 1 if list(Path("/dev").glob("nvidia[0-9]*")) else max(1, len(os.sched_getaffinity(0)) // threads)
+    from intertask.files import processors
+
+    return 1 if list(Path("/dev").glob("nvidia[0-9]*")) else max(1, processors() // threads)
 
 
 def _print_graph(graph, todo: dict) -> None:
@@ -307,7 +286,7 @@ def _print_graph(graph, todo: dict) -> None:
         print(textwrap.fill(_tasks(stage, rows), 120, initial_indent=" " * 13, subsequent_indent=" " * 13))
     for count in graph.study.counts:
         paper = "not stated" if count.paper is None else f"{count.paper:,}"
-        print(f"{count.what}: {graph.counted(count.where):,} here, {paper} in the paper. {count.because}".rstrip())
+        print(f"{count.what}: {graph.counted(count.settings):,} here, {paper} in the paper. {count.because}".rstrip())
     print(
         f"{len(graph.runs)} trainings ({len(graph.rows)} roles), {len(graph.runs) - len(todo)} done, {len(todo)} to do."
     )

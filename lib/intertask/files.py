@@ -1,4 +1,4 @@
-"""Files and folders: where the results lie, writing a file whole or not at all, digests of what lies on disk."""
+"""This machine: where the results lie, writing a file whole or not at all, digests of files, the processors."""
 
 import hashlib
 import os
@@ -61,3 +61,8 @@ def file_digest(path: Path) -> bytes:
 def _file_digest(path: Path, modified: int, size: int) -> bytes:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
+
+
+def processors() -> int:
+    """How many processors this process may use; where nobody can say (macOS), all that there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,9 @@
 """The contract of a notebook's parameters cell: papermill only warns of what it does not know; here it is an error."""
 
+import ast
+import builtins
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from intertask.errors import IntertaskError, did_you_mean
@@ -22,11 +25,27 @@ def injected(namespace: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
     return {name: namespace[name] for name in known if name in namespace}
 
 
-def check_parameters(namespace: dict[str, Any], **types: type) -> None:
-    """Refuses a parameter that the notebook does not know, or whose value is not of the type given for it."""
+def check_parameters(namespace: dict[str, Any]) -> None:
+    """Refuses a parameter that the notebook's parameters cell does not name, or whose value is of another type."""
+    types = declared(namespace["In"])
     for name, value in injected(namespace, types).items():
         if type(value) is not types[name]:
             raise IntertaskError(f"{name}: expected {types[name].__name__}, found {value!r}.")
+
+
+def declared(cells: Iterable[str]) -> dict[str, type]:
+    """The names and types of the parameters cell, the one that holds nothing but `name: type = value`.
+
+    They are read in the text of the cells that were executed (IPython's `In`), since Python 3.14 keeps a module's
+    annotations for each piece of code that it compiles, and IPython compiles every statement by itself: of a cell's
+    annotations only the last would be left.
+    """
+    for cell in reversed(list(cells)):
+        with suppress(SyntaxError):  # tried and mended in JupyterLab
+            lines = ast.parse(cell).body
+            if lines and all(isinstance(line, ast.AnnAssign) for line in lines):
+                return {line.target.id: getattr(builtins, line.annotation.id) for line in lines}
+    raise IntertaskError("Expected a parameters cell before this one, found that none was executed. Run it first.")
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:

@@ -19,16 +19,25 @@ NOT_IDENTITY = {"task_file", "keep_encoder"}
 MOST_NAMED = 3  # tasks of a mixture in the name of its folder
 DYNAMIC = ("dynamic_softmax", "dynamic_gap")
 
+STUDY, ENCODER, MIXING = "study", "encoder", "mixing"
+"""Whose word decides a parameter: a key of the study and no setting; an encoder's settings alone; any stage's settings,
+or those of a way of mixing. What is nobody's in particular is a setting of any stage."""
+
+
+def said(default: Any, words: str, of: str = "", **bounds: float) -> Any:
+    """A parameter of a run: its default, what the notebook's comment says of it, whose it is, and its bounds."""
+    return Field(default, description=words, json_schema_extra={"of": of}, **bounds)
+
 
 class Member(BaseModel):
-    """One task of a mixture, and which of its examples."""
+    """One task of a mixture, and which of its examples: as the parameters of a run of the same names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: str
-    shuffle_labels: bool = Field(False, description="permute the training labels: a negative control")
-    limit: int | None = Field(None, ge=1, description="training examples, drawn without replacement; None: all")
-    evaluate_on: list[str] = Field([], description="further tasks with the same labels, scored at the best checkpoint")
+    shuffle_labels: bool = False
+    limit: int | None = Field(None, ge=1)
+    evaluate_on: list[str] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -50,90 +59,101 @@ Probability = Annotated[float, Field(gt=0)]
 
 
 class Run(BaseModel):
-    """The parameters of `experiments/train.ipynb`; defaults are the papers' (Phang 2018, section 3; Devlin 2019)."""
+    """The parameters of `experiments/train.ipynb`; defaults are the papers' (Phang 2018, section 3; Devlin 2019).
+
+    What each means, its unit and its legal values stand here; the notebook's parameters cell repeats them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: str
-    task_file: str = Field("", description="YAML with tasks of the user's own; empty: the catalogue alone")
-    shuffle_labels: bool = Field(False, description="permute the training labels: a negative control")
-    encoder: str = Field("mini/bert", description="Hub id, local folder or mini/…")
-    evaluate_on: list[str] = Field([], description="further tasks with the same labels, scored at the best checkpoint")
-    alongside: list[Member] = Field([], description="further tasks of one mixture: names, or {task: …, limit: …}")
-    sampling: Sampling | list[Probability] = Field(
-        "proportional", description="proportional, uniform, log, power_a, dynamic_softmax, dynamic_gap, or numbers"
+    task: str = said(..., "a task of the catalogue or of task_file", STUDY)
+    task_file: str = said("", "YAML with tasks of your own; empty: the catalogue alone", STUDY)
+    shuffle_labels: bool = said(False, "permute the training labels: a negative control", STUDY)
+    limit: int | None = said(None, "training examples, drawn without replacement; None: all", STUDY, ge=1)
+    evaluate_on: list[str] = said([], "further tasks with the same labels, scored at the best checkpoint", STUDY)
+    alongside: list[Member] = said(
+        [], 'further tasks of one mixture: names, or {"task": ..., "limit": ..., "shuffle_labels": ...}', STUDY
     )
-    single_scores: dict[str, float | list[str]] = Field(
-        {}, description="for dynamic sampling: each task's score alone, 0-100, or the runs that have it in the mean"
+    sampling: Sampling | list[Probability] = said(
+        "proportional", "or uniform, log, power_0.75, dynamic_softmax, dynamic_gap, or numbers, task's first", MIXING
     )
-    loss_scaling: Annotated[str, _powers("uniform", "proportional")] = "uniform"
-    batch_schedule: Literal["homogeneous", "heterogeneous", "forced_heterogeneous", "partition"] = "homogeneous"
-    batch_loss: Literal["sum_of_means", "mean"] = Field("sum_of_means", description="of a batch with several tasks")
-    epoch_length: Literal["sum", "shortest"] = Field(
-        "sum", description="sum: as many examples as all tasks have; shortest: until the first task runs out"
+    single_scores: dict[str, float | list[str]] = said(
+        {}, "for dynamic sampling: each task's score alone, 0-100, or the runs that have it in the mean", STUDY
     )
-    heads: Literal["per_task", "shared"] = Field("per_task", description="shared: by tasks with as many labels")
-    selection: Literal["each", "average"] = Field(
-        "each", description="each task is scored at its own best checkpoint, or all at that of the best mean"
+    loss_scaling: Annotated[str, _powers("uniform", "proportional")] = said(
+        "uniform", "or proportional (to size), power_0.75", MIXING
     )
-    parent: str | list[str] | None = Field(
-        None, description="id of the run whose encoder this one starts from, or candidates; None: as published"
+    batch_schedule: Literal["homogeneous", "heterogeneous", "forced_heterogeneous", "partition"] = said(
+        "homogeneous", "one task per batch; or heterogeneous, forced_heterogeneous, partition", MIXING
     )
-    parent_rule: Literal["best", "nearest_mean", "nearest_median"] = Field(
-        "best", description="which of several candidates, by their dev scores"
+    batch_loss: Literal["sum_of_means", "mean"] = said(
+        "sum_of_means", "of the tasks in a batch; or mean (over its examples)", MIXING
     )
-    reuse_head: bool = Field(False, description="start from the parent's head where it has one that fits")
-    settings_from: list[str] = Field(
-        [], description="runs of a sweep: what they differ in is taken from the best of them on dev"
+    epoch_length: Literal["sum", "shortest"] = said(
+        "sum", "as many examples as all tasks have; or shortest: until the first task runs out", MIXING
     )
-    random_weights: bool = Field(False, description="the encoder's architecture untrained: a baseline of probing")
-    tuning: Literal["full", "frozen", "lora"] = Field(
-        "full", description="frozen: only the head is trained; lora: low-rank additions to it and the head"
+    heads: Literal["per_task", "shared"] = said("per_task", "or shared (by tasks with as many labels)", MIXING)
+    selection: Literal["each", "average"] = said(
+        "each", "every task at its own best checkpoint; or average: all at that of the best mean", MIXING
     )
-    lora_r: int = Field(8, ge=1, description="rank of the additions")
-    lora_alpha: float = Field(16, gt=0, description="they are scaled by lora_alpha / lora_r")
-    layer: int | None = Field(
-        None, ge=0, description="the hidden layer that the head reads, 0 the embeddings; None: last"
+    encoder: str = said(
+        "mini/bert", "Hub id, local folder, or mini/... (random weights, unless a parent gives others)", STUDY
     )
-    pooling: Literal["first", "pooler", "mean", "last"] = "first"
-    both_orders: bool = Field(False, description="pairs of symmetric tasks are read both ways, the vectors added")
-    dropout: float | None = Field(None, ge=0, lt=1, description="of the head; None: as the encoder's")
-    max_length: int = Field(128, ge=4, description="tokens")
-    limit: int | None = Field(None, ge=1, description="training examples, drawn without replacement; None: all")
-    holdout: float = Field(
-        0.0, ge=0, lt=1, description="share of the dev set that reports; the rest selects. 0: all does both"
+    parent: str | list[str] | None = said(
+        None, "id of the run whose encoder this one starts from, or candidates; None: as published", STUDY
     )
-    seed: int = Field(0, ge=0)
-    order_seed: int | None = Field(None, ge=0, description="of the data order; None: seed. Likewise the next three")
-    head_seed: int | None = Field(None, ge=0, description="of the head and whatever else starts random")
-    dropout_seed: int | None = Field(None, ge=0)
-    limit_seed: int | None = Field(
-        None, ge=0, description="of the subset that `limit` draws: a number fixes one subset"
+    parent_rule: Literal["best", "nearest_mean", "nearest_median"] = said(
+        "best", "which candidate, by dev score: best, nearest_mean or nearest_median", STUDY
     )
-    learning_rate: float = Field(2e-5, gt=0)
-    num_train_epochs: float = Field(3, gt=0)
-    max_steps: int | None = Field(None, ge=1, description="optimizer steps, instead of num_train_epochs")
-    max_examples: int | None = Field(
-        None, ge=1, description="training ends when `task` was seen so often, instead of num_train_epochs"
+    reuse_head: bool = said(False, "start from the parent's head where it has one that fits")
+    settings_from: list[str] = said(
+        [], "runs of a sweep: what they differ in is taken from the best of them on dev", STUDY
     )
-    language_modelling_weight: float = Field(
-        0, ge=0, description="of an auxiliary loss, left-to-right encoders only (Radford et al. 2018: 0.5)"
+    random_weights: bool = said(False, "the encoder's architecture untrained: a baseline of probing", ENCODER)
+    tuning: Literal["full", "frozen", "lora"] = said(
+        "full", "or frozen (the head alone is trained) or lora (low-rank additions and the head)"
     )
-    per_device_train_batch_size: int = Field(24, ge=1, description="examples")
-    gradient_accumulation_steps: int = Field(1, ge=1, description="batches that make one optimizer step")
-    gradient_checkpointing: bool = Field(False, description="less memory, more time")
-    per_device_eval_batch_size: int = Field(64, ge=1, description="examples")
-    warmup_steps: float = Field(0.1, ge=0, description="optimizer steps; below 1: a share of all steps")
-    weight_decay: float = Field(0.01, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    eval_steps: float | None = Field(
-        None, gt=0, description="steps between evaluations; below 1: a share; None: an epoch"
+    lora_r: int = said(8, "rank of the additions, 1 or more", ge=1)
+    lora_alpha: float = said(16, "they are scaled by lora_alpha / lora_r", gt=0)
+    layer: int | None = said(None, "the hidden layer that the head reads, 0 the embeddings; None: the last", ge=0)
+    pooling: Literal["first", "pooler", "mean", "last"] = said(
+        "first", "first (token), pooler (the encoder's own), mean (of the tokens) or last (token)"
     )
-    early_stopping_patience: int | None = Field(
-        None, ge=1, description="evaluations without a gain; None: never stop early"
+    both_orders: bool = said(False, "read pairs of symmetric tasks both ways and add the vectors")
+    dropout: float | None = said(None, "of the head, 0 to 1; None: as the encoder's", ge=0, lt=1)
+    max_length: int = said(128, "tokens, 4 or more; longer inputs are cut", ge=4)
+    holdout: float = said(
+        0.0, "share of the dev set that reports while the rest selects; 0: all of it does both", STUDY, ge=0, lt=1
     )
-    threads: int = Field(1, ge=1, description="processor threads; part of the identity: other threads, other bits")
-    keep_encoder: bool = Field(False, description="store the best checkpoint's encoder with the run")
+    seed: int = said(0, "0 or more; the next four follow it where they are None", STUDY, ge=0)
+    order_seed: int | None = said(None, "of the order of the data", ge=0)
+    head_seed: int | None = said(None, "of the fresh weights", ge=0)
+    dropout_seed: int | None = said(None, "of dropout", ge=0)
+    limit_seed: int | None = said(
+        None, "of the subset that limit draws; a number keeps one subset for every seed", ge=0
+    )
+    learning_rate: float = said(2e-5, "peak, above 0", gt=0)
+    num_train_epochs: float = said(3, "passes over the training data, above 0", MIXING, gt=0)
+    max_steps: int | None = said(None, "optimizer steps, instead of num_train_epochs", MIXING, ge=1)
+    max_examples: int | None = said(
+        None, "training ends when `task` was seen so often, instead of num_train_epochs", STUDY, ge=1
+    )
+    language_modelling_weight: float = said(0, "of an auxiliary loss, 0 or more; left-to-right encoders only", ge=0)
+    per_device_train_batch_size: int = said(24, "examples, 1 or more", MIXING, ge=1)
+    gradient_accumulation_steps: int = said(1, "batches that make one optimizer step", ge=1)
+    gradient_checkpointing: bool = said(False, "less memory, more time")
+    per_device_eval_batch_size: int = said(64, "examples, 1 or more", ge=1)
+    warmup_steps: float = said(0.1, "optimizer steps; below 1: a share of all steps", ge=0)
+    weight_decay: float = said(0.01, "0 or more; not on biases and norms", ge=0)
+    max_grad_norm: float = said(1.0, "above 0", gt=0)
+    eval_steps: float | None = said(
+        None, "optimizer steps between evaluations; below 1: a share of all steps; None: one epoch", MIXING, gt=0
+    )
+    early_stopping_patience: int | None = said(
+        None, "evaluations without a gain before training stops; None: it never stops early", MIXING, ge=1
+    )
+    threads: int = said(1, "processor threads; other threads give other bits", STUDY, ge=1)
+    keep_encoder: bool = said(False, "store the encoder of the best checkpoint with the run", STUDY)
 
     @model_validator(mode="before")
     @classmethod

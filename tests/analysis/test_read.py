@@ -6,7 +6,6 @@ import pytest
 
 from intertask.analysis.read import missing, read_runs, read_scores
 from intertask.errors import IntertaskError
-from intertask.parameters import check_parameters
 from made_store import make_store, run_id, write_failure, write_index, write_run
 
 
@@ -116,13 +115,3 @@ def test_a_study_in_a_folder_of_params_lies_in_a_folder_of_results(tmp_path):
     assert len(read_runs("phang2018/restarts", tmp_path))
     with pytest.raises(IntertaskError, match="Did you mean 'phang2018/restarts'"):
         read_runs("phang2018/restart", tmp_path)
-
-
-def test_notebook_parameters_are_checked():
-    namespace = {"study": "demo", "confidence": 0.95, "_i1": "x", "In": [], "Out": {}}
-    with pytest.raises(IntertaskError, match=r"no parameter 'confidnce'. Did you mean 'confidence'\?"):
-        check_parameters(namespace | {"confidnce": 0.9}, study=str, confidence=float)
-    with pytest.raises(IntertaskError, match="confidence: expected float, found '0.9'"):
-        check_parameters(namespace | {"confidence": "0.9"}, study=str, confidence=float)
-    check_parameters(namespace, study=str, confidence=float)
-    check_parameters(namespace | {"later": "a variable of the notebook"}, study=str, confidence=float)

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from intertask.errors import IntertaskError  # noqa: E402
-from intertask.files import results_root  # noqa: E402
+from intertask.files import processors, results_root  # noqa: E402
 from intertask.run import Member, Run  # noqa: E402
 from intertask.studies import execute, store  # noqa: E402
 from intertask.studies.estimate import estimate  # noqa: E402
@@ -311,7 +311,7 @@ def demo() -> None:
     graph = expand(*load_study("demo"))
     with results() as folder:
         began = time.perf_counter()
-        run_all(graph.runs, len(os.sched_getaffinity(0)))
+        run_all(graph.runs, processors())
         lab = time.perf_counter() - began
         began = time.perf_counter()
         for run in graph.runs.values():

@@ -36,6 +36,11 @@ def test_chunks_give_what_one_call_of_the_tokenizer_gives(encoder, short_chunks,
     assert without.offsets is None and np.array_equal(without.inputs["input_ids"], read.inputs["input_ids"])
 
 
+def test_texts_are_tokenised_where_nobody_says_which_processors_a_process_has(encoder, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    assert len(tokens([FIRST], encoder[1], 8).starts) == len(FIRST) + 1
+
+
 def test_windows_know_their_example_across_chunks(encoder, short_chunks):
     passages = ["a", "a a a a a", "a", "a a a a", "a"]
     read = tokens([["a"] * 5, passages], encoder[1], 7, overlap=1)  # [CLS] a [SEP] 1 2 3 [SEP]

@@ -195,7 +195,7 @@ def computing(process: psutil.Process) -> bool:
 def slow(tmp_path_factory):
     """One run of a few seconds."""
     train = STUDY["train"] | {"num_train_epochs": 200}
-    return write_study(tmp_path_factory.mktemp("slow"), regimes=["single"], seeds=1, train=train)
+    return write_study(tmp_path_factory.mktemp("slow"), regimes=["single"], supporting=[], seeds=1, train=train)
 
 
 @pytest.mark.parametrize("kernel", ["warm", "plain"])
@@ -257,7 +257,7 @@ def test_two_drivers_execute_each_run_once_and_give_the_same_scores(finished, ti
 
 
 def test_a_failing_run_names_its_cell_and_the_others_go_on(tmp_path):
-    study = write_study(tmp_path, regimes=["single"], targets=["fruit", "ripeness"], seeds=1)
+    study = write_study(tmp_path, regimes=["single"], supporting=[], targets=["fruit", "ripeness"], seeds=1)
     content = yaml.safe_load(study.read_text())
     content["target"] = {"learning_rate": 1e30, "warmup_steps": 0, "max_grad_norm": 1e30}
     content["targets"], content["limits"] = ["fruit"], [None]

@@ -45,7 +45,7 @@ def test_a_study_trains_what_its_paper_states(name):
     made = graph(name)
     assert len(made.runs) == RUNS[name]
     for count in made.study.counts:
-        ours = made.counted(count.where)
+        ours = made.counted(count.settings)
         assert ours and (ours == count.paper or count.because), count
 
 

@@ -46,6 +46,63 @@ def test_a_pair_is_trained_once_for_both_directions():
     assert [member.task for member in run.members] == ["mini/mrpc", "mini/rte"] and run.parent == found.rows[0].run
 
 
+def numbers(run: Run) -> dict:
+    return dict(zip([member.task for member in run.members], run.sampling, strict=True))
+
+
+def test_numbers_go_by_role_and_not_by_the_alphabet():
+    mixing = [{"name": "few of the target", "sampling": [0.1, 0.9]}]
+    found = graph(regimes=["mtl"], mixing=mixing, seeds=1)
+    for target, other in [("mini/rte", "mini/mrpc"), ("mini/mrpc", "mini/rte")]:
+        assert numbers(run_of(found, regime="mtl", target=target)) == {target: 0.1, other: 0.9}
+    assert len({row.run for row in rows(found, regime="mtl")}) == 2
+    half = graph(regimes=["mtl"], mixing=[{"name": "half", "sampling": [0.5, 0.5]}], seeds=1)
+    assert len({row.run for row in rows(half, regime="mtl")}) == 1  # nothing distinguishes the target
+    as_setting = graph(regimes=["mtl"], train={"sampling": [0.1, 0.9]}, seeds=1)
+    assert numbers(run_of(as_setting, regime="mtl", target="mini/rte")) == {"mini/rte": 0.1, "mini/mrpc": 0.9}
+
+
+def test_numbers_of_all_tasks_are_the_targets_then_those_of_the_others():
+    mixing = [{"name": "a", "sampling": [1, 2, 3, 4]}]
+    supporting = ["mini/stsb", "mini/mrpc", "mini/wnli"]
+    found = graph(regimes=["mtl_all"], mixing=mixing, supporting=supporting, seeds=1)
+    expected = {"mini/rte": 1, "mini/mrpc": 2, "mini/stsb": 3, "mini/wnli": 4}
+    assert numbers(run_of(found, regime="mtl_all", target="mini/rte")) == expected
+
+
+def test_numbers_of_a_set_are_in_its_order():
+    both = {"name": "both", "tasks": ["mini/wnli", "mini/stsb"], "sampling": [1, 3]}
+    mixing = [{"name": "a", "sampling": [5, 1, 3]}]
+    found = graph(regimes=["stilts", "mtl"], supporting=[both], mixing=mixing, targets=["mini/rte"], seeds=1)
+    assert numbers(run_of(found, stage="intermediate")) == {"mini/wnli": 1, "mini/stsb": 3}
+    assert numbers(run_of(found, regime="mtl")) == {"mini/rte": 5, "mini/wnli": 1, "mini/stsb": 3}
+
+
+def test_a_pair_that_is_trained_task_after_task_begins_with_the_target():
+    mixing = [{"name": "a", "batch_schedule": "partition"}]
+    found = graph(regimes=["mtl"], mixing=mixing, seeds=1)
+    assert {row.target: found.runs[row.run].task for row in rows(found, regime="mtl")} == {
+        "mini/rte": "mini/rte",
+        "mini/mrpc": "mini/mrpc",
+    }
+
+
+def test_all_tasks_are_trained_with_every_limit_of_the_supporting_ones():
+    found = graph(regimes=["mtl_all"], supporting=["mini/stsb"], supporting_limits=[50, None], seeds=1)
+    limits = {row.supporting_limit: found.runs[row.run].members for row in rows(found, target="mini/rte")}
+    assert {limit: {one.task: one.limit for one in members} for limit, members in limits.items()} == {
+        50: {"mini/stsb": 50, "mini/rte": None, "mini/mrpc": None},
+        None: {"mini/stsb": None, "mini/rte": None, "mini/mrpc": None},
+    }
+
+
+def test_training_goes_on_from_what_random_weights_became():
+    untrained = {"encoder": "mini/bert", "random_weights": True}
+    found = graph(regimes=["stilts"], encoders=[untrained], supporting=["mini/stsb"], targets=["mini/rte"], seeds=1)
+    assert run_of(found, stage="intermediate").random_weights
+    assert not run_of(found, regime="stilts").random_weights
+
+
 def test_a_single_run_serves_as_intermediate_too():
     found = graph(regimes=["single", "stilts"])
     assert {row.run for row in rows(found, stage="intermediate")} == {row.run for row in rows(found, regime="single")}
@@ -194,6 +251,15 @@ def test_a_study_on_the_mini_suite(tmp_path):
         ({"parts": [{"name": "a", "target": {}, "seds": 1}]}, "no key 'seds' in a study. Did you mean 'seeds'"),
         ({"intermediate": {"limit": 5}}, r"supporting_limits: \[1000\]"),
         ({"small_data": {"num_train_epochs": 40}}, "small_data.at_most: field required"),
+        ({"mixing": [{"name": "a", "sampling": [1, 2, 3]}]}, "mixing a: sampling: expected a number for each of mini/"),
+        (
+            {"regimes": ["mtl_all"], "mixing": [{"name": "a", "sampling": [1]}]},
+            "mixing a: sampling: expected a number for each of mini/rte, mini/mrpc, in this order",
+        ),
+        (
+            {"supporting": [{"name": "s", "tasks": ["mini/rte", "mini/stsb"], "sampling": [1]}]},
+            "supporting s: sampling: expected a number for each of mini/rte, mini/stsb",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, changes, message):

@@ -62,6 +62,17 @@ def test_a_run_is_expected_to_take_as_long_as_those_like_it(tmp_path, monkeypatc
     assert expected == {"like": OVERHEAD + 2 * 250 / 20, "other": OVERHEAD + 2 * 50 / 40}
 
 
+def test_an_estimate_says_which_speeds_are_measured_and_which_guessed(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    ours, other = Run(task="mini/rte"), Run(task="mini/rte", encoder="mini/gpt")
+    assert estimate({"a": ours}).source == "a guess; finished runs will better it"
+    write_run(tmp_path, "x", "mini/rte", 0, 60, encoder="mini/gpt")
+    assert estimate({"a": ours}).source == "a guess; finished runs will better it"
+    assert estimate({"b": other}).source == "measured on finished runs of mini/gpt"
+    assert estimate({"a": ours, "b": other}).source == ("measured on finished runs of mini/gpt; a guess for mini/bert")
+    assert estimate({"c": other.model_copy(update={"tuning": "frozen"})}).measured == set()
+
+
 def test_listing_opens_no_record_of_a_finished_run(tmp_path):
     for run_id in ("a", "b"):
         (tmp_path / "runs" / run_id).mkdir(parents=True)

@@ -189,5 +189,5 @@ def test_an_encoder_may_be_used_otherwise_than_the_rest_of_the_study(tmp_path):
 
 def test_random_weights_are_not_pretrained(tmp_path):
     untrained = {"encoder": "mini/bert", "random_weights": True}
-    graph = expand(*load_study(written(tmp_path, encoders=[untrained], regimes=["single"], seeds=1)))
+    graph = expand(*load_study(written(tmp_path, encoders=[untrained], regimes=["single"], supporting=[], seeds=1)))
     assert [row.stage for row in graph.rows] == ["target"] and not graph.runs[graph.rows[0].run].parent

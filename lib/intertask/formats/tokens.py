@@ -13,6 +13,7 @@ import numpy as np
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError
+from intertask.files import processors
 
 LARGE = 5000
 """Sequences from which a split's token ids are kept for other runs: fewer are made anew in no time."""
@@ -83,7 +84,7 @@ def _read_all(read: Callable[[int], Tokens], count: int) -> Tokens:
 
     The threads are ours, which end with the call. The tokenizer's own would hang in a process forked from this one.
     """
-    with _serial(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with _serial(), ThreadPoolExecutor(processors()) as threads:
         chunks = list(threads.map(read, range(0, count, CHUNK)))
     lengths = [np.diff(chunk.starts) for chunk in chunks]
     inputs = {name: np.concatenate([chunk.inputs.pop(name) for chunk in chunks]) for name in list(chunks[0].inputs)}

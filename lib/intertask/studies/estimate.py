@@ -24,24 +24,34 @@ RATE_PER_BYTE = 3e9  # examples/s times bytes of weights, on one thread: a guess
 
 @dataclass(frozen=True)
 class Estimate:
-    """Per run id: expected seconds of one worker; `measured` encoders had their speed read from finished runs."""
+    """Per run id: expected seconds of one worker; the encoders whose speed finished runs tell, and which is guessed."""
 
     seconds: dict[str, float]
     bytes: float
     measured: set[str]
+    guessed: set[str]  # for some runs, where it is among the measured too: with other threads or tuning
+
+    @property
+    def source(self) -> str:
+        """Where the seconds come from, in words."""
+        if not self.measured:
+            return "a guess; finished runs will better it"
+        guess = f"; a guess for {', '.join(sorted(self.guessed))}" if self.guessed else ""
+        return f"measured on finished runs of {', '.join(sorted(self.measured))}{guess}"
 
 
 def estimate(runs: dict[str, Run]) -> Estimate:
     """Each run as long as one like it took, else by its encoder's measured speed, else by a guess."""
     speeds = measured_speeds()
-    seconds, size = {}, 0.0
+    seconds, size, measured, guessed = {}, 0.0, set(), set()
     for run_id, run in runs.items():
-        guess = RATE_PER_BYTE * run.threads / _bytes(run.encoder)
         same_encoder = (run.encoder, run.threads, run.tuning)
-        alike = (*same_encoder, run.task, run.limit)
-        seconds[run_id] = OVERHEAD + examples_seen(run) / (speeds.get(alike) or speeds.get(same_encoder) or guess)
+        speed = speeds.get((*same_encoder, run.task, run.limit)) or speeds.get(same_encoder)
+        (measured if speed else guessed).add(run.encoder)
+        guess = RATE_PER_BYTE * run.threads / _bytes(run.encoder)
+        seconds[run_id] = OVERHEAD + examples_seen(run) / (speed or guess)
         size += BYTES_PER_RUN + (_bytes(run.encoder) if run.keep_encoder else 0)
-    return Estimate(seconds, size, {key[0] for key in speeds})
+    return Estimate(seconds, size, measured, guessed)
 
 
 def _bytes(encoder: str) -> int:

@@ -57,9 +57,9 @@ class Graph:
         """Writes the snapshot from which status, scores and reports are read."""
         write(results_root() / self.name / "study.json", json.dumps(self.snapshot(), indent=1))
 
-    def counted(self, where: dict[str, str]) -> int:
+    def counted(self, where: dict[str, Any]) -> int:
         """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""
-        return len({row.run for row in self.rows if all(str(getattr(row, key)) == where[key] for key in where)})
+        return len({row.run for row in self.rows if all(str(getattr(row, key)) == str(where[key]) for key in where)})
 
 
 def expand(name: str, study: Study, planned: bool = False) -> Graph:
@@ -97,7 +97,8 @@ class _Expansion:
                     for seed in study.seeds:
                         self.add(self.single(target, limit, seed), regime="single", target=target, seed=seed)
             if "mtl_all" in study.regimes:
-                self.all_tasks(limit)
+                for supporting_limit in study.supporting_limits:
+                    self.all_tasks(limit, supporting_limit)
         for supporting in study.supporting:
             for supporting_limit in study.supporting_limits:
                 if "stilts" in study.regimes:
@@ -156,10 +157,10 @@ class _Expansion:
             role |= {"supporting": supporting.label, "supporting_limit": supporting_limit}
             after = "mtl_finetune" in study.regimes and "mtl_finetune" in mixing.regimes
             members = [Member(task=target, limit=limit), *supporting.members(supporting_limit)]
-            if not after and mixing.budget != "target_examples":
-                members = sorted(members, key=lambda member: member.task)  # one run for both directions
             budget = self.budget(mixing, supporting, supporting_limit, target, limit, seed)
-            run = self.mixture(mixing, members, seed, self.start, **budget)
+            # one run for both directions, where nothing distinguishes the target
+            order = None if after or mixing.budget == "target_examples" else sorted([target, *supporting.tasks])
+            run = self.mixture(mixing, members, seed, order, **budget)
             if "mtl" in study.regimes and "mtl" in mixing.regimes:
                 self.add(run, regime="mtl", **role)
             if after:
@@ -167,20 +168,20 @@ class _Expansion:
                 run = self.target(target, limit, seed, together)
                 self.add(run, regime="mtl_finetune", supporting_run=together, supporting_seed=seed, **role)
 
-    def all_tasks(self, limit: int | None) -> None:
+    def all_tasks(self, limit: int | None, supporting_limit: int | None) -> None:
         """All together: one run per seed and way of mixing, in which every target is scored."""
         study = self.study
-        members = {target: Member(task=target, limit=limit) for target in study.targets}
-        for supporting in study.supporting:
-            if not supporting.shuffle_labels:
-                members = {member.task: member for member in supporting.members(study.supporting_limits[0])} | members
+        members = study.all_tasks(limit, supporting_limit)
+        # the last supporting task first, then the other targets: the order in which the kept reports' runs were trained
+        order = [task for one in reversed(study.supporting) if not one.shuffle_labels for task in one.tasks]
         for mixing, seed in product(study.mixing, study.seeds):
             if "mtl_all" in mixing.regimes:
-                alone = [self.single(member.task, member.limit, seed) for member in members.values()]
+                alone = [self.single(member.task, member.limit, seed) for member in members]
                 budget = {"max_steps": sum(map(steps, alone))} if mixing.budget == "steps" else {}
-                run = self.mixture(mixing, list(members.values()), seed, self.start, **budget)
+                run = self.mixture(mixing, members, seed, list(dict.fromkeys([*order, *study.targets])), **budget)
+                role = {"mixing": mixing.name, "supporting": "all", "supporting_limit": supporting_limit, "seed": seed}
                 for target in study.targets:
-                    self.add(run, regime="mtl_all", mixing=mixing.name, supporting="all", target=target, seed=seed)
+                    self.add(run, regime="mtl_all", target=target, **role)
 
     def budget(self, mixing: Mixing, supporting, supporting_limit, target, limit, seed) -> dict[str, int]:
         """What makes a mixture as long as the same pair's stilts: in steps of both stages, or in target examples."""
@@ -209,10 +210,13 @@ class _Expansion:
             settings |= {"selection": "average"} | supporting.settings
         return self.run(members, seed, self.start, settings)
 
-    def mixture(self, mixing: Mixing, members: list[Member], seed: int, parent, **budget) -> Run:
+    def mixture(self, mixing: Mixing, members: list[Member], seed: int, order: list[str] | None, **budget) -> Run:
+        """The members are given by role, and trained in the order of their tasks that is given, if one is."""
         settings = {**self.study.train, **self.study.target, **self.small(*members), **self.encoder.settings}
         settings |= {"holdout": self.study.holdout} | mixing.settings | budget
-        return self.run(members, seed, parent, settings)
+        if order and settings.get("batch_schedule") != "partition":  # there the order is what one task does to the next
+            members, settings = _ordered(members, settings, order)
+        return self.run(members, seed, self.start, settings)
 
     def run(self, members: list[Member], seed: int, parent, settings: dict[str, Any]) -> Run:
         study = self.study
@@ -222,6 +226,8 @@ class _Expansion:
             fixed["single_scores"] = {member.task: self.references(member) for member in members}
         if study.sweep and len(members) == 1:
             fixed["settings_from"] = self.swept(members[0])
+        if parent:  # it began with random weights, if the encoder does: from there training goes on
+            settings = {name: value for name, value in settings.items() if name != "random_weights"}
         first = members[0].model_dump()
         return Run(**first, alongside=members[1:], seed=seed, parent=parent, **fixed | settings)
 
@@ -256,8 +262,16 @@ class _Expansion:
         return rule.settings if sum(sizes) <= rule.at_most else {}
 
 
+def _ordered(members: list[Member], settings: dict[str, Any], tasks: list[str]) -> tuple[list[Member], dict[str, Any]]:
+    """A mixture in another order; numbers that were given to its members go with them."""
+    places = sorted(range(len(members)), key=lambda place: tasks.index(members[place].task))
+    if isinstance(numbers := settings.get("sampling"), list):
+        settings = settings | {"sampling": [numbers[place] for place in places]}
+    return [members[place] for place in places], settings
+
+
 def _pretraining(study: Study, encoder: Encoder) -> Run | None:
     """The pretraining of a mini encoder: the same for every study that does not say otherwise."""
-    if encoder.encoder not in PRETRAINING or encoder.settings.get("random_weights"):
+    if not encoder.pretrained_here:
         return None
     return Run(encoder=encoder.encoder, **{**PRETRAINING[encoder.encoder], **study.pretraining})

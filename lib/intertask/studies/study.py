@@ -3,49 +3,44 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from intertask.encoders import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root
-from intertask.run import Member, Run, describe
+from intertask.run import MIXING, Member, Run, describe
 
-MIXING = {
-    "sampling",
-    "loss_scaling",
-    "batch_schedule",
-    "batch_loss",
-    "epoch_length",
-    "heads",
-    "selection",
-    "early_stopping_patience",
-    "eval_steps",
-    "num_train_epochs",
-    "max_steps",
-    "per_device_train_batch_size",
-}
+MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
 """The parameters of a run that a mixture may set for itself."""
 
-NOT_SETTINGS = {
-    "task",
-    "task_file",
-    "alongside",
-    "evaluate_on",
-    "encoder",
-    "parent",
-    "parent_rule",
-    "settings_from",
-    "single_scores",
-    "max_examples",
-    "seed",
-    "shuffle_labels",
-    "keep_encoder",
-    "threads",
+SETTINGS = MIXED | {name for name, field in Run.model_fields.items() if not field.json_schema_extra["of"]}
+"""Those that a study's `train`, `pretraining`, `intermediate` and `target` may set."""
+
+ELSEWHERE = {
+    "limit": "Limits are keys of the study: limits: [1000] of the targets, supporting_limits: [1000].",
+    "holdout": "It is a key of the study: holdout: 0.5.",
+    "random_weights": "It is an encoder's: encoders: [{encoder: mini/bert, random_weights: true}].",
 }
-SETTINGS = set(Run.model_fields) - NOT_SETTINGS
-"""The parameters of a run that a study's `train`, `pretraining`, `intermediate` and `target` may set."""
+"""What one may look for among the settings, and where it is said."""
+
+TOGETHER = {"mtl", "mtl_all", "mtl_finetune"}
+OBEYING = {
+    "supporting": {"stilts"} | TOGETHER,
+    "supporting_limits": {"stilts"} | TOGETHER,
+    "mixing": TOGETHER,
+    "intermediate_choice": {"stilts"},
+    "same_task": {"stilts"},
+    "intermediate": {"stilts"},
+    "per_task": {"single", "stilts", "mtl_finetune"},
+    "sweep": {"single", "stilts", "mtl_finetune"},
+}
+"""The regimes in which a key of a study decides something; a key that is not here does in every one."""
+
+OF_THE_WHOLE = {"title", "paper", "task_file", "wnli", "parts", "report", "counts", "mini", "quick"}
+"""The keys of a study that a part has no say in."""
 
 Regime = Literal["single", "stilts", "mtl", "mtl_all", "mtl_finetune"]
 
@@ -56,7 +51,8 @@ def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
         raise IntertaskError(f"expected settings such as {{learning_rate: 2.0e-5}}, found {values!r}")
     for name in values:
         if name not in known:
-            raise IntertaskError(f"there is no {what} {name!r}.{did_you_mean(name, known)}")
+            hint = f" {ELSEWHERE[name]}" if name in ELSEWHERE else did_you_mean(name, known)
+            raise IntertaskError(f"there is no {what} {name!r}.{hint}")
     sampling = values.get("sampling", "")
     if isinstance(sampling, list) or str(sampling).startswith("dynamic"):  # these need to know the tasks
         values = {name: value for name, value in values.items() if name != "sampling"}
@@ -66,34 +62,46 @@ def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
 
 
 Settings = Annotated[dict[str, Any], BeforeValidator(lambda values: checked(values, SETTINGS, "training setting"))]
-MixingSettings = Annotated[dict[str, Any], BeforeValidator(lambda values: checked(values, MIXING, "mixing setting"))]
 
 
-def gathered(value: Any, own: set[str], under: str = "settings") -> Any:
-    """A mapping with what is none of the class's `own` keys gathered under the key `under`."""
-    if not isinstance(value, dict) or under in value:  # as the class writes itself
-        return value
-    mine = {key: value[key] for key in value if key in own}
-    return mine | {under: {key: other for key, other in value.items() if key not in own}}
+class Open(BaseModel):
+    """Keys of its own, and beside them, where they stand, settings: those of KNOWN, or any."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    KNOWN: ClassVar[tuple[set[str], str] | None] = None
+
+    @model_validator(mode="after")
+    def _settings_are_known(self) -> Self:
+        if self.KNOWN:
+            self.model_extra.update(checked(self.model_extra, *self.KNOWN))
+        return self
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.model_extra
 
 
-class Encoder(BaseModel):
+class Encoder(Open):
     """An encoder, and how it is used where that is not as the rest of the study says.
 
     `{encoder: …, tuning: frozen, layer: 3, pooling: mean}`; `tuning` and `layer` are of the target stage alone: what an
     intermediate task trains, it trains whole.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    KNOWN = SETTINGS | {"random_weights"}, "training setting"
 
     encoder: str
     name: str = Field("", description="what results call it; empty: the encoder with its settings")
-    settings: Settings = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _from_name_or_with_settings(cls, value: Any) -> Any:
-        return gathered(value, {"encoder", "name"}) if isinstance(value, dict) else {"encoder": value}
+    def _from_name(cls, value: Any) -> Any:
+        return {"encoder": value} if isinstance(value, str) else value
+
+    @property
+    def pretrained_here(self) -> bool:
+        """Whether a study pretrains it, as its first run."""
+        return self.encoder in PRETRAINING and not self.settings.get("random_weights")
 
     @property
     def label(self) -> str:
@@ -104,20 +112,19 @@ class Encoder(BaseModel):
         return f"{self.encoder}[{settings}]" if settings else self.encoder
 
 
-class Supporting(BaseModel):
+class Supporting(Open):
     """A supporting task, or a named set of tasks that are trained in one mixture (Wang et al. 2019, section 4).
 
     `{task: mini/mnli, shuffle_labels: true}` is a negative control; `{name: glue, tasks: [rte, mnli], limit: 15000,
-    sampling: power_0.75}` a set with a cap for each task.
+    sampling: power_0.75}` a set with a cap for each task. Numbers as `sampling` are in the order of `tasks`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    KNOWN = MIXED, "mixing setting"
 
     tasks: list[str] = Field(min_length=1)
     name: str = ""
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1, description="training examples of each task; null: all")
-    settings: MixingSettings = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -125,12 +132,18 @@ class Supporting(BaseModel):
         value = {"task": value} if isinstance(value, str) else value
         if isinstance(value, dict) and "task" in value:
             value = {"tasks": [value["task"]]} | {key: own for key, own in value.items() if key != "task"}
-        return gathered(value, {"tasks", "name", "shuffle_labels", "limit"})
+        return value
 
     @model_validator(mode="after")
-    def _sets_have_names(self) -> "Supporting":
+    def _sound(self) -> Self:
         if len(self.tasks) > 1 and not self.name:
             raise IntertaskError(f"supporting: expected a name for the set {', '.join(self.tasks)}, found none.")
+        if len(self.tasks) == 1 and self.settings:
+            raise IntertaskError(
+                f"supporting {self.label}: {', '.join(self.settings)} is of a set, found one task. Say it under "
+                "`intermediate` or `per_task`."
+            )
+        check_numbers(f"supporting {self.label}", self.settings, self.tasks)
         return self
 
     @property
@@ -146,72 +159,70 @@ class Supporting(BaseModel):
         return [Member(task=task, **own) for task in self.tasks]
 
 
-class Mixing(BaseModel):
+class Mixing(Open):
     """One way to train tasks together, by name; a study may compare several.
 
-    budget: own: by num_train_epochs; steps: as many optimizer steps as stilts takes for the pair, both stages (of
-    mtl_all: as all single runs together); target_examples: until the target was seen as often as in its stilts stage.
+    Numbers as `sampling` go by role: of mtl and mtl_finetune the target's, then those of the supporting task or set; of
+    mtl_all the targets' in the study's order, then those of the supporting tasks that are no targets. budget: own: by
+    num_train_epochs; steps: as many optimizer steps as stilts takes for the pair, both stages (of mtl_all: as all
+    single runs together); target_examples: until the target was seen as often as in its stilts stage.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    KNOWN = MIXED, "mixing setting"
 
     name: str
     regimes: list[Literal["mtl", "mtl_all", "mtl_finetune"]] = ["mtl", "mtl_all", "mtl_finetune"]
     budget: Literal["own", "steps", "target_examples"] = "own"
-    settings: MixingSettings = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_settings(cls, value: Any) -> Any:
-        return gathered(value, {"name", "regimes", "budget"})
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.budget != "own" and (twice := {"max_steps", "num_train_epochs"} & self.settings.keys()):
+            raise IntertaskError(
+                f"mixing {self.name}: budget: {self.budget} decides how long it trains, found {', '.join(twice)} too. "
+                "Drop one."
+            )
+        return self
 
     @property
     def label(self) -> str:
         return self.name
 
 
-class Notebook(BaseModel):
+class Notebook(Open):
     """An analysis notebook of the report, with the parameters that it gets beside the study's name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     notebook: str
-    settings: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
-        return gathered(value, {"notebook"}) if isinstance(value, dict) else {"notebook": value}
+        return {"notebook": value} if isinstance(value, str) else value
 
 
-class Count(BaseModel):
-    """What a paper says it trained, to stand beside what this study trains: runs whose index rows match `where`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Count(Open):
+    """What a paper says it trained, beside what this study trains: runs whose index rows match the settings."""
 
     what: str
     paper: int | None = None
     because: str = Field("", description="why ours differs")
-    where: dict[str, str] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_conditions(cls, value: Any) -> Any:
-        return gathered(value, {"what", "paper", "because"}, "where")
 
 
-class SmallData(BaseModel):
+class SmallData(Open):
     """Settings of runs with little training data (Pruksachatkun et al. 2020, section 3: 40 epochs instead of 10)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    KNOWN = SETTINGS, "training setting"
 
     at_most: int = Field(ge=1, description="training examples")
-    settings: Settings
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_settings(cls, value: Any) -> Any:
-        return gathered(value, {"at_most"})
+
+def check_numbers(where: str, settings: dict[str, Any], tasks: list[str]) -> None:
+    """Refuses numbers as `sampling` that are not as many as the tasks of the mixture."""
+    numbers = settings.get("sampling")
+    if isinstance(numbers, list) and len(numbers) != len(tasks):
+        raise IntertaskError(
+            f"{where}: sampling: expected a number for each of {', '.join(tasks)}, in this order, found {numbers}. "
+            "List as many."
+        )
 
 
 class Study(BaseModel):
@@ -229,7 +240,7 @@ class Study(BaseModel):
         min_length=1
     )
     limits: list[Annotated[int, Field(ge=1)] | None] = Field(
-        [None], min_length=1, description="training examples of the target; null: all"
+        [None], min_length=1, description="training examples of the target; null: all; a sweep is on the first"
     )
     supporting_limits: list[Annotated[int, Field(ge=1)] | None] = Field(
         [None], min_length=1, description="training examples of each supporting task that has no limit of its own"
@@ -253,7 +264,9 @@ class Study(BaseModel):
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
     threads: int = Field(1, ge=1, description="per run")
     train: Settings = Field({}, description="of the intermediate and the target stage")
-    pretraining: Settings = {}
+    pretraining: Annotated[
+        dict[str, Any], BeforeValidator(lambda values: checked(values, SETTINGS | {"limit"}, "training setting"))
+    ] = {}
     intermediate: Settings = {}
     target: Settings = {}
     per_task: dict[str, Settings] = Field({}, description="further settings of runs on that task alone, in any stage")
@@ -264,30 +277,48 @@ class Study(BaseModel):
     quick: dict[str, Any] = Field({}, description="further ones under --quick")
 
     @model_validator(mode="after")
-    def _sound(self) -> "Study":
+    def _sound(self) -> Self:
         if {"stilts", "mtl", "mtl_finetune"} & {*self.regimes} and not self.supporting:
             raise IntertaskError("regimes stilts and mtl need at least one task under supporting.")
-        if {"limit", "holdout"} & {*self.train, *self.target, *self.intermediate} or "holdout" in self.pretraining:
-            raise IntertaskError(
-                "limit and holdout are keys of the study: limits: [1000] of the targets, supporting_limits: [1000], "
-                "holdout: 0.5."
-            )
         for name in ("encoders", "supporting", "targets", "seeds", "limits", "supporting_limits", "mixing"):
             values = [getattr(value, "label", value) for value in getattr(self, name)]
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
                 raise IntertaskError(f"{name} names {twice[0]} twice.")
         for mixing in self.mixing:
-            if mixing.budget == "target_examples" and {"mtl_all"} & {*mixing.regimes} & {*self.regimes}:
+            used = {*mixing.regimes} & {*self.regimes}
+            if mixing.budget == "target_examples" and "mtl_all" in used:
                 raise IntertaskError(
                     f"mixing {mixing.name}: budget target_examples is about one target, and mtl_all has many. "
                     "Say regimes: [mtl]."
                 )
+            for tasks in self.mixtures(used):
+                check_numbers(f"mixing {mixing.name}", mixing.settings, tasks)
         for name, values in self.sweep.items():
             for value in values:
                 checked({name: value}, SETTINGS, "training setting")
         for part in self.parts:
+            if whole := OF_THE_WHOLE & part.keys():
+                raise IntertaskError(f"parts: {', '.join(sorted(whole))} is of the whole study, found it in a part.")
             self.with_keys(part)
+        for key in {**self.mini, **self.quick}:
+            if key not in Study.model_fields.keys() - {"mini", "quick", "counts"}:
+                raise IntertaskError(f"mini, quick: there is no key {key!r} for them to replace.")
         return self
+
+    def all_tasks(self, limit: int | None = None, supporting_limit: int | None = None) -> list[Member]:
+        """What mtl_all trains together: the targets, then the supporting tasks that are none, but no control."""
+        targets = [Member(task=target, limit=limit) for target in self.targets]
+        found = [member for one in self.supporting for member in one.members(supporting_limit)]
+        others = {one.task: one for one in found if one.task not in self.targets and not one.shuffle_labels}
+        return targets + list(others.values())
+
+    def mixtures(self, regimes: set[str]) -> list[list[str]]:
+        """The tasks of every mixture of these regimes, by role."""
+        alongside = [
+            [target, *one.tasks] for one in self.supporting for target in self.targets if target not in one.tasks
+        ]
+        together = [[member.task for member in self.all_tasks()]]
+        return alongside * bool(regimes & {"mtl", "mtl_finetune"}) + together * ("mtl_all" in regimes)
 
     def with_keys(self, keys: dict[str, Any]) -> "Study":
         """The study with some of its keys replaced; those of a part, whose name is none, included."""
@@ -301,13 +332,53 @@ class Study(BaseModel):
         """The name and the keys of each part; a study without parts is its own."""
         return [(part.get("name"), self.with_keys(part)) for part in self.parts] or [(None, self)]
 
-    def check_evaluate_on(self) -> None:
-        """Refuses a task that is to be scored beside one on which no run is trained."""
-        studies = [part for _, part in self.expanded_parts()]
-        trained = [task for one in studies for task in [*one.targets, *(t for s in one.supporting for t in s.tasks)]]
-        for task in self.evaluate_on:
-            if task not in trained:
-                raise IntertaskError(f"evaluate_on: the study trains no run on {task}.{did_you_mean(task, trained)}")
+    def ignored(self) -> dict[tuple[str, str], str]:
+        """What nothing that is trained or reported obeys: its key and, of a list, its entry; and why."""
+        regimes, found = {*self.regimes}, {}
+        in_steps = any(one.budget == "steps" for one in self.mixing)  # of a stage before, which these three describe:
+        counted = {"intermediate", "per_task", "supporting"} if in_steps else set()
+        for key, obeying in OBEYING.items():
+            if not regimes & (obeying | TOGETHER if key in counted else obeying):
+                found[key, ""] = f"only {', '.join(sorted(obeying))} obey it, found regimes: {', '.join(self.regimes)}"
+        for one in self.mixing:
+            if not regimes & {*one.regimes}:
+                found["mixing", one.name] = f"it is for {', '.join(one.regimes)}, of which the study has none"
+        for regime in regimes & TOGETHER - {regime for one in self.mixing for regime in one.regimes}:
+            found["regimes", regime] = "no entry of mixing is for it"
+        for one in self.supporting:
+            if regimes <= {"single", "mtl_all"} and not {*one.tasks} - {*self.targets}:
+                found["supporting", one.label] = "mtl_all trains it as a target already"
+            if regimes <= {"single", "mtl_all"} and one.shuffle_labels:
+                found["supporting", one.label] = "mtl_all trains no control"
+            if one.settings and "supporting" not in counted and "stilts" not in regimes:
+                found["supporting", one.label] = f"{', '.join(one.settings)}: only stilts trains the set by itself"
+        if self.supporting and all(one.limit for one in self.supporting):
+            found["supporting_limits", ""] = "every supporting task has a limit of its own"
+        if not any(one.pretrained_here for one in self.encoders):
+            found["pretraining", ""] = "none of the encoders is pretrained here, as mini/bert is"
+        if not any(task.rsplit("/", 1)[-1] == "wnli" for task in self.targets):
+            found["wnli", ""] = "WNLI is none of the targets"
+        trained = [*self.targets, *(task for one in self.supporting for task in one.tasks)]
+        for task in self.evaluate_on.keys() - {*trained}:
+            found["evaluate_on", ""] = f"the study trains no run on {task}.{did_you_mean(task, trained)}"
+        alone = [*self.targets, *(one.tasks[0] for one in self.supporting if len(one.tasks) == 1)]
+        for task in self.per_task.keys() - {*alone}:
+            found["per_task", ""] = f"the study trains no run on {task} alone.{did_you_mean(task, alone)}"
+        return found
+
+    def refuse_ignored(self, content: dict[str, Any]) -> None:
+        """Refuses the first key of a study's content, or entry of one, that no part of the study obeys.
+
+        What a part says itself, that part must obey; what it has from the study, another may.
+        """
+        given = {key for key, value in content.items() if value not in ([], {}, None)}
+        parts = [part.ignored() for _, part in self.expanded_parts()]
+        places = [place for place in parts[0] if place[0] in given and all(place in one for one in parts)]
+        found = [(place, parts[0][place]) for place in places]
+        for part, ignored in zip(self.parts if "parts" in given else [], parts, strict=False):
+            found += [(place, why) for place, why in ignored.items() if place[0] in part]
+        for (key, entry), why in found:
+            raise IntertaskError(f"{' '.join(filter(None, [key, entry]))}: {why}{'' if why[-1] in '.?' else '.'}")
 
 
 def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:
@@ -329,7 +400,8 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
             raise IntertaskError(f"{path}: there is no key {key!r} in a study.{did_you_mean(key, Study.model_fields)}")
     try:
         study = on_the_mini_suite(content, quick) if mini else Study(**content)
-        study.check_evaluate_on()
+        own = {**content.get("mini", {}), **(content.get("quick", {}) if quick else {})}
+        study.refuse_ignored(own if mini else content)
     except ValidationError as error:
         raise IntertaskError(f"{path}: {describe(error)}") from None
     except IntertaskError as error:

@@ -1,0 +1,122 @@
+"""Every key of a study under every regime: it decides something, or it is refused before anything starts."""
+
+import pytest
+import yaml
+
+from intertask.errors import IntertaskError
+from intertask.studies.graph import expand
+from intertask.studies.study import Study, load_study
+
+REGIMES = ["single", "stilts", "mtl", "mtl_all", "mtl_finetune"]
+GOOD = {"title": "t", "encoders": ["mini/bert"], "targets": ["mini/rte", "mini/mrpc"], "seeds": 2}
+
+# Two values of each key, and the regimes that refuse it.
+TABLE = {
+    "encoders": (["mini/bert"], ["mini/gpt"], []),
+    "supporting": (["mini/stsb"], ["mini/cola"], ["single"]),
+    "targets": (["mini/rte", "mini/mrpc"], ["mini/rte", "mini/wnli"], []),
+    "seeds": (2, 3, []),
+    "limits": ([None], [50, 60], []),
+    "supporting_limits": ([None], [50, 60], ["single"]),
+    "intermediate_choice": ("per_restart", "first", ["single", "mtl", "mtl_all", "mtl_finetune"]),
+    "same_task": ("omit", "train", ["single", "mtl", "mtl_all", "mtl_finetune"]),
+    "mixing": ([{"name": "a"}], [{"name": "a", "loss_scaling": "proportional"}], ["single", "stilts"]),
+    "sweep": ({}, {"learning_rate": [1e-3, 1e-4]}, ["mtl", "mtl_all"]),
+    "small_data": (None, {"at_most": 10_000, "num_train_epochs": 9}, []),
+    "holdout": (0.0, 0.5, []),
+    "evaluate_on": ({}, {"mini/rte": ["mini/ax"]}, []),
+    "task_file": ("", "tasks.yaml", []),
+    "threads": (1, 2, []),
+    "train": ({}, {"learning_rate": 1e-3}, []),
+    "pretraining": ({}, {"num_train_epochs": 1}, []),
+    "intermediate": ({}, {"learning_rate": 1e-3}, ["single", "mtl", "mtl_all", "mtl_finetune"]),
+    "target": ({}, {"learning_rate": 1e-3}, []),
+    "per_task": ({}, {"mini/rte": {"learning_rate": 1e-3}}, ["mtl", "mtl_all"]),
+    "parts": ([{"name": "a"}], [{"name": "a", "limits": [50]}], []),
+}
+OF_THE_REPORT = {"title", "paper", "report", "counts", "wnli"}
+OF_OTHER_FORMS = {"mini", "quick"}
+
+
+def written(folder, regime: str, **changes) -> str:
+    supporting = {} if regime == "single" else {"supporting": ["mini/stsb"]}
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(GOOD | supporting | {"regimes": [regime]} | changes))
+    return str(path)
+
+
+def runs(path: str) -> set[str]:
+    return set(expand(*load_study(path), planned=True).runs)
+
+
+def test_the_table_has_every_key():
+    assert TABLE.keys() | OF_THE_REPORT | OF_OTHER_FORMS | {"regimes"} == Study.model_fields.keys()
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("key", TABLE)
+def test_a_key_decides_something_or_is_refused(key, regime, tmp_path):
+    one, other, refusing = TABLE[key]
+    more = {"supporting": ["mini/rte"]} if key == "same_task" and regime == "stilts" else {}
+    if regime in refusing:
+        with pytest.raises(IntertaskError, match=rf"own.yaml: {key}: only .* obey it, found regimes: {regime}\."):
+            load_study(written(tmp_path, regime, **{key: other}))
+    else:
+        first = runs(written(tmp_path, regime, **{key: one}, **more))
+        assert first != runs(written(tmp_path, regime, **{key: other}, **more))
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_how_wnli_is_averaged_is_said_where_there_is_wnli(regime, tmp_path):
+    with pytest.raises(IntertaskError, match="wnli: WNLI is none of the targets"):
+        load_study(written(tmp_path, regime, wnli="floor"))
+    assert load_study(written(tmp_path, regime, wnli="floor", targets=["mini/wnli"]))[1].wnli == "floor"
+
+
+CONTROL = {"task": "mini/stsb", "shuffle_labels": True}
+SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"}
+
+
+@pytest.mark.parametrize(
+    "regimes, changes, message",
+    [
+        (["mtl"], {"mixing": [{"name": "a"}, {"name": "b", "regimes": ["mtl_all"]}]}, "mixing b: it is for mtl_all"),
+        (["mtl", "mtl_all"], {"mixing": [{"name": "a", "regimes": ["mtl"]}]}, "regimes mtl_all: no entry of mixing"),
+        (["mtl_all"], {"supporting": ["mini/cola", CONTROL]}, "supporting mini/stsb.*: mtl_all trains no control"),
+        (["mtl_all"], {"supporting": ["mini/rte"]}, "supporting mini/rte: mtl_all trains it as a target already"),
+        (["mtl"], {"supporting": [SET]}, "supporting two: sampling: only stilts"),
+        (
+            ["stilts"],
+            {"supporting": [{"task": "mini/stsb", "sampling": "log"}]},
+            "sampling is of a set, found one task",
+        ),
+        (["stilts"], {"supporting": [{"task": "mini/stsb", "limit": 9}], "supporting_limits": [5]}, "limit of its own"),
+        (["single"], {"per_task": {"mini/rt": {"dropout": 0.2}}}, "no run on mini/rt alone. Did you mean 'mini/rte'"),
+        (["single"], {"encoders": ["someone/bert"], "pretraining": {"dropout": 0.2}}, "pretraining: none of the enc"),
+        (["single"], {"parts": [{"name": "a", "intermediate_choice": "first"}]}, "intermediate_choice: only stilts"),
+        (["single"], {"parts": [{"name": "a", "wnli": "floor"}]}, "wnli is of the whole study, found it in a part"),
+        (["single"], {"per_task": {"mini/rte": {"holdout": 0.5}}}, "It is a key of the study: holdout: 0.5"),
+        (["single"], {"sweep": {"limit": [5, 6]}}, "Limits are keys of the study"),
+        (["single"], {"train": {"random_weights": True}}, "It is an encoder's: encoders"),
+        (["mtl"], {"mixing": [{"name": "a", "budget": "steps", "max_steps": 9}]}, "decides how long.*found max_steps"),
+        (["single"], {"quick": {"seds": 1}}, "mini, quick: there is no key 'seds'"),
+    ],
+)
+def test_what_no_run_would_obey_is_named(regimes, changes, message, tmp_path):
+    with pytest.raises(IntertaskError, match=message):
+        load_study(written(tmp_path, regimes[0], **{"regimes": regimes} | changes))
+
+
+def test_what_one_part_obeys_another_may_have_from_the_study(tmp_path):
+    parts = [{"name": "alone", "regimes": ["single"]}, {"name": "after", "regimes": ["stilts"]}]
+    name, study = load_study(written(tmp_path, "stilts", parts=parts, intermediate_choice="first"))
+    assert [own.regimes for _, own in study.expanded_parts()] == [["single"], ["stilts"]]
+    with pytest.raises(IntertaskError, match="supporting: only mtl, mtl_all, mtl_finetune, stilts obey it"):
+        load_study(written(tmp_path, "stilts", parts=parts[:1], intermediate_choice="first"))
+
+
+def test_mini_and_quick_answer_for_their_own_keys(tmp_path):
+    forms = {"quick": {"targets": ["mini/rte"]}, "targets": ["mini/rte", "mini/wnli"], "wnli": "floor"}
+    assert load_study(written(tmp_path, "single", **forms), mini=True, quick=True)[1].wnli == "floor"
+    with pytest.raises(IntertaskError, match="same_task: only stilts"):
+        load_study(written(tmp_path, "single", mini={"same_task": "train"}), mini=True)
