@@ -76,7 +76,10 @@ def test_numbers_as_label_names_become_text():
         ({**RTE, "name": "x"}, ["only keys of a task entry", "'name'", "Choices"]),
         ({**RTE, "labels": [False, True]}, ["key 'labels.0'", "found False", "put quotes around it"]),
         ({**RTE, "inputs": "a"}, ["key 'inputs'", "a valid list", "found 'a'", "Mend the key"]),
-        ({**RTE, "format": "clasification"}, ["'classification', 'regression'", "found 'clasification'", "Mend"]),
+        (
+            {**RTE, "format": "clasification"},
+            ["the name of a format", "found 'clasification'", "Did you mean 'class"],
+        ),
         ({**RTE, "mini": "rte"}, ["exactly one source", "hub and mini", "Give one"]),
         ({**RTE, "hub": ""}, ["exactly one source", "found none", "Give one"]),
         ({**STS, "hub": "", "files": {"train": "a.csv"}, "config": "x"}, ["only beside hub", "files", "Take it out"]),
