@@ -1,6 +1,8 @@
+import subprocess
+import sys
+
 import pytest
 
-from intertask.tasks import catalogue as catalogue_module
 from intertask.tasks.catalogue import catalogue, find_entry, read_entries
 from intertask.tasks.schema import TaskEntry, parse_entry
 
@@ -152,8 +154,9 @@ def test_bare_no_among_labels_of_a_file_is_refused(refused, tmp_path):
     refused(lambda: read_entries(path), "key 'labels.0'", "found False", "put quotes around it")
 
 
-def test_catalogue_module_needs_no_heavy_library():
-    assert not {"pd", "pandas", "torch"} & set(vars(catalogue_module))
+def test_reading_results_needs_no_torch():
+    code = "import sys, intertask.studies.status, intertask.analysis.read; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if not entry.mini])

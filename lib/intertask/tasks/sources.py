@@ -18,8 +18,7 @@ import yaml
 from intertask import hub
 from intertask.cache import remembered
 from intertask.errors import refusal
-from intertask.files import file_digest
-from intertask.formats import find_format
+from intertask.files import file_digest, while_unchanged
 from intertask.tasks.data_files import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
 
@@ -36,10 +35,6 @@ class Source:
     files: dict[str, list[Path]]
     card: Path | None = None
     card_labels: list[str] | None = None
-
-    @property
-    def paths(self) -> list[Path]:
-        return [path for paths in self.files.values() for path in paths]
 
 
 def locate(entry: TaskEntry) -> Source:
@@ -72,32 +67,26 @@ def fingerprint(entry: TaskEntry) -> str:
     """
     # A study asks for the data of few tasks in thousands of runs.
     key = entry, os.environ.get("INTERTASK_HUB"), os.environ.get("INTERTASK_CORPORA")
-    known = _known.get(key)
-    if known and all(_state(path) == state for path, state in known[1].items()):
-        return known[0]
+    return while_unchanged(_known, key, lambda: _fingerprint(entry))
+
+
+_known: dict = {}
+
+
+def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
+    """The fingerprint, and the files and folders that it depends on."""
+    from intertask.formats import find_format  # here: it imports torch
+
     source = locate(entry)
     own = [Path(inspect.getfile(find_format(entry.format)))] if "." in entry.format else []
     data = _digests(source)
     if entry.mini or entry.derive:
         data = remembered("row_digests", _makes(entry, source), lambda: _row_digest(raw_splits(entry, source)))
     content = json.dumps([data, [_file_digest(path) for path in own]])
-    value = hashlib.sha256(content.encode()).hexdigest()[:16]
-    folders = {path.parent for path in source.paths}  # where a further file of a split would show
-    watched = [*source.paths, *folders, *([source.card] if source.card else []), *_code(entry), *own]
-    _known[key] = value, {path: _state(path) for path in watched}
-    return value
-
-
-_known: dict[tuple, tuple[str, dict[Path, tuple]]] = {}
-"""Fingerprints of this process, each with the state of every file that it depends on."""
-
-
-def _state(path: Path) -> tuple:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size
+    paths = [path for paths in source.files.values() for path in paths]
+    folders = {path.parent for path in paths}  # where a further file of a split would show
+    watched = [*paths, *folders, *([source.card] if source.card else []), *_code(entry), *own]
+    return hashlib.sha256(content.encode()).hexdigest()[:16], watched
 
 
 def _makes(entry: TaskEntry, source: Source) -> list:
