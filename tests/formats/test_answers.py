@@ -8,7 +8,6 @@ import torch
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.metrics import best_overlap, exact_match, normalized
-from intertask.tasks.sample import shuffled_labels
 from intertask.tasks.schema import TaskEntry
 
 QA = {"format": "extractive_qa", "inputs": ["question", "passage"], "label": "answers"}
@@ -150,6 +149,6 @@ def test_the_chosen_text_is_scored(encoder):
 def test_the_control_moves_questions_and_leaves_answers_in_their_passages(entry, frame, moved):
     many = pd.concat([frame] * 10, ignore_index=True)
     many[moved] = [f"q{i}" for i in range(len(many))]
-    shuffled = shuffled_labels(many, form(entry).entry, seed=0)
+    shuffled = form(entry).shuffled(many, np.random.default_rng(0))
     assert sorted(shuffled[moved]) == sorted(many[moved]) and not shuffled[moved].equals(many[moved])
     assert shuffled.drop(columns=moved).equals(many.drop(columns=moved))

@@ -7,8 +7,8 @@ import torch
 
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
-from intertask.formats.base import pool, rate
 from intertask.formats.causal_language_modelling import language_modelling_loss
+from intertask.formats.heads import pool, rate
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.schema import TaskEntry, parse_entry
@@ -250,3 +250,18 @@ def test_examples_of_a_group_are_scored_as_one(encoder):
     table = pd.DataFrame({"label": [0, 1, 1, 1, 0], "prediction": [0, 1, 1, 0, 0], "group": [0, 0, 1, 1, 2]})
     # yes: 2 of 3 found, none wrongly: F1 2 · 2 / 5; of three questions the second has a wrong option
     assert form.score(table) == {"f1": 80.0, "question_exact_match": 66.666667, "main": 73.333334}
+
+
+def test_of_labels_that_are_as_frequent_the_lowest_is_the_majority():
+    assert made("classification").majority(pd.Series([10, 2, 10, 2, 7])).tolist() == [2] * 5
+    entry = {"labels": [str(i) for i in range(11)], "label": "label", "inputs": ["a"], "spans": ["s"]}
+    spans = FORMATS["span_classification"](TaskEntry(name="t", mini="rte", format="span_classification", **entry))
+    assert spans.majority(pd.Series([[10], [2], [10], [2]])).tolist() == [[2]] * 4
+    assert spans.majority(pd.Series([[2, 10], [2], [], []])).tolist() == [[2]] * 4
+
+
+def test_shuffled_labels_keep_texts_and_counts():
+    train = pd.DataFrame({"a": [f"t{i}" for i in range(100)], "label": [0] * 80 + [1] * 20})
+    one, same, other = (made("classification").shuffled(train, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert one["a"].equals(train["a"]) and one["label"].sum() == 20
+    assert not one["label"].equals(train["label"]) and one.equals(same) and not one.equals(other)

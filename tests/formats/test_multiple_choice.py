@@ -10,7 +10,6 @@ import torch
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.tasks.load import load_task
-from intertask.tasks.sample import shuffled_labels
 from intertask.tasks.schema import TaskEntry
 
 ENTRY = {
@@ -116,14 +115,14 @@ def test_a_row_that_cannot_be_answered_is_refused(own, line, words):
 
 
 def test_choices_belong_to_multiple_choice_alone(own):
-    with pytest.raises(IntertaskError, match="choices for multiple_choice and cloze and for nothing else"):
+    with pytest.raises(IntertaskError, match="choices for cloze and multiple_choice and for nothing else"):
         load_task("quiz", own("quiz.csv", CSV, label="right"))
-    with pytest.raises(IntertaskError, match="choices for multiple_choice and cloze and for nothing else"):
+    with pytest.raises(IntertaskError, match="choices for cloze and multiple_choice and for nothing else"):
         load_task("quiz", own("quiz.csv", CSV, **COLUMNS, format="classification"))
 
 
 def test_shuffled_labels_stay_among_the_choices_of_their_rows():
     frame = pd.DataFrame({"choices": [["a"] * 2, ["a"] * 5] * 50, "label": [1, 4] * 50})
-    shuffled = shuffled_labels(frame, form().entry, seed=0)
+    shuffled = form().shuffled(frame, np.random.default_rng(0))
     assert (shuffled["label"] < frame["choices"].map(len)).all()
     assert not shuffled["label"].equals(frame["label"])

@@ -8,7 +8,6 @@ import torch
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.formats.span_classification import AttentivePool
-from intertask.tasks.sample import shuffled_labels
 from intertask.tasks.schema import TaskEntry
 
 SPANS = {"format": "span_classification", "inputs": ["a"], "spans": ["s", "t"], "label": "label"}
@@ -160,7 +159,7 @@ def test_a_tag_is_read_off_the_first_sub_word(encoder):
 
 def test_shuffled_labels_move_between_targets_and_keep_their_counts():
     frame = rows(*[(TEXT, WORDS, [[0], [1], [2], [0]])] * 20)
-    shuffled = shuffled_labels(frame, tag_form().entry, seed=1)
+    shuffled = tag_form().shuffled(frame, np.random.default_rng(1))
     flat = [tag for row in shuffled["label"] for tag in row]
     assert shuffled["label"].map(len).eq(4).all() and sorted(flat) == [[0]] * 40 + [[1]] * 20 + [[2]] * 20
     assert shuffled["label"].tolist() != frame["label"].tolist() and shuffled["a"].equals(frame["a"])

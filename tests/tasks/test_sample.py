@@ -1,8 +1,7 @@
 import pandas as pd
 import pytest
 
-from intertask.tasks.catalogue import find_entry
-from intertask.tasks.sample import limited, shuffled_labels, split_dev
+from intertask.tasks.sample import limited, split_dev
 
 TRAIN = pd.DataFrame({"text": [f"t{i}" for i in range(100)], "label": [0] * 80 + [1] * 20})
 
@@ -50,12 +49,3 @@ def test_split_dev_refuses_what_cannot_be_divided(refused):
     refused(lambda: split_dev(lone, 0.5, 1, True), "holdout", "can be divided", "100 rows", "Add dev rows")
     refused(lambda: split_dev(TRAIN, 1.0, 1, True), "holdout", "above 0 and below 1", "found 1.0", "0.5")
     refused(lambda: split_dev(TRAIN.head(1), 0.5, 1, False), "holdout", "can be divided", "1 rows", "Add dev rows")
-
-
-def test_shuffled_labels_keep_texts_and_counts():
-    shuffled = shuffled_labels(TRAIN, find_entry("rte"), seed=1)
-    assert shuffled["text"].equals(TRAIN["text"]) and shuffled["label"].sum() == 20
-    assert not shuffled["label"].equals(TRAIN["label"])
-    assert shuffled.equals(shuffled_labels(TRAIN, find_entry("rte"), seed=1)) and not shuffled.equals(
-        shuffled_labels(TRAIN, find_entry("rte"), seed=2)
-    )

@@ -2,15 +2,18 @@
 
 import re
 import shutil
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import huggingface_hub
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError
 
-from intertask import hub
+import minilanguage
+from intertask import cache, hub
 from intertask.tasks import sources
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import load_task
@@ -114,12 +117,13 @@ def test_missing_card_is_refused(refused, mirror, pairs):
     refused(lambda: load_task("pairs", pairs()), "README.md", "the data set's card", "No such file", "Fetch")
 
 
-def test_unreadable_card_is_refused(refused, mirror, pairs):
-    (mirror / "README.md").write_text("---\nconfigs: [\n---\n")
-    refused(lambda: load_task("pairs", pairs()), "README.md", "the data set's card", "while parsing", "Fetch")
+@pytest.mark.parametrize("configs, found", [("[", "while parsing"), ("[two]", "must include `config_name`")])
+def test_unreadable_card_is_refused(refused, mirror, pairs, configs, found):
+    (mirror / "README.md").write_text(f"---\nconfigs: {configs}\n---\n")
+    refused(lambda: load_task("pairs", pairs()), "README.md", "the data set's card", found, "Fetch")
 
 
-@pytest.mark.parametrize("card", ["no header", "---\nconfigs: [two]\n---\n"])
+@pytest.mark.parametrize("card", ["no header", "---\nconfigs: [{config_name: one}]\n---\n"])
 def test_card_without_data_files_is_refused(refused, mirror, pairs, card):
     (mirror / "README.md").write_text(card)
     refused(lambda: load_task("pairs", pairs()), "a config with data files", "configs none", "under `files`")
@@ -283,10 +287,14 @@ def test_card_without_configs_keeps_its_label_names(bare, pairs):
     assert load_task("pairs", pairs(config="", splits={})).entry.labels == ["same", "other"]
 
 
-def test_files_that_name_no_split_are_refused(refused, bare, pairs):
+def test_files_that_name_no_split_are_all_of_train(refused, bare, pairs):
     bare("all.csv", "pretrain.csv", card={"license": "mit"})
-    task_file = pairs(config="", splits={})
-    refused(lambda: load_task("pairs", task_file), "named by their split", "all.csv, pretrain.csv", "`files`")
+    refused(lambda: load_task("pairs", pairs(config="", splits={})), "found train (no validation)")
+
+
+def test_folder_without_data_is_refused(refused, bare, pairs):
+    bare("train.txt", card={"license": "mit"})
+    refused(lambda: load_task("pairs", pairs(config="", splits={})), "found none (no train)", "supply the data")
 
 
 @pytest.fixture
@@ -333,13 +341,102 @@ def test_pattern_without_a_file_is_refused(refused, own_task):
     refused(lambda: load_task("reviews", task_file), "no*.csv", "no file that fits", "Check the path")
 
 
-def test_fingerprint_of_derived_rows_knows_the_code(own_task, monkeypatch, tmp_path):
-    plain, derived = (fingerprint(find_entry("reviews", own_task(**keys))) for keys in ({}, {"derive": "senteval"}))
-    assert plain != derived
-    rule = tmp_path / "rule.py"
-    rule.write_text("changed")
-    monkeypatch.setattr(sources, "_code", lambda package: [rule])
-    assert fingerprint(find_entry("reviews", own_task(derive="senteval"))) not in (plain, derived)
+@pytest.fixture
+def lemmas(tmp_path, monkeypatch):
+    """The source of the made-up language and of the probes in copies that a test may write to; returns their folder."""
+    folder = tmp_path / "code"
+    for room in ("minilanguage", "intertask.probes"):
+        shutil.copytree(find_spec(room).submodule_search_locations[0], folder / room)
+    monkeypatch.setattr(sources, "_room", lambda room: folder / room)
+    monkeypatch.setattr(sources, "_known", {})
+    return folder
+
+
+def change(path):
+    path.write_text(path.read_text() + "\n# A remark.\n")
+
+
+def counted(monkeypatch, module, name):
+    calls, made = [], getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *given: calls.append(given) or made(*given))
+    return calls
+
+
+def test_a_comment_in_the_made_up_language_changes_no_fingerprint(lemmas, monkeypatch):
+    made = counted(monkeypatch, minilanguage, "generate")
+    entry = find_entry("mini/wnli")
+    first = fingerprint(entry)
+    assert fingerprint(entry) == first and made == [("wnli",)]
+    change(lemmas / "minilanguage" / "grammar.py")
+    assert fingerprint(entry) == first and len(made) == 2  # made anew, and the same
+    change(lemmas / "intertask.probes" / "words.py")
+    assert fingerprint(entry) == first and len(made) == 2
+
+
+def test_a_comment_in_a_rule_changes_no_fingerprint(lemmas, own_task):
+    plain, entry = (find_entry("reviews", own_task(**keys)) for keys in ({}, {"derive": "glue_diagnostic"}))
+    first = fingerprint(entry)
+    change(lemmas / "intertask.probes" / "convert.py")
+    assert fingerprint(entry) == first != fingerprint(plain)
+
+
+@pytest.mark.parametrize("changed", ["a cell", "the order", "the split", "a column", "a type"])
+def test_other_rows_have_another_fingerprint(lemmas, monkeypatch, changed):
+    rows = pd.DataFrame({"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": [0, 1]})
+    monkeypatch.setattr(minilanguage, "generate", lambda name: {"train": rows, "validation": rows[:1]})
+    first = fingerprint(find_entry("mini/wnli"))
+    other = {
+        "a cell": {"train": rows.replace("d", "e"), "validation": rows[:1]},
+        "the order": {"train": rows[::-1], "validation": rows[:1]},
+        "the split": {"train": rows, "validation": rows[1:]},
+        "a column": {"train": rows.rename(columns={"label": "labels"}), "validation": rows[:1]},
+        "a type": {"train": rows.astype({"label": str}), "validation": rows[:1]},
+    }[changed]
+    monkeypatch.setattr(minilanguage, "generate", lambda name: other)
+    change(lemmas / "minilanguage" / "lexicon.yaml")
+    assert fingerprint(find_entry("mini/wnli")) != first
+
+
+def test_a_numpy_that_draws_other_numbers_gives_another_fingerprint(lemmas, monkeypatch):
+    first = fingerprint(find_entry("mini/wnli"))
+    monkeypatch.setattr(cache, "_libraries", lambda: ["another numpy"])
+    monkeypatch.setattr(sources, "_known", {})  # as in a new process
+    assert fingerprint(find_entry("mini/wnli")) == first
+    made = minilanguage.generate("wnli")
+    monkeypatch.setattr(cache, "_libraries", lambda: ["a third"])
+    monkeypatch.setattr(sources, "_known", {})
+    monkeypatch.setattr(minilanguage, "generate", lambda name: made | {"train": made["train"][::-1]})
+    assert fingerprint(find_entry("mini/wnli")) != first
+
+
+def test_equal_rows_have_one_digest_however_they_are_held():
+    texts = pd.DataFrame({"text": ["a", "é"], "span": [[0, 1], [1, 2]], "kind": [{"is": 1}, {"is": 2}]})
+    parquet = texts.assign(
+        text=texts["text"].astype("string[pyarrow]"),
+        span=[np.array([0, 1], np.int32), np.array([1, 2])],
+        kind=[{"is": np.int64(1)}, {"is": 2}],
+    )
+    parquet.index = [5, 6]
+    assert sources._row_digest({"train": texts}) == sources._row_digest({"train": parquet})
+
+
+def test_a_card_is_read_once(mirror, pairs, monkeypatch):
+    read = counted(monkeypatch, sources, "_read_card")
+    entry = find_entry("pairs", pairs())
+    for _ in range(3):
+        fingerprint(entry)
+        locate(find_entry("pairs", pairs(label="gold")))
+    assert len(read) == 1
+    write_card(mirror, HEADER | {"license": "mit"})
+    fingerprint(entry)
+    assert len(read) == 2
+
+
+def test_a_further_shard_is_seen(mirror, pairs):
+    entry = find_entry("pairs", pairs())
+    first = fingerprint(entry)
+    table(2).to_csv(mirror / "two" / "dev-1.csv", index=False)
+    assert fingerprint(entry) != first
 
 
 def test_derived_task_without_validation_is_refused(refused, own_task):

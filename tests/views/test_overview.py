@@ -1,8 +1,5 @@
 """What is shown of a task: shares, marked spans, tagged words, listed choices, lengths, all counted by hand."""
 
-import subprocess
-import sys
-
 import pandas as pd
 import pytest
 
@@ -72,9 +69,3 @@ def test_choices_are_listed_and_the_longest_is_counted(loaded):
     assert examples(task, 1).to_numpy().tolist() == [["one two", "(0) a (1) b c d", "1"]]
     table = lengths(task).loc["train"]
     assert table.loc["q"].tolist() == [2, 2, 2, 2] and table.loc["choices"].tolist() == [3, 3, 3, 3]
-
-
-def test_what_is_shown_of_a_task_needs_no_torch():
-    names = ", ".join(f"intertask.views.{name}" for name in ("overview", "findings", "listing"))
-    code = f"import sys, {names}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

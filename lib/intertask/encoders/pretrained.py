@@ -2,13 +2,14 @@
 
 import hashlib
 import inspect
+import os
 from pathlib import Path
 
 from intertask import hub
 from intertask.encoders import mini
 from intertask.encoders.separators import add_separators
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.files import file_digest
+from intertask.files import file_digest, while_unchanged
 
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
@@ -128,10 +129,18 @@ def fingerprint(source: str) -> str:
     """A hash of an encoder's configuration and weights as they lie on disk; a mini encoder, being code, is its name."""
     if source.startswith("mini/"):
         return _known_mini(source)
-    digest = hashlib.sha256()
-    for file in sorted(path for pattern in FILES for path in encoder_folder(source).glob(pattern)):
+    return while_unchanged(_known, (source, os.environ.get("INTERTASK_HUB")), lambda: _fingerprint(source))
+
+
+_known: dict = {}
+
+
+def _fingerprint(source: str) -> tuple[str, list[Path]]:
+    folder, digest = encoder_folder(source), hashlib.sha256()
+    files = sorted(path for pattern in FILES for path in folder.glob(pattern))
+    for file in files:
         digest.update(file.name.encode() + file_digest(file))
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:16], [folder, *files]
 
 
 def encoder_bytes(source: str) -> int:

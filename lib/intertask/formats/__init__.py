@@ -1,26 +1,39 @@
-"""One file per format: rows to model inputs, the head, the loss, outputs to predictions."""
+"""One file per format, and everything that is said of a format in it: see `base.Format`.
 
+A new format is a new file here, with a class of the file's name. A user's own is any class derived from `Format` that
+Python can import; an entry names it with its module, `format: my_lab.Ordinal`.
+"""
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from intertask.errors import did_you_mean, refusal
 from intertask.formats.base import Encoded, Format
-from intertask.formats.causal_language_modelling import CausalLanguageModelling
-from intertask.formats.classification import Classification
-from intertask.formats.cloze import Cloze
-from intertask.formats.extractive_qa import ExtractiveQA
-from intertask.formats.masked_language_modelling import MaskedLanguageModelling
-from intertask.formats.multiple_choice import MultipleChoice
-from intertask.formats.regression import Regression
-from intertask.formats.span_classification import SpanClassification
-from intertask.formats.tagging import Tagging
 
-FORMATS = {
-    "classification": Classification,
-    "regression": Regression,
-    "multiple_choice": MultipleChoice,
-    "cloze": Cloze,
-    "span_classification": SpanClassification,
-    "tagging": Tagging,
-    "extractive_qa": ExtractiveQA,
-    "masked_language_modelling": MaskedLanguageModelling,
-    "causal_language_modelling": CausalLanguageModelling,
+
+def _of_name(module: str) -> type[Format] | None:
+    found = vars(import_module(f"{__name__}.{module}")).values()
+    forms = (form for form in found if isinstance(form, type) and issubclass(form, Format))
+    return next((form for form in forms if form.__name__.lower() == module.replace("_", "")), None)
+
+
+FORMATS: dict[str, type[Format]] = {
+    module.name: form for module in iter_modules(__path__) if (form := _of_name(module.name))
 }
+"""Name -> class of every format of the library."""
 
-__all__ = ["FORMATS", "Encoded", "Format"]
+
+@cache
+def find_format(name: str) -> type[Format]:
+    """The class of the format `name`, of the library or, as module.Class, of the user's own."""
+    module, _, own = name.rpartition(".")
+    try:
+        return getattr(import_module(module), own) if module else FORMATS[name]
+    except (KeyError, ImportError, AttributeError) as error:
+        found = f"'{name}'" + (f" ({error})" if module else "")
+        remedy = did_you_mean(name, FORMATS) + " A format of your own is named as module.Class."
+        raise refusal("Key 'format'", "the name of a format", found, remedy) from None
+
+
+__all__ = ["FORMATS", "Encoded", "Format", "find_format"]

@@ -1,4 +1,4 @@
-"""What every format shares: tokenising, padding, pooling, and the head on top of an encoder."""
+"""What every format shares: columns of the data to token ids, batches, a loss, predictions and their display."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,8 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from intertask.encoders import reads_ahead
-from intertask.errors import IntertaskError
+from intertask.formats.columns import as_text, label_ids, label_texts
 from intertask.formats.tokens import Tokens, tokens
 from intertask.metrics import score
 
@@ -54,11 +53,46 @@ class Encoded:
 
 
 class Format:
-    """How the rows of a task become model inputs, a loss and predictions; a subclass per format, in a file of its own.
+    """How the columns of a task become rows, model inputs, a loss, predictions and what is shown of them.
 
-    `entry` is the task's catalogue entry: its inputs, label names, label range and metrics. `both_orders`: the pairs of
-    a task whose entry is `symmetric` are read in both orders (Radford et al. 2018, section 3.3); others as ever.
+    A subclass per format, in a file of its own: everything that is said of a format is said there. `entry` is the
+    task's entry, with its label names once they are known. `both_orders`: the pairs of a task whose entry is
+    `symmetric` are read in both orders (Radford et al. 2018, section 3.3); others as ever.
     """
+
+    metrics: Sequence[str] = ("accuracy",)
+    default_metrics: Sequence[str] | None = None
+    """Those of an entry that names none; None: all."""
+
+    inputs = (1, 9)
+    """The fewest and the most text columns."""
+
+    labelled = True
+    """Whether an entry must name a label column, or must not."""
+
+    keys: Sequence[str] = ()
+    """The keys of an entry that are only for some formats, and for this one."""
+
+    needs: Sequence[str] = ()
+    """Those of `keys` that an entry must give."""
+
+    one_label = False
+    """Whether an example has exactly one label, an id: a held-out part then has as many of each."""
+
+    several_targets = False
+    """Whether an example holds targets, each with a list of labels: lists of lists in the column `label`."""
+
+    comparable = False
+    """Whether a model may be scored on another task of the format with the same labels."""
+
+    trainable = True
+    """Whether this version can train it; else it can be described and read."""
+
+    shared_head: str | None = None
+    """The key of the head that tasks of the same shape may share (Weller et al. 2022, code)."""
+
+    figure = "confusion"
+    """What is drawn of the predictions: confusion, label_f1, scatter, overlap or nothing."""
 
     label_type = torch.long
     label_dtype: type = np.int64
@@ -71,6 +105,29 @@ class Format:
     def __init__(self, entry, both_orders: bool = False):
         self.entry = entry
         self.both_orders = both_orders and entry.symmetric
+
+    def label_names(self, raw: pd.DataFrame) -> pd.Series:
+        """The labels of a raw frame as names: one per row or, where a row has several, lists of them."""
+        return label_texts(raw[self.entry.label])
+
+    def columns(self, raw: pd.DataFrame, labels: pd.Series | None) -> dict[str, pd.Series]:
+        """What is read of a raw frame beside labels and tags: the inputs as text, and what the format has besides.
+
+        `labels`: the names, of which a format may ask that they fit; None: the split is unlabelled.
+        """
+        return {column: as_text(raw[column]) for column in self.entry.inputs}
+
+    def found_labels(self, splits: dict[str, pd.DataFrame]) -> list[str] | None:
+        """The label names, in id order, of an entry that does not list them; None: the labels have no names."""
+        return None
+
+    def numbered(self, frame: pd.DataFrame) -> pd.Series:
+        """The column `label`, names, as the ids or values that are trained on."""
+        return label_ids(frame["label"].rename(self.entry.label), self.entry.labels)
+
+    def shuffled(self, train: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """The rows with their labels permuted: the negative control that keeps texts and label counts."""
+        return train.assign(label=rng.permutation(train["label"]))
 
     def encode(self, rows: pd.DataFrame, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
@@ -130,82 +187,47 @@ class Format:
         """The most frequent label for every prediction: what a degenerate run does not beat; of equals, the lowest."""
         if labels.empty:
             return labels
-        counts = Counter(map(repr, labels))
+        counts = Counter(labels)
         common = min(counts, key=lambda label: (-counts[label], label))
-        label = next(label for label in labels if repr(label) == common)
-        return pd.Series([label] * len(labels), index=labels.index, dtype=labels.dtype)
+        return pd.Series([common] * len(labels), index=labels.index, dtype=labels.dtype)
 
     def score(self, rows: pd.DataFrame) -> dict[str, float]:
         """Every metric and `main`, 0–100, of a frame of predictions (see `metrics.score`)."""
         labels, predictions = (rows[name].to_numpy().astype(self.label_dtype) for name in ("label", "prediction"))
         return score(self.entry.metrics, labels, predictions, rows.get("group"))
 
+    def ids(self, labels: pd.Series) -> pd.Series:
+        """The ids of all labels of a split, those of an example's several targets one after another."""
+        return labels
 
-class PooledHead(nn.Module):
-    """Dropout and one linear layer on one vector per sequence (Devlin et al. 2019, section 4.1)."""
+    def shown(self, label) -> str:
+        """A label or prediction as text: the names of its ids, its answers, a number."""
+        return ", ".join(self.entry.labels[int(i)] for i in np.atleast_1d(label)) or "none"
 
-    def __init__(self, encoder: nn.Module, outputs: int, pooling: str, dropout: float | None = None):
-        super().__init__()
-        if pooling == "first" and not reads_ahead(encoder):
-            raise IntertaskError(
-                f"pooling: first, but {type(encoder).__name__} reads from left to right: its first token knows nothing "
-                "of the rest. Use last or mean."
-            )
-        self.pooling = pooling
-        self.dropout = nn.Dropout(rate(encoder, dropout))
-        self.linear = linear(encoder, outputs)
+    def balance(self, rows: pd.DataFrame, most: Sequence[int]) -> dict[str, str]:
+        """How the labels of a split are distributed: each of the ids `most` in percent, and the others together."""
+        names, shares = self.entry.labels, 100 * self.ids(rows["label"]).value_counts(normalize=True)
+        percent = {f"% {names[i]}": shares.get(i, 0.0) for i in most}
+        if rest := len(names) - len(most):
+            percent[f"% {rest} other labels"] = shares.sum() - sum(percent.values())
+        return {name: f"{share:.1f}" for name, share in percent.items()}
 
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return pool(outputs, batch["attention_mask"], self.pooling)
+    def text_of_span(self, k: int) -> int:
+        """The place among the inputs of the text that holds span `k` of a target."""
+        return k % len(self.entry.inputs)
 
-    def forward(self, vectors: torch.Tensor, batch) -> torch.Tensor:
-        return self.linear(self.dropout(vectors))
+    def tagged(self, text: str, label) -> str | None:
+        """The text with its label's parts in their places, where they have such; None: the label stands beside it."""
+        return None
 
-
-class TokenHead(nn.Module):
-    """Dropout and one linear layer on every token (Devlin et al. 2019, sections 4.2 and 5.3)."""
-
-    def __init__(self, encoder: nn.Module, outputs: int, dropout: float | None = None):
-        super().__init__()
-        self.dropout = nn.Dropout(rate(encoder, dropout))
-        self.linear = linear(encoder, outputs)
-
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return outputs.last_hidden_state
-
-    def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
-        return self.linear(self.dropout(hidden))
-
-
-def rate(encoder: nn.Module, dropout: float | None) -> float:
-    """The dropout given or, where None, the encoder's own, which has other names in GPT-2 and DistilBERT; else 0.1."""
-    names = ("hidden_dropout_prob", "resid_pdrop", "dropout")
-    own = (getattr(encoder.config, name) for name in names if hasattr(encoder.config, name))
-    return next(own, 0.1) if dropout is None else dropout
-
-
-def linear(encoder: nn.Module, outputs: int) -> nn.Linear:
-    """A layer on the encoder's width, drawn as the encoder's own were."""
-    layer = nn.Linear(encoder.config.hidden_size, outputs)
-    nn.init.normal_(layer.weight, std=getattr(encoder.config, "initializer_range", 0.02))
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-def pool(outputs, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """(batch, tokens, width) to (batch, width): the `first` or the `last` token, the encoder's `pooler`, or the `mean`.
-
-    The last is the last that is no padding, which stands on the right.
-    """
-    if pooling == "pooler":
-        return outputs.pooler_output
-    if pooling == "first":
-        return outputs.last_hidden_state[:, 0]
-    if pooling == "last":
-        last = attention_mask.sum(1) - 1
-        return outputs.last_hidden_state[torch.arange(len(last), device=last.device), last]
-    mask = attention_mask.unsqueeze(-1).to(outputs.last_hidden_state.dtype)
-    return (outputs.last_hidden_state * mask).sum(1) / mask.sum(1)
+    def error(self, rows: pd.DataFrame) -> np.ndarray:
+        """By how much each prediction is wrong, 0 if it is right: how far the wrong label's logit is above the right's;
+        1 where no logits are kept."""
+        if rows["logits"].isna().all():
+            return (rows["label"] != rows["prediction"]).to_numpy().astype(float)
+        logits = np.stack(rows["logits"].to_numpy())
+        gold, given = (hot(rows[name], logits.shape[1]) for name in ("label", "prediction"))
+        return np.where(given, logits, -np.inf).max(axis=1) - np.where(gold, logits, -np.inf).max(axis=1)
 
 
 def pad(encoded: Encoded, index: np.ndarray, tokenizer) -> dict[str, torch.Tensor]:
@@ -250,3 +272,11 @@ def frame(rows, labels, predictions, logits=None) -> pd.DataFrame:
             "logits": [None] * len(rows) if logits is None else list(logits),
         }
     )
+
+
+def hot(cells: pd.Series, width: int) -> np.ndarray:
+    """(cells, width): True at the id or ids that a cell holds."""
+    places = np.zeros((len(cells), width), bool)
+    for row, cell in zip(places, cells, strict=True):
+        row[np.atleast_1d(cell).astype(int)] = True
+    return places

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from intertask.formats.answers import Answers
+from intertask.errors import refusal, row_name
+from intertask.formats.answers import AnswerFormat
 from intertask.formats.base import Encoded, spread
 from intertask.formats.multiple_choice import MultipleChoice
 
@@ -22,8 +23,24 @@ class ClozeEncoded(Encoded):
     choices: list[list[str]] = field(default_factory=list)
 
 
-class Cloze(MultipleChoice, Answers):
+class Cloze(AnswerFormat, MultipleChoice):
     """The loss is that of a softmax over the choices in which all right ones count as one."""
+
+    inputs = (2, 2)
+    keys = ("choices",)
+    one_label = False
+    shared_head = None
+    question = 1
+
+    def columns(self, raw, labels):
+        """Refuses a row of which no choice is an accepted answer."""
+        columns = super().columns(raw, labels)
+        if labels is not None:
+            for where, given, right in zip(raw.index, columns["choices"], labels, strict=True):
+                if not set(given) & set(right):
+                    expected = "an answer that is among the choices"
+                    raise refusal(row_name(where), expected, repr(right)[:80], "Mend or drop the row.")
+        return columns
 
     def encode(self, rows, tokenizer, max_length):
         choices = [list(row) for row in rows["choices"]]

@@ -7,10 +7,13 @@ that their scores can be compared (Clark and Gardner 2018, ACL, section 3.2, sha
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import torch
 
-from intertask.formats.answers import Answers
-from intertask.formats.base import Encoded, TokenHead, ranges, spread
+from intertask.errors import refusal, row_name
+from intertask.formats.answers import AnswerFormat, given_answers
+from intertask.formats.base import Encoded, ranges, spread
+from intertask.formats.heads import TokenHead
 from intertask.formats.tokens import tokens
 
 PASSAGE = 1  # the number of its text among a sequence's two
@@ -28,8 +31,22 @@ class QAEncoded(Encoded):
     spans: list[np.ndarray] | None = None  # of each example (answers, 2): [start, end) in characters of the passage
 
 
-class ExtractiveQA(Answers):
+class ExtractiveQA(AnswerFormat):
     """Labels are the accepted answers; an example without one of them within a window teaches nothing."""
+
+    inputs = (2, 2)
+
+    def columns(self, raw, labels):
+        """With `spans`, as of span classification: the answers in the passage, where there are labels."""
+        columns = super().columns(raw, labels)
+        return (
+            columns
+            if labels is None
+            else columns | {"spans": answer_spans(raw, *self.entry.inputs[1:], self.entry.label)}
+        )
+
+    def text_of_span(self, k):
+        return PASSAGE
 
     def encode(self, rows, tokenizer, max_length):
         read = tokens(self.texts(rows), tokenizer, max_length, offsets=True, overlap=int(OVERLAP * max_length))
@@ -97,3 +114,24 @@ class BoundsHead(TokenHead):
 
     def forward(self, hidden, batch):
         return super().forward(hidden, batch).masked_fill(~batch["passage"].unsqueeze(2), -torch.inf)
+
+
+def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
+    """Per row an int32 array (answers, 1, 2) of [start, end) in characters; a row's answers must lie in its passage.
+
+    Without `answer_start` an answer lies where it first occurs.
+    """
+    rows = []
+    for where, text, value in zip(raw.index, raw[passage], raw[label], strict=True):
+        spans = []
+        if not (answers := list(given_answers(value))):
+            remedy = "Drop the row: a question without an answer cannot be scored."
+            raise refusal(f"{row_name(where)}, label column '{label}'", "an answer", "none", remedy)
+        for answer, start in answers:
+            found = text.find(answer) if start is None else start
+            if not answer or found < 0 or text[found : found + len(answer)] != answer:
+                remedy = "Mend the row, or drop it: only what stands in the passage can be extracted."
+                raise refusal(row_name(where), "an answer that stands in the passage", f"'{answer}'"[:80], remedy)
+            spans.append([[found, found + len(answer)]])
+        rows.append(np.array(spans, np.int32).reshape(-1, 1, 2))
+    return pd.Series(rows, index=raw.index, dtype=object)

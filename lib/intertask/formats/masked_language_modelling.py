@@ -14,6 +14,9 @@ MASKED, RANDOM = 0.8, 0.1  # what becomes of a chosen token; the rest stays as i
 class MaskedLanguageModelling(Format):
     """Labels are the ids of the chosen tokens, in the order of the examples; the main score is their accuracy."""
 
+    inputs = (1, 1)
+    labelled = False
+    figure = ""
     keeps_logits = False
     corrupts = True
 

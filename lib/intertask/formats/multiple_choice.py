@@ -3,17 +3,48 @@
 As Devlin et al. 2019 do for SWAG (section 4.4) and Pruksachatkun et al. 2020 for the question-answering tasks.
 """
 
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
+import pandas as pd
 import torch
 
-from intertask.formats.base import Encoded, Format, PooledHead
+from intertask.errors import refusal
+from intertask.formats.base import Encoded, Format
+from intertask.formats.columns import first_row, is_null, is_text, label_row, listed
+from intertask.formats.heads import PooledHead
 from intertask.formats.tokens import tokens
 
 
 class MultipleChoice(Format):
     """Labels are places among the choices; the places that an example with fewer choices lacks have logits of -inf."""
+
+    keys = ("labels", "choices")
+    needs = ("choices",)
+    one_label = True
+    shared_head = "multiple_choice-1"
+
+    def columns(self, raw, labels):
+        return super().columns(raw, labels) | {"choices": choice_lists(raw, self.entry.choices)}
+
+    def found_labels(self, splits):
+        return [str(place) for place in range(max(frame["choices"].map(len).max() for frame in splits.values()))]
+
+    def numbered(self, frame):
+        """Refuses a label that points behind the last choice of its row."""
+        labels, counts = super().numbered(frame), frame["choices"].map(len)
+        fault = labels >= counts
+        if fault.any():
+            found = f"number {labels[fault].iloc[0] + 1}"
+            expected = f"one of the row's {counts[fault].iloc[0]} choices"
+            raise refusal(label_row(fault.rename(labels.name)), expected, found, "Correct the label or the choices.")
+        return labels
+
+    def shuffled(self, train, rng):
+        """Where a row has fewer choices than the place it is given, the count begins again at its first."""
+        shuffled = super().shuffled(train, rng)
+        return shuffled.assign(label=shuffled["label"] % train["choices"].map(len))
 
     def encode(self, rows, tokenizer, max_length, kind=Encoded, **more):
         read = tokens(self.texts(rows), tokenizer, max_length)
@@ -52,3 +83,30 @@ class ChoiceHead(PooledHead):
         return torch.full_like(batch["present"], -torch.inf, dtype=scores.dtype).masked_scatter(
             batch["present"], scores
         )
+
+
+def choice_lists(raw: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """The choices of each row as a list of texts, two or more; rows may have fewer than others.
+
+    With a column per choice, those of a row that has fewer are null or empty, the last ones first.
+    """
+    if len(columns) > 1:
+        given = lists = pd.Series([_without_the_absent(row) for row in raw[columns].to_numpy()], index=raw.index)
+    else:
+        column, _, key = columns[0].partition(".")
+        given, lists = raw[column], raw[column].map(lambda value: listed(value, key))
+    fault = ~lists.map(lambda choices: len(choices) > 1 and all(map(is_text, choices))).astype(bool)
+    if fault.any():
+        value = given[fault].iloc[0]
+        remedy = "Mend the row: a choice is a text, and a question without a second one is none."
+        if isinstance(value, str):
+            remedy = "A cell of a CSV holds no list: give each choice a column, or use JSONL."
+        raise refusal(f"{first_row(fault)}, choices", "two or more texts", repr(value)[:80], remedy)
+    return lists
+
+
+def _without_the_absent(choices) -> list:
+    kept = list(choices)
+    while kept and (is_null(kept[-1]) or kept[-1] == ""):
+        kept.pop()
+    return kept

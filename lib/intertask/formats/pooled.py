@@ -3,11 +3,12 @@
 import numpy as np
 import torch
 
-from intertask.formats.base import Format, PooledHead
+from intertask.formats.base import Format
+from intertask.formats.heads import PooledHead
 from intertask.formats.tokens import tokens
 
 
-class Pooled(Format):
+class PooledFormat(Format):
     """With `both_orders` an example is two sequences, A B and B A."""
 
     outputs: int

@@ -4,7 +4,10 @@ The head is that of Tenney et al. 2019 (ICLR, section 3.3), which Pruksachatkun 
 trained as well; its sizes and dropout are those of their released code.
 """
 
+import re
+from collections.abc import Sequence
 from fnmatch import fnmatch
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +15,41 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from intertask.formats.spans import Spans
+from intertask.errors import refusal, row_name
+from intertask.formats.base import hot
+from intertask.formats.columns import label_text, listed
+from intertask.formats.spans import SpanFormat
 
 WIDTH = 256  # of the projection and of the hidden layer
 DROPOUT = 0.3
 
 
-class SpanClassification(Spans):
+class SpanClassification(SpanFormat):
     """Labels and predictions are lists of ids: with the metric micro_f1 all whose logit is not negative, else the
     likeliest one."""
 
+    metrics = ("micro_f1", "accuracy")
+    default_metrics = ("micro_f1",)
+    inputs = (1, 2)
+    keys = ("labels", "spans", "unscored_labels")
+    needs = ("spans",)
+    figure = "label_f1"
     label_dtype = object
+
+    def label_names(self, raw):
+        """Per row, for each target, the list of its labels; a target may have several, or none."""
+        rows = [[_names(value) for value in targets] for targets in per_target(raw, self.entry.label)]
+        return pd.Series(rows, index=raw.index, name=self.entry.label, dtype=object)
+
+    def columns(self, raw, labels):
+        """Refuses a row that has not as many labels as spans."""
+        columns = super().columns(raw, labels)
+        spans = spans_of(raw, self.entry.inputs, self.entry.spans, self.entry.span_unit)
+        for where, given, named in zip(raw.index, spans, spans if labels is None else labels, strict=True):
+            if len(given) != len(named):
+                expected = f"a label for each of {len(given)} targets"
+                raise refusal(row_name(where), expected, str(len(named)), "Mend the row.")
+        return columns | {"spans": spans}
 
     def labels(self, rows):
         return [list(target) for row in rows["label"] for target in row]
@@ -55,8 +82,15 @@ class SpanClassification(Spans):
     def majority(self, labels):
         """The most frequent labels, of those that count, for every target."""
         scored = self._scored(labels)
-        common = super().majority(scored[scored.map(len) > 0])
-        return pd.Series([common.iloc[0] if len(common) else []] * len(labels), index=labels.index, dtype=object)
+        common = super().majority(scored[scored.map(len) > 0].map(tuple))
+        return pd.Series([list(common.iloc[0]) if len(common) else []] * len(labels), index=labels.index, dtype=object)
+
+    def error(self, rows):
+        if "micro_f1" not in self.entry.metrics:
+            return super().error(rows)
+        logits = np.stack(rows["logits"].to_numpy())
+        gold, given = (hot(rows[name], logits.shape[1]) for name in ("label", "prediction"))
+        return (np.abs(logits) * (gold != given)).max(axis=1)
 
     def _scored(self, cells: pd.Series) -> pd.Series:
         names = enumerate(self.entry.labels)
@@ -101,3 +135,68 @@ class AttentivePool(nn.Module):
         projected = self.project(hidden)[sequence[:, None], places.clamp(max=hidden.shape[1] - 1)]
         scores = self.score(projected).squeeze(2).masked_fill(places >= end, -torch.inf)
         return (scores.softmax(1).unsqueeze(2) * projected).sum(1)
+
+
+def spans_of(raw: pd.DataFrame, inputs: Sequence[str], spans: Sequence[str], unit: str) -> pd.Series:
+    """Per row an int32 array (targets, spans, 2) of [start, end) in characters of the text that holds the span.
+
+    With two inputs span k lies in input k, else all lie in the one; words are those of `text.split()`.
+    """
+    columns = [per_target(raw, column) for column in spans]
+    texts = [raw[inputs[k % len(inputs)]].tolist() for k in range(len(columns))]
+    rows = []
+    for where, *cells in zip(raw.index, *texts, *columns, strict=True):
+        held, values = cells[: len(columns)], cells[len(columns) :]
+        if len({len(targets) for targets in values}) > 1:
+            found = " and ".join(str(len(targets)) for targets in values)
+            raise refusal(row_name(where), f"as many spans in each of {spans}", found, "Mend the row.")
+        places = [_characters(text, unit) for text in held]
+        row = [
+            [_span(where, value, *place) for value, place in zip(target, places, strict=True)]
+            for target in zip(*values, strict=True)
+        ]
+        rows.append(np.array(row, np.int32).reshape(-1, len(columns), 2))
+    return pd.Series(rows, index=raw.index, dtype=object)
+
+
+def _characters(text: str, unit: str) -> tuple[str, list[int], list[int]]:
+    """The unit, and the first and last-but-one character of each of the text's units."""
+    if unit == "characters":
+        return unit, list(range(len(text))), list(range(1, len(text) + 1))
+    words = list(re.finditer(r"\S+", text))
+    return unit, [word.start() for word in words], [word.end() for word in words]
+
+
+def _span(where: tuple, value: Any, unit: str, starts: list[int], ends: list[int]) -> tuple[int, int]:
+    try:
+        start, end = (int(bound) for bound in value)
+    except (TypeError, ValueError):
+        remedy = "Mend the row."
+        if isinstance(value, str):
+            remedy = 'A cell of a CSV holds no list: name two columns, `spans: ["start:end"]`, or use JSONL.'
+        raise refusal(row_name(where), "a span as [start, end), two whole numbers", repr(value), remedy) from None
+    if not 0 <= start < end <= len(starts):
+        raise refusal(
+            row_name(where),
+            f"a span within the text's {len(starts)} {unit}, its end behind its start",
+            f"[{start}, {end})",
+            "Mend the row; ends are exclusive, and counts begin at 0.",
+        )
+    return starts[start], ends[end - 1]
+
+
+def per_target(raw: pd.DataFrame, column: str) -> list[list[Any]]:
+    """Per row the values of a column for each target: of its items' key, of two columns together, or of itself."""
+    name, _, key = column.partition(".")
+    if key:
+        return [[item.get(key) if isinstance(item, dict) else None for item in listed(row)] for row in raw[name]]
+    if ":" in column:
+        start, end = column.split(":")
+        return [[pair] for pair in zip(raw[start], raw[end], strict=True)]
+    return [[value] for value in raw[name]]
+
+
+def _names(value: Any) -> list[str]:
+    """A target's labels: of a list, all of them; null and the Hub's -1 are none."""
+    names = map(label_text, value if isinstance(value, list | tuple | np.ndarray) else [value])
+    return [name for name in names if name not in ("", "-1")]

@@ -1,13 +1,16 @@
 """What the formats share that predict something of spans within a text: span classification and tagging."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 import torch
 
 from intertask.errors import IntertaskError
 from intertask.formats.base import Encoded, Format, frame, ranges
+from intertask.formats.columns import label_ids
 from intertask.formats.tokens import SPECIAL, Tokens, tokens
 
 MOST_CUT = 0.05
@@ -30,8 +33,39 @@ class SpanEncoded(Encoded):
         return ranges(self.first_targets[index], self.targets[index])
 
 
-class Spans(Format):
-    """An example holds targets, each with spans, labels and a prediction of its own."""
+class SpanFormat(Format):
+    """An example holds targets, each with spans, labels and a prediction of its own.
+
+    In rows `spans` is an int32 array (targets, spans, 2) of [start, end) in characters of the text that holds the span.
+    """
+
+    keys: Sequence[str] = ("labels",)
+    several_targets = True
+
+    def found_labels(self, splits):
+        """Those of any split: an inventory is often larger than what train happens to hold."""
+        labelled = [frame["label"] for frame in splits.values() if "label" in frame]
+        return sorted({name for labels in labelled for row in labels for target in row for name in target})
+
+    def numbered(self, frame):
+        labels = frame["label"].rename(self.entry.label)
+        rows = [name for row in labels for target in row for name in target]
+        at = np.repeat(np.arange(len(labels)), [sum(map(len, row)) for row in labels])
+        flat = pd.Series(rows, index=labels.index[at], name=labels.name, dtype="str")
+        ids = iter(label_ids(flat, self.entry.labels).tolist() if rows else [])
+        return labels.map(lambda row: [[next(ids) for _ in target] for target in row])
+
+    def shuffled(self, train, rng):
+        """The labels of all targets are permuted."""
+        labels = [target for row in train["label"] for target in row]
+        shuffled = iter([labels[i] for i in rng.permutation(len(labels))])
+        return train.assign(label=train["label"].map(lambda row: [next(shuffled) for _ in row]))
+
+    def ids(self, labels):
+        return labels.explode().explode().dropna()
+
+    def balance(self, rows, most):
+        return {"targets": str(rows["spans"].map(len).sum())} | super().balance(rows, most)
 
     def encode(self, rows, tokenizer, max_length):
         read = tokens(self.texts(rows), tokenizer, max_length, offsets=True)

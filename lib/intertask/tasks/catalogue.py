@@ -36,9 +36,14 @@ def catalogue() -> dict[str, TaskEntry]:
 def read_entries(path: Path) -> dict[str, TaskEntry]:
     """Name -> entry of one YAML file; paths under `files` are taken relative to its folder, or to the corpus."""
     try:
-        tasks = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return dict(_parsed(path, path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise refusal(path, "a readable YAML file (UTF-8)", str(error), "Check the path and the file.") from None
+
+
+@cache
+def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
+    tasks = yaml.safe_load(text)
     if not isinstance(tasks, dict):
         raise refusal(path, "a mapping of task names to entries", repr(tasks)[:80], "Begin with `my_task:`.")
     return {str(name): _entry(str(name), fields, path) for name, fields in tasks.items()}

@@ -6,32 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
-ANSWERS = ["exact_match", "token_f1"]
-METRICS = {
-    "classification": ["accuracy", "f1", "f1_macro", "matthews_correlation", "question_exact_match"],
-    "regression": ["pearson", "spearman"],
-    "multiple_choice": ["accuracy"],
-    "cloze": ANSWERS,
-    "span_classification": ["micro_f1", "accuracy"],
-    "tagging": ["accuracy"],
-    "extractive_qa": ANSWERS,
-    "masked_language_modelling": ["accuracy"],
-    "causal_language_modelling": ["accuracy"],
-    "sequence_to_sequence": ANSWERS,
-}
-"""Format -> the metrics that it knows."""
-
-DEFAULT_METRICS = {**METRICS, "classification": ["accuracy"], "span_classification": ["micro_f1"]}
-LANGUAGE_MODELLING = ("masked_language_modelling", "causal_language_modelling")
-TARGETS = ("span_classification", "tagging")
-"""Formats whose examples have several labelled targets."""
-
-NAMED = ("classification", "multiple_choice", *TARGETS)
-"""Formats whose labels have names."""
-
-ANSWERED = ("extractive_qa", "cloze")
-"""Formats whose labels are accepted answers."""
-
 Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 Column = Annotated[str, Field(min_length=1)]
 
@@ -60,7 +34,8 @@ class TaskEntry(BaseModel):
     mini: str = ""
     # A rule of `probes` that makes the rows from what the source holds; the keys below then name its columns.
     derive: str = ""
-    format: Literal[tuple(METRICS)]
+    # A format of `formats`, or module.Class of the user's own.
+    format: str
     # Text columns, in the order in which the encoder reads them; those after the first are joined to one text.
     # Of tagging: a list of words, or a text of words separated by blanks.
     inputs: Annotated[list[Column], Field(min_length=1)]
@@ -103,6 +78,9 @@ class TaskEntry(BaseModel):
     # The mini task that stands for this one when a study runs on the mini suite.
     counterpart: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def columns_in(self, split: str) -> list[str]:
         """Names of the columns of a split's files where these have no header; else none."""
         return self.columns.get(split, []) if isinstance(self.columns, dict) else self.columns
@@ -115,11 +93,6 @@ class TaskEntry(BaseModel):
     @property
     def label_column(self) -> str:
         return self.label.partition(".")[0]
-
-    @property
-    def one_label(self) -> bool:
-        """Whether an example has exactly one label, an id."""
-        return self.format in ("classification", "multiple_choice")
 
     @property
     def evaluation_only(self) -> bool:
@@ -137,7 +110,10 @@ class TaskEntry(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _default_metrics(cls, fields: Any) -> Any:
-        return {"metrics": DEFAULT_METRICS.get(str(fields.get("format")), ["accuracy"]), **fields}
+        if "metrics" in fields or not isinstance(fields.get("format"), str):
+            return fields
+        form = _find_format(fields["format"])
+        return {**fields, "metrics": list(form.default_metrics or form.metrics)}
 
     @field_validator("files", mode="before")
     @classmethod
@@ -155,15 +131,16 @@ class TaskEntry(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskEntry":
+        form = _find_format(self.format)
         self._check_source()
+        self._check_keys(form)
         self._check_columns()
-        self._check_labels()
+        self._check_labels(form)
         for metric in self.metrics:
-            if metric not in METRICS[self.format]:
-                known = METRICS[self.format]
+            if metric not in form.metrics:
                 raise ValueError(
-                    f"expected metrics of the format {self.format} ({', '.join(known)}), found '{metric}'."
-                    + (did_you_mean(metric, known) or " Name one of these.")
+                    f"expected metrics of the format {self.format} ({', '.join(form.metrics)}), found '{metric}'."
+                    + (did_you_mean(metric, form.metrics) or " Name one of these.")
                 )
         return self
 
@@ -178,15 +155,23 @@ class TaskEntry(BaseModel):
         if self.corpus and not self.get:
             raise ValueError(f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it.")
 
-    def _check_columns(self) -> None:
-        for key, formats in ONLY_OF.items():
-            needed = key in MUST_HAVE and self.format in formats
-            if getattr(self, key) and self.format not in formats or needed and not getattr(self, key):
-                found = getattr(self, key) or "none"
+    def _check_keys(self, form: type) -> None:
+        from intertask.formats import FORMATS
+
+        for key in dict.fromkeys(key for known in FORMATS.values() for key in known.keys):
+            given = getattr(self, key)
+            if given and key not in form.keys or not given and key in form.needs:
+                knowing = [name for name, known in FORMATS.items() if key in known.keys]
                 raise ValueError(
-                    f"expected {key} for {' and '.join(formats)} and for nothing else, found {found} for "
+                    f"expected {key} for {' and '.join(knowing)} and for nothing else, found {given or 'none'} for "
                     f"{self.format}. Mend the key {key}, or the format."
                 )
+        fewest, most = form.inputs
+        if not fewest <= len(self.inputs) <= most:
+            expected = f"{fewest} inputs" if fewest == most else f"{fewest} to {most} inputs"
+            raise ValueError(f"expected {expected} for {self.format}, found {self.inputs}. Mend them.")
+
+    def _check_columns(self) -> None:
         label = [self.label_column] if self.label and self.label_column not in self.structured_columns else []
         group = [column for column in self.group if column not in self.inputs]  # texts that are equal may be the group
         structured = _roots([*self.choices, *self.spans, *group])
@@ -206,50 +191,33 @@ class TaskEntry(BaseModel):
             )
         if self.symmetric and len(self.inputs) != 2:
             raise ValueError(f"expected two inputs beside symmetric, found {self.inputs}. Take symmetric out.")
-        most = INPUTS.get(self.format, (1, 9))
-        if not most[0] <= len(self.inputs) <= most[1]:
-            expected = f"{most[0]} inputs" if most[0] == most[1] else f"{most[0]} to {most[1]} inputs"
-            raise ValueError(f"expected {expected} for {self.format}, found {self.inputs}. Mend them.")
 
-    def _check_labels(self) -> None:
-        if bool(self.label) == (self.format in LANGUAGE_MODELLING):
-            if self.label:
-                raise ValueError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
+    def _check_labels(self, form: type) -> None:
+        if self.label and not form.labelled:
+            raise ValueError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
+        if form.labelled and not self.label:
             raise ValueError(f"expected the label column for {self.format}, found no key label. Add it.")
-        if self.labels is not None and (self.format not in NAMED or len(set(self.labels)) < 2):
-            raise ValueError(
-                f"expected labels only for {', '.join(NAMED)}, two or more, found {self.labels}. Mend them."
-            )
-        if self.labels is not None and len(set(self.labels)) < len(self.labels):
-            raise ValueError(f"expected each label name once, found {self.labels}. Take the double out.")
-        if self.label_range and (self.format != "regression" or self.label_range[0] >= self.label_range[1]):
-            raise ValueError(
-                f"expected label_range only for regression, as [lowest, highest], found {list(self.label_range)}. "
-                "Mend it."
-            )
+        names = self.labels or []
+        if self.labels is not None and len(set(names)) < 2:
+            raise ValueError(f"expected labels, two or more, found {names}. Mend them.")
+        if len(set(names)) < len(names):
+            raise ValueError(f"expected each label name once, found {names}. Take the double out.")
+        if self.label_range and self.label_range[0] >= self.label_range[1]:
+            raise ValueError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")
 
-
-ONLY_OF = {
-    "choices": ("multiple_choice", "cloze"),
-    "spans": ("span_classification",),
-    "unscored_labels": ("span_classification",),
-    "group": ("classification",),
-    "symmetric": ("classification", "regression"),
-}
-"""Key -> the formats that know it."""
-
-MUST_HAVE = ("choices", "spans")
-INPUTS = {
-    "tagging": (1, 1),
-    "cloze": (2, 2),
-    "extractive_qa": (2, 2),
-    "span_classification": (1, 2),
-    **dict.fromkeys(LANGUAGE_MODELLING, (1, 1)),
-}
-"""Format -> fewest and most inputs."""
 
 RESERVED = ("label", "choices", "spans", "group")
 """Names that columns have once read."""
+
+
+def _find_format(name: str) -> type:
+    """The class. Imported when an entry is checked: formats need torch, and what only reads results does not."""
+    from intertask.formats import find_format
+
+    try:
+        return find_format(name)
+    except IntertaskError as error:
+        raise ValueError(str(error)) from None  # pydantic takes it for a finding, to which the task's place is added
 
 
 def _roots(columns: list[str]) -> list[str]:

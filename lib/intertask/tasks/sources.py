@@ -2,68 +2,123 @@
 
 import glob
 import hashlib
+import inspect
+import json
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from intertask import hub
+from intertask.cache import remembered
 from intertask.errors import refusal
-from intertask.files import file_digest
+from intertask.files import file_digest, while_unchanged
+from intertask.tasks.data_files import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
 
 CONVERTED = "refs/convert/parquet"
 """The branch of a Hub repository with its data converted to Parquet: <config>/<split>/0000.parquet, without a card."""
 
 DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
-SPLIT_WORDS = {
-    "train": {"train", "training"},
-    "validation": {"validation", "valid", "val", "dev"},
-    "test": {"test", "testing", "eval", "evaluation"},
-}
-"""Split -> the names that the Hub takes for it."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Data files by our split names, in reading order, and the label names of the data set's card if it has any."""
+    """Data files by our split names, in reading order, and the data set's card with the label names in it, if any."""
 
     files: dict[str, list[Path]]
+    card: Path | None = None
     card_labels: list[str] | None = None
 
 
 def locate(entry: TaskEntry) -> Source:
-    """The data files of a `hub` or `files` entry; downloads those of this config when no mirror is set."""
+    """The data files of an entry, none of a made task; downloads those of this config when no mirror is set."""
+    if entry.mini:
+        return Source({})
     if entry.corpus:
         return Source(our_splits(entry, _corpus_files(entry)))
     if entry.files:
         return Source(our_splits(entry, {split: _own_files(paths) for split, paths in entry.files.items()}))
-    patterns, card_labels = _layout(entry)
+    patterns, card, card_labels = _layout(entry)
     wanted = [pattern for globs in our_splits(entry, patterns).values() for pattern in globs]
     folder = hub.folder(entry.hub, "dataset", ["README.md", *wanted], entry.revision)
     found = {split: _glob(folder, globs) for split, globs in patterns.items()}
-    return Source(our_splits(entry, {split: paths for split, paths in found.items() if paths}), card_labels)
+    return Source(our_splits(entry, {split: paths for split, paths in found.items() if paths}), card, card_labels)
+
+
+def raw_splits(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
+    """Our split -> frame as in the source or as made or derived, with index (file, row)."""
+    if entry.mini or entry.derive:
+        return remembered("rows", _makes(entry, source), lambda: _made(entry, source))
+    return {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
 
 
 def fingerprint(entry: TaskEntry) -> str:
-    """16 hex digits of SHA-256 over the bytes of the task's data and of the code that makes or converts it.
+    """16 hex digits of SHA-256 over the task's data: of files the bytes, of made and derived tasks the rows.
 
-    File names and folders do not enter, so a moved mirror keeps its fingerprint and a changed one does not.
+    So a moved mirror keeps it, as does a comment in the code that makes rows; a changed file does not, nor does a
+    library that draws other numbers. A format of the user's own counts as data.
     """
-    parts = {"code": _code("minilanguage")} if entry.mini else locate(entry).files
+    # A study asks for the data of few tasks in thousands of runs.
+    key = entry, os.environ.get("INTERTASK_HUB"), os.environ.get("INTERTASK_CORPORA")
+    return while_unchanged(_known, key, lambda: _fingerprint(entry))
+
+
+_known: dict = {}
+
+
+def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
+    """The fingerprint, and the files and folders that it depends on."""
+    from intertask.formats import find_format  # here: it imports torch
+
+    source = locate(entry)
+    own = [Path(inspect.getfile(find_format(entry.format)))] if "." in entry.format else []
+    data = _digests(source)
+    if entry.mini or entry.derive:
+        data = remembered("row_digests", _makes(entry, source), lambda: _row_digest(raw_splits(entry, source)))
+    content = json.dumps([data, [_file_digest(path) for path in own]])
+    paths = [path for paths in source.files.values() for path in paths]
+    folders = {path.parent for path in paths}  # where a further file of a split would show
+    watched = [*paths, *folders, *([source.card] if source.card else []), *_code(entry), *own]
+    return hashlib.sha256(content.encode()).hexdigest()[:16], watched
+
+
+def _makes(entry: TaskEntry, source: Source) -> list:
+    """All that the rows of a made or derived task follow from, but for the versions of libraries."""
+    kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
+    code = [_file_digest(path) for path in _code(entry)]
+    return [entry.mini, entry.derive, entry.splits, entry.columns, kinds, _digests(source), code]
+
+
+def _made(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
+    if entry.mini:
+        import minilanguage
+
+        made = our_splits(entry, minilanguage.generate(entry.mini))
+        raw = {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}
+    else:
+        raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
     if entry.derive:
-        parts = {**parts, "rules": _code("intertask.probes")}
+        from intertask.probes import find_rule
+
+        raw = find_rule(entry.derive)(raw)
+        check_splits(entry, raw, raw)
+    return raw
+
+
+def _row_digest(raw: dict[str, pd.DataFrame]) -> str:
+    """The same for equal rows in equal order, however pandas and Arrow hold them."""
     digest = hashlib.sha256()
-    for split, paths in sorted(parts.items()):
-        digest.update(f"{split}:{len(paths)}".encode())
-        for path in paths:
-            digest.update(_file_digest(path))
-    return digest.hexdigest()[:16]
+    for split, frame in sorted(raw.items()):
+        content = frame.to_dict("split", index=False)
+        digest.update(json.dumps([split, content], default=lambda value: value.tolist()).encode())
+    return digest.hexdigest()
 
 
 def our_splits(entry: TaskEntry, available: dict[str, Any]) -> dict[str, Any]:
@@ -115,97 +170,76 @@ def _corpus_files(entry: TaskEntry) -> dict[str, list[Path]]:
     return {split: paths for split, paths in files.items() if paths}
 
 
-def _layout(entry: TaskEntry) -> tuple[dict[str, list[str]], list[str] | None]:
-    """Glob patterns by the source's split names, and the label names of the entry's config if the card has any."""
+def _layout(entry: TaskEntry) -> tuple[dict[str, list[str]], Path | None, list[str] | None]:
+    """Glob patterns by the source's split names, and the card with the label names of the entry's config, if any."""
     if entry.revision == CONVERTED:
         config = entry.config or "default"
         splits = ["train", "validation", "test", *entry.splits.values()]
-        return {split: [f"{config}/{part}{split}/*.parquet" for part in ("", "partial-")] for split in splits}, None
+        patterns = {split: [f"{config}/{part}{split}/*.parquet" for part in ("", "partial-")] for split in splits}
+        return patterns, None, None
     card = hub.folder(entry.hub, "dataset", ["README.md"], entry.revision) / "README.md"
-    header = _header(card)
-    if not header.get("configs") and not entry.config:
-        data = [f"*{suffix}" for suffix in DATA_SUFFIXES]
-        folder = hub.folder(entry.hub, "dataset", ["README.md", *data], entry.revision)
-        return _splits_by_name(folder), _class_names(_features(header, "default"), entry.label_column)
-    return _read_card(entry, card, header)
-
-
-def _header(card: Path) -> dict[str, Any]:
-    from huggingface_hub import metadata_load
-
-    try:
-        return metadata_load(card) or {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise refusal(card, "the data set's card (README.md)", str(error), "Fetch the repository again.") from None
-
-
-def _read_card(entry: TaskEntry, card: Path, header: dict) -> tuple[dict[str, list[str]], list[str] | None]:
-    """What the card's header says of the entry's config: patterns and label names, as `_layout`."""
-    listed = [config for config in header.get("configs") or [] if isinstance(config, dict) and "data_files" in config]
-    configs = {config.get("config_name", "default"): config for config in listed}
+    configs, names = _card(card)
     name = entry.config or (next(iter(configs)) if len(configs) == 1 else "default")
+    if not configs and not entry.config:
+        data = [f"*{suffix}" for suffix in DATA_SUFFIXES]
+        configs = {name: _by_name(hub.folder(entry.hub, "dataset", ["README.md", *data], entry.revision))}
     if name not in configs:
         found = f"'{entry.config}' among the configs {', '.join(configs) or 'none'}"
         remedy = "Name one of these under `config`." if configs else "Name its data under `files` instead."
         raise refusal(card, f"a config with data files for task '{entry.name}'", found, remedy)
-    return _patterns(configs[name]["data_files"]), _class_names(_features(header, name), entry.label_column)
+    return configs[name], card, names.get(name, {}).get(entry.label_column)
 
 
-def _features(header: dict, config: str) -> list[dict]:
-    info = header.get("dataset_info") or []
-    infos = [info] if isinstance(info, dict) else info
-    return next((one.get("features", []) for one in infos if one.get("config_name", "default") == config), [])
+def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[str, list[str]]]]:
+    """What a data set's card says: config -> split -> patterns of its files, and config -> column -> label names."""
+    try:
+        return _known_card(path, file_digest(path).hex())
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise refusal(
+            path, "the data set's card (README.md)", str(error).strip(" ."), "Fetch the repository again."
+        ) from None
 
 
-def _splits_by_name(folder: Path) -> dict[str, list[str]]:
-    """Split -> files of the folder, as the Hub reads a repository whose card lists no configs.
-
-    The first of these rules that fits any file: data/<split>-00000-of-00001, a folder called as a split, a file whose
-    name has a split's name between separators (https://huggingface.co/docs/hub/datasets-file-names-and-splits).
-    """
-    paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.suffix in DATA_SUFFIXES)
-    data = [path.as_posix() for path in paths if not path.parts[0].startswith(".")]
-    for rule in (_sharded_split, _folder_split, _file_split):
-        splits: dict[str, list[str]] = {}
-        for file in data:
-            if split := rule(file):
-                splits.setdefault(split, []).append(file)
-        if splits:
-            return splits
-    found = ", ".join(data[:10]) or f"no file that ends in {', '.join(DATA_SUFFIXES)}"
-    remedy = "Name the data under `files` instead."
-    raise refusal(folder, "configs in its card, or data files named by their split", found, remedy)
+@cache
+def _known_card(path: Path, digest: str):
+    return remembered("cards", digest, lambda: _read_card(path))
 
 
-def _sharded_split(file: str) -> str:
-    match = re.fullmatch(r"data/([\w.]+)-\d{5}-of-\d{5}\.\w+", file)
-    return match[1] if match else ""
+def _read_card(path: Path):
+    """By `datasets`; its builder would want the files, of which the card must first tell what to fetch."""
+    from datasets import ClassLabel  # a second of import, which a card that is known does not cost
+    from datasets.data_files import sanitize_patterns
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCardData, metadata_load
+
+    header = DatasetCardData(**(metadata_load(path) or {}))
+    configs = MetadataConfigs.from_dataset_card_data(header)
+    names = {
+        config: {column: list(kind.names) for column, kind in (info.features or {}).items() if type(kind) is ClassLabel}
+        for config, info in DatasetInfosDict.from_dataset_card_data(header).items()
+    }
+    patterns = {
+        config: {str(split): list(globs) for split, globs in sanitize_patterns(fields["data_files"]).items()}
+        for config, fields in configs.items()
+        if "data_files" in fields
+    }
+    return patterns, names
 
 
-def _folder_split(file: str) -> str:
-    return next((split for part in Path(file).parent.parts for split in SPLIT_WORDS if part in SPLIT_WORDS[split]), "")
+def _by_name(folder: Path) -> dict[str, list[str]]:
+    """Split -> files of a folder without configs in its card, told by names as the Hub tells them."""
+    from datasets.data_files import DataFilesDict, get_data_patterns
 
-
-def _file_split(file: str) -> str:
-    words = re.split(r"[\W\d_]+", Path(file).stem)
-    return next((split for split, names in SPLIT_WORDS.items() if names & set(words)), "")
-
-
-def _patterns(data_files: Any) -> dict[str, list[str]]:
-    """The card's `data_files`, in any of the forms the Hub takes, as split -> glob patterns; no split means train."""
-    if not isinstance(data_files, list):
-        data_files = [data_files]
-    patterns: dict[str, list[str]] = {}
-    for item in data_files:
-        split, path = (item.get("split", "train"), item["path"]) if isinstance(item, dict) else ("train", item)
-        patterns.setdefault(split, []).extend([path] if isinstance(path, str) else path)
-    return patterns
-
-
-def _class_names(features: list[dict], label: str) -> list[str] | None:
-    dtype = next((feature.get("dtype") for feature in features if feature["name"] == label), None)
-    names = dtype.get("class_label", {}).get("names") if isinstance(dtype, dict) else None
-    return [str(names[key]) for key in sorted(names, key=int)] if names else None
+    try:
+        patterns = get_data_patterns(str(folder))
+        found = DataFilesDict.from_patterns(patterns, str(folder), allowed_extensions=list(DATA_SUFFIXES))
+    except FileNotFoundError:
+        return {}
+    named = {
+        str(split): [Path(path).relative_to(folder).as_posix() for path in paths] for split, paths in found.items()
+    }
+    return {split: paths for split, paths in named.items() if paths}
 
 
 def _glob(folder: Path, patterns: list[str]) -> list[Path]:
@@ -213,13 +247,23 @@ def _glob(folder: Path, patterns: list[str]) -> list[Path]:
     return sorted({path for pattern in inside for path in folder.glob(pattern) if path.is_file()})
 
 
-def _code(package: str) -> list[Path]:
-    folder = Path(find_spec(package).submodule_search_locations[0])
-    return sorted(path for path in folder.iterdir() if path.suffix in {".py", ".yaml"})
+def _code(entry: TaskEntry) -> list[Path]:
+    """The files of the code that makes the rows, if they are not read as they stand."""
+    rooms = ["minilanguage"] * bool(entry.mini) + ["intertask.probes"] * bool(entry.derive)
+    return sorted(path for room in rooms for path in _room(room).iterdir() if path.suffix in {".py", ".yaml"})
 
 
-def _file_digest(path: Path) -> bytes:
+@cache
+def _room(package: str) -> Path:
+    return Path(find_spec(package).submodule_search_locations[0])
+
+
+def _digests(source: Source) -> dict[str, list[str]]:
+    return {split: [_file_digest(path) for path in paths] for split, paths in sorted(source.files.items())}
+
+
+def _file_digest(path: Path) -> str:
     try:
-        return file_digest(path)
+        return file_digest(path).hex()
     except OSError as error:
         raise refusal(path, "a readable data file", str(error), "Check the path in the task's entry.") from None

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 
+import numpy as np
+
 from intertask.run import Member, Run
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import Task, check_trainable, load_as, load_task
 from intertask.tasks.overlap import task_overlap
-from intertask.tasks.sample import limited, shuffled_labels, split_dev
+from intertask.tasks.sample import limited, split_dev
 
 
 def prepare(run: Run, before: Sequence[str] = ()) -> dict[str, Task]:
@@ -35,10 +37,9 @@ def _prepared(run: Run, member: Member, task: Task) -> Task:
     check_trainable(task)
     splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in member.evaluate_on}
     train = limited(splits["train"], member.limit, run.seed_of("limit"))
-    splits["train"] = shuffled_labels(train, task.entry, run.seed) if member.shuffle_labels else train
+    splits["train"] = task.form.shuffled(train, np.random.default_rng(run.seed)) if member.shuffle_labels else train
     if run.holdout:
-        stratify = task.entry.one_label
-        select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, stratify)
+        select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, task.form.one_label)
         splits |= {"validation_select": select, "validation_report": report}
     return replace(task, splits=splits)
 

@@ -11,7 +11,8 @@ from tqdm.auto import tqdm
 
 from intertask.cache import remembered
 from intertask.formats import Encoded
-from intertask.formats.base import PooledHead, ranges
+from intertask.formats.base import ranges
+from intertask.formats.heads import PooledHead
 from intertask.training.batches import by_length
 
 

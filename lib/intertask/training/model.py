@@ -14,7 +14,7 @@ from torch.nn import functional
 from intertask.encoders import checkpoint_gradients, load_encoder, longest, save_encoder
 from intertask.encoders.lora import merged, with_lora
 from intertask.errors import IntertaskError
-from intertask.formats import FORMATS, Encoded, Format
+from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss, refuse_reading_ahead
 from intertask.run import Run
 from intertask.tasks.load import Task
@@ -148,10 +148,11 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     encoder, tokenizer = prepared_encoder(run, start)
     parts = []
     for name, task in tasks.items():
-        form = FORMATS[task.entry.format](task.entry, both_orders=run.both_orders)
+        form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders)
         check_reading(run, encoder, form)
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
-        parts.append(Part(name, task, form, head_key(run, task), encoded))
+        key = form.shared_head if run.heads == "shared" else None
+        parts.append(Part(name, task, form, key or name.replace(".", "_"), encoded))
     torch.manual_seed(run.seed_of("head"))
     heads = torch.nn.ModuleDict()
     for part in parts:
@@ -176,13 +177,6 @@ def prepared_encoder(run: Run, start: str | Path):
     if run.language_modelling_weight:
         refuse_reading_ahead(encoder, "language_modelling_weight", "Use 0")
     return encoder, tokenizer
-
-
-def head_key(run: Run, task: Task) -> str:
-    """The task's name or, where heads are shared, its format and number of labels (Weller et al. 2022, code)."""
-    shared = run.heads == "shared" and task.entry.format in ("classification", "regression", "multiple_choice")
-    labels = len(task.entry.labels or []) if task.entry.format == "classification" else 1
-    return f"{task.entry.format}-{labels}" if shared else task.entry.name.replace(".", "_")
 
 
 def save_model(model: Model, folder: Path) -> None:

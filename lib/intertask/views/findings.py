@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from intertask.tasks.load import Task
-from intertask.tasks.schema import TARGETS
-from intertask.views.overview import label_ids, shortened
+from intertask.views.overview import shortened
 
 SMALL = 50  # examples of a dev set, below which one of them weighs two points of accuracy and more
 RARE = 10  # training examples of a label
@@ -26,8 +25,8 @@ def _sizes(task: Task) -> Iterator[str]:
     for split, size in task.entry.sizes.items():
         if split in task.splits and len(task.splits[split]) != size:
             yield f"{split} has {len(task.splits[split])} examples; the entry's `sizes` says {size}."
-    if task.entry.format == "sequence_to_sequence":
-        yield "this version reads sequence_to_sequence and cannot train it."
+    if not task.form.trainable:
+        yield f"this version reads {task.entry.format} and cannot train it."
 
 
 def _empty(task: Task) -> Iterator[str]:
@@ -57,7 +56,7 @@ def _uneven(task: Task) -> Iterator[str]:
 def _absent(task: Task) -> Iterator[str]:
     for split, frame in task.splits.items():
         if task.entry.labels and "label" in frame:
-            present = set(label_ids(task, frame))
+            present = set(task.form.ids(frame["label"]))
             absent = [name for i, name in enumerate(task.entry.labels) if i not in present]
             if absent:
                 yield f"{split} lacks {len(absent)} of {len(task.entry.labels)} labels: {_names(absent)}."
@@ -65,7 +64,7 @@ def _absent(task: Task) -> Iterator[str]:
 
 def _rare(task: Task) -> Iterator[str]:
     if task.entry.labels and "label" in task.splits.get("train", ()):
-        counts = label_ids(task, task.splits["train"]).value_counts()
+        counts = task.form.ids(task.splits["train"]["label"]).value_counts()
         rare = [f"{task.entry.labels[i]} ({count})" for i, count in counts[counts < RARE].items()]
         if rare:
             yield f"labels with fewer than {RARE} examples in train: {_names(rare)}."
@@ -102,7 +101,7 @@ def _keys(task: Task, frame: pd.DataFrame) -> Iterator[tuple]:
     columns = [frame[column] for column in task.entry.inputs]
     if "choices" in frame:
         columns.append(frame["choices"].map(tuple))
-    if task.entry.format in TARGETS:
+    if task.form.several_targets:
         columns.append(frame["spans"].map(lambda spans: spans.tobytes()))
     return zip(*columns, strict=True)
 

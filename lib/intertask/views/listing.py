@@ -8,7 +8,7 @@ import pandas as pd
 from intertask import hub
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.tasks.catalogue import catalogue
-from intertask.tasks.schema import METRICS, TaskEntry
+from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import locate
 from intertask.views.overview import WIDTH
 
@@ -25,9 +25,10 @@ def catalogue_table(form: str = "") -> pd.DataFrame:
     Columns: name, format, train, validation, test (examples), metrics, licence, counterpart (its mini task), paper,
     source, at_hand.
     """
-    if form and form not in METRICS:
-        raise IntertaskError(f"There is no format {form}.{did_you_mean(form, METRICS)}")
-    entries = [entry for kind in METRICS for entry in catalogue().values() if entry.format == kind == (form or kind)]
+    forms = dict.fromkeys(entry.format for entry in catalogue().values())
+    if form and form not in forms:
+        raise IntertaskError(f"There is no format {form}.{did_you_mean(form, forms)}")
+    entries = [entry for kind in forms for entry in catalogue().values() if entry.format == kind == (form or kind)]
     fields = ["name", "format", *SIZES, "metrics", "licence", "counterpart", "paper", "source", "at_hand"]
     rows = [
         entry.model_dump()

@@ -7,14 +7,11 @@ import numpy as np
 import pandas as pd
 
 from intertask.tasks.load import Task
-from intertask.tasks.schema import ANSWERED, TARGETS
 
 LONGEST = 200  # characters of a text that a table shows
 MOST_LABELS = 12  # in a table of shares or a confusion matrix
 PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99, "longest": 100}
 WIDTH = 100  # characters of a line on a terminal
-TEXTS = (*ANSWERED, "sequence_to_sequence")
-"""Formats whose labels are texts."""
 
 
 def splits(task: Task) -> pd.DataFrame:
@@ -23,37 +20,15 @@ def splits(task: Task) -> pd.DataFrame:
     most = _most_frequent(task, labelled[0]) if labelled and task.entry.labels else []
     rows = {}
     for split, frame in task.splits.items():
-        rows[split] = {"examples": len(frame), **(_balance(task, frame, most) if "label" in frame else {})}
+        rows[split] = {"examples": len(frame), **(task.form.balance(frame, most) if "label" in frame else {})}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–")
-
-
-def label_ids(task: Task, frame: pd.DataFrame) -> pd.Series:
-    """The ids of all labels of a split, those of an example's several targets one after another."""
-    return frame["label"].explode().explode().dropna() if task.entry.format in TARGETS else frame["label"]
 
 
 def _most_frequent(task: Task, frame: pd.DataFrame) -> list[int]:
     """The ids of all labels or, where they are too many to show, of the most frequent ones."""
     if len(task.entry.labels) <= MOST_LABELS:
         return list(range(len(task.entry.labels)))
-    return label_ids(task, frame).value_counts().index[:MOST_LABELS].tolist()
-
-
-def _balance(task: Task, frame: pd.DataFrame, most: list[int]) -> dict[str, str]:
-    """Shares of the labels in percent, of answers how many and how long, of numbers the range."""
-    if task.entry.format in TEXTS:
-        answers = frame["label"].map(lambda label: [label] if isinstance(label, str) else label)
-        words = answers.map(lambda texts: len(texts[0].split()))
-        return {"answers each": f"{answers.map(len).mean():.1f}", "words in an answer": f"{words.mean():.1f}"}
-    if not task.entry.labels:
-        low, mean, high = frame["label"].min(), frame["label"].mean(), frame["label"].max()
-        return {"lowest": f"{low:.2f}", "mean": f"{mean:.2f}", "highest": f"{high:.2f}"}
-    count = {"targets": str(frame["spans"].map(len).sum())} if task.entry.format in TARGETS else {}
-    shares = 100 * label_ids(task, frame).value_counts(normalize=True)
-    percent = {f"% {task.entry.labels[i]}": shares.get(i, 0.0) for i in most}
-    if rest := len(task.entry.labels) - len(most):
-        percent[f"% {rest} other labels"] = shares.sum() - sum(percent.values())
-    return count | {name: f"{share:.1f}" for name, share in percent.items()}
+    return task.form.ids(frame["label"]).value_counts().index[:MOST_LABELS].tolist()
 
 
 def examples(task: Task, count: int) -> pd.DataFrame:
@@ -61,16 +36,15 @@ def examples(task: Task, count: int) -> pd.DataFrame:
 
     A tagged text is shown as word/tag, in the place of its words.
     """
-    rows = next(iter(task.splits.values())).head(count)
-    if task.entry.format == "tagging" and "label" in rows:
-        tagged = [_tagged(task, *row) for row in zip(rows[task.entry.inputs[0]], rows["label"], strict=True)]
-        return rows[task.entry.inputs].assign(**{task.entry.inputs[0]: list(map(shortened, tagged))})
-    labels = {"label": [label_name(task, first_target(task, row)) for row in rows["label"]]} if "label" in rows else {}
-    return texts(task, rows, pd.Series(0, rows.index)).assign(**labels)
-
-
-def first_target(task: Task, label):
-    return (label[0] if label else []) if task.entry.format in TARGETS else label
+    rows, form = next(iter(task.splits.values())).head(count), task.form
+    if "label" not in rows:
+        return texts(task, rows, pd.Series(0, rows.index))
+    first = task.entry.inputs[0]
+    tagged = [form.tagged(text, label) for text, label in zip(rows[first], rows["label"], strict=True)]
+    if None not in tagged:
+        return rows[task.entry.inputs].assign(**{first: list(map(shortened, tagged))})
+    shown = [label[0] if label else [] for label in rows["label"]] if form.several_targets else rows["label"]
+    return texts(task, rows, pd.Series(0, rows.index)).assign(label=list(map(form.shown, shown)))
 
 
 def texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
@@ -91,7 +65,7 @@ def _marked(task: Task, row: list[str], spans: np.ndarray) -> list[str]:
     """The texts with a target's spans between brackets, numbered where there are two; the last is put in first."""
     around = [0] * len(row)
     for k, (start, end) in sorted(enumerate(spans), key=lambda item: -item[1][0]):
-        at = len(row) - 1 if task.entry.format == "extractive_qa" else k % len(row)
+        at = task.form.text_of_span(k)
         number = k + 1 if len(spans) > 1 else ""
         row[at] = f"{row[at][:start]}[{row[at][start:end]}]{number}{row[at][end:]}"
         around[at] = int(start)
@@ -105,22 +79,9 @@ def shortened(text: str, around: int = 0) -> str:
     return before + text[start : start + LONGEST] + after
 
 
-def _tagged(task: Task, text: str, targets: list[list[int]]) -> str:
-    return " ".join(f"{word}/{label_name(task, ids)}" for word, ids in zip(text.split(), targets, strict=True))
-
-
 def _listed(task: Task, choices: list[str]) -> str:
     names = task.entry.labels or [str(place + 1) for place in range(len(choices))]
     return " ".join(f"({name}) {choice}" for name, choice in zip(names, choices, strict=False))
-
-
-def label_name(task: Task, label) -> str:
-    """A label or prediction as text: the names of its ids, its answers, a number."""
-    if task.entry.format in TEXTS:
-        return label if isinstance(label, str) else " | ".join(label)
-    if task.entry.labels:
-        return ", ".join(task.entry.labels[int(i)] for i in np.atleast_1d(label)) or "none"
-    return f"{label:.2f}"
 
 
 def lengths(task: Task) -> pd.DataFrame:

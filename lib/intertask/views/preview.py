@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from intertask.formats import FORMATS
 from intertask.formats.spans import SpanEncoded
 from intertask.tasks.load import Task
 from intertask.views.overview import percentiles
@@ -12,8 +11,8 @@ WHOLE = 1_000_000  # tokens: longer than any text
 
 def majority(task: Task) -> pd.DataFrame:
     """The score (0-100) that the most frequent label, in regression the mean, gets on each labelled split."""
-    form = FORMATS[task.entry.format](task.entry) if task.entry.format in FORMATS else None
-    labelled = {split: rows for split, rows in task.splits.items() if form and "label" in rows}
+    form = task.form
+    labelled = {split: rows for split, rows in task.splits.items() if "label" in rows}
     scores = {}
     for split, rows in labelled.items():
         labels = pd.Series(list(form.labels(rows)))  # one for each prediction
@@ -27,7 +26,7 @@ def tokens(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
 
     Raises IntertaskError as training does, where too many spans are cut.
     """
-    form, rows = FORMATS[task.entry.format](task.entry), {}
+    form, rows = task.form, {}
     for split, frame in task.splits.items():
         rows[split] = percentiles(form.encode(frame, tokenizer, WHOLE).lengths)
         encoded = form.encode(frame, tokenizer, max_length)

@@ -4,15 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from intertask.metrics import best_overlap
+from intertask.formats.base import hot
 from intertask.run import Run
 from intertask.tasks.load import Task
-from intertask.tasks.schema import ANSWERED
 from intertask.training.data import reporting_split, selection_split
 from intertask.training.train import Outcome, Result
 from intertask.views import run_figures
 from intertask.views.drawing import text
-from intertask.views.overview import MOST_LABELS, label_name, texts
+from intertask.views.overview import MOST_LABELS, texts
 from intertask.views.overview import examples as examples
 from intertask.views.overview import splits as splits
 
@@ -71,14 +70,14 @@ def predictions(result: Result, task: str = ""):
     many or several at once, a scatter, the overlap with the answers; nothing for a vocabulary of labels."""
     outcome = result.tasks[task or result.run.task]
     rows, entry = _reported(outcome), outcome.task.entry
-    if entry.format == "regression":
-        return run_figures.regression_scatter(rows["label"], rows["prediction"], plt.subplots(figsize=(4, 4))[1])
-    if entry.format in ANSWERED:
-        overlap = [100 * best_overlap(*pair) for pair in zip(rows["label"], rows["prediction"], strict=True)]
-        return run_figures.answer_overlap(pd.Series(overlap), plt.subplots(figsize=(6, 3))[1])
-    if not entry.labels:
+    form = outcome.task.form
+    if not form.figure:
         return None
-    if entry.format == "span_classification" or len(entry.labels) > MOST_LABELS:
+    if form.figure == "scatter":
+        return run_figures.regression_scatter(rows["label"], rows["prediction"], plt.subplots(figsize=(4, 4))[1])
+    if form.figure == "overlap":
+        return run_figures.answer_overlap(pd.Series(100 * (1 - form.error(rows))), plt.subplots(figsize=(6, 3))[1])
+    if form.figure == "label_f1" or len(entry.labels) > MOST_LABELS:
         table = label_f1(rows, entry.labels).head(MOST_BARS)
         return run_figures.label_f1(table, plt.subplots(figsize=(6, 1 + 0.25 * len(table)))[1])
     size = 2 + 0.7 * len(entry.labels)
@@ -88,7 +87,7 @@ def predictions(result: Result, task: str = ""):
 
 def label_f1(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Columns label, f1 (0–100) and n, how often it occurs; the most frequent first. Labels never seen are left out."""
-    gold, given = (_hot(rows[column], len(names)) for column in ("label", "prediction"))
+    gold, given = (hot(rows[column], len(names)) for column in ("label", "prediction"))
     n = gold.sum(0)
     f1 = 200 * (gold & given).sum(0) / np.maximum(n + given.sum(0), 1)
     table = pd.DataFrame({"label": names, "f1": f1, "n": n})
@@ -106,33 +105,11 @@ def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
             name: result.model.tokenizer.convert_ids_to_tokens(wrong[name].tolist()) for name in ("label", "prediction")
         }
         return pd.DataFrame(names).value_counts().head(count).to_frame("times").reset_index()
-    rows = rows.assign(target=rows.groupby("row").cumcount(), error=_error(outcome.task, rows))
+    rows = rows.assign(target=rows.groupby("row").cumcount(), error=outcome.task.form.error(rows))
     worst = rows.query("error > 0").nlargest(count, "error")
     data = outcome.task.splits[outcome.reported].loc[worst["row"]]
-    names = {name: [label_name(outcome.task, cell) for cell in worst[name]] for name in ("label", "prediction")}
+    names = {name: [outcome.task.form.shown(cell) for cell in worst[name]] for name in ("label", "prediction")}
     return texts(outcome.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
-
-
-def _error(task: Task, rows: pd.DataFrame) -> np.ndarray:
-    """By how much a prediction is wrong: absolute error, lack of overlap, or how far a logit is on the wrong side."""
-    if task.entry.format == "regression":
-        return (rows["label"] - rows["prediction"]).abs().to_numpy()
-    if task.entry.format in ANSWERED:
-        return np.array([1 - best_overlap(*pair) for pair in zip(rows["label"], rows["prediction"], strict=True)])
-    if rows["logits"].isna().all():
-        return (rows["label"] != rows["prediction"]).to_numpy().astype(float)
-    logits = np.stack(rows["logits"].to_numpy())
-    gold, given = (_hot(rows[name], logits.shape[1]) for name in ("label", "prediction"))
-    if "micro_f1" in task.entry.metrics:
-        return (np.abs(logits) * (gold != given)).max(axis=1)
-    return np.where(given, logits, -np.inf).max(axis=1) - np.where(gold, logits, -np.inf).max(axis=1)
-
-
-def _hot(cells: pd.Series, width: int) -> np.ndarray:
-    hot = np.zeros((len(cells), width), bool)
-    for row, cell in zip(hot, cells, strict=True):
-        row[np.atleast_1d(cell).astype(int)] = True
-    return hot
 
 
 def _reported(outcome: Outcome) -> pd.DataFrame:
