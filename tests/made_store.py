@@ -71,7 +71,8 @@ def write_failure(results: Path, run: str, reason: str) -> None:
 
 def write_index(results: Path, name: str, roles: list[dict], title: str = "A made study", **study) -> None:
     (results / name).mkdir(parents=True, exist_ok=True)
-    index = {"name": name, "title": title, "study": {"title": title} | study, "written": "2026-01-02T03:04:05+00:00"}
+    study = {"title": title} | study
+    index = {"name": name, "title": title, "study": study, "given": study, "written": "2026-01-02T03:04:05+00:00"}
     (results / name / "study.json").write_text(json.dumps(index | {"runs": roles}), encoding="utf-8")
 
 

@@ -170,6 +170,17 @@ def test_the_index_counts_runs_and_lists_what_is_missing_first(report):
     assert "0123456789abcdef" in index and "best checkpoint on validation" in index
 
 
+def test_the_index_shows_the_study_as_it_was_written(tmp_path):
+    make_store(tmp_path, scores, seeds=1)
+    path = tmp_path / "demo" / "study.json"
+    snapshot = json.loads(path.read_text())
+    snapshot["study"] |= {"report": [], "wnli": "trained"}
+    snapshot["given"] = {"title": "T", "encoders": ["mini/bert"], "train": {"max_length": 64}}
+    path.write_text(json.dumps(snapshot))
+    index = (build_report("demo", tmp_path) / "index.html").read_text()
+    assert "<pre>title: T\nencoders: [mini/bert]\ntrain: {max_length: 64}\n</pre>" in index
+
+
 def test_nothing_of_this_machine_is_in_the_report(report):
     for path in report.iterdir():
         text = path.read_text()

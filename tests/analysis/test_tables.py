@@ -18,7 +18,24 @@ def test_shown_rounds_and_leaves_missing_cells_empty():
         "note": [None, "<b>"],
     })  # fmt: skip
     assert shown(frame, digits=2).values.tolist() == [[1000, "1.25", "4e-05", "", ""], ["", "", "0.25", "", "<b>"]]
-    assert "&lt;b&gt;" in shown(frame)._repr_html_()
+
+
+def test_prose_is_told_below_its_table_once_escaped_and_whole():
+    long = "an interval needs restarts of both, and here " + "there are none, " * 5
+    frame = pd.DataFrame(
+        {"target": ["a", "b", "c", "<d>"], "note": [long, None, "<b>", long], "reason": ["", "<b>"] * 2}
+    )
+    displayed = shown(frame)._repr_html_()
+    table, *below = displayed.split("\n<p>")
+    rows = [re.findall("<td>(.*?)</td>", row) for row in table.split("<tr>")]
+    assert [row for row in rows if row] == [
+        ["a", "[1]", ""],
+        ["b", "", "[2]"],
+        ["c", "[2]", ""],
+        ["&lt;d&gt;", "[1]", "[2]"],
+    ]
+    assert below == [f"[1] {long}</p>", "[2] &lt;b&gt;</p>"]
+    assert shown(frame)["note"].tolist() == [long, "", "<b>", long]
 
 
 @pytest.fixture

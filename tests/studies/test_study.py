@@ -27,6 +27,14 @@ def written(folder, **changes):
     return str(path)
 
 
+def test_a_snapshot_keeps_the_study_as_written_beside_every_default(tmp_path):
+    further = {"supporting": ["mini/mnli", {"task": "mini/mnli", "shuffle_labels": True}]}
+    snapshot = expand(*load_study(written(tmp_path, **further))).snapshot()
+    assert snapshot["given"] == GOOD | further and snapshot["study"].keys() > GOOD.keys()
+    on_mini = expand(*load_study(written(tmp_path, supporting=["mnli"], mini={"seeds": 1}), mini=True)).snapshot()
+    assert on_mini["given"] == GOOD | {"seeds": 1}
+
+
 def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(GOOD | {"train": {}}).replace("train: {}", "train: {learning_rate: 1e-5}"))

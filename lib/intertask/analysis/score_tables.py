@@ -63,8 +63,9 @@ def keep(path: Path, name: str, results: Path) -> None:
 
     Raises IntertaskError where the file or the table is not as it should be; then nothing is written.
     """
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
-        source = Source(**yaml.safe_load(path.read_text(encoding="utf-8")))
+        source = Source(**given)
     except ValidationError as error:
         raise IntertaskError(f"{path}: {describe(error)}") from None
     files = [source.source] if isinstance(source.source, str) else source.source
@@ -74,9 +75,9 @@ def keep(path: Path, name: str, results: Path) -> None:
     _refuse_twice(table, path, pd.Index(rows))
     _refuse_mixed_metrics(table, path, pd.Index(rows))
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "runs": []}
+    snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "given": given}
     write(results / name / "source.csv", table.to_csv(index=False))
-    write(results / name / "study.json", json.dumps(snapshot, indent=1))
+    write(results / name / "study.json", json.dumps(snapshot | {"runs": []}, indent=1))
 
 
 def find_table(name: str, results: Path) -> Path | None:

@@ -1,5 +1,6 @@
 """Frames as a reader sees them."""
 
+import html
 import re
 from pathlib import Path
 
@@ -9,6 +10,27 @@ from intertask.errors import IntertaskError
 from intertask.files import write
 
 SINGLE = "single"
+
+
+class Shown(pd.DataFrame):
+    """A frame that displays itself escaped, its prose below it: beside many columns of numbers, no page has room."""
+
+    def _repr_html_(self) -> str:
+        return as_html(self, notebook=True)
+
+
+def as_html(frame: pd.DataFrame, **options) -> str:
+    """The frame as an escaped table with nothing cut; options: of pandas' `to_html`.
+
+    A column of prose, `note`, `reason` or `…_note`, holds numbers, and the texts stand below, each once.
+    """
+    prose = [name for name in frame if re.search("(^|_)(note|reason)$", str(name))]
+    texts = [text for text in pd.unique(frame[prose].to_numpy(object).ravel()) if text]
+    numbers = {text: f"[{place}]" for place, text in enumerate(texts, 1)}
+    frame = frame.assign(**{name: frame[name].map(lambda text: numbers.get(text, "")) for name in prose})
+    with pd.option_context("display.max_colwidth", None):
+        table = frame.to_html(**options)
+    return table + "".join(f"\n<p>{number} {html.escape(text)}</p>" for text, number in numbers.items())
 
 
 def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
@@ -41,14 +63,14 @@ def of_expected(n: int, n_expected: int) -> str:
     return f"{n}" if n == n_expected else f"{n} of {n_expected}"
 
 
-def shown(frame: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
+def shown(frame: pd.DataFrame, digits: int = 1) -> Shown:
     """The frame with every value as it is to be read: floats to `digits` places, p values to two significant figures,
-    and an empty cell, never a 0, where a value is missing. The frame displays itself escaped."""
+    and an empty cell, never a 0, where a value is missing."""
     out = frame.astype(object).where(frame.notna(), "")
     for name in frame.select_dtypes("float").columns:
         form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:.{digits}f}}"
         out[name] = ["" if pd.isna(value) else form.format(value) for value in frame[name]]
-    return out
+    return Shown(out)
 
 
 def export(frame: pd.DataFrame, name: str, folder: str, digits: int = 1) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from intertask.analysis.read import missing
-from intertask.analysis.tables import shown
+from intertask.analysis.tables import as_html, shown
 
 SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]
 """Kinds of output that are rendered; all others, scripts and widgets among them, are dropped."""
@@ -72,6 +72,10 @@ table.sortable th, table.dataframe thead tr:last-child th { cursor: pointer; }
 th[aria-sort=ascending]::after { content: " \\25B2"; }
 th[aria-sort=descending]::after { content: " \\25BC"; }
 div.prompt { display: none; } details > summary { color: #666; cursor: pointer; font-size: 13px; }
+@media print {
+  table { font-size: 9px; } th, td { padding: .1rem .25rem; }
+  div.scroll, div.output_html { overflow: visible; }
+}
 div.code_cell { margin: .4rem 0 1rem; } div.output_stderr pre { background: #fdf0e8; }
 """
 
@@ -115,7 +119,7 @@ src="data:image/png;base64,{{ page.picture }}"></a></p>{% endif %}
 {% endfor %}
 
 <h2>Settings</h2>
-<details open><summary>the study as read</summary><pre>{{ settings }}</pre></details>
+<details open><summary>the study as written</summary><pre>{{ settings }}</pre></details>
 
 <h2>Every run</h2>
 <p class="note">One row per role of a run; click a heading to sort. Scores in 0–100 on the split named
@@ -203,11 +207,15 @@ def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pag
         count=_counts(runs),
         absent="" if absent.empty else _table(absent, "missing"),
         pages=pages,
-        settings=yaml.safe_dump(snapshot["study"], sort_keys=False, allow_unicode=True),
+        settings=_written(snapshot.get("given", snapshot["study"])),  # of an older version, with its defaults
         table=_table(runs[RUN_COLUMNS], "sortable"),
         provenance=_table(_provenance(records), "sortable"),
     )
     return page(title, body)
+
+
+def _written(settings: dict) -> str:
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
 
 
 def _counts(runs: pd.DataFrame) -> dict[str, int]:
@@ -235,5 +243,4 @@ def _provenance(records: dict[str, dict]) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame, kind: str) -> str:
-    """A frame as an escaped HTML table."""
-    return shown(frame).to_html(index=False, border=0, classes=kind, escape=True)
+    return as_html(shown(frame), index=False, border=0, classes=kind)

@@ -49,6 +49,7 @@ class Graph:
             "name": self.name,
             "title": self.study.title,
             "study": self.study.model_dump(mode="json"),
+            "given": self.study.given,
             "written": now(),
             "runs": [asdict(row) for row in self.rows],
         }

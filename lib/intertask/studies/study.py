@@ -2,11 +2,12 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from intertask.encoders import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean
@@ -275,6 +276,20 @@ class Study(BaseModel):
     counts: list[Count] = []
     mini: dict[str, Any] = Field({}, description="keys that replace the study's under --mini")
     quick: dict[str, Any] = Field({}, description="further ones under --quick")
+
+    _given: dict[str, Any] = PrivateAttr()
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keys and values from which it was made, without defaults."""
+        return self._given
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_given(cls, value: Any, make: Callable[[Any], "Study"]) -> "Study":
+        study = make(value)
+        study._given = value
+        return study
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
