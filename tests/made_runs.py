@@ -8,7 +8,7 @@ from made_store import write_index
 COMMON = dict.fromkeys(
     ["part", "regime", "supporting", "target", "limit", "supporting_limit", "supporting_run", "supporting_seed"]
 )
-COMMON |= {"encoder": "mini/bert", "parent": None, "mixing": None, "substituted": False}
+COMMON |= {"encoder": "mini/bert", "mixing": None}
 
 
 def scored(score: float, n_train: int = 100, majority: float = 50.0, select: float | None = None, seen: int = 300):
@@ -90,7 +90,7 @@ def glue_roles(score, targets, supporting, seeds: int, same_task: str = "substit
                     roles.append(role | {"run": alone, "substituted": True})
                     continue
                 source = f"{task}-{seed}".replace("/", "-")
-                role |= {"supporting_run": source, "supporting_seed": seed, "parent": source} if task else {}
+                role |= {"supporting_run": source, "supporting_seed": seed, "parents": [source]} if task else {}
                 role |= {"run": f"{source}-then-{alone}" if task else alone}
                 found = score(target, task, seed)
                 roles.append(role | ({"record": {"tasks": {target: found}}} if found else {}))

@@ -32,7 +32,7 @@ def store(tmp_path):
                     "regime": "single",
                     "target": probe,
                 }
-                roles.append(role | {"supporting": None, "limit": None, "seed": seed, "parent": None})
+                roles.append(role | {"supporting": None, "limit": None, "seed": seed})
                 roles[-1] |= {"supporting_run": None, "supporting_seed": None}
                 if probe == "a" or (model, seed) == ("untrained", 0):
                     made(tmp_path, run, probe, seed, RIGHT[model])

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 
 from intertask.analysis.figures import category_label
-from intertask.analysis.statistics import check_confidence, example_interval, is_control, paired_t
+from intertask.analysis.statistics import check_confidence, example_interval, paired_t
 from intertask.analysis.tables import supporting_label
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
@@ -52,7 +52,7 @@ def _model(role) -> str:
         _supported(role) if role.stage == "target" and pd.notna(role.supporting) else "",
     ]
     if role.stage == "intermediate":
-        parts.append("shuffled labels" if is_control(role.supporting) else "as intermediate")
+        parts.append("shuffled labels" if role.control else "as intermediate")
     return ", ".join(filter(None, parts))
 
 

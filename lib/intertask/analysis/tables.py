@@ -20,8 +20,8 @@ def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = N
 
 
 def supporting_label(supporting: str | None) -> str:
-    """A supporting task in words: `none` for single, and shuffled labels said so."""
-    return "none" if pd.isna(supporting) else supporting.replace("[shuffle_labels=true]", ", shuffled labels")
+    """A supporting task as its study calls it: `none` for single."""
+    return "none" if pd.isna(supporting) else supporting
 
 
 def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:
