@@ -110,7 +110,11 @@ def make_store(
                 run = run_id(target, seed, parent)
                 _write_outcome(results, run, target, seed, score(target, task, seed))
                 role = {"run": run, "stage": "target", "regime": "stilts" if task else "single", "target": target}
-                role |= {"supporting": task, "control": str(task).endswith(SHUFFLED), "supporting_run": parent if task else None}
+                role |= {
+                    "supporting": task,
+                    "control": str(task).endswith(SHUFFLED),
+                    "supporting_run": parent if task else None,
+                }
                 role |= {"supporting_seed": supporting_seed, "task": target, "seed": seed, "parents": [parent]}
                 roles.append(common | role)
     write_index(results, name, roles, title, targets=list(targets), report=["transfer_matrix", "restarts"])

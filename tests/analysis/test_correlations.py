@@ -401,16 +401,14 @@ def test_the_triangle_shows_each_pair_once_with_its_mark(ax):
     table = with_holm(correlation_table(wide, list(combinations("abc", 2)), "pearson"))
     correlation_figures.correlation_heatmap(table, ["a", "b", "c"], ["a", "b"], ax)
     words = [found.get_text() for found in ax.texts]
-    assert words.count("-1.00*") == 1 and words.count("no interval") == 1 and words.count("n=3") == 3
-    assert len(ax.lines) == 1  # the line under the negative one
-    assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
-    assert len(words) == 5  # nothing for a task with itself
+    assert sorted(words) == ["-1.00*", "n=3", "n=3", "no interval\nn=3"]  # nothing for a task with itself
+    assert sum(patch.get_hatch() == "///" for patch in ax.patches) == 2
 
 
 def test_a_correlation_that_rounds_to_zero_is_not_negative(ax):
     table = pd.DataFrame({"task_a": ["a"], "task_b": "b", "r": -0.004, "low": -0.1, "high": 0.1, "n": 9})
     correlation_figures.correlation_heatmap(table.assign(p_holm=0.01, p_clusters_holm=1.0), ["b"], ["a"], ax)
-    assert ax.texts[0].get_text() == "0.00" and not ax.lines  # nor marked: not on the means of clusters
+    assert ax.texts[0].get_text() == "0.00"  # nor marked: not on the means of clusters
 
 
 def test_the_scatter_draws_every_pair_that_is_known(ax):

@@ -6,7 +6,6 @@ from scipy import sparse
 
 from intertask.analysis.figures import category_label
 from intertask.analysis.statistics import check_confidence, example_interval, paired_t
-from intertask.analysis.tables import supporting_label
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 FEW_SETS = 20
@@ -57,7 +56,7 @@ def _model(role) -> str:
 
 
 def _supported(role) -> str:
-    what = supporting_label(role.supporting) + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
+    what = role.supporting + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
     return f"after {what}" if role.regime == "stilts" else f"{role.regime} with {what}, {role.mixing}"
 
 

@@ -57,12 +57,12 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
 
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
     reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done.
-    `control`: the supporting task's labels are shuffled. `reason`: why the run is not done, empty where it is; `failed`: why it failed, missing where it did not; `seconds`:
-    wall time of loading, training and evaluating; `n_train`: training examples of the task that is scored,
-    `examples_seen` and `distinct_examples` what the run saw of it, `steps` its optimizer steps. `supporting_n_train`:
-    training examples of the supporting tasks, before the target or alongside; `supporting_steps`: steps of the run
-    that this one starts from, where that is a supporting one. `substituted`: the target is its own supporting task, and
-    the run without one stands in.
+    `control`: the supporting task's labels are shuffled. `reason`: why the run is not done, empty where it is;
+    `failed`: why it failed, missing where it did not; `seconds`: wall time of loading, training and evaluating;
+    `n_train`: training examples of the task that is scored, `examples_seen` and `distinct_examples` what the run saw of
+    it, `steps` its optimizer steps. `supporting_n_train`: training examples of the supporting tasks, before the target
+    or alongside; `supporting_steps`: steps of the run that this one starts from, where that is a supporting one.
+    `substituted`: the target is its own supporting task, and the run without one stands in.
     """
     return _read(study, Path(results or results_root()))[0]
 

@@ -26,8 +26,8 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     snapshot = json.loads(path.read_text(encoding="utf-8"))
     if any("parents" not in row for row in snapshot["runs"]):
         raise IntertaskError(
-            f"{path}: expected rows that say of a run which others it needs and whether it is a control, found those of "
-            f"an earlier version. Write them anew: intertask run params/{study}.yaml"
+            f"{path}: expected rows that name all runs that one needs (parents), found those of an earlier version. "
+            f"Write them anew: intertask run params/{study}.yaml"
         )
     return snapshot
 
