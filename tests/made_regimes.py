@@ -59,7 +59,7 @@ def make_regimes(
             parent = run_id(supporting, seed, "supporting")
             run = run_id(target, seed, parent)
             write_mixture(results, run, seed, {target: score(target, supporting, None, seed)}, single)
-            before = {"supporting_run": parent, "supporting_seed": seed, "parent": parent}
+            before = {"supporting_run": parent, "supporting_seed": seed, "parents": [parent]}
             add("stilts", target, seed, run, supporting=supporting, **before)
         for variant in variants:
             for pair in combinations(sizes, 2):

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from made_store import write_index
+from made_store import SHUFFLED, write_index
 
 COMMON = dict.fromkeys(
     ["part", "regime", "supporting", "target", "limit", "supporting_limit", "supporting_run", "supporting_seed"]
 )
-COMMON |= {"encoder": "mini/bert", "parent": None, "mixing": None, "substituted": False}
+COMMON |= {"encoder": "mini/bert", "mixing": None}
 
 
 def scored(score: float, n_train: int = 100, majority: float = 50.0, select: float | None = None, seen: int = 300):
@@ -79,18 +79,19 @@ def glue_roles(score, targets, supporting, seeds: int, same_task: str = "substit
         for seed in range(seeds):
             made = {"tasks": {task: scored(80.0, n_train=400)}, "steps": 40}
             role = {"run": f"{task}-{seed}".replace("/", "-"), "stage": "intermediate", "task": task, "seed": seed}
-            roles.append(role | {"supporting": task, "record": made} | more)
+            roles.append(role | {"supporting": task, "control": task.endswith(SHUFFLED), "record": made} | more)
     for target in targets:
         for task in (None, *supporting):
             for seed in range(seeds):
                 role = {"stage": "target", "target": target, "seed": seed} | more
                 role |= {"regime": "stilts" if task else "single", "supporting": task}
+                role["control"] = str(task).endswith(SHUFFLED)
                 alone = f"{target}-alone-{seed}-{more.get('limit')}".replace("/", "-")
                 if task == target and same_task == "substitute":
                     roles.append(role | {"run": alone, "substituted": True})
                     continue
                 source = f"{task}-{seed}".replace("/", "-")
-                role |= {"supporting_run": source, "supporting_seed": seed, "parent": source} if task else {}
+                role |= {"supporting_run": source, "supporting_seed": seed, "parents": [source]} if task else {}
                 role |= {"run": f"{source}-then-{alone}" if task else alone}
                 found = score(target, task, seed)
                 roles.append(role | ({"record": {"tasks": {target: found}}} if found else {}))

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+SHUFFLED = ", shuffled labels"
+
 
 def run_id(task: str, seed: int | None, *parts: object) -> str:
     digest = hashlib.sha256(repr((task, seed, *parts)).encode()).hexdigest()[:12]
-    return f"{task.replace('/', '-').split('[')[0]}.mini-bert.s{seed}-{digest}"
+    return f"{task.replace('/', '-').split(',')[0]}.mini-bert.s{seed}-{digest}"
 
 
 def write_run(results: Path, run: str, task: str, seed: int, score: float, **fields) -> None:
@@ -71,6 +73,7 @@ def write_failure(results: Path, run: str, reason: str) -> None:
 
 def write_index(results: Path, name: str, roles: list[dict], title: str = "A made study", **study) -> None:
     (results / name).mkdir(parents=True, exist_ok=True)
+    roles = [{"control": False, "substituted": False, "parents": []} | role for role in roles]
     study = {"title": title} | study
     index = {"name": name, "title": title, "study": study, "given": study, "written": "2026-01-02T03:04:05+00:00"}
     (results / name / "study.json").write_text(json.dumps(index | {"runs": roles}), encoding="utf-8")
@@ -81,7 +84,7 @@ def make_store(
     score,
     name: str = "demo",
     targets=("mini/rte", "mini/cola"),
-    supporting=("mini/mnli", "mini/mnli[shuffle_labels=true]"),
+    supporting=("mini/mnli", "mini/mnli, shuffled labels"),
     seeds: int = 5,
     one_intermediate: bool = False,
     title: str = "A made study",
@@ -91,15 +94,15 @@ def make_store(
     pretraining = run_id("mini/text", 0)
     common = {"encoder": "mini/bert", "limit": None, "regime": None, "supporting": None, "target": None}
     common |= dict.fromkeys(["part", "mixing", "supporting_limit", "supporting_run", "supporting_seed"])
-    common |= {"substituted": False}
-    roles = [common | {"run": pretraining, "stage": "pretraining", "task": "mini/text", "seed": 0, "parent": None}]
+    roles = [common | {"run": pretraining, "stage": "pretraining", "task": "mini/text", "seed": 0}]
     write_run(results, pretraining, "mini/text", 0, 40.0)
     for task in supporting:
         for seed in range(1 if one_intermediate else seeds):
             run = run_id(task, seed)
-            write_run(results, run, task.split("[")[0], seed, 80.0)
-            role = {"run": run, "stage": "intermediate", "task": task.split("[")[0], "supporting": task}
-            roles.append(common | role | {"seed": seed, "parent": pretraining})
+            trained, control = task.split(",")[0], task.endswith(SHUFFLED)
+            write_run(results, run, trained, seed, 80.0)
+            role = {"run": run, "stage": "intermediate", "task": trained, "supporting": task, "control": control}
+            roles.append(common | role | {"seed": seed, "parents": [pretraining]})
     for target in targets:
         for task in (None, *supporting):
             for seed in range(seeds):
@@ -108,8 +111,12 @@ def make_store(
                 run = run_id(target, seed, parent)
                 _write_outcome(results, run, target, seed, score(target, task, seed))
                 role = {"run": run, "stage": "target", "regime": "stilts" if task else "single", "target": target}
-                role |= {"supporting": task, "supporting_run": parent if task else None}
-                role |= {"supporting_seed": supporting_seed, "task": target, "seed": seed, "parent": parent}
+                role |= {
+                    "supporting": task,
+                    "control": str(task).endswith(SHUFFLED),
+                    "supporting_run": parent if task else None,
+                }
+                role |= {"supporting_seed": supporting_seed, "task": target, "seed": seed, "parents": [parent]}
                 roles.append(common | role)
     write_index(results, name, roles, title, targets=list(targets), report=["transfer_matrix", "restarts"])
 

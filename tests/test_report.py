@@ -36,7 +36,7 @@ def scores(target, supporting, seed):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
-    supporting = ("mini/mnli", "mini/mnli[shuffle_labels=true]", f"my/{HOSTILE}")
+    supporting = ("mini/mnli", "mini/mnli, shuffled labels", f"my/{HOSTILE}")
     make_store(results, scores, supporting=supporting, seeds=3, title=f"A title {HOSTILE}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", STRICT)

@@ -50,7 +50,7 @@ def size_roles(done=lambda regime, limit, supporting_limit, seed: True, seeds: i
                 if size:
                     role |= {"supporting": "s", "supporting_limit": size}
                 if regime == "stilts":
-                    role |= {"supporting_run": f"s-{size}-{seed}", "parent": f"s-{size}-{seed}"}
+                    role |= {"supporting_run": f"s-{size}-{seed}", "parents": [f"s-{size}-{seed}"]}
                 if regime == "mtl":
                     role |= {"mixing": "proportional"}
                     tasks |= {"s": scored(70.0, n_train=size)}
@@ -206,7 +206,7 @@ def average_roles(done=lambda target, size, seed: True, **more) -> list[dict]:
                 roles.append(role | {"run": f"s-{size}-{seed}", "supporting_limit": limit})
             for target, score in (("a", 60.0), ("wnli", 40.0)):
                 role = {"run": f"{target}-{size}-{seed}", "stage": "target", "target": target, "seed": seed} | before
-                role |= {"regime": "stilts" if size else "single", "parent": before.get("supporting_run")}
+                role |= {"regime": "stilts" if size else "single"}
                 above = ABOVE[seed][place - 1] if size else 0
                 record = {"tasks": {target: scored(score + above, n_train=500)}}
                 roles.append(role | ({"record": record} if done(target, size, seed) else {}) | more)

@@ -172,7 +172,7 @@ def make_diagnostic_store(results, done=("right", "constant", "lost"), **setting
     and one seed after mini/snli."""
     rows = scored_rows(load_task("mini/ax"))
     common = {"encoder": "mini/bert", "task": "mini/mnli", "limit": None, "stage": "target", "target": "mini/mnli"}
-    common |= {"supporting": None, "supporting_run": None, "supporting_seed": None, "parent": None}
+    common |= {"supporting": None, "supporting_run": None, "supporting_seed": None}
     names = ["right", "constant", "lost", "expected", "after"]
     roles = [
         common | {"run": name, "regime": "stilts" if name == "after" else "single", "seed": seed}
@@ -210,7 +210,7 @@ def test_missing_predictions_are_missing_with_a_reason(tmp_path):
 
 def test_a_run_in_two_roles_and_a_control_are_models_of_their_own():
     role = {"encoder": "e", "task": "mnli", "limit": 5, "supporting": None, "seed": 0}
-    control = {"supporting": "mnli[shuffle_labels=true]", "regime": None}
+    control = {"supporting": "noise", "control": True, "regime": None}
     runs = pd.DataFrame(
         [
             role | {"run": "a", "stage": "intermediate", "regime": None, "supporting": "mnli"},

@@ -18,7 +18,7 @@ from made_runs import glue_roles, make_regimes, scored
 from made_store import make_store, write_predictions
 
 EXAMPLES = 50
-MNLI, SHUFFLED = "mini/mnli", "mini/mnli[shuffle_labels=true]"
+MNLI, SHUFFLED = "mini/mnli", "mini/mnli, shuffled labels"
 STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel's, at shutdown
 
 

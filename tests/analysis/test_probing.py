@@ -32,7 +32,7 @@ def store(tmp_path):
                     "regime": "single",
                     "target": probe,
                 }
-                roles.append(role | {"supporting": None, "limit": None, "seed": seed, "parent": None})
+                roles.append(role | {"supporting": None, "limit": None, "seed": seed})
                 roles[-1] |= {"supporting_run": None, "supporting_seed": None}
                 if probe == "a" or (model, seed) == ("untrained", 0):
                     made(tmp_path, run, probe, seed, RIGHT[model])
@@ -137,14 +137,14 @@ def test_a_confidence_is_a_share(store):
 def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):
     ax = figures.probing_heatmap(table_of(store), plt.subplots()[1])
     written = [text.get_text() for text in ax.texts]
-    assert "90.0*" in written and "50.0" in written and "1 of 2 seeds" in written
+    assert "90.0*" in written and "50.0" in written and any(words.endswith("1 of 2 seeds") for words in written)
     assert [label.get_text() for label in ax.get_xticklabels()] == [
         "untrained",
         "frozen, layer 0",
         "frozen, layer 1",
         "majority",
     ]
-    assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
+    assert sum(patch.get_hatch() == "///" for patch in ax.patches) == 2
     plt.close("all")
 
 

@@ -217,8 +217,8 @@ def test_the_delta_heatmap_shows_numbers_gaps_and_the_baseline(tmp_path, ax):
     correlation_figures.delta_heatmap(delta_table(runs, ["t", "u"]), ["t", "u", AVERAGE, "p", "q"], ax)
     words = [found.get_text() for found in ax.texts]
     assert words.count("+4.0") == 2 and words.count("-4.0") == 1 and words.count("60.5") == 5
-    assert "+1.0\n(1 of 2)" in words
-    assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
+    assert words[words.index("+1.0") + 1] == "(1 of 2)"
+    assert sum(patch.get_hatch() == "///" for patch in ax.patches) == 2
     assert len(ax.lines) == 2  # around the average
 
 
@@ -229,7 +229,7 @@ def test_the_block_is_blank_where_nothing_is_significant(ax):
     correlation_figures.correlation_heatmap(drawn, ["t", "u"], ["t", "u", *PROBES], ax)
     words = [found.get_text() for found in ax.texts]
     assert sum("." in word and "[" not in word for word in words) == int((~drawn["blank"]).sum()) == 5
-    assert len(words) == 15 and words.count("n=24") == 5
+    assert len(words) == 10 and sum(word.endswith("n=24") for word in words) == 5
 
 
 def test_nobody_is_named_who_moves_nothing(ax):

@@ -4,8 +4,13 @@ import shutil
 import pandas as pd
 import pytest
 
+from intertask.analysis import regimes
 from intertask.analysis.read import missing, read_runs, read_scores
+from intertask.analysis.statistics import control_in_words, transfer_table
 from intertask.errors import IntertaskError
+from intertask.papers import best_of_each
+from intertask.studies.graph import expand
+from intertask.studies.study import Study
 from made_store import make_store, run_id, write_failure, write_index, write_run
 
 
@@ -41,10 +46,10 @@ def test_a_run_that_is_not_done_has_a_reason_and_no_score(tmp_path):
 
 def test_a_run_whose_parent_failed_says_so(tmp_path):
     role = {"stage": "target", "seed": 0}
-    write_index(tmp_path, "demo", [{"run": "a", "parent": None} | role, {"run": "b", "parent": "a"} | role])
+    write_index(tmp_path, "demo", [{"run": "a"} | role, {"run": "b", "parents": ["a"]} | role])
     write_failure(tmp_path, "a", "no space left")
     reasons = missing(read_runs("demo", tmp_path))["reason"].tolist()
-    assert reasons == ["failed: cell 4: no space left", "not run: the run that it starts from failed"]
+    assert reasons == ["failed: cell 4: no space left", "not run: a run that it needs failed"]
 
 
 def test_a_broken_record_counts_as_missing(tmp_path):
@@ -66,15 +71,13 @@ def test_the_held_out_part_is_the_reported_split(tmp_path):
 def test_scores_is_the_tidy_table(tmp_path):
     make_store(tmp_path, scores, seeds=2)
     table = read_scores("demo", tmp_path)
-    header = (
-        "study,run,encoder,part,regime,mixing,supporting,target,limit,supporting_limit,seed,task,split,metric,score"
-    )
-    assert ",".join(table.columns) == header
+    header = "study,run,encoder,part,regime,mixing,supporting,control,target,limit,supporting_limit,seed,task,split"
+    assert ",".join(table.columns) == f"{header},metric,score"
     rte = table[(table["target"] == "mini/rte") & (table["metric"] == "main")]
     assert rte["score"].tolist() == [60, 60, 61, 62, 61, 62]
     assert not table["run"].isin(missing(read_runs("demo", tmp_path))["run"]).any()
     row = table.to_csv(index=False).splitlines()[1].split(",")
-    assert row[0] == "demo" and row[3:10] == [""] * 7 and row[12:] == ["validation", "accuracy", "40.0"]
+    assert row[0] == "demo" and row[3:7] + row[8:11] == [""] * 7 and row[13:] == ["validation", "accuracy", "40.0"]
 
 
 def test_a_run_in_two_roles_has_its_scores_in_both(tmp_path):
@@ -115,3 +118,39 @@ def test_a_study_in_a_folder_of_params_lies_in_a_folder_of_results(tmp_path):
     assert len(read_runs("phang2018/restarts", tmp_path))
     with pytest.raises(IntertaskError, match="Did you mean 'phang2018/restarts'"):
         read_runs("phang2018/restart", tmp_path)
+
+
+NAMED_CONTROLS = [
+    "mini/mnli",
+    {"task": "mini/mnli", "shuffle_labels": True},
+    {"name": "control", "task": "mini/mnli", "shuffle_labels": True},
+    {"name": "noise", "tasks": ["mini/mnli", "mini/qqp"], "shuffle_labels": True},
+]
+
+
+def test_a_control_is_one_whatever_the_study_calls_it():
+    """By the study's own rows: no reader looks for the fact in a name, which a set cannot be without."""
+    study = {"encoders": ["mini/bert"], "targets": ["mini/rte"], "supporting": NAMED_CONTROLS, "seeds": 2}
+    expand("demo", Study(title="t", regimes=["single", "stilts", "mtl"], **study), planned=True).save()
+    runs = read_runs("demo")
+    named = runs[runs["supporting"].notna()].groupby("supporting")["control"].agg(["min", "max", "size"])
+    controls = ["control", "mini/mnli, shuffled labels", "noise"]
+    assert named.index[named["min"]].tolist() == controls and named.index[~named["max"]].tolist() == ["mini/mnli"]
+    assert named["size"].eq(6).all() and not runs.loc[runs["supporting"].isna(), "control"].any()
+    found = runs.assign(done=True, score=60.0 + runs["seed"], majority=50.0, n_train=9, supporting_n_train=99)
+    assert "0 of 3 cells have an interval" in control_in_words(transfer_table(found))
+    assert set(regimes.pairwise(found)["supporting"]) == {"mini/mnli"}
+    cells = best_of_each.cell_table(found.assign(chosen_by=found["score"]))
+    controls = best_of_each.with_best(cells.assign(chosen_by=cells["control"].astype(float)))
+    assert set(controls.loc[controls["row"] == best_of_each.BEST, "chosen"]) <= {
+        "single",
+        "mini/mnli",
+        "with mini/mnli",
+    }
+
+
+def test_an_index_of_an_earlier_version_is_refused(tmp_path, refused):
+    write_index(tmp_path, "demo", [{"run": "a", "stage": "target", "task": "x", "seed": 0}])
+    path = tmp_path / "demo" / "study.json"
+    path.write_text(path.read_text().replace('"parents": [], ', ""))
+    refused(lambda: read_runs("demo", tmp_path), "earlier version", "intertask run params/demo.yaml")

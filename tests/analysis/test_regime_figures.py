@@ -2,6 +2,7 @@ import math
 
 import pandas as pd
 import pytest
+from matplotlib.patches import Rectangle, StepPatch
 
 from intertask.analysis import regime_figures as plots
 from intertask.analysis.read import read_runs
@@ -37,13 +38,12 @@ def test_heatmap_sorts_by_size_and_marks_significance_and_failures(runs, ax):
     assert plots.difference_heatmap(compare(runs), ax, 0.1, 10) is ax
     assert labels(ax.get_yticklabels()) == ["a\n(400)", "b\n(200)", "c\n(100)"] == labels(ax.get_xticklabels())
     # 2.7764 * sqrt(2 / 3) = 2.27; c: variances 1 and 81, p far above .1
-    assert words(ax).count("+10.0**") == 3 and words(ax).count("[+7.7, +12.3]") == 3
+    assert words(ax).count("+10.0**") == 3 and words(ax).count("[+7.7, +12.3]\n3, 3") == 3
     assert words(ax).count("missing\n0 of 3, 3") == 2 and words(ax).count("same task") == 3
-    frames = [patch for patch in ax.patches if not patch.get_fill()]
-    assert [(round(f.get_x() + 0.46), round(f.get_y() + 0.46)) for f in frames] == [(1, 0), (2, 0)]  # a with b, with c
-    (edge,) = ax.lines
-    assert list(edge.get_xdata()) == [-0.5, -0.5, 0.5, 0.5, 1.5, 1.5]
-    assert list(edge.get_ydata()) == [-0.5, 0.5, 0.5, 1.5, 1.5, 2.5]
+    frames = [patch for patch in ax.patches if isinstance(patch, Rectangle) and not patch.get_fill()]
+    assert [(int(f.get_x()), int(f.get_y())) for f in frames] == [(1, 0), (2, 0)]  # a with b, with c
+    edge = next(patch for patch in ax.patches if isinstance(patch, StepPatch)).get_data()
+    assert edge.values.tolist() == [0, 1, 2] and edge.edges.tolist() == [0, 1, 2, 3]
 
 
 def test_heatmap_of_nothing_is_all_hatched(tmp_path, ax):
@@ -56,7 +56,7 @@ def test_heatmap_of_nothing_is_all_hatched(tmp_path, ax):
 def test_heatmap_of_single_seeds_has_no_interval(tmp_path, ax):
     make_regimes(tmp_path, scores, SIZES, seeds=1)
     plots.difference_heatmap(compare(read_runs("regimes", tmp_path)), ax, 0.1, 10)
-    assert words(ax).count("no interval") == 4 and "+10.0" in words(ax)
+    assert words(ax).count("no interval\n1, 1") == 4 and "+10.0" in words(ax)
 
 
 def test_heatmap_marks_shared_supporting_models_where_that_is_known(runs, ax):

@@ -102,7 +102,7 @@ def test_paired_seeds_have_a_test_of_their_own(runs):
 
 
 def test_a_task_of_its_own_and_the_control_are_left_out(runs):
-    control = runs[runs["supporting"] == "a"].assign(supporting="a[shuffle_labels=true]")
+    control = runs[runs["supporting"] == "a"].assign(supporting="again", control=True)
     same = runs[(runs["regime"] == "stilts") & (runs["target"] == "b")].assign(supporting="b", substituted=True)
     assert len(regimes.compare(pd.concat([runs, control, same]))) == 2 * CELLS
 

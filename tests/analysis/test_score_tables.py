@@ -192,3 +192,10 @@ def test_files_of_different_metrics_are_refused_before_they_are_kept(tmp_path, r
     found = command("report", path)
     assert found.exit_code and "accuracy and f1" in found.output and "one.csv" in found.output
     assert not (results / "theirs").exists()
+
+
+def test_a_table_says_what_is_a_control_and_one_without_the_column_by_the_name(tmp_path):
+    rows = "encoder,target,supporting,score\ne,t,,60\ne,t,s,62\ne,t,s[shuffle_labels=true],61\n"
+    assert tidy(written(tmp_path, rows))["control"].tolist() == [False, False, True]
+    rows = "encoder,target,supporting,control,score\ne,t,,,60\ne,t,noise,True,62\ne,t,s,False,61\n"
+    assert tidy(written(tmp_path, rows))["control"].tolist() == [False, True, False]

@@ -7,7 +7,6 @@ from intertask.analysis.read import read_runs
 from intertask.analysis.statistics import (
     GLUE,
     control_in_words,
-    controls,
     deltas,
     paired_t,
     restart_summary,
@@ -19,7 +18,7 @@ from intertask.analysis.statistics import (
 from intertask.errors import IntertaskError
 from made_store import make_store
 
-SHUFFLED = "mini/mnli[shuffle_labels=true]"
+SHUFFLED = "mini/mnli, shuffled labels"
 
 
 def scores(target, supporting, seed):
@@ -169,12 +168,6 @@ def test_restarts_in_words(tmp_path):
     make_store(tmp_path, lambda target, task, seed: spread[task][seed], seeds=3, targets=("x",))
     words = restarts_in_words(restart_summary(read_runs("demo", tmp_path)))
     assert "1 of 3 alone, 0 of 3 after a supporting task" in words and "in 1 of 1 pairs" in words
-
-
-def test_controls_are_told_where_there_is_no_supporting_task():
-    assert controls(pd.Series([SHUFFLED, "mini/mnli", None])).tolist() == [True, False, False]
-    for none in (pd.Series([], dtype="str"), pd.Series([None], dtype="str"), pd.Series([None])):
-        assert controls(none).dtype == bool and not controls(none).any()
 
 
 def test_degenerate_is_counted_where_it_is_known_of_all(runs):

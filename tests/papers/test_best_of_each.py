@@ -128,7 +128,6 @@ def test_a_limit_of_the_supporting_task_is_a_row(tmp_path):
     more = [role | {"run": role["run"] + "-50"} for role in more if role.get("supporting")]
     make_regimes(tmp_path, [*roles, *more])
     assert cell_table(selected_runs(tmp_path))["row"].tolist() == ["single", "mini/cola", "mini/cola, 50 examples"]
-    assert row_label("s[shuffle_labels=true]", pd.NA) == "s, shuffled labels"
     assert row_label("s", pd.NA, "zero_shot") == "s, zero_shot" and row_label(None, pd.NA, "same_task") == "same_task"
     assert (
         row_label("s", pd.NA, "mtl") == "with s"

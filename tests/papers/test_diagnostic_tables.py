@@ -33,7 +33,7 @@ from made_store import write_index, write_predictions, write_run
 
 ENTRY = SimpleNamespace(inputs=["premise", "hypothesis"], tags=["logic", "knowledge"])
 LABELS = [0, 1] * 20
-CONTROL = "mnli[shuffle_labels=true]"
+CONTROL = "noise"
 
 
 def rows() -> pd.DataFrame:
@@ -62,7 +62,8 @@ def made(wrong=WRONG, lost=()) -> tuple[pd.DataFrame, pd.DataFrame]:
     runs, predictions = [], []
     for (supporting, seed), errors in wrong.items():
         run = f"{supporting}-{seed}"
-        role = {"supporting": supporting, "regime": "stilts" if supporting else "single", "seed": seed, "run": run}
+        role = {"supporting": supporting, "control": supporting == CONTROL, "seed": seed, "run": run}
+        role |= {"regime": "stilts" if supporting else "single"}
         runs.append(common | role | {"supporting_run": f"s{seed}" if supporting else None})
         own = pd.DataFrame({"row": range(40), "label": LABELS, "prediction": answers(errors)}).assign(run=run)
         predictions += [own] if run not in lost else []
@@ -194,7 +195,7 @@ def test_the_best_is_marked_only_where_its_interval_leaves_out_the_next():
     assert not seeds["clear"].any()  # snli's two seeds agree, so there is no interval over them
     wide = by_model(table, "sentence sets")
     assert wide.columns.tolist() == ["encoder", "model", "logic", "knowledge", "all rows"]
-    assert wide["model"].tolist() == ["single", "snli", "mnli, shuffled labels"]
+    assert wide["model"].tolist() == ["single", "snli", "noise"]
     assert wide["logic"].tolist() == ["100.0 (2)"] * 3
     assert wide.loc[1, "knowledge"].startswith("75.0 [") and wide.loc[1, "knowledge"].endswith("] (2)*")
     assert "*" not in "".join(wide.loc[0, ["knowledge", "all rows"]]) and "*" not in str(by_model(table, "seeds"))
@@ -275,7 +276,7 @@ def make_study(results, seeds: int, done: bool = True) -> None:
         for seed in range(seeds):
             role = {"run": f"{supporting}-{seed}".replace("/", "-"), "seed": seed, "supporting": supporting}
             role |= {"regime": "stilts" if supporting else "single"}
-            roles.append(common | role | dict.fromkeys(["supporting_run", "supporting_seed", "parent"]))
+            roles.append(common | role | dict.fromkeys(["supporting_run", "supporting_seed"]))
             if done:
                 write_run(results, role["run"], "mini/mnli", seed, 80.0)
                 right = draw.random(len(diagnostic)) < (0.9 if supporting else 0.3)

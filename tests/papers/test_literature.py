@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from intertask.analysis import regime_figures
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
 from intertask.papers import audit, literature
@@ -184,3 +185,17 @@ def test_the_notebook(tmp_path, monkeypatch, supporting):
     execute_notebook(NOTEBOOK, tmp_path / "out.ipynb", {"study": "demo", "supporting": supporting})
     text = (tmp_path / "out.ipynb").read_text()
     assert ("image/png" in text) == (supporting == "mnli") and "qqp harms every target" in text
+
+
+def test_the_papers_are_drawn_side_by_side(ax):
+    row = {"encoder": "e", "supporting": "s", "low": np.nan, "high": np.nan, "n": 1}
+    table = pd.DataFrame(
+        [
+            row | {"target": "x", "setting": "a", "delta": 2.0, "low": 1.0, "high": 3.0, "n": 4},
+            row | {"target": "x", "setting": "b", "delta": -0.04},
+            row | {"target": "y", "setting": "b", "delta": 0.0},
+        ]
+    )
+    assert regime_figures.literature_heatmap(table, ax) is ax
+    assert [found.get_text() for found in ax.texts] == ["+2.0*", "n = 4", "-0.04", "0.0"]
+    assert sum(patch.get_hatch() == "///" for patch in ax.patches) == 1  # a has no y

@@ -122,8 +122,8 @@ def test_exposure_by_hand(tmp_path):
 def test_the_heatmap_of_what_was_seen(tmp_path):
     table = exposure(made(tmp_path, lambda part, mixing, seed: mixing == "both")[0])
     ax = regime_figures.exposure_heatmap(table[table["part"] == "S1"], plt.subplots()[1])
-    assert [found.get_text() for found in ax.texts] == ["2×\n200", "0.5×\n50"]
-    assert sum(collection.get_hatch() == "///" for collection in ax.collections) == 2
+    assert [found.get_text() for found in ax.texts] == ["2×", "200", "0.5×", "50"]
+    assert sum(patch.get_hatch() == "///" for patch in ax.patches) == 2
     regime_figures.exposure_heatmap(
         table[table["part"].eq("S1") & table["n"].eq(0)], plt.subplots()[1]
     ).figure.canvas.draw()

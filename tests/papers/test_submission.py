@@ -70,7 +70,7 @@ class Made:
         self.predict(run, target, pd.concat(parts))
         role = {"run": run, "stage": "target", "regime": "stilts" if supporting else "single", "target": target}
         role |= {"encoder": encoder, "task": target, "supporting": supporting, "limit": limit, "seed": seed}
-        role |= dict.fromkeys(["part", "mixing", "supporting_limit", "supporting_run", "supporting_seed", "parent"])
+        role |= dict.fromkeys(["part", "mixing", "supporting_limit", "supporting_run", "supporting_seed"])
         self.roles.append(role | {"substituted": False})
         return run
 

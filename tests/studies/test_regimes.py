@@ -155,7 +155,8 @@ def test_dynamic_sampling_waits_for_the_single_runs():
     run = found.runs[rows(found, regime="mtl")[0].run]
     assert {task: len(runs) for task, runs in run.single_scores.items()} == {"mini/rte": 2, "mini/mrpc": 2}
     assert {i for runs in run.single_scores.values() for i in runs} == {r.run for r in rows(found, stage="reference")}
-    assert set(run.parents) <= set(found.runs)
+    places = {row.run: place for place, row in enumerate(found.rows)}
+    assert all(places[parent] < places[row.run] for row in found.rows for parent in row.parents)
 
 
 @pytest.mark.parametrize("same_task, count, trained", [("omit", 0, 0), ("substitute", 2, 0), ("train", 2, 2)])
@@ -174,6 +175,7 @@ def test_what_a_restart_starts_from(choice, parents):
     runs = [found.runs[row.run] for row in rows(found, regime="stilts")]
     starts = [[run.parent] if isinstance(run.parent, str) else run.parent for run in runs]
     assert [len(start) for start in starts] == parents
+    assert [row.parents for row in rows(found, regime="stilts")] == starts  # the index knows every candidate
     assert (starts[0] == starts[1]) == (choice != "per_restart")
     assert len(rows(found, stage="intermediate")) == (1 if choice == "first" else 2)
     assert runs[0].parent_rule == (choice if parents[0] > 1 else "best")

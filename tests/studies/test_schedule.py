@@ -78,12 +78,16 @@ def test_listing_opens_no_record_of_a_finished_run(tmp_path):
         (tmp_path / "runs" / run_id).mkdir(parents=True)
     (tmp_path / "runs" / "a" / "run.json").write_text("not even JSON")
     write_failure(tmp_path, "b", "no space left")
-    index = [{"run": i, "parent": parent} for i, parent in [("a", None), ("b", "a"), ("c", "b"), ("d", "a")]]
+    index = [
+        {"run": i, "parents": parents}
+        for i, parents in {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a"], "e": ["c"]}.items()
+    ]
     assert finished_runs(tmp_path) == {"a"}
     assert missing_runs(index, tmp_path) == {
         "b": "failed: cell 4: no space left",
-        "c": "not run: the run that it starts from failed",
+        "c": "not run: a run that it needs failed",  # whichever of its parents that is
         "d": "not run yet",
+        "e": "not run: a run that it needs failed",  # which can never start, as c cannot
     }
 
 
@@ -101,7 +105,7 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "scipy", "sklearn", "mat
     "code",
     [
         "import intertask, intertask.cli, intertask.run, intertask.studies.graph, intertask.studies.execute",
-        "from intertask.studies.status import missing_runs; missing_runs([{'run': 'a', 'parent': None}])",
+        "from intertask.studies.status import missing_runs; missing_runs([{'run': 'a', 'parents': []}])",
     ],
     ids=["imports", "status"],
 )

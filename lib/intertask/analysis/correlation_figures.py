@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 
-from intertask.analysis.figures import AXIS, FAINT, GRADIENT, INK, hatched, signed, text
-from intertask.analysis.tables import of_expected, supporting_label
+from intertask.analysis.figures import GRADIENT
+from intertask.analysis.tables import of_expected
+from intertask.views.drawing import AXIS, FAINT, INK, signed, text
+from intertask.views.matrix import matrix, named
 
 ROOMY = 120  # cells of a matrix that have room for interval and n; in a larger one a cell has room for a number
 FAR = 0.5  # correlations further apart than this are named
@@ -17,61 +18,42 @@ def correlation_heatmap(
 ) -> Axes:
     """Matrix of correlations, for one panel of `correlations.with_holm`: the bluer, the closer to 1; the redder, to -1.
 
-    Each cell: r, underlined where negative, as in Wang et al. 2019, * where Holm's p is below alpha, also on the means
+    Each cell: r with its sign, * where Holm's p is below alpha, also on the means
     of clusters; its interval, or no interval, and the observations behind it. In a matrix of more than ROOMY cells: r,
     and the observations where there are fewer than elsewhere. Hatched: undefined. Left blank: cells whose column
     `blank` is true, if there is one, a task with itself, and pairs that are not in the table, as above the diagonal.
     """
     roomy = len(rows) * len(columns) <= ROOMY
-    cells = {(cell.task_a, cell.task_b): cell for cell in table.itertuples()}
     lower = set(rows) >= set(columns[1:])  # a triangle: each pair once, below the diagonal
-    matrix = np.full((len(rows), len(columns)), np.nan)
-    for y, x in np.ndindex(matrix.shape):
-        a, b = rows[y], columns[x]
-        cell = cells.get((b, a)) or (cells.get((a, b)) if not lower or b not in rows else None)
-        if a != b and cell is not None and not getattr(cell, "blank", False):
-            matrix[y, x] = cell.r
-            star = "*" if roomy and cell.p_holm < alpha and cell.p_clusters_holm < alpha else ""
-            _correlation(cell, x, y, star, roomy, table["n"].max(), ax)
-    image = ax.imshow(matrix, cmap=GRADIENT, norm=Normalize(-1, 1), aspect="auto")
-    ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04).set_label("correlation")
+    blank = table.get("blank", False)
+    there = table[table["task_a"].ne(table["task_b"]) & ~pd.Series(blank, table.index, dtype="bool")]
+    once = there.rename(columns={"task_b": "row", "task_a": "column"})
+    again = there.rename(columns={"task_a": "row", "task_b": "column"})
+    both = pd.concat([once, again[~again["column"].isin(rows)] if lower else again]).drop_duplicates(["row", "column"])
+    both = both[both["row"].isin(rows) & both["column"].isin(columns)]
+    most = table["n"].max()
+    words = [_correlation_words(cell, alpha, roomy, most) for cell in both.itertuples()]
     width = AXIS if roomy else 2 * AXIS
-    _name_axes([text(name, width) for name in rows], [text(name, width) for name in columns], not roomy, ax)
+    matrix(both.assign(value=both["r"], words=words), named(rows, width), named(columns, width), ax, GRADIENT, (-1, 1),
+           "correlation", size=6.5 if roomy else 6, upright=not roomy)  # fmt: skip
     return ax
+
+
+def _correlation_words(cell, alpha: float, roomy: bool, most: int) -> str:
+    if pd.isna(cell.r):
+        return f"n={cell.n}" if roomy else f"{cell.n}"
+    r = f"{round(cell.r, 2) + 0.0:.2f}"  # no -0.00
+    if not roomy:
+        return r if cell.n == most else f"{r}\n({cell.n})"
+    star = "*" * bool(cell.p_holm < alpha and cell.p_clusters_holm < alpha)
+    interval = "no interval" if pd.isna(cell.low) else f"[{cell.low:.2f}, {cell.high:.2f}]"
+    return f"{r}{star}\n{interval}\nn={cell.n}"
 
 
 def matrix_size(rows: int, columns: int) -> tuple[float, float]:
     """Inches of a `correlation_heatmap` of so many, wide and high."""
     roomy = rows * columns <= ROOMY
     return (2.5 + 1.1 * columns, 1.5 + 0.75 * rows) if roomy else (4 + 0.36 * columns, 3 + 0.4 * rows)
-
-
-def _correlation(cell, x: int, y: int, star: str, roomy: bool, most: int, ax: Axes) -> None:
-    if pd.isna(cell.r):
-        hatched(x, y, ax)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        ax.text(x, y, f"n={cell.n}" if roomy else f"{cell.n}", ha="center", va="center", fontsize=7, bbox=box)
-        return
-    ink = "white" if abs(cell.r) > 0.6 else INK
-    up = 0.2 if roomy else 0.15 * (cell.n < most)
-    r = round(cell.r, 2) + 0.0  # no -0.00
-    ax.text(x, y - up, f"{r:.2f}{star}", ha="center", va="center", color=ink, fontsize=10 if roomy else 7)
-    if r < 0:
-        ax.plot([x - 0.25, x + 0.25], [y - up + (0.17 if roomy else 0.28)] * 2, color=ink, linewidth=0.8)
-    if roomy:
-        interval = "no interval" if pd.isna(cell.low) else f"[{cell.low:.2f}, {cell.high:.2f}]"
-        ax.text(x, y + 0.13, interval, ha="center", va="center", color=ink, fontsize=6.5)
-        ax.text(x, y + 0.34, f"n={cell.n}", ha="center", va="center", color=ink, fontsize=6.5)
-    elif cell.n < most:
-        ax.text(x, y + 0.3, f"({cell.n})", ha="center", va="center", color=ink, fontsize=5)
-
-
-def _name_axes(rows: list[str], columns: list[str], upright: bool, ax: Axes) -> None:
-    ax.set_xticks(range(len(columns)), columns, rotation=90 if upright else 0)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.tick_params(length=0)
-    ax.grid(False)
-    ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
 
 
 def delta_heatmap(table: pd.DataFrame, tasks: list[str], ax: Axes, alpha: float = 0.05) -> Axes:
@@ -81,29 +63,28 @@ def delta_heatmap(table: pd.DataFrame, tasks: list[str], ax: Axes, alpha: float 
     sign, * where Holm's p is below alpha, and how many seeds, where they are not all those asked for. Hatched: no pair.
     The last column is the mean score of `single`, 0-100. A line parts targets, their average, and probes.
     """
-    columns = list(table["supporting"].unique())
-    matrix = table.pivot(index="target", columns="supporting", values="delta").reindex(index=tasks, columns=columns)
-    ends = max(1.0, np.nanquantile(matrix.abs().to_numpy(float), 0.95) if matrix.notna().any(axis=None) else 1.0)
-    padded = np.pad(matrix.to_numpy(float), ((0, 0), (0, 1)), constant_values=np.nan)
-    image = ax.imshow(padded, cmap=GRADIENT, norm=Normalize(-ends, ends), aspect="auto")
-    ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04, extend="both").set_label("delta, points")
-    for cell in table[table["target"].isin(tasks)].itertuples():
-        x, y = columns.index(cell.supporting), tasks.index(cell.target)
-        if pd.isna(cell.delta):
-            hatched(x, y, ax)
-            continue
-        words = signed(cell.delta) + "*" * bool(cell.p_holm < alpha)
-        words += "" if cell.n == cell.n_expected else f"\n({of_expected(cell.n, cell.n_expected)})"
-        ink = "white" if abs(cell.delta) > 0.6 * ends else INK
-        ax.text(x, y, words, ha="center", va="center", color=ink, fontsize=7)
-    for y, task in enumerate(tasks):
-        score = table.loc[table["target"] == task, "baseline"].mean()
-        ax.text(len(columns), y, "" if pd.isna(score) else f"{score:.1f}", ha="center", va="center", fontsize=7)
-    for edge in np.flatnonzero(np.diff(table.drop_duplicates("target").set_index("target").loc[tasks, "group"])):
-        ax.axhline(edge + 0.5, color=INK, linewidth=1)
-    names = [text(supporting_label(name), AXIS) for name in columns]
-    _name_axes([text(task, 2 * AXIS) for task in tasks], [*names, "single"], True, ax)
+    own = table[table["target"].isin(tasks)]
+    deltas = own["delta"].abs().astype("float64")
+    ends = max(1.0, deltas.quantile(0.95) if deltas.notna().any() else 1.0)
+    words = [
+        ""
+        if pd.isna(cell.delta)
+        else signed(cell.delta)
+        + "*" * bool(cell.p_holm < alpha)
+        + ("" if cell.n == cell.n_expected else f"\n({of_expected(cell.n, cell.n_expected)})")
+        for cell in own.itertuples()
+    ]
+    cells = pd.DataFrame({"row": own["target"], "column": own["supporting"], "value": own["delta"], "words": words})
+    baseline = own.groupby("target", sort=False)["baseline"].mean()
+    said = ["" if pd.isna(score) else f"{score:.1f}" for score in baseline]
+    last = pd.DataFrame({"row": baseline.index, "column": "single", "value": 0.0, "words": said})
+    columns = named([*table["supporting"].unique(), "single"])
+    matrix(pd.concat([cells, last]), named(tasks, 2 * AXIS), columns, ax, GRADIENT, (-ends, ends), "delta, points",
+           size=7, upright=True)  # fmt: skip
+    for edge in np.flatnonzero(np.diff(own.drop_duplicates("target").set_index("target").loc[tasks, "group"])):
+        ax.axhline(edge + 1, color=INK, linewidth=1)
     ax.xaxis.tick_top()
+    ax.tick_params(length=0)
     ax.set(xlabel="supporting task; the last column is the baseline")
     return ax
 
@@ -122,7 +103,7 @@ def robustness(both: pd.DataFrame, ax: Axes) -> Axes:
     ax.plot(both["r"], places, "o", color=INK, markersize=5, label="all observations")
     ax.plot(both["r_partial"], places, "D", color=INK, markerfacecolor="white", markersize=5, label="given forgetting")
     ax.axvline(0, color=INK, linewidth=1)
-    moved = [f" ({supporting_label(task)})" if pd.notna(task) else "" for task in both["moved_by"]]
+    moved = [f" ({task})" if pd.notna(task) else "" for task in both["moved_by"]]
     names = [f"{a} – {b}{by}" for a, b, by in zip(both["task_a"], both["task_b"], moved, strict=True)]
     ax.set_yticks(places, [text(name, 80) for name in names], fontsize=8)
     ax.set(xlim=(-1.05, 1.05), ylim=(len(both) - 0.5, -0.5), xlabel="correlation; bar: without any one supporting task")

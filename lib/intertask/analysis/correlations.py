@@ -95,7 +95,7 @@ def observations(rows: pd.DataFrame, single: bool = True, controls: bool = True)
     targets = rows["target"].unique()
     own = rows[rows["score"].notna()].drop_duplicates([*OBSERVATION, "target", "run"])  # a run may serve in two parts
     own = own if single else own[own["regime"] != "single"]
-    own = own if controls else own[~statistics.controls(own["supporting"])]
+    own = own if controls else own[~own["control"]]
     own = own.reset_index(drop=True)
     twice = own[own.duplicated([*OBSERVATION, "target"])]
     if len(twice):

@@ -5,8 +5,7 @@ import pandas as pd
 from scipy import sparse
 
 from intertask.analysis.figures import category_label
-from intertask.analysis.statistics import check_confidence, example_interval, is_control, paired_t
-from intertask.analysis.tables import supporting_label
+from intertask.analysis.statistics import check_confidence, example_interval, paired_t
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 FEW_SETS = 20
@@ -52,12 +51,12 @@ def _model(role) -> str:
         _supported(role) if role.stage == "target" and pd.notna(role.supporting) else "",
     ]
     if role.stage == "intermediate":
-        parts.append("shuffled labels" if is_control(role.supporting) else "as intermediate")
+        parts.append("shuffled labels" if role.control else "as intermediate")
     return ", ".join(filter(None, parts))
 
 
 def _supported(role) -> str:
-    what = supporting_label(role.supporting) + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
+    what = role.supporting + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
     return f"after {what}" if role.regime == "stilts" else f"{role.regime} with {what}, {role.mixing}"
 
 

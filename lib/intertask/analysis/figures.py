@@ -6,10 +6,10 @@ Nothing is told by colour alone: signs, marks and counts stand beside it, so a f
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 
-from intertask.analysis.tables import panel_name, supporting_label
+from intertask.analysis.tables import of_expected, panel_name
 from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
+from intertask.views.matrix import matrix, named
 
 DENSE = 150  # cells of a matrix; in a larger one nobody could read more than a number in each
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
@@ -29,60 +29,40 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     With more than DENSE cells each shows its mean and * alone, in whole points.
     """
     table = table.sort_values("control", kind="stable")
-    rows, columns = table["supporting"].unique(), table["target"].unique()
+    rows, columns = named(table["supporting"].unique()), named(table["target"].unique())
     dense = len(rows) * len(columns) > DENSE
     ends = ends or max(1, table["delta"].abs().fillna(0).max())
-    colour = ax.figure.colorbar(_colours(table, rows, columns, ends, ax), ax=ax, pad=0.02, fraction=0.04)
-    colour.set_label("delta, points")
-    for cell in table.itertuples():
-        x, y = list(columns).index(cell.target), list(rows).index(cell.supporting)
-        draw = _dense_cell if dense else _heatmap_cell
-        draw(cell, x, y, dark=abs(cell.delta) > 0.6 * ends, alpha=1 - confidence, ax=ax)
-    present = set(zip(table["supporting"], table["target"], strict=True))
+    significant = table["p_holm"] < 1 - confidence
+    words = _dense_words if dense else _transfer_words
+    cells = pd.DataFrame({
+        "row": table["supporting"],
+        "column": table["target"],
+        "value": table["delta"],
+        "words": [words(cell, "*" * star) for cell, star in zip(table.itertuples(), significant, strict=True)],
+        "bold": significant & (not dense),
+    })  # fmt: skip
     words = "·" if dense else "not in\nthe study"
-    for x, y in np.ndindex(len(columns), len(rows)):
-        if (rows[y], columns[x]) not in present:
-            ax.text(x, y, words, ha="center", va="center", color=FAINT, fontsize=8)
-    ax.set_xticks(range(len(columns)), [text(target, AXIS) for target in columns], rotation=90 if dense else 0)
-    ax.set_yticks(range(len(rows)), [text(supporting_label(supporting), AXIS) for supporting in rows])
-    ax.tick_params(length=0)
-    ax.grid(False)
+    matrix(cells, rows, columns, ax, GRADIENT, (-ends, ends), "delta, points", lambda *_: words, upright=dense)
     ax.set(xlabel="target", ylabel="supporting")
     n_controls = table.loc[table["control"], "supporting"].nunique()
     if 0 < n_controls < len(rows):
-        ax.axhline(len(rows) - n_controls - 0.5, color=INK, linewidth=3)
+        ax.axhline(len(rows) - n_controls, color=INK, linewidth=3)
     return ax
 
 
-def _colours(table, rows, columns, ends, ax):
-    means = table.pivot(index="supporting", columns="target", values="delta").reindex(index=rows, columns=columns)
-    return ax.imshow(means.to_numpy(dtype=float), cmap=GRADIENT, norm=Normalize(-ends, ends), aspect="auto")
-
-
-def _heatmap_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> None:
-    ink = "white" if dark else INK
-    shared = pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates
-    seeds = f"{cell.n} of {cell.n_expected} seeds" + " †" * bool(shared)
+def _transfer_words(cell, star: str) -> str:
+    seeds = f"{cell.n} of {cell.n_expected} seeds" + " †" * bool(
+        pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates
+    )
     if cell.n == 0:
-        hatched(x, y, ax)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-        ax.text(x, y, f"missing\n{seeds}", ha="center", va="center", fontsize=8, bbox=box)
-        return
-    significant = cell.p_holm < alpha
+        return f"missing\n{seeds}"
     note = cell.note * (cell.n_expected > 1)  # of one figure nobody expects an interval
     interval = note if pd.isna(cell.low) else f"[{signed(cell.low)}, {signed(cell.high)}]"
-    ax.text(x, y - 0.17, signed(cell.delta) + "*" * significant, ha="center", va="center", color=ink,
-            fontsize=13, fontweight="bold" if significant else "normal")  # fmt: skip
-    ax.text(x, y + 0.11, interval, ha="center", va="center", color=ink, fontsize=8)
-    ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
+    return "\n".join(filter(None, [signed(cell.delta) + star, interval, seeds]))
 
 
-def _dense_cell(cell, x: int, y: int, dark: bool, alpha: float, ax: Axes) -> None:
-    if cell.n == 0:
-        hatched(x, y, ax)
-        return
-    words = f"{cell.delta:+.0f}" + "*" * bool(cell.p_holm < alpha)
-    ax.text(x, y, words, ha="center", va="center", color="white" if dark else INK, fontsize=8)
+def _dense_words(cell, star: str) -> str:
+    return f"{cell.delta:+.0f}{star}" if cell.n else ""
 
 
 def matrix_size(table: pd.DataFrame) -> tuple[float, float]:
@@ -92,46 +72,38 @@ def matrix_size(table: pd.DataFrame) -> tuple[float, float]:
     return 3 + (0.5 if dense else 1.7) * columns, 1.5 + (0.35 if dense else 1) * rows
 
 
-def hatched(x: int, y: int, ax: Axes) -> None:
-    """A cell of a matrix without a run."""
-    ax.fill_between([x - 0.5, x + 0.5], y - 0.5, y + 0.5, facecolor="white", edgecolor=FAINT, hatch="///")
-
-
 def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """Probe x model matrix of a `probing.probing_table`: the darker, the further above the majority.
 
     Each cell: the mean score, its interval over the examples and the seeds behind it; bold with * where the interval
     lies above the majority. The last column is the majority. Cells without a run are hatched.
     """
-    probes, models = table["probe"].unique(), table["model"].unique()
-    gain = table.assign(gain=table["score"] - table["majority"]).pivot(index="probe", columns="model", values="gain")
-    gain = gain.reindex(index=probes, columns=models).to_numpy(dtype=float)
-    norm = Normalize(0, max(1.0, np.nanmax(gain, initial=1.0)))
-    ax.imshow(np.pad(gain, ((0, 0), (0, 1))), cmap="Greys", norm=norm, aspect="auto", alpha=0.8)
-    for cell in table.itertuples():
-        x, y = list(models).index(cell.model), list(probes).index(cell.probe)
-        _probing_cell(cell, x, y, "white" if cell.score - cell.majority > 0.6 * norm.vmax else INK, ax)
-    for y, majority in enumerate(table.groupby("probe", sort=False)["majority"].mean()):
-        ax.text(len(models), y, "" if pd.isna(majority) else f"{majority:.1f}", ha="center", va="center", color=INK)
-    ax.set_xticks(range(len(models) + 1), [*(text(model, AXIS) for model in models), "majority"])
-    ax.set_yticks(range(len(probes)), [text(probe, 2 * AXIS) for probe in probes])
+    gain = (table["score"] - table["majority"]).fillna(0).where(table["n"] > 0)
+    above = table["low"] > table["majority"]
+    cells = pd.DataFrame({
+        "row": table["probe"],
+        "column": table["model"],
+        "value": gain,
+        "words": [_probing_words(cell, "*" * star) for cell, star in zip(table.itertuples(), above, strict=True)],
+        "bold": above,
+    })  # fmt: skip
+    majority = table.groupby("probe", sort=False)["majority"].mean()
+    said = ["" if pd.isna(score) else f"{score:.1f}" for score in majority]
+    last = pd.DataFrame({"row": majority.index, "column": "majority", "value": 0.0, "words": said, "bold": False})
+    models = named([*table["model"].unique(), "majority"])
+    probes = named(table["probe"].unique(), 2 * AXIS)
+    matrix(pd.concat([cells, last]), probes, models, ax, "Greys", (0, max(1.0, gain.max() / 0.8)), size=7)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
-    ax.grid(False)
     return ax
 
 
-def _probing_cell(cell, x: int, y: int, ink: str, ax: Axes) -> None:
+def _probing_words(cell, star: str) -> str:
     if cell.n == 0:
-        hatched(x, y, ax)
-        return
-    above = cell.low > cell.majority
-    seeds = f"{cell.n} seeds" if cell.n == cell.n_expected else f"{cell.n} of {cell.n_expected} seeds"
+        return ""
     interval = "" if pd.isna(cell.low) else f"[{cell.low:.1f}, {cell.high:.1f}]"
-    ax.text(x, y - 0.18, f"{cell.score:.1f}" + "*" * above, ha="center", va="center", color=ink, fontsize=10,
-            fontweight="bold" if above else "normal")  # fmt: skip
-    ax.text(x, y + 0.12, interval, ha="center", va="center", color=ink, fontsize=7)
-    ax.text(x, y + 0.34, seeds, ha="center", va="center", color=ink, fontsize=6)
+    seeds = f"{of_expected(cell.n, cell.n_expected)} seeds"
+    return "\n".join(filter(None, [f"{cell.score:.1f}{star}", interval, seeds]))
 
 
 def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
@@ -158,7 +130,7 @@ def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Ax
 
 def _pair_label(cell) -> str:
     seeds = f" ({cell.n} of {cell.n_expected} seeds)" if cell.n < cell.n_expected else ""
-    return text(f"{supporting_label(cell.supporting)} → {cell.target}{seeds}")
+    return text(f"{cell.supporting} → {cell.target}{seeds}")
 
 
 def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
@@ -175,7 +147,8 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
         ax.axhline(runs["majority"].mean(), color=FAINT, linestyle="--", linewidth=1, zorder=0)
         place = (len(groups) - 0.52, runs["majority"].mean())
         ax.annotate("majority", place, ha="right", va="bottom", color=FAINT, fontsize=8)
-    labels = [f"{text(supporting_label(supporting), AXIS)}\n{_counts(group)}" for supporting, group in groups]
+    names = ["none" if pd.isna(supporting) else text(supporting, AXIS) for supporting, _ in groups]
+    labels = [f"{name}\n{_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
     ax.set_xticks(range(len(groups)), labels, fontsize=8)
     ax.set(xlim=(-0.5, len(groups) - 0.5), ylabel="score, 0–100")
     return ax
@@ -238,32 +211,3 @@ def _dots(own: pd.DataFrame, places: np.ndarray, model: str, mark: str, fill: st
     for y in places[undefined]:
         ax.text(0, y, " undefined", va="center", color=FAINT, fontsize=7)
     ax.plot(own["r3"].mask(undefined), places, mark, color=INK, markerfacecolor=fill, markersize=5, label=text(model))
-
-
-def literature_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Pair x setting matrix of the deltas of `literature.effects`: what each found for the same pair of tasks.
-
-    Each cell: the delta in points with its sign, * where its interval leaves out zero, and the seeds if several. A
-    setting without the pair is hatched.
-    """
-    pairs = (table["supporting"] + " → " + table["target"]).rename("pair")
-    encoders = list(table["setting"].str.rpartition(", ")[0].unique())
-    rows = pairs.unique()
-    columns = sorted(table["setting"].unique(), key=lambda setting: encoders.index(setting.rpartition(", ")[0]))
-    wide = table.assign(pair=pairs).pivot(index="pair", columns="setting", values="delta").reindex(rows)[columns]
-    ends = max(1, wide.abs().max().max())
-    image = ax.imshow(wide.to_numpy(dtype=float), cmap=GRADIENT, norm=Normalize(-ends, ends), aspect="auto")
-    ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04).set_label("delta, points")
-    for x, y in np.argwhere(wide.isna().to_numpy().T):
-        hatched(x, y, ax)
-    for cell, pair in zip(table.itertuples(), pairs, strict=True):
-        if pd.notna(cell.delta):
-            words = signed(cell.delta) + "*" * bool(cell.low > 0 or cell.high < 0) + f"\nn = {cell.n}" * (cell.n > 1)
-            ink = "white" if abs(cell.delta) > 0.6 * ends else INK
-            x, y = columns.index(cell.setting), list(rows).index(pair)
-            ax.text(x, y, words, ha="center", va="center", color=ink, fontsize=8)
-    ax.set_xticks(range(len(columns)), [text(setting, 26) for setting in columns], rotation=90)
-    ax.set_yticks(range(len(rows)), [text(pair, 2 * AXIS) for pair in rows])
-    ax.tick_params(length=0)
-    ax.grid(False)
-    return ax

@@ -21,6 +21,7 @@ ROLE = {
     "mixing": "str",
     "encoder": "str",
     "supporting": "str",
+    "control": "bool",
     "target": "str",
     "task": "str",
     "limit": "Int64",
@@ -29,7 +30,6 @@ ROLE = {
     "run": "str",
     "supporting_run": "str",
     "supporting_seed": "Int64",
-    "parent": "str",
     "substituted": "bool",
 }
 OUTCOME = {
@@ -48,9 +48,8 @@ OUTCOME = {
     "seconds": "float64",
 }
 SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
-SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "target", "limit"]
-SCORE_COLUMNS += ["supporting_limit", "seed", "task", "split"]
-SCORE_COLUMNS += ["metric", "score"]
+SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "control", "target"]
+SCORE_COLUMNS += ["limit", "supporting_limit", "seed", "task", "split", "metric", "score"]
 
 
 def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
@@ -58,12 +57,12 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
 
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
     reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done.
-    `reason`: why the run is not done, empty where it is; `failed`: why it failed, missing where it did not; `seconds`:
-    wall time of loading, training and evaluating; `n_train`: training examples of the task that is scored,
-    `examples_seen` and `distinct_examples` what the run saw of it, `steps` its optimizer steps. `supporting_n_train`:
-    training examples of the supporting tasks, before the target or alongside; `supporting_steps`: steps of the run
-    that this one starts from, where that is a supporting one. `substituted`: the target is its own supporting task, and
-    the run without one stands in.
+    `control`: the supporting task's labels are shuffled. `reason`: why the run is not done, empty where it is;
+    `failed`: why it failed, missing where it did not; `seconds`: wall time of loading, training and evaluating;
+    `n_train`: training examples of the task that is scored, `examples_seen` and `distinct_examples` what the run saw of
+    it, `steps` its optimizer steps. `supporting_n_train`: training examples of the supporting tasks, before the target
+    or alongside; `supporting_steps`: steps of the run that this one starts from, where that is a supporting one.
+    `substituted`: the target is its own supporting task, and the run without one stands in.
     """
     return _read(study, Path(results or results_root()))[0]
 
@@ -73,8 +72,8 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
     if path := score_tables.find_table(study, results):
         runs = score_tables.as_runs(score_tables.tidy(path, unit="points"), study)
         return runs.reindex(columns=[*ROLE, *OUTCOME, *SUPPORTING, "reason"]).astype(ROLE | OUTCOME | SUPPORTING), {}
-    roles = pd.DataFrame(read_study(study, results)["runs"], columns=list(ROLE))
-    roles = roles.assign(substituted=roles["substituted"].eq(True)).astype(ROLE)
+    index = read_study(study, results)["runs"]
+    roles = pd.DataFrame(index, columns=list(ROLE)).astype(ROLE)
     records, failures = {}, {}
     for run in roles["run"].unique():
         try:
@@ -91,14 +90,11 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
         for role in roles.to_dict("records")
     ]
     runs = roles.join(pd.DataFrame(rows, columns=[*OUTCOME, *SUPPORTING]).astype(OUTCOME | SUPPORTING))
-    reasons = [
-        "" if run in records else why_missing(run, parent, failures)
-        for run, parent in zip(runs["run"], runs["parent"], strict=True)
-    ]
+    reasons = why_missing({row["run"]: row["parents"] for row in index if row["run"] not in records}, failures)
     chosen = [records.get(run, {}).get("parent") for run in runs["run"]]  # of candidates, the one chosen
     own = runs["regime"].eq("stilts") & ~runs["substituted"] & pd.notna(chosen)
     runs["supporting_run"] = runs["supporting_run"].mask(own, chosen)
-    return runs.assign(reason=pd.array(reasons, dtype="str")), records
+    return runs.assign(reason=runs["run"].map(reasons).astype("str").fillna("")), records
 
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:

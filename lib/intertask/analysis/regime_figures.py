@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from intertask.analysis.figures import AXIS, FAINT, INK, hatched, panel_title, signed, text
-from intertask.analysis.tables import of_expected, supporting_label
+from intertask.analysis.figures import GRADIENT, panel_title
+from intertask.analysis.tables import of_expected
+from intertask.views.drawing import AXIS, FAINT, INK, signed, text
+from intertask.views.matrix import matrix, named
 
 METHODS_GRADIENT = "PuOr"  # purple: MTL is better; orange: STILTs is; other colours than "helps" and "harms"
 
@@ -27,23 +28,25 @@ def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float, ends: float)
     smaller ones. Cells without a difference are hatched. ends: |difference| at the ends of the colours.
     """
     rows, columns = by_size(table, "target"), by_size(table, "supporting")
-    means = table.pivot(index="target", columns="supporting", values="difference").reindex(rows.index)[columns.index]
-    norm = Normalize(-ends, ends)
-    image = ax.imshow(means.to_numpy(dtype=float), cmap=METHODS_GRADIENT, norm=norm, aspect="auto")
-    ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.04).set_label("MTL − STILTs, points")
-    for cell in table.itertuples():
-        x, y = columns.index.get_loc(cell.supporting), rows.index.get_loc(cell.target)
-        _difference_cell(cell, x, y, "white" if abs(cell.difference) > 0.6 * ends else INK, alpha, ax)
-    _absent(table, rows.index, columns.index, ax)
-    ax.set_xticks(range(len(columns)), [_sized(*task) for task in columns.items()])
-    ax.set_yticks(range(len(rows)), [_sized(*task) for task in rows.items()])
+    stars = ["*" * (int(cell.p < alpha) + int(cell.p_holm < alpha)) for cell in table.itertuples()]
+    cells = pd.DataFrame({
+        "row": table["target"],
+        "column": table["supporting"],
+        "value": table["difference"],
+        "words": [_difference_words(cell, marks) for cell, marks in zip(table.itertuples(), stars, strict=True)],
+        "bold": [marks == "**" for marks in stars],
+    })  # fmt: skip
+    labels = ({task: _sized(task, size) for task, size in sizes.items()} for sizes in (rows, columns))
+    matrix(cells, *labels, ax, METHODS_GRADIENT, (-ends, ends), "MTL − STILTs, points", size=7,
+           absent=lambda target, supporting: "same task" if target == supporting else "not in\nthe study")  # fmt: skip
+    wrong = table["heuristic"].notna() & ~table["heuristic"].isin(["neither"]) & table["heuristic"].ne(table["better"])
+    for cell in table[wrong & (table["p"] < alpha)].itertuples():
+        corner = columns.index.get_loc(cell.supporting) + 0.04, rows.index.get_loc(cell.target) + 0.04
+        ax.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=INK, linewidth=2.5))
     ax.set(xlabel="supporting (training examples)", ylabel="target (training examples)")
-    edges = [(columns > size).sum() - 0.5 for size in rows]
     if rows.notna().all():
-        ax.plot(np.repeat(edges, 2), np.repeat(np.arange(len(rows) + 1), 2)[1:-1] - 0.5, "--", color=INK, linewidth=2)
-    ax.tick_params(length=0)
-    ax.grid(False)
-    ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
+        edges = [(columns > size).sum() for size in rows]
+        ax.stairs(edges, orientation="horizontal", baseline=None, color=INK, linestyle="--", linewidth=2)
     return ax
 
 
@@ -57,32 +60,13 @@ def _sized(task: str, size: float) -> str:
     return f"{text(task, AXIS)}\n({'size unknown' if pd.isna(size) else f'{size:,.0f}'})"
 
 
-def _absent(table, rows, columns, ax) -> None:
-    """Names the cells that the study does not have."""
-    present = set(zip(table["target"], table["supporting"], strict=True))
-    for y, target in enumerate(rows):
-        for x, supporting in enumerate(columns):
-            if (target, supporting) not in present:
-                words = "same task" if target == supporting else "not in\nthe study"
-                ax.text(x, y, words, ha="center", va="center", color=FAINT, fontsize=8)
-
-
-def _difference_cell(cell, x: int, y: int, ink: str, alpha: float, ax: Axes) -> None:
+def _difference_words(cell, stars: str) -> str:
     seeds = f"{of_expected(cell.n_mtl, cell.n_mtl_expected)}, {of_expected(cell.n_stilts, cell.n_stilts_expected)}"
     seeds += " †" * bool(pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates)
     if pd.isna(cell.difference):
-        hatched(x, y, ax)
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-        ax.text(x, y, f"missing\n{seeds}", ha="center", va="center", fontsize=7, bbox=box)
-        return
-    stars = "*" * (int(cell.p < alpha) + int(cell.p_holm < alpha))
+        return f"missing\n{seeds}"
     interval = "no interval" if pd.isna(cell.low) else f"[{signed(cell.low)}, {signed(cell.high)}]"
-    ax.text(x, y - 0.18, signed(cell.difference) + stars, ha="center", va="center", color=ink,
-            fontsize=12, fontweight="bold" if stars == "**" else "normal")  # fmt: skip
-    ax.text(x, y + 0.1, interval, ha="center", va="center", color=ink, fontsize=7)
-    ax.text(x, y + 0.32, seeds, ha="center", va="center", color=ink, fontsize=7)
-    if stars and cell.heuristic not in ("neither", cell.better) and pd.notna(cell.heuristic):
-        ax.add_patch(Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=2.5))
+    return f"{signed(cell.difference)}{stars}\n{interval}\n{seeds}"
 
 
 def difference_by_ratio(table: pd.DataFrame, ratio: str, ax: Axes, alpha: float = 0.1) -> Axes:
@@ -142,32 +126,23 @@ def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes)
 
 
 def exposure_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Variant x task matrix of a `mixing.exposure`, for one encoder, limit and set: the darker, the more often seen.
+    """Variant x task matrix of a `mixtures.exposure`, for one encoder, limit and set: the darker, the more often seen.
 
     Each cell: passes over the task's training examples, and the examples seen. Cells without a run are hatched. The
     colours are logarithmic.
     """
-    variants, tasks = table["mixing"].unique(), table["target"].unique()
-    passes = table.pivot(index="mixing", columns="target", values="passes").reindex(index=variants, columns=tasks)
-    log = np.log(passes.to_numpy(dtype=float, na_value=np.nan).clip(min=1e-3))
-    low, high = (np.nanmin(log), np.nanmax(log)) if np.isfinite(log).any() else (0, 1)
-    ax.imshow(log, cmap="Greys", norm=Normalize(low - 0.1, high + 0.1), aspect="auto", alpha=0.8)
-    ax.hlines(np.arange(1, len(variants)) - 0.5, -0.5, len(tasks) - 0.5, color="white")
-    ax.vlines(np.arange(1, len(tasks)) - 0.5, -0.5, len(variants) - 0.5, color="white")
-    for cell in table.itertuples():
-        x, y = list(tasks).index(cell.target), list(variants).index(cell.mixing)
-        if cell.n == 0:
-            hatched(x, y, ax)
-            continue
-        dark = np.log(max(cell.passes, 1e-3)) > low + 0.6 * (high - low) and high > low
-        note = "" if cell.n == cell.n_expected else f"\n{cell.n} of {cell.n_expected} runs"
-        ax.text(x, y, f"{cell.passes:.3g}×\n{cell.examples_seen:,.0f}{note}", ha="center", va="center", fontsize=8,
-                color="white" if dark else INK)  # fmt: skip
-    ax.set_xticks(range(len(tasks)), [text(task, AXIS) for task in tasks])
-    ax.set_yticks(range(len(variants)), [text(variant, AXIS) for variant in variants])
-    ax.tick_params(length=0)
-    ax.grid(False)
-    return ax
+    seen = np.log(table["passes"].astype("float64").clip(lower=1e-3))
+    words = [
+        f"{cell.passes:.3g}×\n{cell.examples_seen:,.0f}"
+        + ("" if cell.n == cell.n_expected else f"\n{cell.n} of {cell.n_expected} runs")
+        if cell.n
+        else ""
+        for cell in table.itertuples()
+    ]
+    cells = pd.DataFrame({"row": table["mixing"], "column": table["target"], "value": seen, "words": words})
+    low, high = (seen.min(), seen.max()) if seen.notna().any() else (0, 1)
+    rows, columns = named(table["mixing"].unique()), named(table["target"].unique())
+    return matrix(cells, rows, columns, ax, "Greys", (low - 0.1, high + 0.1))
 
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3))]
@@ -266,7 +241,7 @@ def line_name(row, line: list[str]) -> str:
     words = [f"{row['encoder']}: {row['regime']}" if "encoder" in line else row["regime"]]
     if "supporting" in line and pd.notna(row["supporting"]):
         before = "after" if row["regime"] == "stilts" else "with"
-        words[0] += f" {before} {supporting_label(row['supporting'])}"
+        words[0] += f" {before} {row['supporting']}"
     named = {"mixing": "", "supporting_limit": "supporting limit ", "limit": "target limit "}
     words += [f"{name}{row[key]}" for key, name in named.items() if key in line and pd.notna(row[key])]
     return ", ".join(words)
@@ -297,4 +272,26 @@ def equal_cost(table: pd.DataFrame, ax: Axes) -> Axes:
 def _cost_label(cell) -> str:
     limit = "" if pd.isna(cell.supporting_limit) else f", {cell.supporting_limit} examples"
     k = "" if pd.isna(cell.k) else f" (k = {cell.k:.1f})"
-    return text(f"{supporting_label(cell.supporting)}{limit} → {cell.target}{k}")
+    return text(f"{cell.supporting}{limit} → {cell.target}{k}")
+
+
+def literature_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Pair x setting matrix of the deltas of `literature.effects`: what each found for the same pair of tasks.
+
+    Each cell: the delta in points with its sign, * where its interval leaves out zero, and the seeds if several. A
+    setting without the pair is hatched; settings of one encoder stand side by side.
+    """
+    words = [
+        ""
+        if pd.isna(cell.delta)
+        else signed(cell.delta) + "*" * bool(cell.low > 0 or cell.high < 0) + f"\nn = {cell.n}" * (cell.n > 1)
+        for cell in table.itertuples()
+    ]
+    pairs = table["supporting"] + " → " + table["target"]
+    cells = pd.DataFrame({"row": pairs, "column": table["setting"], "value": table["delta"], "words": words})
+    settings = [name for _, own in table.groupby("encoder", sort=False) for name in own["setting"].unique()]
+    every = pd.MultiIndex.from_product([pairs.unique(), settings], names=["row", "column"])
+    cells = cells.set_index(["row", "column"]).reindex(every).reset_index().fillna({"words": ""})
+    ends = max(1, table["delta"].abs().max())
+    return matrix(cells, named(pairs.unique(), 2 * AXIS), named(settings, 26), ax, GRADIENT, (-ends, ends),
+                  "delta, points", upright=True)  # fmt: skip

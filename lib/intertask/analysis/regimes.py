@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.weightstats import CompareMeans
 
-from intertask.analysis.statistics import CELL, LIMITS, WHOLE, check_confidence, controls, holm, paired_t, target_runs
+from intertask.analysis.statistics import CELL, LIMITS, WHOLE, check_confidence, holm, paired_t, target_runs
 from intertask.errors import IntertaskError
 
 TYPES = {**WHOLE, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
@@ -71,7 +71,7 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     labels are left out: the first cannot be mixed with itself, the second is no task.
     """
     runs = target_runs(runs, "stilts", "mtl")
-    runs = runs[~(controls(runs["supporting"]) | (runs["supporting"] == runs["target"]))]
+    runs = runs[~(runs["control"] | (runs["supporting"] == runs["target"]))]
     steps = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
     runs = runs.assign(all_steps=steps)
     stilts, mtl = (runs[runs["regime"] == regime] for regime in ("stilts", "mtl"))

@@ -20,16 +20,18 @@ from intertask.files import project_root, write
 from intertask.run import describe
 from intertask.studies.study import Notebook
 
+SHUFFLED = "[shuffle_labels=true]"
 REQUIRED = ["encoder", "target", "score"]
 CELL = ["part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "target", "limit", "seed"]
 TEXTS = ["part", "encoder", "regime", "mixing", "supporting", "target", "split", "metric", "supporting_run"]
 WHOLE = ["limit", "supporting_limit", "seed", "n_train", "supporting_n_train"]
-FLAGS = ["below_majority", "substituted", "derived"]
+FLAGS = ["below_majority", "control", "substituted", "derived"]
 COLUMNS = [*TEXTS, *WHOLE, *FLAGS, "score", "majority"]
 """What a table may say; all other columns are left alone.
 
 encoder, target and score are needed. Without `regime` a row is `stilts` where it has a supporting task, else `single`;
 without `split` it is of `validation`; without `metric` its score is the `main` one. An empty score is a missing one.
+`control`: the supporting task's labels were shuffled; where that is not said, its name ends in SHUFFLED.
 `derived`: computed from other rows of the table, as an average is; `below_majority`: printed as not above the majority.
 """
 
@@ -144,6 +146,8 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
         _refuse(raw[name].notna() & flags[name].isna(), f"{name}: expected True or False", raw[name], path)
     _refuse(raw["encoder"].isna() | raw["target"].isna(), "expected an encoder and a target", raw["target"], path)
     table = pd.DataFrame(texts | whole | flags | numbers)[COLUMNS]
+    # here alone a name tells a fact: tables that were written before there was the column
+    table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED).fillna(False))
     table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
     return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
 

@@ -51,13 +51,13 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
     """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
-    is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, seed, run,
-    supporting_run, score, baseline_run, baseline, delta. Which runs count: `target_runs`.
+    is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, control, seed,
+    run, supporting_run, score, baseline_run, baseline, delta. Which runs count: `target_runs`.
     """
     targets = target_runs(runs, "single", "stilts")
     single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score"]]
     single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
-    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "seed", "run", "supporting_run", "score"]]
+    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "control", "seed", "run", "supporting_run", "score"]]
     paired = stilts.merge(single, on=PAIR, how="left", validate="many_to_one")
     return paired.assign(delta=(paired["score"] - paired["baseline"]).round(9))  # equal scores differ by 0, not 1e-14
 
@@ -159,16 +159,6 @@ def example_interval(
     return (np.nan, np.nan) if interval.low == interval.high else (float(interval.low), float(interval.high))
 
 
-def is_control(supporting: str) -> bool:
-    """Whether a supporting task is the negative control, trained on shuffled labels."""
-    return "shuffle_labels=true" in supporting
-
-
-def controls(supporting: pd.Series) -> pd.Series:
-    """Which of a column of supporting tasks are controls, as bool; a missing task is none."""
-    return pd.Series([is_control(str(task)) for task in supporting], index=supporting.index, dtype="bool")
-
-
 def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per cell (encoder, limit, supporting_limit, supporting, target), in the study's order.
 
@@ -195,12 +185,12 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
         sd=("delta", "std"),
         models=("supporting_run", "nunique"),
         named=("supporting_run", "count"),
+        control=("control", "first"),
     ).reset_index()
     low, high, p = student(table["delta"], table["sd"], table["n"], confidence)
     table = table.assign(low=low, high=high, p=p, p_holm=holm(pd.Series(p)), family=np.isfinite(p).sum())
     known = table["named"] == table["n_expected"]
     table["pseudo_replicates"] = (table["models"] < table["n_expected"]).astype("boolean").where(known)
-    table["control"] = controls(table["supporting"])
     table["note"] = [why_no_interval(*cell) for cell in zip(table["n"], table["low"], strict=True)]
     return table.drop(columns=["sd", "models", "named"]).astype(WHOLE)
 
@@ -209,7 +199,8 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Spread of the target scores over restarts: one row per cell, without supporting task or with one.
 
     n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
-    majority-class score; degenerate: runs that do not beat it, missing where that is not known of all.
+    majority-class score; degenerate: runs that do not beat it, missing where that is not known of all; control: the
+    supporting task's labels were shuffled.
     """
     groups = target_runs(runs, "single", "stilts").groupby(["target", *CELL[:-1]], sort=False, dropna=False)
     table = groups.agg(
@@ -223,6 +214,7 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
         majority=("majority", "mean"),
         degenerate=("degenerate", "sum"),
         told=("degenerate", "count"),
+        control=("control", "first"),
     ).reset_index()
     degenerate = table["degenerate"].astype("Int64").mask(table.pop("told") < table["n"])
     return table.assign(degenerate=degenerate)
@@ -314,7 +306,7 @@ def restarts_in_words(summary: pd.DataFrame) -> str:
 
     The control with shuffled labels is left out.
     """
-    summary = summary[~controls(summary["supporting"])]
+    summary = summary[~summary["control"]]
     if summary.empty:
         return "The study has no runs of the regimes single and stilts, so there are no restarts to compare."
     single = summary["supporting"].isna()

@@ -41,11 +41,6 @@ def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = N
     )
 
 
-def supporting_label(supporting: str | None) -> str:
-    """A supporting task in words: `none` for single, and shuffled labels said so."""
-    return "none" if pd.isna(supporting) else supporting.replace("[shuffle_labels=true]", ", shuffled labels")
-
-
 def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:
     """A supporting task in words, with its data limit and, where it was no stop before, how it was used.
 
@@ -53,7 +48,7 @@ def row_label(supporting: str | None, limit: int | None, regime: str = "stilts")
     """
     if pd.isna(supporting):
         return SINGLE if regime in ("single", "stilts") else regime
-    what = supporting_label(supporting) + ("" if pd.isna(limit) else f", {limit} examples")
+    what = supporting + ("" if pd.isna(limit) else f", {limit} examples")
     ways = {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone", "stilts": what}
     return ways.get(regime, f"{what}, {regime}")
 

@@ -18,7 +18,6 @@ from intertask.analysis.statistics import (
     counted,
     each_once,
     expected_best,
-    is_control,
     plain,
     rank_weights,
     ranked_scores,
@@ -83,7 +82,7 @@ def _cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
         "below": bool(score <= majority),
         "substituted": bool(own["substituted"].any()),
         "ruled": bool(done["ruled"].any()),
-        "control": is_control(str(own["supporting"].iloc[0])),
+        "control": bool(own["control"].iloc[0]),
     }
 
 

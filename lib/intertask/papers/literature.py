@@ -47,7 +47,7 @@ def found(table: pd.DataFrame, supporting: str, target: str) -> pd.DataFrame:
     own = [
         fnmatch(plain(row.supporting), supporting) and fnmatch(plain(row.target), target) for row in table.itertuples()
     ]
-    columns = ["setting", "supporting", "target", "single", "stilts", "delta", "low", "high", "n"]
+    columns = ["encoder", "setting", "supporting", "target", "single", "stilts", "delta", "low", "high", "n"]
     return table.loc[own, columns].reset_index(drop=True)
 
 

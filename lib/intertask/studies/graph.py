@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any
 
@@ -25,13 +25,14 @@ class Row:
     regime: str | None = None
     mixing: str | None = None
     supporting: str | None = None
+    control: bool = False  # the supporting task's labels are shuffled
     target: str | None = None
     limit: int | None = None
     supporting_limit: int | None = None
     seed: int | None = None
     supporting_run: str | None = None  # of several candidates the first: which was chosen, its child's record says
     supporting_seed: int | None = None
-    parent: str | None = None
+    parents: list[str] = field(default_factory=list)  # all runs that it needs
     substituted: bool = False
 
 
@@ -120,15 +121,14 @@ class _Expansion:
         task = role.pop("task", None) or role["target"]
         limit = next(member.limit for member in run.members if member.task == task)
         fixed = {"stage": stage, "encoder": self.encoder.label, "part": self.part}
-        self.rows.append(
-            Row(run_id, task=task, parent=next(iter(run.parents), None), **{"limit": limit} | fixed | role)
-        )
+        self.rows.append(Row(run_id, task=task, parents=run.parents, **{"limit": limit} | fixed | role))
         return run_id
 
     def stilts(self, supporting: Supporting, supporting_limit: int | None) -> None:
         """Before: an intermediate run for each seed, and the targets from it, or from the one that is chosen."""
         study = self.study
-        named = {"supporting": supporting.label, "supporting_limit": supporting_limit}
+        named = {"supporting": supporting.label, "control": supporting.shuffle_labels}
+        named |= {"supporting_limit": supporting_limit}
         first = study.intermediate_choice == "first"
         intermediates = {
             seed: self.add(run, stage="intermediate", task=run.task, seed=seed, **named)
@@ -155,7 +155,8 @@ class _Expansion:
         study = self.study
         for mixing, seed in product(study.mixing, study.seeds):
             role = {"target": target, "seed": seed, "limit": limit, "mixing": mixing.name}
-            role |= {"supporting": supporting.label, "supporting_limit": supporting_limit}
+            role |= {"supporting": supporting.label, "control": supporting.shuffle_labels}
+            role |= {"supporting_limit": supporting_limit}
             after = "mtl_finetune" in study.regimes and "mtl_finetune" in mixing.regimes
             members = [Member(task=target, limit=limit), *supporting.members(supporting_limit)]
             budget = self.budget(mixing, supporting, supporting_limit, target, limit, seed)

@@ -12,7 +12,7 @@ from intertask.files import results_root
 def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     """The study's snapshot `study.json`: its name, title, settings, when it was written and its index of runs.
 
-    Raises IntertaskError where no study of that name was ever run into this results folder.
+    Raises IntertaskError where no study of that name was ever run into this results folder, or none by this version.
     """
     results = Path(results or results_root()).resolve()
     path = (results / study / "study.json").resolve()
@@ -23,7 +23,13 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
             f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
             f"A study appears there when it is run: intertask run params/{study}.yaml"
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    snapshot = json.loads(path.read_text(encoding="utf-8"))
+    if any("parents" not in row for row in snapshot["runs"]):
+        raise IntertaskError(
+            f"{path}: expected rows that name all runs that one needs (parents), found those of an earlier version. "
+            f"Write them anew: intertask run params/{study}.yaml"
+        )
+    return snapshot
 
 
 def finished_runs(results: Path | None = None) -> set[str]:
@@ -44,16 +50,23 @@ def failure(run_id: str, results: Path | None = None) -> str | None:
     return left["reason"] if left["cell"] is None else f"cell {left['cell']}: {left['reason']}"
 
 
-def why_missing(run_id: str, parent: str | None, failures: dict[str, str]) -> str:
-    """One line for a run that is not finished; `failures` holds the reasons of those that failed."""
-    if run_id in failures:
-        return f"failed: {failures[run_id]}"
-    return "not run: the run that it starts from failed" if parent in failures else "not run yet"
+def why_missing(parents: dict[str, list[str]], failures: dict[str, str]) -> dict[str, str]:
+    """One line for each run that is not finished; parents: what it needs, itself before its children in the order.
+
+    `failures` holds the reasons of those that failed; what needs one of these, directly or through others, is lost.
+    """
+    lost, reasons = set(failures), {}
+    for run_id, needed in parents.items():
+        if lost.intersection(needed):
+            lost.add(run_id)
+        then = "not run: a run that it needs failed" if run_id in lost else "not run yet"
+        reasons[run_id] = f"failed: {failures[run_id]}" if run_id in failures else then
+    return reasons
 
 
 def missing_runs(index: list[dict[str, Any]], results: Path | None = None) -> dict[str, str]:
     """Per run of a study's index that is not finished, in the index's order, the reason."""
     finished = finished_runs(results)
-    missing = {row["run"]: row["parent"] for row in index if row["run"] not in finished}
-    failures = {run_id: reason for run_id in missing if (reason := failure(run_id, results)) is not None}
-    return {run_id: why_missing(run_id, parent, failures) for run_id, parent in missing.items()}
+    parents = {row["run"]: row["parents"] for row in index if row["run"] not in finished}
+    failures = {run_id: reason for run_id in parents if (reason := failure(run_id, results)) is not None}
+    return why_missing(parents, failures)

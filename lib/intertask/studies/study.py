@@ -151,8 +151,8 @@ class Supporting(Open):
     def label(self) -> str:
         if self.name:
             return self.name
-        options = ["shuffle_labels=true"] * self.shuffle_labels + [f"limit={self.limit}"] * bool(self.limit)
-        return self.tasks[0] + (f"[{','.join(options)}]" if options else "")
+        limit = f"[limit={self.limit}]" if self.limit else ""
+        return self.tasks[0] + limit + ", shuffled labels" * self.shuffle_labels
 
     def members(self, limit: int | None = None) -> list[Member]:
         """The tasks as members of a mixture; `limit` is the study's, for those that have none of their own."""

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from intertask.views.drawing import ALERT, FAINT, INK, text
+from intertask.views.matrix import matrix
 
 
 def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
@@ -28,15 +29,10 @@ def confusion(labels, predictions, names: list[str], ax: Axes) -> Axes:
     """Counts of true label (rows) against predicted label (columns); labels, predictions: ids 0..len(names)-1."""
     ids = range(len(names))
     counts = pd.crosstab(pd.Series(labels), pd.Series(predictions)).reindex(index=ids, columns=ids, fill_value=0)
-    ax.imshow(counts, cmap="Greys")
-    for (row, column), count in np.ndenumerate(counts.to_numpy()):
-        dark = count > counts.to_numpy().max() / 2
-        ax.text(column, row, count, ha="center", va="center", color="white" if dark else INK)
-    shown = [text(name) for name in names]
-    ax.set_xticks(ids, shown)
-    ax.set_yticks(ids, shown)
-    ax.set(xlabel="predicted label", ylabel="true label")
-    ax.grid(False)
+    cells = counts.rename_axis(index="row", columns="column").stack().rename("value").reset_index()
+    shown = {label: text(name) for label, name in enumerate(names)}
+    matrix(cells.assign(words=cells["value"].map(str)), shown, shown, ax, "Greys", (0, max(1, cells["value"].max())))
+    ax.set(xlabel="predicted label", ylabel="true label", aspect="equal")
     return ax
 
 
