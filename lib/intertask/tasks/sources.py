@@ -82,7 +82,7 @@ def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
     data = _digests(source)
     if entry.mini or entry.derive:
         data = remembered("row_digests", _makes(entry, source), lambda: _row_digest(raw_splits(entry, source)))
-    content = json.dumps([data, [_file_digest(path) for path in own]])
+    content = json.dumps([data, [_digest(path) for path in own]])
     paths = [path for paths in source.files.values() for path in paths]
     folders = {path.parent for path in paths}  # where a further file of a split would show
     watched = [*paths, *folders, *([source.card] if source.card else []), *_code(entry), *own]
@@ -90,9 +90,9 @@ def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
 
 
 def _makes(entry: TaskEntry, source: Source) -> list:
-    """All that the rows of a made or derived task follow from, but for the versions of libraries."""
+    """All that the rows of a made or derived task follow from, but for the versions of libraries: the cache's key."""
     kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
-    code = [_file_digest(path) for path in _code(entry)]
+    code = [_digest(path) for path in _code(entry)]
     return [entry.mini, entry.derive, entry.splits, entry.columns, kinds, _digests(source), code]
 
 
@@ -101,7 +101,7 @@ def _made(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
         import minilanguage
 
         made = our_splits(entry, minilanguage.generate(entry.mini))
-        raw = {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}
+        raw = {split: with_rows([frame], [f"mini/{entry.mini} ({split})"]) for split, frame in made.items()}
     else:
         raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
     if entry.derive:
@@ -193,16 +193,12 @@ def _layout(entry: TaskEntry) -> tuple[dict[str, list[str]], Path | None, list[s
 def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[str, list[str]]]]:
     """What a data set's card says: config -> split -> patterns of its files, and config -> column -> label names."""
     try:
-        return _known_card(path, file_digest(path).hex())
+        digest = file_digest(path).hex()
+        return while_unchanged(_known, path, lambda: (remembered("cards", digest, lambda: _read_card(path)), [path]))
     except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
         raise refusal(
             path, "the data set's card (README.md)", str(error).strip(" ."), "Fetch the repository again."
         ) from None
-
-
-@cache
-def _known_card(path: Path, digest: str):
-    return remembered("cards", digest, lambda: _read_card(path))
 
 
 def _read_card(path: Path):
@@ -259,10 +255,10 @@ def _room(package: str) -> Path:
 
 
 def _digests(source: Source) -> dict[str, list[str]]:
-    return {split: [_file_digest(path) for path in paths] for split, paths in sorted(source.files.items())}
+    return {split: [_digest(path) for path in paths] for split, paths in sorted(source.files.items())}
 
 
-def _file_digest(path: Path) -> str:
+def _digest(path: Path) -> str:
     try:
         return file_digest(path).hex()
     except OSError as error:
