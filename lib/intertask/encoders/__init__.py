@@ -4,8 +4,8 @@ from intertask.encoders.mini import MINI, PRETRAINING
 from intertask.encoders.pretrained import (
     checkpoint_gradients,
     encoder_bytes,
+    encoder_fingerprint,
     encoder_folder,
-    fingerprint,
     load_encoder,
     load_tokenizer,
     longest,
@@ -19,7 +19,7 @@ __all__ = [
     "checkpoint_gradients",
     "encoder_bytes",
     "encoder_folder",
-    "fingerprint",
+    "encoder_fingerprint",
     "load_encoder",
     "load_tokenizer",
     "longest",

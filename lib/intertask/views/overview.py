@@ -38,16 +38,16 @@ def examples(task: Task, count: int) -> pd.DataFrame:
     """
     rows, form = next(iter(task.splits.values())).head(count), task.form
     if "label" not in rows:
-        return texts(task, rows, pd.Series(0, rows.index))
+        return shown_texts(task, rows, pd.Series(0, rows.index))
     first = task.entry.inputs[0]
     tagged = [form.tagged(text, label) for text, label in zip(rows[first], rows["label"], strict=True)]
     if None not in tagged:
         return rows[task.entry.inputs].assign(**{first: list(map(shortened, tagged))})
     shown = [label[0] if label else [] for label in rows["label"]] if form.several_targets else rows["label"]
-    return texts(task, rows, pd.Series(0, rows.index)).assign(label=list(map(form.shown, shown)))
+    return shown_texts(task, rows, pd.Series(0, rows.index)).assign(label=list(map(form.shown, shown)))
 
 
-def texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
+def shown_texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
     """The inputs, and choices, as they are shown; the spans of each row's target, or its answer, between brackets."""
     shown = rows[task.entry.inputs]
     if "spans" in rows:
@@ -100,7 +100,7 @@ def percentiles(counts) -> dict[str, int]:
     return dict(zip(PERCENTILES, map(int, values), strict=True))
 
 
-def page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
+def task_page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
     """What the command prints of a task: its splits, three examples, lengths in words, majority scores, and notes."""
     entry = task.entry
     found = [textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ") for note in notes]
