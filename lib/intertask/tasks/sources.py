@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -193,12 +193,11 @@ def _layout(entry: TaskEntry) -> tuple[dict[str, list[str]], Path | None, list[s
 def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[str, list[str]]]]:
     """What a data set's card says: config -> split -> patterns of its files, and config -> column -> label names."""
     try:
-        digest = file_digest(path).hex()
-        return while_unchanged(_known, path, lambda: (remembered("cards", digest, lambda: _read_card(path)), [path]))
+        key = [file_digest(path).hex(), file_digest(Path(__file__)).hex(), version("datasets")]
+        return while_unchanged(_known, path, lambda: (remembered("cards", key, lambda: _read_card(path)), [path]))
     except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise refusal(
-            path, "the data set's card (README.md)", str(error).strip(" ."), "Fetch the repository again."
-        ) from None
+        found = str(error).strip(" .")
+        raise refusal(path, "the data set's card (README.md)", found, "Fetch the repository again.") from None
 
 
 def _read_card(path: Path):
@@ -232,10 +231,7 @@ def _by_name(folder: Path) -> dict[str, list[str]]:
         found = DataFilesDict.from_patterns(patterns, str(folder), allowed_extensions=list(DATA_SUFFIXES))
     except FileNotFoundError:
         return {}
-    named = {
-        str(split): [Path(path).relative_to(folder).as_posix() for path in paths] for split, paths in found.items()
-    }
-    return {split: paths for split, paths in named.items() if paths}
+    return {str(split): [os.path.relpath(path, folder) for path in paths] for split, paths in found.items() if paths}
 
 
 def _glob(folder: Path, patterns: list[str]) -> list[Path]:
@@ -246,12 +242,8 @@ def _glob(folder: Path, patterns: list[str]) -> list[Path]:
 def _code(entry: TaskEntry) -> list[Path]:
     """The files of the code that makes the rows, if they are not read as they stand."""
     rooms = ["minilanguage"] * bool(entry.mini) + ["intertask.probes"] * bool(entry.derive)
-    return sorted(path for room in rooms for path in _room(room).iterdir() if path.suffix in {".py", ".yaml"})
-
-
-@cache
-def _room(package: str) -> Path:
-    return Path(find_spec(package).submodule_search_locations[0])
+    folders = [Path(find_spec(room).submodule_search_locations[0]) for room in rooms]
+    return sorted(path for folder in folders for path in folder.iterdir() if path.suffix in {".py", ".yaml"})
 
 
 def _digests(source: Source) -> dict[str, list[str]]:

@@ -17,18 +17,12 @@ WIDTH = 100  # characters of a line on a terminal
 def splits(task: Task) -> pd.DataFrame:
     """Examples per split, targets where an example has several, and how the labels are distributed."""
     labelled = [frame for frame in task.splits.values() if "label" in frame]
-    most = _most_frequent(task, labelled[0]) if labelled and task.entry.labels else []
-    rows = {}
+    most, rows = list(range(len(task.entry.labels or []))), {}
+    if labelled and len(most) > MOST_LABELS:
+        most = task.form.ids(labelled[0]["label"]).value_counts().index[:MOST_LABELS].tolist()
     for split, frame in task.splits.items():
         rows[split] = {"examples": len(frame), **(task.form.balance(frame, most) if "label" in frame else {})}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–")
-
-
-def _most_frequent(task: Task, frame: pd.DataFrame) -> list[int]:
-    """The ids of all labels or, where they are too many to show, of the most frequent ones."""
-    if len(task.entry.labels) <= MOST_LABELS:
-        return list(range(len(task.entry.labels)))
-    return task.form.ids(frame["label"]).value_counts().index[:MOST_LABELS].tolist()
 
 
 def examples(task: Task, count: int) -> pd.DataFrame:
@@ -57,7 +51,9 @@ def shown_texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFra
     else:
         shown = shown.map(shortened)
     if "choices" in rows:
-        shown = shown.assign(choices=[shortened(_listed(task, choices)) for choices in rows["choices"]])
+        names = task.entry.labels or list(map(str, range(1, 1 + rows["choices"].map(len).max())))
+        pairs = [zip(names, choices, strict=False) for choices in rows["choices"]]
+        shown = shown.assign(choices=[shortened(" ".join(f"({name}) {text}" for name, text in row)) for row in pairs])
     return shown
 
 
@@ -77,11 +73,6 @@ def shortened(text: str, around: int = 0) -> str:
     start = max(0, min(around - LONGEST // 2, len(text) - LONGEST))
     before, after = "… " if start else "", " …" if start + LONGEST < len(text) else ""
     return before + text[start : start + LONGEST] + after
-
-
-def _listed(task: Task, choices: list[str]) -> str:
-    names = task.entry.labels or [str(place + 1) for place in range(len(choices))]
-    return " ".join(f"({name}) {choice}" for name, choice in zip(names, choices, strict=False))
 
 
 def lengths(task: Task) -> pd.DataFrame:
