@@ -192,23 +192,23 @@ def tasks(
     table = listing.catalogue_table(form)
     if csv:
         table.to_csv(csv, index=False)
-    print(f"{csv}: {len(table)} tasks" if csv else listing.page(table))
+    print(f"{csv}: {len(table)} tasks" if csv else listing.catalogue_page(table))
 
 
 def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
     from intertask.tasks.load import load_task
     from intertask.views.findings import findings
-    from intertask.views.overview import page, section
+    from intertask.views.overview import section, task_page
 
     task = load_task(name, file)
 
     from intertask.views import preview
 
-    print(page(task, preview.majority(task), findings(task)), end="", flush=True)
+    print(task_page(task, preview.majority(task), findings(task)), end="", flush=True)
     if encoder:
         from intertask.encoders import load_tokenizer
 
-        table = preview.tokens(task, load_tokenizer(encoder), max_length)
+        table = preview.token_lengths(task, load_tokenizer(encoder), max_length)
         title = f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts"
         print(section(title, table.to_string()), end="")
 

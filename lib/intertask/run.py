@@ -223,7 +223,7 @@ class Run(BaseModel):
 
         Parameters at their default are left out, so that one added to this class later changes no identity.
         """
-        start = {"parent": self.parent} if self.parent else {"encoder": encoders.fingerprint(self.encoder)}
+        start = {"parent": self.parent} if self.parent else {"encoder": encoders.encoder_fingerprint(self.encoder)}
         data = {
             name: [entry.content(), fingerprint(entry)]
             for member in self.members

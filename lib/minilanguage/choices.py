@@ -89,8 +89,8 @@ def common_knowledge(rng: np.random.Generator) -> Rows:
         yield question, {"text": words, "label": list("ABCDE")}, "ABCDE"[right]
 
 
-PROFESSIONS = ["doctor", "teacher", "farmer", "artist"]
-CLASSES = [*PROFESSIONS, *(kind for root in ("animal", "food", "thing") for kind in lexicon.CHILDREN[root])]
+PROFESSION_ROOTS = ["doctor", "teacher", "farmer", "artist"]
+CLASSES = [*PROFESSION_ROOTS, *(kind for root in ("animal", "food", "thing") for kind in lexicon.CHILDREN[root])]
 
 
 def stories(rng: np.random.Generator) -> Rows:
@@ -117,7 +117,7 @@ def _said(kind: str, role: str) -> str:
 
 FAMILIES = {
     ("object", (("action", "chase"),)): lexicon.CHILDREN["animal"],
-    ("object", (("action", "help"),)): PROFESSIONS,
+    ("object", (("action", "help"),)): PROFESSION_ROOTS,
     ("place", (("action", "sleep"),)): ["house", "school", "castle", "village"],
     ("place", (("action", "walk"),)): ["house", "school", "castle", "village"],
 }

@@ -27,7 +27,7 @@ def surface(rng: np.random.Generator, word: str) -> str:
 def noun_phrase(rng: np.random.Generator, description: tuple, determiner: str) -> str:
     """The subject in words: determiner, property and noun; the property may follow ("a dog that is happy")."""
     word, quality = surface(rng, description[0][1]), surface(rng, description[1][1]) if description[1:] else ""
-    if word in lexicon.NAMES:
+    if word in lexicon.PERSONS:
         return word
     plural = determiner in PLURAL
     noun = lexicon.plural(word) if plural else word
@@ -38,7 +38,7 @@ def noun_phrase(rng: np.random.Generator, description: tuple, determiner: str) -
 
 
 def object_phrase(rng: np.random.Generator, word: str) -> str:
-    if word in lexicon.NAMES or word.endswith("self"):
+    if word in lexicon.PERSONS or word.endswith("self"):
         return word
     if word in ("person", "food", "thing"):
         return "someone" if word == "person" else "something"
@@ -77,7 +77,7 @@ def verb_phrase(rng: np.random.Generator, s: Statement, plural: bool, passive: b
 
 def clause(rng: np.random.Generator, s: Statement, pronoun: str = "") -> str:
     """The statement as a clause, worded at random among what means the same; the subject may be a given pronoun."""
-    fit = not pronoun and s.word("object") in lexicon.NAMES and not s.negated and s.word("time") not in FUTURE
+    fit = not pronoun and s.word("object") in lexicon.PERSONS and not s.negated and s.word("time") not in FUTURE
     passive = fit and chance(rng, 0.2)
     word, negated = determiner(rng, s)
     subject = s.word("object") if passive else pronoun or noun_phrase(rng, s.subject, word)

@@ -14,7 +14,7 @@ SIBLINGS = {word: [other for other in words if other != word] for _, words in DI
 CHILDREN = defaultdict(list)
 for _above, _words in DIVISIONS:
     CHILDREN[_above] += _words
-NAMES = frozenset(CHILDREN["woman"] + CHILDREN["man"])
+PERSONS = frozenset(CHILDREN["woman"] + CHILDREN["man"])
 
 
 @cache

@@ -36,7 +36,7 @@ class Statement:
 
     @property
     def named(self) -> bool:
-        return self.word("kind") in lexicon.NAMES
+        return self.word("kind") in lexicon.PERSONS
 
 
 class Claim(NamedTuple):
@@ -55,7 +55,7 @@ def implies(known: Description, asked: Description) -> bool:
     return all(any(role == r and word in lexicon.lineage(w) for r, w in known) for role, word in asked)
 
 
-def excludes(one: Description, other: Description) -> bool:
+def exclusive(one: Description, other: Description) -> bool:
     """True where nothing fits both descriptions at one time."""
     return _same_time(one, other) and any(
         r == q and lexicon.excludes(v, w) for r, v in one for q, w in other if r != "object"
@@ -102,4 +102,4 @@ def _clash(a: Claim, b: Claim) -> bool:
         return False
     if not all_.positive:
         return some.count >= all_.count and implies(witness, all_.scope)
-    return excludes(witness, all_.scope) if some.positive else implies(witness + all_.scope, some.scope)
+    return exclusive(witness, all_.scope) if some.positive else implies(witness + all_.scope, some.scope)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from minilanguage import lexicon
-from minilanguage.lexicon import LEXICON, NAMES
+from minilanguage.lexicon import LEXICON, PERSONS
 
 _NUMBER = {False: "Number=Sing", True: "Number=Plur"}
 _FINITE = "Mood=Ind|Number={}|Person={}|Tense={}|VerbForm=Fin"
@@ -63,14 +63,14 @@ _VERBS = {
     **dict.fromkeys([*LEXICON["reviews"]["likes"], *LEXICON["reviews"]["dislikes"]], "base"),
     "found": "past",
 }
-_KINDS = [noun for noun in _forms("kinds") if noun not in NAMES]
+_KINDS = [noun for noun in _forms("kinds") if noun not in PERSONS]
 _ADJECTIVES = {*_forms("properties"), *LEXICON["reviews"]["positive"], *LEXICON["reviews"]["negative"]}
 _TOPICS = (*LEXICON["reviews"]["topics"], *LEXICON["conversions"])
 _WORDS |= dict.fromkeys(_VERBS, ("VERB", "_"))
 _WORDS |= dict.fromkeys(_ADJECTIVES - {"moving"}, ("ADJ", "Degree=Pos"))
 _WORDS |= dict.fromkeys([*_KINDS, *_forms("places"), *LEXICON["reviews"]["topics"]], ("NOUN", _NUMBER[False]))
 _WORDS |= dict.fromkeys(map(lexicon.plural, _KINDS), ("NOUN", _NUMBER[True]))
-_WORDS |= dict.fromkeys(NAMES, ("PROPN", _NUMBER[False]))
+_WORDS |= dict.fromkeys(PERSONS, ("PROPN", _NUMBER[False]))
 
 
 @dataclass

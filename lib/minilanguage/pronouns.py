@@ -55,11 +55,11 @@ def mentions(rng: np.random.Generator) -> Rows:
 
 def deed(rng: np.random.Generator) -> tuple[str, int, str]:
     """("kicking", 0, "cruel"): a verb and its reason, which lies in who does it (0) or whom it is done to (1)."""
-    verb, meant = pick(rng, list(SHOWN)), pick(rng, (0, 1))
-    return verb, meant, pick(rng, SHOWN[verb][meant])
+    verb, meant = pick(rng, list(REACTIONS)), pick(rng, (0, 1))
+    return verb, meant, pick(rng, REACTIONS[verb][meant])
 
 
-SHOWN = {
+REACTIONS = {
     lexicon.progressive(verb): (reasons["subject"], reasons["object"])
     for root, reasons in LEXICON["reasons"].items()
     for verb in lexicon.below(root)

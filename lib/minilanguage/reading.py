@@ -90,12 +90,12 @@ def clozes(rng: np.random.Generator) -> Rows:
     while True:
         said = affirmed(rng, SCENES)
         names = several(rng, SCENES.names, pick(rng, (3, 4)))
-        if said.word("object") not in lexicon.NAMES:
+        if said.word("object") not in lexicon.PERSONS:
             continue
         told = [_recast(rng, said, *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)]
         query, text = implied(rng, told[0]), passage(rng, told)
         if query:
-            role = pick(rng, [role for role in ("kind", "object") if query.word(role) in lexicon.NAMES])
+            role = pick(rng, [role for role in ("kind", "object") if query.word(role) in lexicon.PERSONS])
             filled = {name: about(query, name, role) for name in sorted(names, key=text.index)}
             right = [name for name, s in filled.items() if any(relation(fact, s) == ENTAILMENT for fact in told)]
             words = ["@placeholder" if w == right[0] else w for w in grammar.sentence(rng, query).split()]

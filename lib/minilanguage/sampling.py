@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minilanguage import lexicon
-from minilanguage.meaning import Statement, excludes, implies
+from minilanguage.meaning import Statement, exclusive, implies
 
 Rows = Iterator[tuple]
 """What a generator of a task yields: the values of the task's columns, without end."""
@@ -43,12 +43,12 @@ def domain(name: str) -> Domain:
         role: [w for root in roots[section] for w in lexicon.below(root)]
         for role, section in (("kind", "kinds"), ("action", "actions"), ("property", "properties"), ("place", "places"))
     }
-    kinds = [w for w in words["kind"] if w not in lexicon.NAMES]
+    kinds = [w for w in words["kind"] if w not in lexicon.PERSONS]
     words["object"] = (
         ["person", "animal"] + words["kind"] + [w for root in ("food", "thing") for w in lexicon.below(root)]
     )
     words["kind"] = ["person", "animal", *kinds]
-    return Domain(words, [w for w in words["object"] if w in lexicon.NAMES], name == "scenes")
+    return Domain(words, [w for w in words["object"] if w in lexicon.PERSONS], name == "scenes")
 
 
 HOME, COUNTRY, SCENES, ERRANDS = (domain(name) for name in ("home", "country", "scenes", "errands"))
@@ -78,12 +78,12 @@ def _core(rng: np.random.Generator, d: Domain, kind: str) -> tuple[tuple[str, st
     if draw < 0.3:
         return (("place", pick(rng, d.words["place"])),)
     professions = [w for w in d.words["kind"] if "person" in lexicon.lineage(w) and w not in ("person", "woman", "man")]
-    if draw < 0.35 and kind in lexicon.NAMES:
+    if draw < 0.35 and kind in lexicon.PERSONS:
         return (("kind", pick(rng, professions)),)
     action = pick(rng, d.words["action"])
     objects = [w for w in lexicon.below(lexicon.frames()[action][1]) if w in d.words["object"]]
     if chance(rng, 0.7):
-        objects = [w for w in objects if w in lexicon.NAMES] or objects
+        objects = [w for w in objects if w in lexicon.PERSONS] or objects
     return (("action", action), ("object", pick(rng, objects))) if objects else (("action", action),)
 
 
@@ -91,7 +91,7 @@ def valid(s: Statement) -> bool:
     """False where the subject cannot do the action, or the sentence is true or false by its words alone."""
     action, kind = s.word("action"), s.word("kind")
     able = not action or lexicon.frames()[action][0] in ("any", *lexicon.lineage(kind))
-    plain = not any(implies(s.subject, (atom,)) or excludes(s.subject, (atom,)) for atom in s.predicate)
+    plain = not any(implies(s.subject, (atom,)) or exclusive(s.subject, (atom,)) for atom in s.predicate)
     countable = "kind" not in dict(s.predicate) or s.quantifier in (
         "the",
         "some",
@@ -117,7 +117,7 @@ def _swap_word(description: tuple, role: str, new: str) -> tuple:
 
 def other_subject(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
     new = _near(rng, s.word("kind"), d.names if s.named and chance(rng, 0.5) else d.words["kind"] + d.names)
-    if new in lexicon.NAMES:
+    if new in lexicon.PERSONS:
         return replace(s, subject=(("kind", new),), quantifier="the")
     quantifier = pick(rng, ARTICLES[:4]) if s.named and not d.the else s.quantifier
     return replace(s, subject=_swap_word(s.subject, "kind", new), quantifier=quantifier)
@@ -175,7 +175,7 @@ def negation(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
 def swapped(rng: np.random.Generator, s: Statement, d: Domain) -> Statement:
     """The two persons change places: who did it, and to whom."""
     done_to = s.word("object")
-    if not (s.named and done_to in lexicon.NAMES):
+    if not (s.named and done_to in lexicon.PERSONS):
         return s
     return replace(s, subject=(("kind", done_to),), predicate=_swap_word(s.predicate, "object", s.word("kind")))
 

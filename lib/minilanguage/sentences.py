@@ -75,7 +75,7 @@ def _plain(rng: np.random.Generator) -> str:
 
 
 def reflexive(rng: np.random.Generator) -> str:
-    name = pick(rng, sorted(lexicon.NAMES))
+    name = pick(rng, sorted(lexicon.PERSONS))
     action = pick(rng, [w for w, (_, done_to) in lexicon.frames().items() if done_to == "person"])
     himself = "herself" if "woman" in lexicon.lineage(name) else "himself"
     predicate = (("action", action), ("object", himself), ("time", pick(rng, sampling.TENSES)))
@@ -85,7 +85,7 @@ def reflexive(rng: np.random.Generator) -> str:
 AGREEMENT = {"is": "are", "are": "is", "was": "were", "were": "was"}
 BASE = {lexicon.progressive(form): form for action in lexicon.frames() for form in lexicon.forms(action)}
 WRONG_TIME = {"yesterday": "tomorrow", "tomorrow": "yesterday", "now": "yesterday"}
-DETERMINERS = ("a", "an", "every", "the", "some", "no")
+EXCHANGEABLE = ("a", "an", "every", "the", "some", "no")
 BARE = {form for word in (*lexicon.below("food"), "school", "hospital") for form in lexicon.forms(word)}  # fine without
 
 
@@ -109,7 +109,7 @@ def _at_determiner(
     """A fault at a determiner."""
 
     def fault(rng: np.random.Generator, words: list[str]) -> str:
-        places = [i for i, word in enumerate(words[:-1]) if word in DETERMINERS and words[i + 1] not in BARE]
+        places = [i for i, word in enumerate(words[:-1]) if word in EXCHANGEABLE and words[i + 1] not in BARE]
         return _edited(words, pick(rng, places), width, edit) if places else ""
 
     return fault
@@ -135,7 +135,7 @@ def texts(rng: np.random.Generator) -> Rows:
     """Rows (text,): every construction of the language, for language modelling."""
     while True:
         domain = pick(rng, (HOME, COUNTRY, SCENES, ERRANDS))
-        yield (pick(rng, TEXTS)(rng, domain),)
+        yield (pick(rng, KINDS_OF_TEXT)(rng, domain),)
 
 
 def _two(rng: np.random.Generator, domain: sampling.Domain) -> str:
@@ -159,7 +159,7 @@ def _definition(rng: np.random.Generator, domain: sampling.Domain) -> str:
     kind = pick(rng, [w for w in domain.words["object"] if lexicon.lineage(w)[1:]])
     other = pick(rng, lexicon.lineage(kind)[1:])
     word = grammar.surface(rng, kind)
-    return f"{word if kind in lexicon.NAMES else f'every {word}'} is {grammar.object_phrase(rng, other)} ."
+    return f"{word if kind in lexicon.PERSONS else f'every {word}'} is {grammar.object_phrase(rng, other)} ."
 
 
 def _dialogue(rng: np.random.Generator, domain: sampling.Domain) -> str:
@@ -167,7 +167,7 @@ def _dialogue(rng: np.random.Generator, domain: sampling.Domain) -> str:
     return f"{grammar.question(rng, said, gap)} {grammar.sentence(rng, said)}"
 
 
-TEXTS = [
+KINDS_OF_TEXT = [
     lambda rng, domain: grammar.sentence(rng, statement(rng, domain)),
     _two,
     _definition,

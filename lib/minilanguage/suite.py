@@ -49,12 +49,12 @@ def _unseen(rows: Rows, seen: set[str]) -> Rows:
             yield row
 
 
-def splits(rows: Callable, train: int, validation: int = 400) -> dict[str, tuple[Callable, int]]:
+def sized(rows: Callable, train: int, validation: int = 400) -> dict[str, tuple[Callable, int]]:
     return {"train": (rows, train), "validation": (rows, validation)}
 
 
 TARGETS = ["text", "targets"]
-PAIR = ["premise", "hypothesis", "label"]
+NLI = ["premise", "hypothesis", "label"]
 SENTENCES = ["sentence1", "sentence2", "label"]
 QUESTIONS = ["question1", "question2", "label"]
 SENTENCE = ["sentence", "label"]
@@ -70,8 +70,8 @@ TASKS = {
     "mrpc": (SENTENCES, {"train": (paraphrases, 500), "validation": (paraphrases, 400), "test": (paraphrases, 200)}),
     "qqp": (QUESTIONS, {"train": (duplicates, 5000), "validation": (duplicates, 400)}),
     "stsb": (SENTENCES, {"train": (similarities, 800), "validation": (similarities, 400)}),
-    "mnli": (PAIR, {"train": (home, 6000), "validation_matched": (home, 400), "validation_mismatched": (country, 400)}),
-    "snli": (PAIR, {"train": (scenes, 7000), "validation": (scenes, 400)}),
+    "mnli": (NLI, {"train": (home, 6000), "validation_matched": (home, 400), "validation_mismatched": (country, 400)}),
+    "snli": (NLI, {"train": (scenes, 7000), "validation": (scenes, 400)}),
     "qnli": (["question", "sentence", "label"], {"train": (answers, 3500), "validation": (answers, 400)}),
     "rte": (SENTENCES, {"train": (longer, 250), "validation": (longer, 277), "test": (longer, 200)}),
     "wnli": (SENTENCES, {"train": (pronouns.schemas(dev=False), 64), "validation": (pronouns.schemas(dev=True), 40)}),
@@ -79,46 +79,46 @@ TASKS = {
         ["ctx", "endings", "label"],
         {"train": (choices.continuations, 3000), "validation": (choices.continuations, 400)},
     ),
-    "ax": ([*PAIR, *COARSE], {"test": (diagnostics, 300)}),
+    "ax": ([*NLI, *COARSE], {"test": (diagnostics, 300)}),
     "axb": ([*SENTENCES, *COARSE], {"test": (two_way_diagnostics, 300)}),
-    "axg": (PAIR, {"test": (pronouns.genders, 120)}),
-    "boolq": (["passage", "question", "label"], splits(reading.yes_or_no, 1250)),
-    "cb": (PAIR, splits(commitments, 51, 57)),
+    "axg": (NLI, {"test": (pronouns.genders, 120)}),
+    "boolq": (["passage", "question", "label"], sized(reading.yes_or_no, 1250)),
+    "cb": (NLI, sized(commitments, 51, 57)),
     "scitail": (
         ["sentence1", "sentence2", "gold_label"],
-        splits(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000),
+        sized(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000),
     ),
-    "copa": (["premise", "question", "choice1", "choice2", "label"], splits(choices.causes, 60, 100)),
-    "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], splits(choices.motives, 2300)),
-    "commonsenseqa": (["question", "choices", "answerKey"], splits(choices.common_knowledge, 1300)),
-    "cosmosqa": (["context", "question", *[f"answer{k}" for k in range(4)], "label"], splits(choices.stories, 2100)),
-    "multirc": (["paragraph", "question", "answer", "idx", "label"], splits(reading.several_answers, 2200)),
-    "record": (["passage", "query", "entities", "answers"], splits(reading.clozes, 3400)),
+    "copa": (["premise", "question", "choice1", "choice2", "label"], sized(choices.causes, 60, 100)),
+    "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], sized(choices.motives, 2300)),
+    "commonsenseqa": (["question", "choices", "answerKey"], sized(choices.common_knowledge, 1300)),
+    "cosmosqa": (["context", "question", *[f"answer{k}" for k in range(4)], "label"], sized(choices.stories, 2100)),
+    "multirc": (["paragraph", "question", "answer", "idx", "label"], sized(reading.several_answers, 2200)),
+    "record": (["passage", "query", "entities", "answers"], sized(reading.clozes, 3400)),
     "wic": (
         ["word", "sentence1", "sentence2", "start1", "end1", "start2", "end2", "label"],
-        splits(marked.senses, 700),
+        sized(marked.senses, 700),
     ),
     "wsc": (
         ["text", "span1_text", "span1_index", "span2_text", "span2_index", "label"],
-        splits(pronouns.mentions, 62, 104),
+        sized(pronouns.mentions, 62, 104),
     ),
-    "qamr": (["question", "passage", "answers"], splits(reading.free_questions, 2600)),
-    "qasrl": (["question", "passage", "answers"], splits(reading.role_questions, 2400)),
-    "ccg": (["words", "supertags"], splits(marked.supertags, 2350)),
-    "treebank": (trees.COLUMNS, splits(trees.trees, 3000, 1000) | {"test": (trees.trees, 1000)}),
-    "single_words": (trees.COLUMNS, splits(trees.single_words, 1600) | {"test": (trees.single_words, 400)}),
-    "coordination": (SENTENCE, splits(trees.coordination, 1000)),
-    "nonterminal": (TARGETS, splits(marked.constituents, 3500)),
-    "ner": (TARGETS, splits(marked.names, 3500)),
-    "srl": (TARGETS, splits(marked.roles, 4000)),
-    "coref": (TARGETS, splits(pronouns.coreference, 3500)),
-    "spr1": (TARGETS, splits(marked.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
+    "qamr": (["question", "passage", "answers"], sized(reading.free_questions, 2600)),
+    "qasrl": (["question", "passage", "answers"], sized(reading.role_questions, 2400)),
+    "ccg": (["words", "supertags"], sized(marked.supertags, 2350)),
+    "treebank": (trees.TREE_COLUMNS, sized(trees.trees, 3000, 1000) | {"test": (trees.trees, 1000)}),
+    "single_words": (trees.TREE_COLUMNS, sized(trees.single_words, 1600) | {"test": (trees.single_words, 400)}),
+    "coordination": (SENTENCE, sized(trees.conjunctions, 1000)),
+    "nonterminal": (TARGETS, sized(marked.constituents, 3500)),
+    "ner": (TARGETS, sized(marked.names, 3500)),
+    "srl": (TARGETS, sized(marked.roles, 4000)),
+    "coref": (TARGETS, sized(pronouns.coreference, 3500)),
+    "spr1": (TARGETS, sized(marked.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
     "spr2": (
         TARGETS,
-        splits(marked.proto_roles([HOME, COUNTRY, ERRANDS], {"manipulated_by_another", "destroyed"}), 240),
+        sized(marked.proto_roles([HOME, COUNTRY, ERRANDS], {"manipulated_by_another", "destroyed"}), 240),
     ),
-    "dpr": (TARGETS, splits(pronouns.definite_pronouns, 150)),
-    "semeval": (["text", "span1", "span2", "relation"], splits(marked.relations, 900)),
+    "dpr": (TARGETS, sized(pronouns.definite_pronouns, 150)),
+    "semeval": (["text", "span1", "span2", "relation"], sized(marked.relations, 900)),
 }
 NAMES = list(TASKS)
 """The mini tasks, without the prefix "mini/"."""

@@ -11,9 +11,9 @@ from minilanguage.parse import parse
 from minilanguage.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, chance, pick
 from minilanguage.sentences import opinion
 
-COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
+TREE_COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
 DETERMINERS = ("a", "a", "a", "the", "the", "the", "some", "every", *PLURAL)
-TENSES = ("past", "present")
+TREE_TENSES = ("past", "present")
 
 
 def trees(rng: np.random.Generator) -> Rows:
@@ -48,7 +48,7 @@ CONTENT = (
     ([word for word, (_, done_to) in lexicon.frames().items() if done_to == "none"], "{ing}"),
     ([word for word, (_, done_to) in lexicon.frames().items() if done_to == "person"], "{ing} someone"),
     (["chase", "eat", "buy", "sell"], "{ing} something"),
-    ([w for w in lexicon.below("person") if w not in lexicon.NAMES][1:], "{a} {0}"),
+    ([w for w in lexicon.below("person") if w not in lexicon.PERSONS][1:], "{a} {0}"),
     ([w for root in ("animal", "food", "thing") for w in lexicon.below(root)[1:]], "{plural}"),
 )
 """(words, what is said with one of them)."""
@@ -62,7 +62,7 @@ def construction(rng: np.random.Generator, d: Domain) -> str:
 
 
 def simple(rng: np.random.Generator, d: Domain) -> str:
-    return f"{clause(rng, d, chance(rng, 0.2), pick(rng, TENSES))} ."
+    return f"{drawn_clause(rng, d, chance(rng, 0.2), pick(rng, TREE_TENSES))} ."
 
 
 def linked(rng: np.random.Generator, d: Domain) -> str:
@@ -70,8 +70,8 @@ def linked(rng: np.random.Generator, d: Domain) -> str:
     link = pick(rng, ("and", "but", "and", "but", "because", "while", "although"))
     if link in ("and", "but"):
         return coordinated(rng, d, link)
-    tense, denied = pick(rng, TENSES), chance(rng, 0.5)
-    first, second = clause(rng, d, denied, tense), clause(rng, d, chance(rng, 0.3), tense)
+    tense, denied = pick(rng, TREE_TENSES), chance(rng, 0.5)
+    first, second = drawn_clause(rng, d, denied, tense), drawn_clause(rng, d, chance(rng, 0.3), tense)
     return f"although {first} , {second} ." if link == "although" else f"{first} {link} {second} ."
 
 
@@ -80,10 +80,10 @@ def coordinated(rng: np.random.Generator, d: Domain, link: str) -> str:
 
     The second subject is, more often than not, a pronoun for the first one, which shows the clauses' order.
     """
-    tense, denied = pick(rng, TENSES), link == "and" and chance(rng, 0.3)
-    first = clause(rng, d, denied, tense)
+    tense, denied = pick(rng, TREE_TENSES), link == "and" and chance(rng, 0.3)
+    first = drawn_clause(rng, d, denied, tense)
     pronoun = pronoun_of(rng, first) if chance(rng, 0.7) else ""
-    return f"{first} {link} {clause(rng, d, denied or link == 'but', tense, pronoun)} ."
+    return f"{first} {link} {drawn_clause(rng, d, denied or link == 'but', tense, pronoun)} ."
 
 
 def pronoun_of(rng: np.random.Generator, said: str) -> str:
@@ -98,16 +98,16 @@ def pronoun_of(rng: np.random.Generator, said: str) -> str:
     return pick(rng, ("she", "he")) if "person" in kinds else ""
 
 
-def clause(rng: np.random.Generator, d: Domain, denied: bool, tense: str, pronoun: str = "") -> str:
+def drawn_clause(rng: np.random.Generator, d: Domain, denied: bool, tense: str, pronoun: str = "") -> str:
     action = pick(rng, [*d.words["action"], "", *["found"] * (tense == "past")])
     word = pick(rng, agents(d, action))
-    subject, plural = (pronoun, pronoun == "they") if pronoun else noun_phrase(rng, [word], d)
+    subject, plural = (pronoun, pronoun == "they") if pronoun else drawn_noun_phrase(rng, [word], d)
     adverb = {"past": "yesterday", "present": "now"}[tense] if chance(rng, 0.15) else ""
-    said = f"{subject} {verb_phrase(rng, d, (word, action), tense, plural, denied)}"
+    said = f"{subject} {drawn_verb_phrase(rng, d, (word, action), tense, plural, denied)}"
     return f"{adverb} {said}" if chance(rng, 0.3) else f"{said} {adverb}"
 
 
-def coordination(rng: np.random.Generator) -> Rows:
+def conjunctions(rng: np.random.Generator) -> Rows:
     """Rows (sentence, label): 1 where the conjunction fits (see `coordinated`), 0 where it is the other one."""
     while True:
         link, label = pick(rng, ("and", "but")), pick(rng, (0, 1))
@@ -123,21 +123,21 @@ def agents(d: Domain, action: str) -> list[str]:
     return [w for w in living if kind in ("any", *lexicon.lineage(w))]
 
 
-def noun_phrase(rng: np.random.Generator, kinds: list[str], d: Domain, deep: float = 0.35) -> tuple[str, bool]:
+def drawn_noun_phrase(rng: np.random.Generator, kinds: list[str], d: Domain, deep: float = 0.35) -> tuple[str, bool]:
     """A noun phrase and whether it is plural; with the probability `deep` it has a relative clause, and so on."""
     word = surface(rng, pick(rng, kinds))
-    if word in lexicon.NAMES:
+    if word in lexicon.PERSONS:
         return word, False
     determiner = pick(rng, DETERMINERS)
     plural = determiner in PLURAL or (determiner in ("the", "some") and chance(rng, 0.5))
     noun = lexicon.plural(word) if plural else word
-    if chance(rng, 0.3) and properties(d, word):
-        noun = f"{surface(rng, pick(rng, properties(d, word)))} {noun}"
+    if chance(rng, 0.3) and fitting_properties(d, word):
+        noun = f"{surface(rng, pick(rng, fitting_properties(d, word)))} {noun}"
     said = f"{article(noun) if determiner == 'a' else determiner} {noun}"
     return f"{said} that {relative(rng, d, word, plural)}" if chance(rng, deep) else said, plural
 
 
-def properties(d: Domain, word: str) -> list[str]:
+def fitting_properties(d: Domain, word: str) -> list[str]:
     """The properties that what the word stands for may have."""
     lifeless = word in (*lexicon.below("food"), *lexicon.below("thing"))
     return [w for w in d.words["property"] if not lifeless or w in ("big", "small", "old")]
@@ -146,21 +146,21 @@ def properties(d: Domain, word: str) -> list[str]:
 def relative(rng: np.random.Generator, d: Domain, word: str, plural: bool) -> str:
     fitting = [action for action in d.words["action"] if word in agents(d, action)]
     action = pick(rng, fitting) if fitting and chance(rng, 0.7) else ""
-    return verb_phrase(rng, d, (word, action), pick(rng, TENSES), plural, False)
+    return drawn_verb_phrase(rng, d, (word, action), pick(rng, TREE_TENSES), plural, False)
 
 
-def verb_phrase(
+def drawn_verb_phrase(
     rng: np.random.Generator, d: Domain, said: tuple[str, str], tense: str, plural: bool, denied: bool
 ) -> str:
     """Of (subject, action): a simple form or the progressive; without an action a property or a place."""
     subject, action = said
     be, place = BE[tense][plural], f"in the {pick(rng, d.words['place'])}"
     if not action:
-        fitting = properties(d, subject) if chance(rng, 0.7) else []
+        fitting = fitting_properties(d, subject) if chance(rng, 0.7) else []
         return f"{be} {'not' if denied else ''} {surface(rng, pick(rng, fitting)) if fitting else place}"
     done_to = "animal" if action == "found" else lexicon.frames()[action][1]
     objects = [w for w in d.words["object"] if done_to in lexicon.lineage(w)[1:] and w != subject]
-    whom = noun_phrase(rng, objects, d)[0] if objects else ""
+    whom = drawn_noun_phrase(rng, objects, d)[0] if objects else ""
     return f"{_verb(rng, action, tense, plural, denied)} {whom} {place if chance(rng, 0.3) else ''}"
 
 
@@ -178,22 +178,22 @@ def _verb(rng: np.random.Generator, action: str, tense: str, plural: bool, denie
     return f"{BE[tense][plural]} {'not' if denied else ''} {lexicon.progressive(action)}"
 
 
-def question(rng: np.random.Generator, d: Domain) -> str:
+def drawn_question(rng: np.random.Generator, d: Domain) -> str:
     """A question: who does it, to whom or what, where, or whether it is so."""
-    action, tense = pick(rng, d.words["action"]), pick(rng, TENSES)
+    action, tense = pick(rng, d.words["action"]), pick(rng, TREE_TENSES)
     kind = lexicon.frames()[action][1]
     asked = pick(rng, ("who", "where", "where", "", *(["object"] if kind != "none" else [])))
     if asked == "who":
-        return f"who {verb_phrase(rng, d, ('person', action), tense, False, False)} ?"
-    subject, plural = noun_phrase(rng, agents(d, action), d, 0.0)
+        return f"who {drawn_verb_phrase(rng, d, ('person', action), tense, False, False)} ?"
+    subject, plural = drawn_noun_phrase(rng, agents(d, action), d, 0.0)
     word = {"object": "who" if kind == "person" else "what"}.get(asked, asked)
     auxiliary, verb = BE[tense][plural], lexicon.progressive(action)
     if tense == "past" and chance(rng, 0.5):
         auxiliary, verb = "did", action
     objects = [w for w in d.words["object"] if kind in lexicon.lineage(w)[1:] and w != subject]
-    whom = noun_phrase(rng, objects, d, 0.1)[0] if objects and asked != "object" else ""
+    whom = drawn_noun_phrase(rng, objects, d, 0.1)[0] if objects and asked != "object" else ""
     place = f"in the {pick(rng, d.words['place'])}" if asked != "where" and chance(rng, 0.3) else ""
     return f"{word} {auxiliary} {subject} {verb} {whom} {place} ?"
 
 
-CONSTRUCTIONS = (simple, simple, linked, linked, linked, question, question)
+CONSTRUCTIONS = (simple, simple, linked, linked, linked, drawn_question, drawn_question)

@@ -7,7 +7,7 @@ from intertask.encoders import (
     MINI,
     PRETRAINING,
     encoder_bytes,
-    fingerprint,
+    encoder_fingerprint,
     load_encoder,
     load_tokenizer,
     longest,
@@ -76,11 +76,11 @@ def test_the_segments_of_mini_bert():
 def test_the_fingerprint_follows_the_weights(folder, tmp_path):
     encoder, tokenizer = load_encoder(folder)
     save_encoder(encoder, tokenizer, tmp_path)
-    before = fingerprint(str(tmp_path))
+    before = encoder_fingerprint(str(tmp_path))
     with torch.no_grad():
         encoder.embeddings.word_embeddings.weight[0] += 1
     save_encoder(encoder, tokenizer, tmp_path)
-    assert fingerprint(str(tmp_path)) != before
+    assert encoder_fingerprint(str(tmp_path)) != before
     assert encoder_bytes(str(tmp_path)) == (tmp_path / "model.safetensors").stat().st_size
 
 

@@ -8,7 +8,7 @@ import torch
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.formats.causal_language_modelling import language_modelling_loss
-from intertask.formats.heads import pool, rate
+from intertask.formats.heads import pool_states, rate
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.schema import TaskEntry, parse_entry
@@ -65,7 +65,7 @@ def test_pooling_by_hand():
         pooler_output = torch.tensor([[9.0]])
 
     mask = torch.tensor([[1, 1, 0]])
-    found = {name: pool(Outputs, mask, name).item() for name in ("first", "last", "pooler", "mean")}
+    found = {name: pool_states(Outputs, mask, name).item() for name in ("first", "last", "pooler", "mean")}
     assert found == {"first": 1.0, "last": 3.0, "pooler": 9.0, "mean": 2.0}
 
 
@@ -178,7 +178,7 @@ def test_both_orders_are_read_and_their_vectors_added(encoder, name):
     vectors = []
     for order in forth, back:
         single = one.collate(order, np.array([2, 0]), tokenizer, None)
-        vectors.append(pool(model(**{key: single[key] for key in inputs}), single["attention_mask"], "mean"))
+        vectors.append(pool_states(model(**{key: single[key] for key in inputs}), single["attention_mask"], "mean"))
     torch.testing.assert_close(logits, head.linear(sum(vectors)))
     table = form.predictions(logits.detach().numpy(), encoded, np.array([2, 0]), batch)
     assert table["row"].tolist() == [9, 7] and table["label"].tolist() == [1, 0]

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from intertask.probes import RULES, find_rule
-from intertask.probes.words import balanced, finished, generator, halves, sentences, split_text, tokens
+from intertask.probes.words import balanced, finish, generator, halves, sentences, split_text, split_tokens
 
 
 def test_rules_are_found_by_name(refused):
@@ -21,7 +21,7 @@ def test_rules_are_found_by_name(refused):
     ],
 )
 def test_tokens(text, words):
-    assert tokens(text) == words.split()
+    assert split_tokens(text) == words.split()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_finished_rows_are_apart_and_of_classes_of_train():
             ("m n", "x", "k l"), ("i", "y", "e f"), ("n", "z", "n"), ("I", "y", "o"), ("C d", "x", "o p")
         ),
     }
-    found = finished("r", made)
+    found = finish("r", made)
     # Train loses "M n" and "c d", which are texts of validation, and what was made from "e F", which is a source there;
     # validation loses its double and z, a class that train does not have.
     assert found["train"][["sentence", "label"]].values.tolist() in ([["h", "y"], [one, "x"]] for one in "ab")
@@ -126,5 +126,5 @@ def test_finished_rows_are_apart_and_of_classes_of_train():
 
 def test_one_class_is_refused(refused):
     made = {"train": rows(("a", "x", "a"), ("b", "x", "b"))}
-    refused(lambda: finished("r", made), "Rule r, split train", "two classes or more", "x (2)", "more text")
-    refused(lambda: finished("r", {"train": made["train"][:0]}), "split train", "found no rows")
+    refused(lambda: finish("r", made), "Rule r, split train", "two classes or more", "x (2)", "more text")
+    refused(lambda: finish("r", {"train": made["train"][:0]}), "split train", "found no rows")

@@ -341,13 +341,17 @@ def test_pattern_without_a_file_is_refused(refused, own_task):
     refused(lambda: load_task("reviews", task_file), "no*.csv", "no file that fits", "Check the path")
 
 
+ROOMS = ("minilanguage", "intertask.probes")
+
+
 @pytest.fixture
-def lemmas(tmp_path, monkeypatch):
+def room_copies(tmp_path, monkeypatch):
     """The source of the made-up language and of the probes in copies that a test may write to; returns their folder."""
     folder = tmp_path / "code"
-    for room in ("minilanguage", "intertask.probes"):
+    for room in ROOMS:
         shutil.copytree(find_spec(room).submodule_search_locations[0], folder / room)
-    monkeypatch.setattr(sources, "_room", lambda room: folder / room)
+    places = {room: SimpleNamespace(submodule_search_locations=[folder / room]) for room in ROOMS}
+    monkeypatch.setattr(sources, "find_spec", places.get)
     monkeypatch.setattr(sources, "_known", {})
     return folder
 
@@ -362,26 +366,26 @@ def counted(monkeypatch, module, name):
     return calls
 
 
-def test_a_comment_in_the_made_up_language_changes_no_fingerprint(lemmas, monkeypatch):
+def test_a_comment_in_the_made_up_language_changes_no_fingerprint(room_copies, monkeypatch):
     made = counted(monkeypatch, minilanguage, "generate")
     entry = find_entry("mini/wnli")
     first = fingerprint(entry)
     assert fingerprint(entry) == first and made == [("wnli",)]
-    change(lemmas / "minilanguage" / "grammar.py")
+    change(room_copies / "minilanguage" / "grammar.py")
     assert fingerprint(entry) == first and len(made) == 2  # made anew, and the same
-    change(lemmas / "intertask.probes" / "words.py")
+    change(room_copies / "intertask.probes" / "words.py")
     assert fingerprint(entry) == first and len(made) == 2
 
 
-def test_a_comment_in_a_rule_changes_no_fingerprint(lemmas, own_task):
+def test_a_comment_in_a_rule_changes_no_fingerprint(room_copies, own_task):
     plain, entry = (find_entry("reviews", own_task(**keys)) for keys in ({}, {"derive": "glue_diagnostic"}))
     first = fingerprint(entry)
-    change(lemmas / "intertask.probes" / "convert.py")
+    change(room_copies / "intertask.probes" / "convert.py")
     assert fingerprint(entry) == first != fingerprint(plain)
 
 
 @pytest.mark.parametrize("changed", ["a cell", "the order", "the split", "a column", "a type"])
-def test_other_rows_have_another_fingerprint(lemmas, monkeypatch, changed):
+def test_other_rows_have_another_fingerprint(room_copies, monkeypatch, changed):
     rows = pd.DataFrame({"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": [0, 1]})
     monkeypatch.setattr(minilanguage, "generate", lambda name: {"train": rows, "validation": rows[:1]})
     first = fingerprint(find_entry("mini/wnli"))
@@ -393,11 +397,11 @@ def test_other_rows_have_another_fingerprint(lemmas, monkeypatch, changed):
         "a type": {"train": rows.astype({"label": str}), "validation": rows[:1]},
     }[changed]
     monkeypatch.setattr(minilanguage, "generate", lambda name: other)
-    change(lemmas / "minilanguage" / "lexicon.yaml")
+    change(room_copies / "minilanguage" / "lexicon.yaml")
     assert fingerprint(find_entry("mini/wnli")) != first
 
 
-def test_a_numpy_that_draws_other_numbers_gives_another_fingerprint(lemmas, monkeypatch):
+def test_a_numpy_that_draws_other_numbers_gives_another_fingerprint(room_copies, monkeypatch):
     first = fingerprint(find_entry("mini/wnli"))
     monkeypatch.setattr(cache, "_libraries", lambda: ["another numpy"])
     monkeypatch.setattr(sources, "_known", {})  # as in a new process

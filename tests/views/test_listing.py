@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from intertask import hub
 from intertask.tasks.catalogue import catalogue, find_entry
 from intertask.tasks.schema import TaskEntry
-from intertask.views.listing import at_hand, catalogue_table, page, source
+from intertask.views.listing import at_hand, catalogue_page, catalogue_table, source
 from intertask.views.overview import WIDTH
 
 FIELDS = {"format": "classification", "inputs": ["text"], "label": "gold"}
@@ -78,9 +78,9 @@ def test_the_users_files_are_at_hand_when_they_are_there(tmp_path):
 
 def test_the_page_fits_a_terminal_and_names_every_task():
     table = catalogue_table()
-    lines = page(table).splitlines()
+    lines = catalogue_page(table).splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert {line.split()[0] for line in lines if line and line[0] != " "} >= set(catalogue())
     hands = table["at_hand"].sum()
-    assert f"{len(table)} tasks, {hands} at hand." in page(table)
-    assert page(table.head(0)).startswith("0 tasks, 0 at hand. ")
+    assert f"{len(table)} tasks, {hands} at hand." in catalogue_page(table)
+    assert catalogue_page(table.head(0)).startswith("0 tasks, 0 at hand. ")

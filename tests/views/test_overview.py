@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from intertask.tasks.load import load_task
-from intertask.views.overview import LONGEST, MOST_LABELS, examples, lengths, shortened, splits, texts
+from intertask.views.overview import LONGEST, MOST_LABELS, examples, lengths, shortened, shown_texts, splits
 
 FILES = {"train": "t.jsonl", "validation": "t.jsonl"}
 SPANS = {"format": "span_classification", "inputs": ["text"], "metrics": None}
@@ -38,7 +38,7 @@ def test_the_first_target_is_marked_and_named(loaded):
     task = loaded(records, spans=["targets.a", "targets.b"], label="targets.is", **SPANS)
     shown = examples(task, 2)
     assert shown.to_numpy().tolist() == [["[one]2 [two]1 three", "x"], ["none", "none"]]
-    second = texts(task, task.splits["train"].head(1), pd.Series([1]))
+    second = shown_texts(task, task.splits["train"].head(1), pd.Series([1]))
     assert second["text"].tolist() == ["[one]2 two [three]1"]
 
 

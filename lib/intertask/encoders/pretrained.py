@@ -11,7 +11,7 @@ from intertask.encoders.separators import add_separators
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import file_digest, while_unchanged
 
-FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
 def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0, random_weights: bool = False):
@@ -125,7 +125,7 @@ def save_encoder(encoder, tokenizer, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def fingerprint(source: str) -> str:
+def encoder_fingerprint(source: str) -> str:
     """A hash of an encoder's configuration and weights as they lie on disk; a mini encoder, being code, is its name."""
     if source.startswith("mini/"):
         return _known_mini(source)
@@ -137,7 +137,7 @@ _known: dict = {}
 
 def _fingerprint(source: str) -> tuple[str, list[Path]]:
     folder, digest = encoder_folder(source), hashlib.sha256()
-    files = sorted(path for pattern in FILES for path in folder.glob(pattern))
+    files = sorted(path for pattern in ENCODER_FILES for path in folder.glob(pattern))
     for file in files:
         digest.update(file.name.encode() + file_digest(file))
     return digest.hexdigest()[:16], [folder, *files]
@@ -152,7 +152,7 @@ def encoder_bytes(source: str) -> int:
 
 def encoder_folder(source: str | Path) -> Path:
     """The local folder of an encoder, fetched from the Hub if need be; refused where it holds no usable weights."""
-    folder = Path(source) if Path(source).is_dir() else hub.folder(str(source), "model", FILES)
+    folder = Path(source) if Path(source).is_dir() else hub.folder(str(source), "model", ENCODER_FILES)
     found = sorted(path.name for path in folder.iterdir())
     if "config.json" not in found:
         raise IntertaskError(f"Encoder {source}: expected config.json in {folder}, found {found or 'nothing'}.")

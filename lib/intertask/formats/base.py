@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from intertask.formats.columns import as_text, label_ids, label_texts
+from intertask.formats.columns import as_text, label_ids, label_text
 from intertask.formats.tokens import Tokens, tokens
 from intertask.metrics import score
 
@@ -60,47 +60,27 @@ class Format:
     `symmetric` are read in both orders (Radford et al. 2018, section 3.3); others as ever.
     """
 
+    # What an entry of the format may say.
     metrics: Sequence[str] = ("accuracy",)
-    default_metrics: Sequence[str] | None = None
-    """Those of an entry that names none; None: all."""
+    default_metrics: Sequence[str] | None = None  # of an entry that names none; None: all
+    inputs = (1, 9)  # the fewest and the most text columns
+    labelled = True  # whether there must be a label column, or must be none
+    keys: Sequence[str] = ()  # of those that not every format knows
+    needs: Sequence[str] = ()  # of `keys`, what must be given
 
-    inputs = (1, 9)
-    """The fewest and the most text columns."""
-
-    labelled = True
-    """Whether an entry must name a label column, or must not."""
-
-    keys: Sequence[str] = ()
-    """The keys of an entry that are only for some formats, and for this one."""
-
-    needs: Sequence[str] = ()
-    """Those of `keys` that an entry must give."""
-
-    one_label = False
-    """Whether an example has exactly one label, an id: a held-out part then has as many of each."""
-
-    several_targets = False
-    """Whether an example holds targets, each with a list of labels: lists of lists in the column `label`."""
-
-    comparable = False
-    """Whether a model may be scored on another task of the format with the same labels."""
-
-    trainable = True
-    """Whether this version can train it; else it can be described and read."""
-
-    shared_head: str | None = None
-    """The key of the head that tasks of the same shape may share (Weller et al. 2022, code)."""
-
-    figure = "confusion"
-    """What is drawn of the predictions: confusion, label_f1, scatter, overlap or nothing."""
-
+    # What its labels are.
     label_type = torch.long
     label_dtype: type = np.int64
-    keeps_logits = True
-    """Whether the logits are worth storing with the predictions (a vocabulary's are not)."""
+    one_label = False  # an example has exactly one, an id: a held-out part then has as many of each
+    several_targets = False  # an example holds targets, each with a list of labels: the column holds lists of lists
 
-    corrupts = False
-    """Whether an example is read otherwise every time, so that nothing of it can be kept."""
+    # What it can do.
+    trainable = True  # else this version can describe such a task and read it
+    comparable = False  # a model can be scored on another task of the format with the same labels
+    corrupts = False  # an example is read otherwise every time, so that nothing of it can be kept
+    keeps_logits = True  # they are worth storing with the predictions (a vocabulary's are not)
+    shared_head: str | None = None  # key of the head that tasks of the same shape may share (Weller et al. 2022, code)
+    figure = "confusion"  # what is drawn of the predictions: confusion, label_f1, scatter, overlap, or nothing
 
     def __init__(self, entry, both_orders: bool = False):
         self.entry = entry
@@ -108,7 +88,8 @@ class Format:
 
     def label_names(self, raw: pd.DataFrame) -> pd.Series:
         """The labels of a raw frame as names: one per row or, where a row has several, lists of them."""
-        return label_texts(raw[self.entry.label])
+        column = raw[self.entry.label]
+        return pd.Series(map(label_text, column), index=column.index, name=column.name, dtype="str")
 
     def columns(self, raw: pd.DataFrame, labels: pd.Series | None) -> dict[str, pd.Series]:
         """What is read of a raw frame beside labels and tags: the inputs as text, and what the format has besides.

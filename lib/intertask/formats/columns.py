@@ -27,11 +27,6 @@ def as_text(column: pd.Series) -> pd.Series:
     return column.astype("str")
 
 
-def label_texts(column: pd.Series) -> pd.Series:
-    """Labels in one spelling, as of `label_text`."""
-    return pd.Series([label_text(value) for value in column], index=column.index, name=column.name, dtype="str")
-
-
 def label_text(value: object) -> str:
     """A label in one spelling: 1, 1.0, True and ' 1' are all '1'; null is ''."""
     if is_null(value):

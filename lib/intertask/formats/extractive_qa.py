@@ -72,6 +72,7 @@ class ExtractiveQA(AnswerFormat):
             at = np.flatnonzero(encoded.text[window] == PASSAGE)
             starts, ends = encoded.offsets[window][at].T
             for start, end in encoded.spans[example]:
+                # An answer that the window cuts is none of its: a neighbour, which overlaps, may hold the whole.
                 if len(at) and starts[0] <= start and end <= ends[-1]:
                     row[at[np.searchsorted(ends, start, "right")], 0] = True
                     row[at[np.searchsorted(starts, end, "left") - 1], 1] = True
@@ -82,7 +83,7 @@ class ExtractiveQA(AnswerFormat):
 
     def loss(self, logits, batch):
         """The mean over examples of the mean over both bounds; all accepted answers count as one."""
-        counts = batch["example"].bincount().tolist()
+        counts = batch["example"].bincount().tolist()  # of windows: one softmax over all of an example's
         losses = []
         for scores, bounds in zip(logits.float().split(counts), batch["bounds"].split(counts), strict=True):
             if bounds.any():

@@ -22,7 +22,7 @@ class PooledHead(nn.Module):
         self.linear = linear(encoder, outputs)
 
     def reads(self, outputs, batch) -> torch.Tensor:
-        return pool(outputs, batch["attention_mask"], self.pooling)
+        return pool_states(outputs, batch["attention_mask"], self.pooling)
 
     def forward(self, vectors: torch.Tensor, batch) -> torch.Tensor:
         return self.linear(self.dropout(vectors))
@@ -58,7 +58,7 @@ def linear(encoder: nn.Module, outputs: int) -> nn.Linear:
     return layer
 
 
-def pool(outputs, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
+def pool_states(outputs, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
     """(batch, tokens, width) to (batch, width): the `first` or the `last` token, the encoder's `pooler`, or the `mean`.
 
     The last is the last that is no padding, which stands on the right.

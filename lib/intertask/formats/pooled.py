@@ -17,6 +17,7 @@ class PooledFormat(Format):
     def encode(self, rows, tokenizer, max_length):
         if not self.both_orders:
             return super().encode(rows, tokenizer, max_length)
+        # Both orders stand next to each other, so that a batch of examples is a slice of sequences.
         read = tokens(self.texts(rows), tokenizer, max_length)
         encoded = self.encoded(rows, read, counts=np.full(len(rows), 2))
         encoded.truncated = int(read.cut.reshape(-1, 2).any(1).sum())

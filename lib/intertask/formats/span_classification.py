@@ -20,7 +20,7 @@ from intertask.formats.base import hot
 from intertask.formats.columns import label_text, listed
 from intertask.formats.spans import SpanFormat
 
-WIDTH = 256  # of the projection and of the hidden layer
+PROJECTED = 256  # of the projection and of the hidden layer
 DROPOUT = 0.3
 
 
@@ -105,11 +105,11 @@ class SpanHead(nn.Module):
         super().__init__()
         self.pools = nn.ModuleList(AttentivePool(width) for _ in range(spans))
         self.classifier = nn.Sequential(
-            nn.Linear(spans * WIDTH, WIDTH),
+            nn.Linear(spans * PROJECTED, PROJECTED),
             nn.Tanh(),
-            nn.LayerNorm(WIDTH),
+            nn.LayerNorm(PROJECTED),
             nn.Dropout(dropout),
-            nn.Linear(WIDTH, outputs),
+            nn.Linear(PROJECTED, outputs),
         )
 
     def reads(self, outputs, batch):
@@ -125,11 +125,11 @@ class AttentivePool(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.project = nn.Linear(width, WIDTH)
-        self.score = nn.Linear(WIDTH, 1)
+        self.project = nn.Linear(width, PROJECTED)
+        self.score = nn.Linear(PROJECTED, 1)
 
     def forward(self, hidden: torch.Tensor, sequence: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
-        """(sequences, tokens, width), and of each target the sequence and [start, end): (targets, WIDTH)."""
+        """(sequences, tokens, width), and of each target the sequence and [start, end): (targets, PROJECTED)."""
         start, end = spans[:, :1], spans[:, 1:]
         places = start + torch.arange(int((end - start).max()), device=spans.device)
         projected = self.project(hidden)[sequence[:, None], places.clamp(max=hidden.shape[1] - 1)]

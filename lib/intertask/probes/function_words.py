@@ -11,7 +11,7 @@ import numpy as np
 
 from intertask.probes.words import Slot, Splits, exchanged_halves, is_word, replaced, sentences
 
-LABELS = ("acceptable", "unacceptable")
+HALVES = ("acceptable", "unacceptable")
 ARGUMENTS = {"who", "what", "which"}
 ADJUNCTS = {"when", "where", "why", "how"}
 _VOWEL_SOUND = re.compile(
@@ -27,7 +27,7 @@ def whwords(splits: Splits) -> Splits:
     and those that no word follows. The two sentences of a pair exchange their words, a first word against a first
     word, so each class shows the same ones.
     """
-    return exchanged_halves("whwords", sentences(splits), _wh_slot, LABELS)
+    return exchanged_halves("whwords", sentences(splits), _wh_slot, HALVES)
 
 
 def _wh_slot(row: Any, random: np.random.Generator) -> Slot | None:
@@ -51,7 +51,7 @@ def definiteness(splits: Splits) -> Splits:
     far more frequent, stays and does not count. A sentence with n times `the` and m times `a` is paired with one that
     has m and n, so the articles' counts tell nothing; `a` and `an` follow the next word.
     """
-    return exchanged_halves("definiteness", sentences(splits), _article_slot, LABELS, _articles_turned)
+    return exchanged_halves("definiteness", sentences(splits), _article_slot, HALVES, _articles_turned)
 
 
 def _article_slot(row: Any, random: np.random.Generator) -> Slot | None:
@@ -80,7 +80,7 @@ def coordination(splits: Splits) -> Splits:
     `and` is left alone, being acceptable nearly everywhere, and so is a conjunction that begins or ends the sentence.
     A conjunction after a comma is exchanged with another after a comma; each class shows each of them equally often.
     """
-    return exchanged_halves("coordination", sentences(splits), _conjunction_slot, LABELS)
+    return exchanged_halves("coordination", sentences(splits), _conjunction_slot, HALVES)
 
 
 def _conjunction_slot(row: Any, random: np.random.Generator) -> Slot | None:

@@ -19,7 +19,7 @@ from intertask.probes.words import (
     balanced,
     changed_halves,
     exchanged_halves,
-    finished,
+    finish,
     generator,
     labelled,
     sentences,
@@ -35,7 +35,7 @@ ENOUGH = 30
 _COLUMNS = ("words", "upos", "feats", "head", "deprel")
 
 
-def trees(splits: Splits) -> Splits:
+def parsed(splits: Splits) -> Splits:
     """The distinct sentences of each split; refuses frames that are no treebank."""
     for split, frame in splits.items():
         if missing := [column for column in _COLUMNS if column not in frame]:
@@ -50,7 +50,7 @@ def sentence_length(splits: Splits) -> Splits:
     The bins are the sextiles of train, counted in syntactic words, punctuation among them; a treebank with few lengths
     has fewer bins. SentEval has fixed bins, which few sentences of other corpora would fill.
     """
-    frames = trees(splits)
+    frames = parsed(splits)
     lengths = frames["train"]["words"].map(len)
     tops = np.unique(np.quantile(lengths, np.arange(1, BINS) / BINS, method="lower"))
     return labelled("sentence_length", frames, lambda row: str(1 + np.searchsorted(tops, len(row.words))))
@@ -62,7 +62,7 @@ def word_content(splits: Splits) -> Splits:
     The words (lower case, in letters) are in train in 10 sentences or more, and there mostly nouns, verbs, adjectives
     or names; of more than 1,000 the rarest. A class has 5 rows of train or more, and at most 30 in any split.
     """
-    frames = trees(splits)
+    frames = parsed(splits)
     targets = _content_words(frames["train"])
 
     def one_of(row: Any) -> str | None:
@@ -102,11 +102,11 @@ def tree_depth(splits: Splits) -> Splits:
             depth=[_depth(row) for row in frame.itertuples()],
             stratum=frame["words"].map(len) // 3,
         )
-        for split, frame in trees(splits).items()
+        for split, frame in parsed(splits).items()
     }
     depths = _depths_at_hand(frames["train"])
     made = {split: _matched(frame, depths, generator("tree_depth", split)) for split, frame in frames.items()}
-    return finished("tree_depth", made)
+    return finish("tree_depth", made)
 
 
 def _depths_at_hand(train: pd.DataFrame) -> range:
@@ -135,7 +135,7 @@ def top_constituents(splits: Splits) -> Splits:
     The 19 sequences that are most frequent in train, with 10 sentences or more, and "other"; subtypes of relations and
     punctuation are left out. At most 30 rows per class, or as many as the rarest class has.
     """
-    frames = trees(splits)
+    frames = parsed(splits)
     counts = Counter(map(_top, frames["train"].itertuples()))
     frequent = {sequence for sequence, count in counts.most_common(SEQUENCES) if count >= 10}
     return labelled("top_constituents", frames, lambda row: top if (top := _top(row)) in frequent else "other", ENOUGH)
@@ -147,17 +147,17 @@ def past_present(splits: Splits) -> Splits:
     That is the root where it is finite, else its first finite auxiliary or copula ("has gone" is present, "was ill"
     past). Sentences without one, or with a modal, are left out.
     """
-    return labelled("past_present", trees(splits), _tense)
+    return labelled("past_present", parsed(splits), _tense)
 
 
 def subj_number(splits: Splits) -> Splits:
     """The number of the main clause's subject (SubjNum): singular, plural. The subject is one noun, uncoordinated."""
-    return labelled("subj_number", trees(splits), lambda row: _number(row, "nsubj"))
+    return labelled("subj_number", parsed(splits), lambda row: _number(row, "nsubj"))
 
 
 def obj_number(splits: Splits) -> Splits:
     """The number of the main clause's direct object (ObjNum): singular, plural. It is one noun, uncoordinated."""
-    return labelled("obj_number", trees(splits), lambda row: _number(row, "obj"))
+    return labelled("obj_number", parsed(splits), lambda row: _number(row, "obj"))
 
 
 def odd_man_out(splits: Splits) -> Splits:
@@ -167,7 +167,7 @@ def odd_man_out(splits: Splits) -> Splits:
     often. The two words have the same part of speech and features and a frequency in train between the same powers of
     two, and both begin with a vowel or neither, for the sake of `a` and `an`. Words with capitals are left alone.
     """
-    frames = trees(splits)
+    frames = parsed(splits)
     counts = Counter(word for words in frames["train"]["words"] for word in words)
 
     def slot_of(row: Any, random: np.random.Generator) -> Slot | None:
@@ -192,7 +192,7 @@ def coordination_inversion(splits: Splits) -> Splits:
     other punctuation than commas. Conjunction, the comma before it and the last mark stay where they are, and so does
     the capital at the beginning: only the order differs.
     """
-    return changed_halves("coordination_inversion", trees(splits), _clauses_swapped, ("original", "inverted"))
+    return changed_halves("coordination_inversion", parsed(splits), _clauses_swapped, ("original", "inverted"))
 
 
 def _clauses_swapped(row: Any, random: np.random.Generator) -> str | None:
@@ -247,7 +247,7 @@ def dep(splits: Splits) -> Splits:
 
 
 def _targets(rule: str, splits: Splits, targets_of: Callable[[Any], list[dict[str, Any]]]) -> Splits:
-    frames = trees(splits)
+    frames = parsed(splits)
     targets = {split: [targets_of(row) for row in frame.itertuples()] for split, frame in frames.items()}
     known = {target["label"] for row in targets["train"] for target in row}
     if len(known) < 2:

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from intertask.probes.words import Splits, changed_halves, finished, generator, is_word, sentences
+from intertask.probes.words import Splits, changed_halves, finish, generator, is_word, sentences
 
-LINES, REAL = 330_000, 300_000
+MOST_LINES, REAL = 330_000, 300_000
 SHORTEST, FARTHEST = 3, 5
 
 
@@ -46,7 +46,7 @@ def real_fake(splits: Splits) -> Splits:
 
 
 def _drawn(frame: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-    return frame if len(frame) <= LINES else frame.iloc[np.sort(random.permutation(len(frame))[:LINES])]
+    return frame if len(frame) <= MOST_LINES else frame.iloc[np.sort(random.permutation(len(frame))[:MOST_LINES])]
 
 
 def _pairs_swapped(row: Any, random: np.random.Generator) -> str | None:
@@ -82,7 +82,7 @@ def eos(splits: Splits) -> Splits:
                 rows.append((i, len(bare[i]), end))
             i += 1 if end is None else 2
         made[split] = _cut(frame, bare, _equal_lengths([rows[n] for n in random.permutation(len(rows))]))
-    return finished("eos", made)
+    return finish("eos", made)
 
 
 def _bare(words: list[str]) -> list[str]:

@@ -66,13 +66,13 @@ def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
         raw = pd.DataFrame({"words": [*itertools.chain(*found)]}, index=raw.index.repeat(found.map(len)))
         words = raw["words"]
     elif column == "sentence":
-        words = raw["sentence"].map(tokens)
+        words = raw["sentence"].map(split_tokens)
     else:
         words = raw["words"].map(lambda row: ["".join(word.split()) for word in row])
     return raw.assign(words=words, source=words.map(" ".join))[words.map(len) > 0]
 
 
-def tokens(text: str) -> list[str]:
+def split_tokens(text: str) -> list[str]:
     """The words of a text that are separated by blanks; punctuation at the edge of a word is a word of its own.
 
     A full stop is that only at the end of the text, since inside it may belong to an abbreviation.
@@ -91,7 +91,7 @@ def split_text(text: str) -> list[list[str]]:
     """
     if re.fullmatch(r"\s*=.*=\s*", text):
         return []
-    words = tokens(text)
+    words = split_tokens(text)
     found: list[list[str]] = [[]]
     quoted = False
     for word, after in itertools.zip_longest(words, words[1:], fillvalue=""):
@@ -125,7 +125,7 @@ def changed_halves(
         chosen = halves(len(frame), random)
         sentence = frame["changed"].where(chosen, frame["source"])
         made[split] = frame.assign(sentence=sentence, label=np.where(chosen, labels[1], labels[0]))
-    return finished(rule, made, most=most)
+    return finish(rule, made, most=most)
 
 
 def replaced(words: list[str], place: int, word: str) -> list[str]:
@@ -164,7 +164,7 @@ def exchanged_halves(
         order = sorted(texts)
         sentence, label = [texts[i][0] for i in order], [texts[i][1] for i in order]
         made[split] = frame.iloc[order].assign(sentence=sentence, label=label)
-    return finished(rule, made)
+    return finish(rule, made)
 
 
 def _exchanged(
@@ -203,10 +203,10 @@ def labelled(rule: str, frames: Splits, label_of: Callable[[Any], str | None], e
     for split, frame in frames.items():
         labels = [label_of(row) for row in frame.itertuples()]
         made[split] = frame.assign(sentence=frame["source"], label=labels).dropna(subset="label")
-    return finished(rule, made, enough)
+    return finish(rule, made, enough)
 
 
-def finished(rule: str, made: Splits, enough: int = 0, most: int | None = None) -> Splits:
+def finish(rule: str, made: Splits, enough: int = 0, most: int | None = None) -> Splits:
     """The rows of a classification: apart across splits, classes of train, equal in size as by `balanced`.
 
     The columns are `sentence`, `following` (of pairs), `label` and `source`. Refuses a split with fewer than two

@@ -17,7 +17,7 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
     columns = list(frame.columns)
     label = [entry.label_column] if labelled and entry.label else []
     needed = list(dict.fromkeys([*entry.inputs, *entry.structured_columns, *entry.tags, *label]))
-    where = _file(frame)
+    where = file_of(frame)
     for column in needed:
         if columns.count(column) != 1:
             found = f"{columns.count(column)} among {columns}"
@@ -26,12 +26,6 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
     if spare := [column for column in columns if column not in {*needed, entry.label_column, *entry.unused}]:
         remedy = f"Add `unused: {spare}` to the entry to leave out what it does not read, or make it an input."
         raise refusal(where, f"only columns that the entry of '{entry.name}' names", f"'{spare[0]}'", remedy)
-
-
-def check_rows(frame: pd.DataFrame) -> None:
-    """Refuses a split without rows (after `drop_label`)."""
-    if frame.empty:
-        raise refusal(_file(frame), "at least one row", "none", "Supply rows, or take the split out of the entry.")
 
 
 def all_hidden(labels: pd.Series, entry: TaskEntry) -> bool:
@@ -46,7 +40,7 @@ def check_variety(labels: pd.Series, names: list[str] | None) -> None:
     if labels.nunique() < 2:
         only = names[int(labels.iloc[0])] if names else f"{labels.iloc[0]:g}"
         remedy = "Supply rows with other labels, or check the entry's `label`."
-        raise refusal(_file(labels), "at least two different labels in train", f"only '{only}'", remedy)
+        raise refusal(file_of(labels), "at least two different labels in train", f"only '{only}'", remedy)
 
 
 def check_against_card(entry: TaskEntry, card_labels: list[str] | None) -> None:
@@ -67,5 +61,5 @@ def check_f1(entry: TaskEntry) -> None:
         raise refusal(f"Task '{entry.name}', metrics", "two labels for f1", found, "Use accuracy instead.")
 
 
-def _file(data: pd.DataFrame | pd.Series) -> str:
+def file_of(data: pd.DataFrame | pd.Series) -> str:
     return str(data.index.levels[0][0])

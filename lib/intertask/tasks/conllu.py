@@ -7,7 +7,7 @@ import pandas as pd
 
 from intertask.errors import IntertaskError, refusal
 
-COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
+CONLLU_COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
 
 _COMMENT = re.compile(r"#\s*(sent_id|text)\s*=\s*(.*)")
 _NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")  # a multiword token (1-2), an empty node (1.1)
@@ -29,7 +29,7 @@ def parse_conllu(path: Path, text: str) -> pd.DataFrame:
         if any(not line.startswith("#") for line in block):
             sentences.append(_sentence(path, start, block))
         block, start = [], number + 1
-    return pd.DataFrame(sentences, columns=COLUMNS)
+    return pd.DataFrame(sentences, columns=CONLLU_COLUMNS)
 
 
 def _sentence(path: Path, start: int, lines: list[str]) -> dict[str, object]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +47,8 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     return _READERS[path.suffix](path, content, columns)
 
 
-def _read_csv(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFrame:
-    return _read_table(path, csv.reader(io.StringIO(_decode(path, content), newline=""), strict=True), columns)
-
-
-def _read_tsv(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFrame:
-    lines = io.StringIO(_decode(path, content), newline="")
-    return _read_table(path, csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), columns)
-
-
-def _read_table(path: Path, lines: Any, columns: Sequence[str]) -> pd.DataFrame:
+def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: Any) -> pd.DataFrame:
+    lines = csv.reader(io.StringIO(_decode(path, content), newline=""), **dialect)
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
     csv.field_size_limit(2**31 - 1)
     rows: list[list[str]] = []
@@ -106,10 +99,6 @@ def _read_parquet(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     return table.to_pandas()
 
 
-def _read_conllu(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
-    return parse_conllu(path, _decode(path, content))
-
-
 def _decode(path: Path, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
@@ -119,12 +108,13 @@ def _decode(path: Path, content: bytes) -> str:
         raise refusal(f"{path}, line {line}", "text in UTF-8", found, "Convert it: iconv -f LATIN1 -t UTF-8.") from None
 
 
+_read_tsv = partial(_read_table, delimiter="\t", quoting=csv.QUOTE_NONE)
 _READERS = {
-    ".csv": _read_csv,
+    ".csv": partial(_read_table, strict=True),
     ".tsv": _read_tsv,
     ".jsonl": _read_json,
     ".json": _read_json,
     ".parquet": _read_parquet,
-    ".conllu": _read_conllu,
+    ".conllu": lambda path, content, _: parse_conllu(path, _decode(path, content)),
     ".txt": _read_tsv,
 }

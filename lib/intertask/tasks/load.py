@@ -55,7 +55,7 @@ def load_task(name: str, task_file: str = "") -> Task:
 
 
 def _code() -> list[str]:
-    """Digests of the code that reads; `encoders` and the models of `formats` are no part of what is read."""
+    """Digests of the code that reads and checks."""
     package = Path(__file__).parents[1]
     return [file_digest(path).hex() for room in ("tasks", "formats") for path in sorted((package / room).rglob("*.py"))]
 
@@ -121,7 +121,9 @@ def _used(form: Format, split: str, raw: pd.DataFrame) -> pd.DataFrame:
     if labels is not None and entry.drop_label is not None:
         raw = raw[labels.to_numpy() != str(entry.drop_label)]
         labels = labels.loc[raw.index]
-    checks.check_rows(raw)
+    if raw.empty:
+        remedy = "Supply rows, or take the split out of the entry."
+        raise refusal(checks.file_of(raw), "at least one row", "none", remedy)
     columns = form.columns(raw, labels) | {tag: raw[tag].fillna("").astype("str") for tag in entry.tags}
     frame = pd.DataFrame(columns, index=raw.index)
     return frame if labels is None else frame.assign(label=labels)

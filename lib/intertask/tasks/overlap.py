@@ -10,17 +10,12 @@ from intertask.tasks.load import Task
 from intertask.tasks.sources import fingerprint
 
 
-def overlap(dev: pd.DataFrame, dev_inputs: Sequence[str], train: pd.DataFrame, train_inputs: Sequence[str]) -> int:
-    """How many dev rows have the text of a training row; of a pair, in either order.
-
-    Text: the input columns in order, lower-cased, every run of whitespace as one blank; labels, choices and spans are
-    no part of it.
-    """
-    return _count(_hashes(dev, dev_inputs), _orders(train, train_inputs))
-
-
 def task_overlap(target: Task, supporting: Task, split: str = "validation") -> int:
-    """The same for one split of the target and all the training data of a supporting task, hashed once for all runs."""
+    """How many rows of a split of the target have the text of a training row of a supporting task.
+
+    Text: the input columns in order, lower-cased, every run of whitespace as one blank; of a pair, in either order.
+    Labels, choices and spans are no part of it. The supporting task is hashed once for all runs.
+    """
     entry = supporting.entry
     key = [fingerprint(entry), entry.content()]
     known = remembered("overlap", key, lambda: _orders(supporting.splits["train"], entry.inputs))

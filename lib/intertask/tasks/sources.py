@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
     data = _digests(source)
     if entry.mini or entry.derive:
         data = remembered("row_digests", _makes(entry, source), lambda: _row_digest(raw_splits(entry, source)))
-    content = json.dumps([data, [_file_digest(path) for path in own]])
+    content = json.dumps([data, [_digest(path) for path in own]])
     paths = [path for paths in source.files.values() for path in paths]
     folders = {path.parent for path in paths}  # where a further file of a split would show
     watched = [*paths, *folders, *([source.card] if source.card else []), *_code(entry), *own]
@@ -90,9 +90,9 @@ def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
 
 
 def _makes(entry: TaskEntry, source: Source) -> list:
-    """All that the rows of a made or derived task follow from, but for the versions of libraries."""
+    """All that the rows of a made or derived task follow from, but for the versions of libraries: the cache's key."""
     kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
-    code = [_file_digest(path) for path in _code(entry)]
+    code = [_digest(path) for path in _code(entry)]
     return [entry.mini, entry.derive, entry.splits, entry.columns, kinds, _digests(source), code]
 
 
@@ -101,7 +101,7 @@ def _made(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
         import minilanguage
 
         made = our_splits(entry, minilanguage.generate(entry.mini))
-        raw = {split: with_rows([frame], [f"{entry.name} ({split})"]) for split, frame in made.items()}
+        raw = {split: with_rows([frame], [f"mini/{entry.mini} ({split})"]) for split, frame in made.items()}
     else:
         raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
     if entry.derive:
@@ -193,16 +193,11 @@ def _layout(entry: TaskEntry) -> tuple[dict[str, list[str]], Path | None, list[s
 def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[str, list[str]]]]:
     """What a data set's card says: config -> split -> patterns of its files, and config -> column -> label names."""
     try:
-        return _known_card(path, file_digest(path).hex())
+        key = [file_digest(path).hex(), file_digest(Path(__file__)).hex(), version("datasets")]
+        return while_unchanged(_known, path, lambda: (remembered("cards", key, lambda: _read_card(path)), [path]))
     except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise refusal(
-            path, "the data set's card (README.md)", str(error).strip(" ."), "Fetch the repository again."
-        ) from None
-
-
-@cache
-def _known_card(path: Path, digest: str):
-    return remembered("cards", digest, lambda: _read_card(path))
+        found = str(error).strip(" .")
+        raise refusal(path, "the data set's card (README.md)", found, "Fetch the repository again.") from None
 
 
 def _read_card(path: Path):
@@ -236,10 +231,7 @@ def _by_name(folder: Path) -> dict[str, list[str]]:
         found = DataFilesDict.from_patterns(patterns, str(folder), allowed_extensions=list(DATA_SUFFIXES))
     except FileNotFoundError:
         return {}
-    named = {
-        str(split): [Path(path).relative_to(folder).as_posix() for path in paths] for split, paths in found.items()
-    }
-    return {split: paths for split, paths in named.items() if paths}
+    return {str(split): [os.path.relpath(path, folder) for path in paths] for split, paths in found.items() if paths}
 
 
 def _glob(folder: Path, patterns: list[str]) -> list[Path]:
@@ -250,19 +242,15 @@ def _glob(folder: Path, patterns: list[str]) -> list[Path]:
 def _code(entry: TaskEntry) -> list[Path]:
     """The files of the code that makes the rows, if they are not read as they stand."""
     rooms = ["minilanguage"] * bool(entry.mini) + ["intertask.probes"] * bool(entry.derive)
-    return sorted(path for room in rooms for path in _room(room).iterdir() if path.suffix in {".py", ".yaml"})
-
-
-@cache
-def _room(package: str) -> Path:
-    return Path(find_spec(package).submodule_search_locations[0])
+    folders = [Path(find_spec(room).submodule_search_locations[0]) for room in rooms]
+    return sorted(path for folder in folders for path in folder.iterdir() if path.suffix in {".py", ".yaml"})
 
 
 def _digests(source: Source) -> dict[str, list[str]]:
-    return {split: [_file_digest(path) for path in paths] for split, paths in sorted(source.files.items())}
+    return {split: [_digest(path) for path in paths] for split, paths in sorted(source.files.items())}
 
 
-def _file_digest(path: Path) -> str:
+def _digest(path: Path) -> str:
     try:
         return file_digest(path).hex()
     except OSError as error:

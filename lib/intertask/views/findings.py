@@ -36,7 +36,8 @@ def _empty(task: Task) -> Iterator[str]:
             texts["choices"] = frame["choices"].map(lambda choices: not all(map(str.strip, choices))).astype(bool)
         for column, empty in texts.items():
             if empty.any():
-                yield f"{split}: {_of(empty.sum(), frame)} have an empty text in {column}, the first: {_place(empty)}."
+                at = empty.to_numpy().argmax() + 1
+                yield f"{split}: {_of(empty.sum(), frame)} have an empty text in {column}, the first: number {at}."
 
 
 def _lists_as_text(task: Task) -> Iterator[str]:
@@ -108,10 +109,6 @@ def _keys(task: Task, frame: pd.DataFrame) -> Iterator[tuple]:
 
 def _example(task: Task, frame: pd.DataFrame, place: int) -> str:
     return " | ".join(f"'{shortened(frame[column].iloc[place])}'" for column in task.entry.inputs)
-
-
-def _place(fault: pd.Series) -> str:
-    return f"number {fault.to_numpy().argmax() + 1}"
 
 
 def _of(count: int, frame: pd.DataFrame) -> str:

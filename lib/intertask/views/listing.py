@@ -12,7 +12,7 @@ from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import locate
 from intertask.views.overview import WIDTH
 
-SIZES = ("train", "validation", "test")
+SPLIT_ORDER = ("train", "validation", "test")
 REST = (
     "What is on the Hub is fetched when a run needs it. A corpus is to be put into a folder of its name in "
     "INTERTASK_CORPORA; `intertask check` on a study with its task says where to get it."
@@ -29,14 +29,14 @@ def catalogue_table(form: str = "") -> pd.DataFrame:
     if form and form not in forms:
         raise IntertaskError(f"There is no format {form}.{did_you_mean(form, forms)}")
     entries = [entry for kind in forms for entry in catalogue().values() if entry.format == kind == (form or kind)]
-    fields = ["name", "format", *SIZES, "metrics", "licence", "counterpart", "paper", "source", "at_hand"]
+    fields = ["name", "format", *SPLIT_ORDER, "metrics", "licence", "counterpart", "paper", "source", "at_hand"]
     rows = [
         entry.model_dump()
-        | {split: entry.sizes.get(split) for split in SIZES}
+        | {split: entry.sizes.get(split) for split in SPLIT_ORDER}
         | {"metrics": ", ".join(entry.metrics), "source": source(entry), "at_hand": at_hand(entry)}
         for entry in entries
     ]
-    return pd.DataFrame(rows, columns=fields).astype({**dict.fromkeys(SIZES, "Int64"), "at_hand": bool})
+    return pd.DataFrame(rows, columns=fields).astype({**dict.fromkeys(SPLIT_ORDER, "Int64"), "at_hand": bool})
 
 
 def source(entry: TaskEntry) -> str:
@@ -58,11 +58,11 @@ def at_hand(entry: TaskEntry) -> bool:
         return False
 
 
-def page(table: pd.DataFrame) -> str:
+def catalogue_page(table: pd.DataFrame) -> str:
     """The table for a terminal of 100 columns: tasks by format, each with its sizes and, below, where it is from."""
     parts = []
     for form, rows in table.groupby("format", sort=False):
-        head = _line(form, SIZES, "at hand", "metrics")
+        head = _line(form, SPLIT_ORDER, "at hand", "metrics")
         parts.append("\n".join([head, "-" * WIDTH, *(_lines(row) for row in rows.itertuples())]))
     count = f"{len(table)} tasks, {table['at_hand'].sum()} at hand."
     return "\n\n".join([*parts, textwrap.fill(f"{count} {REST}", WIDTH)])

@@ -17,18 +17,12 @@ WIDTH = 100  # characters of a line on a terminal
 def splits(task: Task) -> pd.DataFrame:
     """Examples per split, targets where an example has several, and how the labels are distributed."""
     labelled = [frame for frame in task.splits.values() if "label" in frame]
-    most = _most_frequent(task, labelled[0]) if labelled and task.entry.labels else []
-    rows = {}
+    most, rows = list(range(len(task.entry.labels or []))), {}
+    if labelled and len(most) > MOST_LABELS:
+        most = task.form.ids(labelled[0]["label"]).value_counts().index[:MOST_LABELS].tolist()
     for split, frame in task.splits.items():
         rows[split] = {"examples": len(frame), **(task.form.balance(frame, most) if "label" in frame else {})}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–")
-
-
-def _most_frequent(task: Task, frame: pd.DataFrame) -> list[int]:
-    """The ids of all labels or, where they are too many to show, of the most frequent ones."""
-    if len(task.entry.labels) <= MOST_LABELS:
-        return list(range(len(task.entry.labels)))
-    return task.form.ids(frame["label"]).value_counts().index[:MOST_LABELS].tolist()
 
 
 def examples(task: Task, count: int) -> pd.DataFrame:
@@ -38,16 +32,16 @@ def examples(task: Task, count: int) -> pd.DataFrame:
     """
     rows, form = next(iter(task.splits.values())).head(count), task.form
     if "label" not in rows:
-        return texts(task, rows, pd.Series(0, rows.index))
+        return shown_texts(task, rows, pd.Series(0, rows.index))
     first = task.entry.inputs[0]
     tagged = [form.tagged(text, label) for text, label in zip(rows[first], rows["label"], strict=True)]
     if None not in tagged:
         return rows[task.entry.inputs].assign(**{first: list(map(shortened, tagged))})
     shown = [label[0] if label else [] for label in rows["label"]] if form.several_targets else rows["label"]
-    return texts(task, rows, pd.Series(0, rows.index)).assign(label=list(map(form.shown, shown)))
+    return shown_texts(task, rows, pd.Series(0, rows.index)).assign(label=list(map(form.shown, shown)))
 
 
-def texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
+def shown_texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
     """The inputs, and choices, as they are shown; the spans of each row's target, or its answer, between brackets."""
     shown = rows[task.entry.inputs]
     if "spans" in rows:
@@ -57,7 +51,9 @@ def texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
     else:
         shown = shown.map(shortened)
     if "choices" in rows:
-        shown = shown.assign(choices=[shortened(_listed(task, choices)) for choices in rows["choices"]])
+        names = task.entry.labels or list(map(str, range(1, 1 + rows["choices"].map(len).max())))
+        pairs = [zip(names, choices, strict=False) for choices in rows["choices"]]
+        shown = shown.assign(choices=[shortened(" ".join(f"({name}) {text}" for name, text in row)) for row in pairs])
     return shown
 
 
@@ -79,11 +75,6 @@ def shortened(text: str, around: int = 0) -> str:
     return before + text[start : start + LONGEST] + after
 
 
-def _listed(task: Task, choices: list[str]) -> str:
-    names = task.entry.labels or [str(place + 1) for place in range(len(choices))]
-    return " ".join(f"({name}) {choice}" for name, choice in zip(names, choices, strict=False))
-
-
 def lengths(task: Task) -> pd.DataFrame:
     """Words, separated by blanks, in each text column of each split; of choices, in the longest of an example."""
     rows = {}
@@ -100,7 +91,7 @@ def percentiles(counts) -> dict[str, int]:
     return dict(zip(PERCENTILES, map(int, values), strict=True))
 
 
-def page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
+def task_page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
     """What the command prints of a task: its splits, three examples, lengths in words, majority scores, and notes."""
     entry = task.entry
     found = [textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ") for note in notes]

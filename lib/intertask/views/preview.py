@@ -6,7 +6,7 @@ from intertask.formats.spans import SpanEncoded
 from intertask.tasks.load import Task
 from intertask.views.overview import percentiles
 
-WHOLE = 1_000_000  # tokens: longer than any text
+UNCUT = 1_000_000  # tokens: longer than any text
 
 
 def majority(task: Task) -> pd.DataFrame:
@@ -21,14 +21,14 @@ def majority(task: Task) -> pd.DataFrame:
     return pd.DataFrame.from_dict(scores, orient="index").round(1)
 
 
-def tokens(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
+def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
     """Tokens of each split's sequences, uncut, and how many examples and spans lose some of them at `max_length`.
 
     Raises IntertaskError as training does, where too many spans are cut.
     """
     form, rows = task.form, {}
     for split, frame in task.splits.items():
-        rows[split] = percentiles(form.encode(frame, tokenizer, WHOLE).lengths)
+        rows[split] = percentiles(form.encode(frame, tokenizer, UNCUT).lengths)
         encoded = form.encode(frame, tokenizer, max_length)
         rows[split]["examples cut"] = encoded.truncated
         if isinstance(encoded, SpanEncoded):

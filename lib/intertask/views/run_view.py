@@ -11,7 +11,7 @@ from intertask.training.data import reporting_split, selection_split
 from intertask.training.train import Outcome, Result
 from intertask.views import run_figures
 from intertask.views.drawing import text
-from intertask.views.overview import MOST_LABELS, texts
+from intertask.views.overview import MOST_LABELS, shown_texts
 from intertask.views.overview import examples as examples
 from intertask.views.overview import splits as splits
 
@@ -109,7 +109,7 @@ def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
     worst = rows.query("error > 0").nlargest(count, "error")
     data = outcome.task.splits[outcome.reported].loc[worst["row"]]
     names = {name: [outcome.task.form.shown(cell) for cell in worst[name]] for name in ("label", "prediction")}
-    return texts(outcome.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
+    return shown_texts(outcome.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
 
 
 def _reported(outcome: Outcome) -> pd.DataFrame:
