@@ -115,6 +115,11 @@ def test_scores_of_the_figure_are_baseline_plus_delta(printed):
     assert (after["score"] - after["delta"] - after["target"].map(baseline)).abs().max() < 1e-9
 
 
+def test_the_kept_audit_is_what_the_tables_give(printed):
+    kept = PUBLISHED.parent / "reports" / "literature" / "claims.csv"
+    assert audit.audit().to_csv(index=False) == kept.read_text()
+
+
 def test_claims(printed):
     table = audit.claims().set_index("claim")
     assert table.loc["qqp harms every target", "found"] == "copa +0.7, wic +1.4"
