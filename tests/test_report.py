@@ -191,7 +191,11 @@ def test_a_study_with_nothing_done_still_has_a_report(tmp_path, monkeypatch):
     for record in tmp_path.glob("runs/*/run.json"):
         record.unlink()
     index = (build_report("demo", tmp_path) / "index.html").read_text()
-    assert "<b>17</b> expected: <b>0</b> done" in index and index.count("not run yet") == 17
+    assert (
+        "<b>17</b> expected: <b>0</b> done" in index
+        and index.count("<td>[1]</td>") == 17
+        and "<p>[1] not run yet</p>" in index
+    )
 
 
 def test_a_second_report_replaces_the_first(tmp_path):

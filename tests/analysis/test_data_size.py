@@ -26,7 +26,7 @@ from intertask.analysis.data_size import (
 )
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import make_regimes, scored
 
 GAIN = {("stilts", 50): (2, 4), ("stilts", 200): (3, 5), ("mtl", 50): (0, 2), ("mtl", 200): (8, 10)}
@@ -182,7 +182,7 @@ def test_the_notebook(tmp_path, monkeypatch, x, seeds, done):
     notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "data_size.ipynb"
     execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "made", "x": x})
     text = (tmp_path / "executed.ipynb").read_text()
-    assert '"stderr"' not in text and ("<td>not run yet</td>" in text) == (done != "all")
+    assert '"stderr"' not in text and ("[1] not run yet" in text) == (done != "all")
     assert ("MTL is ahead in" in text) == (done == "all")
 
 

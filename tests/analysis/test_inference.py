@@ -13,7 +13,7 @@ from intertask.analysis import inference
 from intertask.analysis.read import read_predictions, read_runs, read_scores
 from intertask.analysis.statistics import benjamini_hochberg, deltas, holm, paired_t, transfer_table
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 from made_store import make_store, write_predictions
 

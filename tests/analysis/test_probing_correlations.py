@@ -26,7 +26,7 @@ from intertask.analysis.probing_correlations import (
 )
 from intertask.analysis.read import read_runs, read_scores
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis" / "probing_correlations.ipynb"

@@ -11,7 +11,7 @@ from scipy import stats
 from intertask.analysis import regimes
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_regimes import make_regimes
 
 SIZES = {"a": 400, "b": 200, "c": 100}

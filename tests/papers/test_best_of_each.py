@@ -22,7 +22,7 @@ from intertask.papers.best_of_each import (
     with_best,
 )
 from intertask.report.page import clean
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
 TARGETS = ("mini/rte", "mini/mnli", "mini/wnli")
@@ -246,7 +246,7 @@ def test_the_notebook(tmp_path, monkeypatch, restarts, done):
     execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "made", "restarts": restarts})
     text = (tmp_path / "executed.ipynb").read_text()
     assert '"stderr"' not in text and "image/png" in text and "WNLI counts at least with the majority" in text
-    assert ("<s>" in text) == (done != "nothing") and ("<td>not run yet</td>" in text) == (done != "one seed")
+    assert ("<s>" in text) == (done != "nothing") and ("[1] not run yet" in text) == (done != "one seed")
     assert ("Nothing can be said yet" in text) == (done == "nothing")
 
 

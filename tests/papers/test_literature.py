@@ -10,7 +10,7 @@ from scipy import stats
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
 from intertask.papers import audit, literature
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_store import make_store
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"

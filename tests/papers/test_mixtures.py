@@ -12,7 +12,7 @@ from intertask.analysis.read import read_runs, read_settings
 from intertask.analysis.statistics import task_average
 from intertask.errors import IntertaskError
 from intertask.papers.mixtures import by_loss_scaling, by_set, exposure, mixed, set_scores, settings_of, spread_in_words
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import make_regimes, scored
 
 SETS = {"GLUE": ("mini/rte", "mini/cola", "mini/wnli"), "S1": ("mini/rte", "mini/cola")}
