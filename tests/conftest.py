@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from intertask.errors import IntertaskError
+from made_notebook import execute_notebook
 
 REQUIRED = os.environ.get("INTERTASK_REQUIRE") == "1"
 """Set where nothing may be skipped for want of data or a browser (.ci/run)."""
@@ -103,6 +104,12 @@ def refused():
         return str(caught.value)
 
     return check
+
+
+@pytest.fixture
+def forked_kernels(monkeypatch):
+    """Reports are built of notebooks whose kernels are forked; strictly: a warning in them is an error."""
+    monkeypatch.setattr("intertask.report.execute_notebook", execute_notebook)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ FORKS.set_forkserver_preload([
 
 
 def execute_notebook(notebook: Path, output: Path, parameters: dict) -> None:
-    """As `worker.execute_notebook`, in this process's environment; PYTHONWARNINGS, where it is set, makes errors."""
+    """As `worker.execute_notebook`, in this process's environment; a warning in the notebook is an error."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in worker.QUIET.items():
             patch.setenv(name, value)
@@ -34,7 +34,6 @@ def _execute(notebook: Path, output: Path, parameters: dict, environment: dict[s
     os.environ.update(environment | worker.QUIET)
     from intertask.studies.kernel import WarmKernel
 
-    if "PYTHONWARNINGS" in environment:
-        warnings.simplefilter("error")
-        warnings.simplefilter("ignore", PendingDeprecationWarning)  # ipykernel's, at shutdown
+    warnings.simplefilter("error")
+    warnings.simplefilter("ignore", PendingDeprecationWarning)  # ipykernel's, at shutdown
     worker.execute_notebook(notebook, output, parameters, WarmKernel())

@@ -174,7 +174,7 @@ def test_clean_keeps_tables_headings_and_classes():
     assert clean(html) == html
 
 
-def test_a_failing_notebook_is_named_and_leaves_the_former_report(tmp_path):
+def test_a_failing_notebook_is_named_and_leaves_the_former_report(tmp_path, forked_kernels):
     results = tmp_path / "results"
     make_store(results, scores, supporting=(), seeds=1)
     (results / "demo" / "report").mkdir()
@@ -185,8 +185,7 @@ def test_a_failing_notebook_is_named_and_leaves_the_former_report(tmp_path):
     assert (results / "demo" / "report" / "index.html").read_text() == "former"
 
 
-def test_a_study_with_nothing_done_still_has_a_report(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
+def test_a_study_with_nothing_done_still_has_a_report(tmp_path, forked_kernels):
     make_store(tmp_path, lambda *_: None, seeds=2)
     for record in tmp_path.glob("runs/*/run.json"):
         record.unlink()

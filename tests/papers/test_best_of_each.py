@@ -237,7 +237,6 @@ def test_the_figure_shows_three_marks_a_cell(runs):
 
 @pytest.mark.parametrize(("done", "restarts"), [("most", "best"), ("one seed", "mean"), ("nothing", "best")])
 def test_the_notebook(tmp_path, monkeypatch, restarts, done):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     score = (lambda *_: None) if done == "nothing" else made
     roles = glue_roles(score, TARGETS, ("mini/mnli", "mini/cola"), seeds=1 if done == "one seed" else 2)

@@ -286,7 +286,6 @@ def make_study(results, seeds: int, done: bool = True) -> None:
 
 @pytest.mark.parametrize("kind", ["seeds", "one seed", "nothing", "table"])
 def test_the_notebook(tmp_path, monkeypatch, kind):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     if kind == "table":
         make_table(tmp_path)

@@ -145,7 +145,6 @@ def test_an_average_over_a_set():
 
 @pytest.mark.parametrize(("seeds", "done"), [(3, True), (1, True), (2, False)])
 def test_the_notebook(tmp_path, monkeypatch, seeds, done):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     make_regimes(tmp_path, mixing_roles(lambda part, *_: done or part == "S1", seeds), **STUDY)
     executed = tmp_path / "executed.ipynb"
@@ -157,7 +156,6 @@ def test_the_notebook(tmp_path, monkeypatch, seeds, done):
 
 
 def test_the_notebook_on_a_table_of_scores(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     rows = [f"e,mtl_all,{mixing},{task},{score}" for mixing, score in (("a", 60), ("b", 70)) for task in ("x", "y")]
     (tmp_path / "t.csv").write_text("\n".join(["encoder,regime,mixing,target,score", *rows]))
