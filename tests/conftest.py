@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from intertask.errors import IntertaskError
+from made_notebook import execute_notebook
 
 REQUIRED = os.environ.get("INTERTASK_REQUIRE") == "1"
 """Set where nothing may be skipped for want of data or a browser (.ci/run)."""
@@ -22,7 +23,8 @@ ENTRY = {
     "label": "stars",
 }
 
-HUB = os.environ.get("INTERTASK_HUB", "")
+SHARED = os.environ.get("INTERTASK_SHARED")
+HUB = os.environ.get("INTERTASK_HUB") or SHARED and f"{SHARED}/hub"
 
 
 def absent(reason: str) -> None:
@@ -33,9 +35,15 @@ def absent(reason: str) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def own_cache(tmp_path_factory):
-    """Nothing that is kept for a whole session comes from the user's cache or goes there."""
+def one_cache(tmp_path_factory):
+    """What is made and tokenised is so once for all tests; nothing comes from the user's cache or goes there."""
     os.environ["INTERTASK_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    """For tests of what is made where nothing was kept."""
+    monkeypatch.setenv("INTERTASK_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(autouse=True)
@@ -44,25 +52,24 @@ def own_environment(monkeypatch, tmp_path):
     for name in ("INTERTASK_HUB", "INTERTASK_CORPORA", "INTERTASK_STAGING", "INTERTASK_NOTEBOOKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("INTERTASK_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real data for evaluation; named by INTERTASK_SHARED."""
-    folder = Path(os.environ.get("INTERTASK_SHARED", "/nonexistent"))
-    if not folder.is_dir():
-        absent("real data is needed: INTERTASK_SHARED names no folder")
-    return folder
+    return folder_of(SHARED, "real data is needed: INTERTASK_SHARED names no folder")
 
 
 @pytest.fixture(scope="session")
 def hub() -> Path:
     """A mirror of real data sets; named by INTERTASK_HUB, or hub/ in INTERTASK_SHARED."""
-    folder = Path(HUB or Path(os.environ.get("INTERTASK_SHARED", "/nonexistent")) / "hub")
-    if not folder.is_dir():
-        absent("a mirror of real data is needed: neither INTERTASK_HUB nor INTERTASK_SHARED names one")
-    return folder
+    return folder_of(HUB, "a mirror of real data is needed: neither INTERTASK_HUB nor INTERTASK_SHARED names one")
+
+
+def folder_of(named: str | None, reason: str) -> Path:
+    if not named or not Path(named).is_dir():
+        absent(reason)
+    return Path(named)
 
 
 @pytest.fixture
@@ -97,6 +104,12 @@ def refused():
         return str(caught.value)
 
     return check
+
+
+@pytest.fixture
+def forked_kernels(monkeypatch):
+    """Reports are built of notebooks whose kernels are forked; strictly: a warning in them is an error."""
+    monkeypatch.setattr("intertask.report.execute_notebook", execute_notebook)
 
 
 @pytest.fixture

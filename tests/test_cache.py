@@ -11,10 +11,7 @@ import pytest
 from intertask import cache
 from intertask.cache import remembered
 
-
-@pytest.fixture(autouse=True)
-def own_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("INTERTASK_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("empty_cache")
 
 
 class Maker:

@@ -123,23 +123,11 @@ def scores(
 
 
 @app.command()
-def report(
-    study: StudyName,
-    mini: Mini = False,
-    quick: Quick = False,
-    markdown: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="a copy for a repository's web page, without code but the parameters"),
-    ] = None,
-) -> None:
+def report(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Executes and renders the study's analysis notebooks."""
     from intertask.report import build_report
-    from intertask.report.markdown import write_markdown
 
-    name = _name(study, mini, quick)
-    print(os.path.relpath(build_report(name) / "index.html"))
-    for page in write_markdown(name, markdown) if markdown else []:
-        print(os.path.relpath(page))
+    print(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
 
 
 @app.command()

@@ -38,11 +38,10 @@ from intertask.analysis.correlations import (
 )
 from intertask.analysis.read import read_runs, read_scores
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis" / "target_correlations.ipynb"
-STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel warns of itself when it shuts down
 GAIN = {None: 0, "mini/mnli": 6, "mini/qnli": -3, "mini/mnli, shuffled labels": 1}
 TARGETS = ("mini/rte", "mini/cola", "mini/wnli")
 
@@ -421,7 +420,6 @@ def test_the_scatter_draws_every_pair_that_is_known(ax):
 
 def outputs(folder, monkeypatch, **parameters):
     monkeypatch.setenv("INTERTASK_RESULTS", str(folder))
-    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
     execute_notebook(NOTEBOOK, folder / "executed.ipynb", {"study": "made", **parameters})
     cells = nbformat.read(folder / "executed.ipynb", as_version=4).cells
     assert not any(output.get("name") == "stderr" for cell in cells for output in cell.get("outputs", []))

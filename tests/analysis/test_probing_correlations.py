@@ -26,11 +26,10 @@ from intertask.analysis.probing_correlations import (
 )
 from intertask.analysis.read import read_runs, read_scores
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis" / "probing_correlations.ipynb"
-STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel warns of itself when it shuts down
 PROBES = ["p", "q", "r", "v", "w"]
 TASKS = ["t", "u", *PROBES]
 
@@ -259,7 +258,6 @@ def test_the_notebook(tmp_path, monkeypatch, done):
     }
     made(tmp_path, lambda *of: skilled(*of) if chosen[done](*of) else None)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
-    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
     parameters = {"study": "made", "probes": ["p", "q"], "single": done == "all", "show_all": True}
     execute_notebook(NOTEBOOK, tmp_path / "executed.ipynb", parameters)
     cells = nbformat.read(tmp_path / "executed.ipynb", as_version=4).cells

@@ -11,13 +11,12 @@ from scipy import stats
 from intertask.analysis import regimes
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_regimes import make_regimes
 
 SIZES = {"a": 400, "b": 200, "c": 100}
 CELLS = 6
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks" / "analysis"
-STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel warns of itself when it shuts down
 
 
 def scores(target, supporting, variant, seed):
@@ -253,7 +252,6 @@ def test_parameters_are_checked(runs):
 @pytest.fixture
 def outputs(tmp_path, monkeypatch):
     """A function that executes one of the notebooks on the made study and gives its cells' outputs by id."""
-    monkeypatch.setenv("PYTHONWARNINGS", STRICT)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
 
     def execute(name, study="regimes"):

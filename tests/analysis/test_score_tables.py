@@ -137,7 +137,7 @@ def test_a_table_cannot_be_run(tmp_path, results):
     assert found.exit_code == 2 and "`intertask report`" in found.output
 
 
-def test_tables_are_joined_and_reported(tmp_path, results):
+def test_tables_are_joined_and_reported(tmp_path, results, forked_kernels):
     written(tmp_path, "encoder,supporting,target,score\nbert,,rte,60\nbert,mnli,rte,70\n", "one.csv")
     written(tmp_path, "encoder,supporting,target,score\ngpt,,rte,50\ngpt,mnli,rte,48\n", "two.csv")
     path = tmp_path / "both.yaml"

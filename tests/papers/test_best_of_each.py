@@ -22,7 +22,7 @@ from intertask.papers.best_of_each import (
     with_best,
 )
 from intertask.report.page import clean
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
 TARGETS = ("mini/rte", "mini/mnli", "mini/wnli")
@@ -236,7 +236,6 @@ def test_the_figure_shows_three_marks_a_cell(runs):
 
 @pytest.mark.parametrize(("done", "restarts"), [("most", "best"), ("one seed", "mean"), ("nothing", "best")])
 def test_the_notebook(tmp_path, monkeypatch, restarts, done):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     score = (lambda *_: None) if done == "nothing" else made
     roles = glue_roles(score, TARGETS, ("mini/mnli", "mini/cola"), seeds=1 if done == "one seed" else 2)
@@ -245,7 +244,7 @@ def test_the_notebook(tmp_path, monkeypatch, restarts, done):
     execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "made", "restarts": restarts})
     text = (tmp_path / "executed.ipynb").read_text()
     assert '"stderr"' not in text and "image/png" in text and "WNLI counts at least with the majority" in text
-    assert ("<s>" in text) == (done != "nothing") and ("<td>not run yet</td>" in text) == (done != "one seed")
+    assert ("<s>" in text) == (done != "nothing") and ("[1] not run yet" in text) == (done != "one seed")
     assert ("Nothing can be said yet" in text) == (done == "nothing")
 
 

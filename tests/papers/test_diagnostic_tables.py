@@ -26,8 +26,8 @@ from intertask.papers.diagnostic_tables import (
     source_in_words,
     tally,
 )
-from intertask.studies.worker import execute_notebook
 from intertask.tasks.load import load_task, scored_rows
+from made_notebook import execute_notebook
 from made_runs import make_regimes, scored
 from made_store import write_index, write_predictions, write_run
 
@@ -287,7 +287,6 @@ def make_study(results, seeds: int, done: bool = True) -> None:
 
 @pytest.mark.parametrize("kind", ["seeds", "one seed", "nothing", "table"])
 def test_the_notebook(tmp_path, monkeypatch, kind):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     if kind == "table":
         make_table(tmp_path)

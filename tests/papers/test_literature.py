@@ -11,7 +11,7 @@ from intertask.analysis import regime_figures
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
 from intertask.papers import audit, literature
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_store import make_store
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
@@ -114,6 +114,11 @@ def test_scores_of_the_figure_are_baseline_plus_delta(printed):
     after = figure[figure["supporting"].notna()]
     assert len(baseline) == 36 and len(after) == 36 * 11
     assert (after["score"] - after["delta"] - after["target"].map(baseline)).abs().max() < 1e-9
+
+
+def test_the_kept_audit_is_what_the_tables_give(printed):
+    kept = PUBLISHED.parent / "reports" / "literature" / "claims.csv"
+    assert audit.audit().to_csv(index=False) == kept.read_text()
 
 
 def test_claims(printed):

@@ -12,7 +12,7 @@ from intertask.analysis.read import read_runs, read_settings
 from intertask.analysis.statistics import task_average
 from intertask.errors import IntertaskError
 from intertask.papers.mixtures import by_loss_scaling, by_set, exposure, mixed, set_scores, settings_of, spread_in_words
-from intertask.studies.worker import execute_notebook
+from made_notebook import execute_notebook
 from made_runs import make_regimes, scored
 
 SETS = {"GLUE": ("mini/rte", "mini/cola", "mini/wnli"), "S1": ("mini/rte", "mini/cola")}
@@ -145,7 +145,6 @@ def test_an_average_over_a_set():
 
 @pytest.mark.parametrize(("seeds", "done"), [(3, True), (1, True), (2, False)])
 def test_the_notebook(tmp_path, monkeypatch, seeds, done):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     make_regimes(tmp_path, mixing_roles(lambda part, *_: done or part == "S1", seeds), **STUDY)
     executed = tmp_path / "executed.ipynb"
@@ -157,7 +156,6 @@ def test_the_notebook(tmp_path, monkeypatch, seeds, done):
 
 
 def test_the_notebook_on_a_table_of_scores(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::PendingDeprecationWarning")
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     rows = [f"e,mtl_all,{mixing},{task},{score}" for mixing, score in (("a", 60), ("b", 70)) for task in ("x", "y")]
     (tmp_path / "t.csv").write_text("\n".join(["encoder,regime,mixing,target,score", *rows]))

@@ -140,7 +140,7 @@ def test_long_field_and_nul(own_task):
     assert texts.str.len().tolist() == [200_000, 3]
 
 
-def test_mini_task_is_generated_and_its_splits_renamed(monkeypatch):
+def test_mini_task_is_generated_and_its_splits_renamed(monkeypatch, empty_cache):
     frame = pd.DataFrame({"premise": ["a", "b"], "hypothesis": ["c", "d"], "label": [0, 2]})
     made = {"train": frame, "validation_matched": frame[:1], "validation_mismatched": frame[1:]}
     monkeypatch.setattr(minilanguage, "generate", {"mnli": made}.get, raising=False)
@@ -149,7 +149,7 @@ def test_mini_task_is_generated_and_its_splits_renamed(monkeypatch):
     assert splits["validation_mismatched"].to_dict("list") == {"premise": ["b"], "hypothesis": ["d"], "label": [2]}
 
 
-def test_bad_row_of_a_mini_task_is_named(refused, monkeypatch):
+def test_bad_row_of_a_mini_task_is_named(refused, monkeypatch, empty_cache):
     frame = pd.DataFrame({"sentence": ["a", "b"], "label": [0, 2]})
     monkeypatch.setattr(minilanguage, "generate", lambda name: {"train": frame, "validation": frame}, raising=False)
     refused(lambda: load_task("mini/cola"), "mini/cola (train), row 2", "an id from 0 to 1", "'2'", "Correct the row")
@@ -176,7 +176,7 @@ def test_a_task_is_read_and_checked_once(own_task, monkeypatch, tmp_path):
         pd.testing.assert_frame_equal(again.splits[split], frame)
 
 
-def test_other_data_another_entry_or_other_code_are_read_anew(own_task, refused, monkeypatch):
+def test_other_data_another_entry_or_other_code_are_read_anew(own_task, refused, monkeypatch, empty_cache):
     load_task("reviews", own_task())
     assert len(load_task("reviews", own_task({"dev.csv": "text,stars\nx,1\n"})).splits["validation"]) == 1
     more = {"train.csv": "text,stars,id\na,1,7\nb,3,8\n", "dev.csv": "text,stars\na,3\n"}

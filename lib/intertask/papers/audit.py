@@ -1,28 +1,50 @@
-"""Sentences and figures of the papers held against their own printed cells, each recomputed from the tables."""
+"""Averages and sentences of the papers held against their own printed cells, each recomputed from the tables."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from intertask.analysis.statistics import GLUE
-from intertask.papers.literature import published
+from intertask.papers.literature import averages, follows, published
 
-COLUMNS = ["paper", "where", "claim", "printed", "found", "follows"]
+
+def audit(results: Path | None = None) -> pd.DataFrame:
+    """Every claim that the papers' tables can decide: the printed `averages`, then the `claims`.
+
+    Columns source, claim, printed, recomputed, follows (missing where a word leaves it open) and how: the files, rows
+    and operation that give the recomputed figure again, averages to two places.
+    """
+    means = averages(results)
+    limit = means["limit"].map(lambda n: "" if pd.isna(n) else f" with {n} examples")
+    majority = means["source"].map(lambda name: ", wnli counting at least as its majority" * name.startswith("wang"))
+    rows = {
+        "source": means["source"] + ", table " + means["table"].astype("str"),
+        "claim": means["average"] + " of " + means["row"] + limit + ", " + means["split"].fillna("validation"),
+        "printed": means["printed"].map("{:.1f}".format),
+        "recomputed": means["recomputed"].map("{:.2f}".format),
+        "follows": follows(means),
+        "how": means["source"] + ".csv: mean over the row's " + means["n"].astype("str") + " targets of the mean of "
+        "each one's metrics" + majority,
+    }
+    sentences = claims(results).rename(columns={"found": "recomputed"})
+    sentences["source"] = sentences["paper"] + ", " + sentences["where"]
+    return pd.concat([pd.DataFrame(rows), sentences[[*rows]]], ignore_index=True).astype({"follows": "boolean"})
 
 
 def claims(results: Path | None = None) -> pd.DataFrame:
-    """One row per claim: where it stands, in our words; what is printed; what the cells give; whether it follows,
-    missing where a word such as "almost" leaves it open.
+    """One row per sentence or layout: where it stands, in our words; what is printed; what the cells give; whether it
+    follows, missing where a word such as "almost" leaves it open; and how to find out.
 
     Only what the tables in `results/published` can decide is listed; a claim that does not follow may still be true of
     the numbers behind the rounded ones.
     """
     rows = [*_wang(results), *_phang(results), *_pruksachatkun(results), *_talmor(results)]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"follows": "boolean"})
+    columns = ["paper", "where", "claim", "printed", "found", "follows", "how"]
+    return pd.DataFrame(rows, columns=columns).astype({"follows": "boolean"})
 
 
 def _wang(results: Path | None) -> list[tuple]:
-    paper = "Wang et al. 2019"
+    paper, glue = "Wang et al. 2019", "wang2019_glue.csv, validation"
     scores = published("wang2019_glue", results).query("split == 'validation'")
     own = scores[scores["regime"] != "same_task"]
     models = own.groupby(["encoder", "row"])
@@ -39,19 +61,23 @@ def _wang(results: Path | None) -> list[tuple]:
     return [
         (paper, "section 1", "encoders evaluated", "53",
          f"{models.ngroups} rows; {trained} without the two random "
-         "ones and plain BERT", trained == 53),
+         "ones and plain BERT", trained == 53, f"{glue}: distinct rows but for Single-Task and Single-TaskE"),
         (paper, "section 1", "target models", "477",
-         f"{models.ngroups * len(GLUE)}; {trained * len(GLUE)} without these", trained * len(GLUE) == 477),
+         f"{models.ngroups * len(GLUE)}; {trained * len(GLUE)} without these", trained * len(GLUE) == 477,
+         "the encoders evaluated, times nine targets"),
         (paper, "abstract", "language modelling is the best single pretraining task (average)", "highest",
-         f"{language.iloc[0]:.1f} and {language.iloc[1]:.1f}, best other {best:.1f}", language.min() > best),
+         f"{language.iloc[0]:.1f} and {language.iloc[1]:.1f}, best other {best:.1f}", language.min() > best,
+         f"{glue}: averages of BiLSTM after LM WT and LM BWB, and the largest after another single task"),
         (paper, "abstract", "intermediate training of BERT often harms (average)", "often",
-         f"{below} of {len(after)} rows below Single-TaskB", 2 * below > len(after)),
+         f"{below} of {len(after)} rows below Single-TaskB", 2 * below > len(after),
+         f"{glue}: averages of BERT below that of Single-TaskB"),
         (paper, "Table 2", "Single-Task holds, for each target, the score of pretraining on it", "the diagonal",
-         *_diagonal(scores, "BiLSTM (Wang 2019)", "")),
+         *_diagonal(scores, "BiLSTM (Wang 2019)", ""), f"{glue}: that row beside the cells where supporting is target"),
         (paper, "Table 3", "Single-TaskE holds, for each target, the score of ELMo after it", "the diagonal",
-         *_diagonal(scores, "ELMo (Wang 2019)", "E")),
+         *_diagonal(scores, "ELMo (Wang 2019)", "E"), f"{glue}: that row beside the cells where supporting is target"),
         (paper, "Table 11", "MT En-De and MT En-Ru are different encoders", "two rows",
-         "their four cells are equal" if same else "their cells differ", not same),
+         "their four cells are equal" if same else "their cells differ", not same,
+         "wang2019_diagnostic.csv: the cells of the two rows, side by side"),
     ]  # fmt: skip
 
 
@@ -70,7 +96,8 @@ def _phang(results: Path | None) -> list[tuple]:
     for encoder, gain in (("BERT", 1.4), ("GPT", 2.8)):
         found = test[f"{encoder} on STILTs"] - test[encoder]
         claim = f"gain of {encoder} on STILTs on the test set"
-        rows.append((paper, "section 4", claim, f"{gain:+.1f}", f"{found:+.1f}", abs(found - gain) < 0.06))
+        rows.append((paper, "section 4", claim, f"{gain:+.1f}", f"{found:+.1f}", abs(found - gain) < 0.06,
+                     f"phang2018_glue.csv, test: average of {encoder} on STILTs minus that of {encoder}"))  # fmt: skip
     for name in ("phang2018_glue", "phang2018_submission"):
         dev = published(name, results).query("split == 'validation' and target not in ['average']")
         dev = dev[dev["target"].isin(GLUE)]
@@ -83,7 +110,8 @@ def _phang(results: Path | None) -> list[tuple]:
         claim = "Best of Each is the best of the rows, for each target"
         odd = ", ".join(f"{encoder.split()[0]} {target}" for encoder, _, target in best.index[~equal])
         found = f"{int(equal.sum())} of {len(equal)} cells" + (f"; not {odd}" if odd else "")
-        rows.append((paper, where, claim, "the best", found, bool(equal.all())))
+        how = f"{name}.csv, validation: per encoder, limit and target the largest mean of the metrics of a row"
+        rows.append((paper, where, claim, "the best", found, bool(equal.all()), how))
     return rows
 
 
@@ -92,21 +120,38 @@ def _pruksachatkun(results: Path | None) -> list[tuple]:
     figure = published("pruksachatkun2020_transfer", results)
     targets = figure[(figure["part"] == "targets") & (figure["target"] != "average")]
     deltas = targets[targets["supporting"].notna()]
-    rows = [(paper, "section 6", "pairs of intermediate and target task", "110", str(len(deltas)), len(deltas) == 110)]
+    table = "pruksachatkun2020_transfer.csv"
+    how = f"{table}, part targets: rows with a supporting task, without the average"
+    rows = [
+        (paper, "section 6", "pairs of intermediate and target task", "110", str(len(deltas)), len(deltas) == 110, how)
+    ]
     for task in ("socialiqa", "ccg", "qqp"):
         gains = deltas[(deltas["supporting"] == task) & (deltas["delta"] > 0)]
         named = ", ".join(f"{row.target} {row.delta:+.1f}" for row in gains.itertuples())
-        rows.append((paper, "section 4.1", f"{task} harms every target", "all", named or "all", gains.empty))
+        rows.append(
+            (
+                paper,
+                "section 4.1",
+                f"{task} harms every target",
+                "all",
+                named or "all",
+                gains.empty,
+                f"{table}, part targets: deltas above 0 after {task}",
+            )
+        )
     baseline = targets.loc[(targets["target"] == "cb") & targets["supporting"].isna(), "score"].item()
-    rows.append((paper, "section 4.1", "the baseline on CB", "100", f"{baseline:.1f} in Figure 2", baseline == 100))
+    rows.append((paper, "section 4.1", "the baseline on CB", "100", f"{baseline:.1f} in Figure 2", baseline == 100,
+                 f"{table}, part targets: the score on cb without a supporting task"))  # fmt: skip
     gains = int((deltas.loc[deltas["target"] == "cb", "delta"] > 0).sum())
-    rows.append((paper, "section 4.1", "no intermediate task helps on CB", "none", f"{gains} help", gains == 0))
+    rows.append((paper, "section 4.1", "no intermediate task helps on CB", "none", f"{gains} help", gains == 0,
+                 f"{table}, part targets: deltas above 0 on cb"))  # fmt: skip
     probes = figure[(figure["part"] == "probes") & figure["supporting"].notna()]
     for probe in ("edge/srl", "edge/dpr"):
         harmed = probes[(probes["target"] == probe) & (probes["delta"] <= 0)]
         named = ", ".join(f"{row.supporting} {row.delta:+.1f}" for row in harmed.itertuples())
         claim = f"every intermediate task improves {probe}"
-        rows.append((paper, "section 4.1", claim, "all", f"not {named}" if named else "all", harmed.empty))
+        rows.append((paper, "section 4.1", claim, "all", f"not {named}" if named else "all", harmed.empty,
+                     f"{table}, part probes: deltas on {probe} not above 0"))  # fmt: skip
     return rows
 
 
@@ -119,8 +164,17 @@ def _talmor(results: Path | None) -> list[tuple]:
     n, by_encoder = int(equal.sum()), equal.groupby("encoder", sort=False).sum()
     claim = "Multi-75K is equal to or better than each single data set in almost half of Talmor's cells"
     found = f"{n} of {len(own)}: the reader's to judge"
+    how = "talmor2019_multiqa.csv: cells of Multi-75K not below the largest of the other rows, per encoder and target"
     paper, counts = "Weller et al. 2022", " and ".join(map(str, by_encoder))
     return [
-        (paper, "section 4", claim, "almost half", found, None),
-        (paper, "appendix", "the same of each of the two models, of 6 data sets", "2", counts, by_encoder.eq(2).all()),
+        (paper, "section 4", claim, "almost half", found, None, how),
+        (
+            paper,
+            "appendix",
+            "the same of each of the two models, of 6 data sets",
+            "2",
+            counts,
+            by_encoder.eq(2).all(),
+            how,
+        ),
     ]

@@ -1,0 +1,39 @@
+"""Analysis notebooks executed in real kernels, forked from one process that has imported what they import."""
+
+import os
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import forkserver, get_context
+from pathlib import Path
+
+import pytest
+
+from intertask.studies import worker
+
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload([
+    "papermill", "nbformat", "ipykernel.debugger", "matplotlib.pyplot", "pyarrow.parquet", "pandas.io.formats.html",
+    "statsmodels.stats.multitest", "intertask.report", "intertask.analysis.inference", "intertask.analysis.regimes",
+    "intertask.papers.best_of_each", "intertask.papers.audit", "intertask.analysis.correlation_figures",
+])  # fmt: skip
+
+
+def execute_notebook(notebook: Path, output: Path, parameters: dict) -> None:
+    """As `worker.execute_notebook`, in this process's environment; a warning in the notebook is an error."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in worker.QUIET.items():
+            patch.setenv(name, value)
+        forkserver.ensure_running()
+    with ProcessPoolExecutor(1, mp_context=FORKS) as pool:
+        pool.submit(_execute, notebook, output, parameters, dict(os.environ), os.getcwd()).result()
+
+
+def _execute(notebook: Path, output: Path, parameters: dict, environment: dict[str, str], folder: str) -> None:
+    os.setpgid(0, 0)  # the kernel ends its group with us
+    os.chdir(folder)
+    os.environ.update(environment | worker.QUIET)
+    from intertask.studies.kernel import WarmKernel
+
+    warnings.simplefilter("error")
+    warnings.simplefilter("ignore", PendingDeprecationWarning)  # ipykernel's, at shutdown
+    worker.execute_notebook(notebook, output, parameters, WarmKernel())
