@@ -15,8 +15,16 @@ os.environ |= QUIET  # the libraries read most of it when they are imported
 
 
 import ipykernel.debugger
+import ipykernel.kernelapp
+import ipykernel.zmqshell
+import IPython.core.completerlib
+import IPython.core.pylabtools
 import nbformat
+import pandas.core.arrays.arrow.extension_types
+import pandas.core.reshape.reshape
+import pandas.io.formats.csvs
 import pandas.io.formats.html
+import pandas.io.formats.string
 import papermill
 import pyarrow.pandas_compat
 import pyarrow.parquet
@@ -27,9 +35,12 @@ from transformers import AutoModel, AutoTokenizer, BertModel, GPT2Model, PreTrai
 
 import minilanguage
 from intertask.studies import kernel, store
+from intertask.tasks.catalogue import catalogue
 
-importlib.import_module("intertask.views.run_view")  # by name: studies do not know what trains, notebooks do
-Figure().subplots().figure.savefig(io.BytesIO())  # reads the fonts
+for name in ("intertask.training.record", "intertask.views.run_view"):  # studies do not know what trains, notebooks do
+    importlib.import_module(name)
+catalogue()  # parsed once: it is the same for all
+Figure().subplots().figure.savefig(io.BytesIO(), bbox_inches="tight")  # reads the fonts
 nbformat.validate(nbformat.v4.new_notebook())  # compiles the schema
 gc.collect()
 gc.freeze()  # or the collector's marks would copy every page into every process

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from intertask.formats.base import hot
 from intertask.run import Run
@@ -55,20 +56,32 @@ def overlap(tasks: dict[str, Task]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
 
 
-def curve(result: Result):
+def curve(result: Result) -> Figure:
+    """Score and loss of each task over the training, to be shown."""
     curves = list(result.curve.groupby("task", sort=False))
-    figure, axes = plt.subplots(len(curves), figsize=(6, 3 * len(curves)), squeeze=False, layout="constrained")
+    layout = "constrained" if len(curves) > 1 else None
+    figure, axes = plt.subplots(len(curves), figsize=(6, 3 * len(curves)), squeeze=False, layout=layout)
     for (name, own), ax in zip(curves, axes.flat, strict=True):
         run_figures.learning_curve(own, ax)
         if len(curves) > 1:
             ax.set_ylabel(f"{text(name)}, 0–100")
-    return axes
+    return _shown(figure)
 
 
-def predictions(result: Result, task: str = ""):
+def _shown(figure: Figure) -> Figure:
+    """The figure, which the cell shows: closed, or matplotlib would draw it once more at the end of the cell."""
+    plt.close(figure)
+    return figure
+
+
+def predictions(result: Result, task: str = "") -> Figure | None:
     """The reported split of a task of the run, by default the first: a confusion matrix, F1 by label where there are
     many or several at once, a scatter, the overlap with the answers; nothing for a vocabulary of labels."""
-    outcome = result.tasks[task or result.run.task]
+    ax = _drawn(result.tasks[task or result.run.task])
+    return ax and _shown(ax.figure)
+
+
+def _drawn(outcome: Outcome):
     rows, entry = _reported(outcome), outcome.task.entry
     form = outcome.task.form
     if not form.figure:
