@@ -16,8 +16,7 @@ from intertask.analysis import correlation_figures
 from intertask.analysis.correlations import (
     AVERAGE,
     OBSERVATION,
-    against_in_words,
-    against_published,
+    average_in_words,
     caption,
     check_method,
     check_wnli,
@@ -27,17 +26,17 @@ from intertask.analysis.correlations import (
     measured,
     needed_r,
     observations,
-    overview,
+    observed_tasks,
     pairwise_r,
     panels,
-    published_correlations,
     tasks_of,
     with_average,
     with_holm,
-    wnli_in_words,
 )
 from intertask.analysis.read import read_runs, read_scores
 from intertask.errors import IntertaskError
+from intertask.papers import paper_figures
+from intertask.papers.printed_correlations import against_in_words, against_published, published_correlations
 from intertask.studies.worker import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
@@ -78,7 +77,7 @@ def test_an_observation_is_a_model_before_its_target(tmp_path):
     own = wide[(wide["supporting"] == "mini/mnli") & (wide["seed"] == 1)]
     assert own[list(TARGETS)].iloc[0].tolist() == [67, 46, 40]
     assert len(observations(rows, single=False)) == 6 and len(observations(rows, controls=False)) == 6
-    table = overview(wide, rows)
+    table = observed_tasks(wide, rows)
     assert table["n"].tolist() == [8, 8, 8] and set(table["metric"]) == {"main"} and set(table["n_observations"]) == {8}
 
 
@@ -148,13 +147,13 @@ def test_the_average_is_over_main_scores_with_the_rule_for_wnli(tmp_path):
     assert wide.loc[wide["supporting"].isna(), AVERAGE].isna().all()  # without rte it is another number
     trained = with_average(observations(rows), rows, "trained")
     assert trained[AVERAGE].dropna().iloc[0] == pytest.approx((66 + 48 + 40) / 3)
-    assert "at least with the majority" in wnli_in_words(rows, "floor") and "not known" not in wnli_in_words(
+    assert "at least with the majority" in average_in_words(rows, "floor") and "not known" not in average_in_words(
         rows, "floor"
     )
-    words = wnli_in_words(rows.assign(majority=np.nan), "floor")
+    words = average_in_words(rows.assign(majority=np.nan), "floor")
     assert "In 8 of 8 runs the majority is not known; there WNLI counts with the score" in words
-    assert "so is the average" in wnli_in_words(rows.assign(majority=np.nan), "majority")
-    assert overview(wide, rows)["metric"].iloc[-1] == "mean of the main scores"
+    assert "so is the average" in average_in_words(rows.assign(majority=np.nan), "majority")
+    assert observed_tasks(wide, rows)["metric"].iloc[-1] == "mean of the main scores"
 
 
 def test_panels_do_not_pool_limits():
@@ -414,7 +413,7 @@ def test_a_correlation_that_rounds_to_zero_is_not_negative(ax):
 def test_the_scatter_draws_every_pair_that_is_known(ax):
     both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan], "task_a": "a", "task_b": "b"})
     both["encoder"] = "f"
-    correlation_figures.published_scatter(both.assign(difference=both["recomputed"] - both["published"]), ax)
+    paper_figures.published_scatter(both.assign(difference=both["recomputed"] - both["published"]), ax)
     assert ax.lines[-1].get_xdata().tolist() == [0.5, -0.5, 0.1] and ax.get_xlabel() == "printed: f"
     assert [(found.get_text(), found.xy) for found in ax.texts] == [("a – b", (-0.5, 0.5))]
 

@@ -3,19 +3,19 @@ import math
 import pandas as pd
 import pytest
 
+from intertask.analysis.averages import task_average
 from intertask.analysis.read import read_runs
-from intertask.analysis.statistics import (
-    GLUE,
+from intertask.analysis.statistics import paired_t
+from intertask.analysis.transfer import (
     control_in_words,
     deltas,
-    paired_t,
     restart_summary,
     restarts_in_words,
     target_runs,
-    task_average,
     transfer_table,
 )
 from intertask.errors import IntertaskError
+from intertask.papers.literature import GLUE
 from made_store import make_store
 
 SHUFFLED = "mini/mnli, shuffled labels"

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from intertask.analysis.tables import of_expected, panel_name
+from intertask.analysis.tables import category_label, of_expected, panel_name
 from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
 DENSE = 150  # cells of a matrix; in a larger one nobody could read more than a number in each
+
+
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
 
 
@@ -65,7 +67,7 @@ def _dense_words(cell, star: str) -> str:
     return f"{cell.delta:+.0f}{star}" if cell.n else ""
 
 
-def matrix_size(table: pd.DataFrame) -> tuple[float, float]:
+def transfer_size(table: pd.DataFrame) -> tuple[float, float]:
     """Inches of a `transfer_heatmap` of the table, wide and high."""
     rows, columns = table["supporting"].nunique(), table["target"].nunique()
     dense = rows * columns > DENSE
@@ -148,13 +150,13 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
         place = (len(groups) - 0.52, runs["majority"].mean())
         ax.annotate("majority", place, ha="right", va="bottom", color=FAINT, fontsize=8)
     names = ["none" if pd.isna(supporting) else text(supporting, AXIS) for supporting, _ in groups]
-    labels = [f"{name}\n{_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
+    labels = [f"{name}\n{_run_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
     ax.set_xticks(range(len(groups)), labels, fontsize=8)
     ax.set(xlim=(-0.5, len(groups) - 0.5), ylabel="score, 0–100")
     return ax
 
 
-def _counts(group: pd.DataFrame) -> str:
+def _run_counts(group: pd.DataFrame) -> str:
     untold = group["done"].any() and group["degenerate"].isna().all()
     degenerate = "unknown if" if untold else int(group["degenerate"].sum())
     return f"{int(group['done'].sum())} of {len(group)} runs\n{degenerate} degenerate"
@@ -172,11 +174,6 @@ def _strip(group: pd.DataFrame, x: int, ax: Axes) -> None:
 
 
 MARKS = [("o", INK), ("s", "white"), ("^", FAINT), ("D", "white"), ("v", INK), ("P", FAINT)]
-
-
-def category_label(coarse: str, fine: str) -> str:
-    """A category of a diagnostic set in words; without both it is all rows."""
-    return fine or coarse.replace("_", " ") or "all rows"
 
 
 def diagnostic_dots(table: pd.DataFrame, ax: Axes) -> Axes:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from intertask.analysis.statistics import GLUE
-from intertask.papers.literature import published
+from intertask.papers.literature import GLUE, published
 
-COLUMNS = ["paper", "where", "claim", "printed", "found", "follows"]
+CLAIM_COLUMNS = ["paper", "where", "claim", "printed", "found", "follows"]
 
 
 def claims(results: Path | None = None) -> pd.DataFrame:
@@ -18,7 +17,7 @@ def claims(results: Path | None = None) -> pd.DataFrame:
     the numbers behind the rounded ones.
     """
     rows = [*_wang(results), *_phang(results), *_pruksachatkun(results), *_talmor(results)]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"follows": "boolean"})
+    return pd.DataFrame(rows, columns=CLAIM_COLUMNS).astype({"follows": "boolean"})
 
 
 def _wang(results: Path | None) -> list[tuple]:
