@@ -20,20 +20,13 @@ from intertask.errors import IntertaskError, did_you_mean
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""
 
-
 METHODS = ("pearson", "spearman")
-
-
 WNLI_RULES = ("trained", "majority", "floor")
-
-
 AVERAGE = "average"
 FEWEST, FEWEST_CLUSTERS = 3, 10
 
 
 EXACT = 8  # observations up to which all orders are counted: with 3, Student's t would make 0 of a p of 1/3
-
-
 CORRELATION_COLUMNS = [
     "panel",
     "encoder",

@@ -3,6 +3,8 @@
 Nothing is told by colour alone: signs, marks and counts stand beside it, so a figure survives grey print.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,8 +14,6 @@ from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
 DENSE = 150  # cells of a matrix; in a larger one nobody could read more than a number in each
-
-
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
 
 
@@ -113,26 +113,36 @@ def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Ax
 
     pairs: from `deltas`; table: `transfer_table` of the same runs; both for one encoder and data limit.
     """
-    for y, cell in enumerate(table.itertuples()):
-        own = pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)]
-        ax.plot(own["delta"], [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
-        if cell.n == 0:
-            ax.text(0, y, " missing", va="center", color=FAINT)
-            continue
-        bar = [[cell.delta - cell.low], [cell.high - cell.delta]] if cell.note == "" else None
-        marker = "s" if cell.control else "o"
-        ax.errorbar(cell.delta, y - 0.08, xerr=bar, fmt=marker, color=INK, capsize=3, markersize=5,
-                    markerfacecolor="white" if cell.control else INK)  # fmt: skip
-    ax.set_yticks(range(len(table)), [_pair_label(cell) for cell in table.itertuples()])
-    ax.invert_yaxis()
-    ax.axvline(0, color=INK, linewidth=1)
+    cells = list(table.itertuples())
+    members = [pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)] for cell in cells]
+    seeds = [f" ({cell.n} of {cell.n_expected} seeds)" * (cell.n < cell.n_expected) for cell in cells]
+    labels = [text(f"{cell.supporting} → {cell.target}{n}") for cell, n in zip(cells, seeds, strict=True)]
+    rows_with_means(table, "delta", [own["delta"] for own in members], labels, ax, hollow=table["control"])
     ax.set(xlabel="delta, points (× one seed; ● mean and interval; □ control)")
     return ax
 
 
-def _pair_label(cell) -> str:
-    seeds = f" ({cell.n} of {cell.n_expected} seeds)" if cell.n < cell.n_expected else ""
-    return text(f"{cell.supporting} → {cell.target}{seeds}")
+def rows_with_means(
+    table: pd.DataFrame, value: str, members: list[pd.Series], labels: list[str], ax: Axes, hollow: Iterable[bool] = ()
+) -> Axes:
+    """A line per row of the table: `members` as crosses, their mean, the column `value`, as a dot with a bar low-high.
+
+    A row whose n is 0 is called missing; a mean without an interval has no bar; hollow: rows with an open square.
+    """
+    hollow = list(hollow) or [False] * len(table)
+    for y, (row, own, other) in enumerate(zip(table.to_dict("records"), members, hollow, strict=True)):
+        ax.plot(own, [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
+        if row["n"] == 0:
+            ax.text(0, y, " missing", va="center", color=FAINT)
+            continue
+        bar = None if pd.isna(row["low"]) else [[row[value] - row["low"]], [row["high"] - row[value]]]
+        ax.errorbar(row[value], y - 0.08, xerr=bar, fmt="s" if other else "o", color=INK, capsize=3, markersize=5,
+                    markerfacecolor="white" if other else INK)  # fmt: skip
+    ax.set_yticks(range(len(table)), labels)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.grid(axis="y", visible=False)
+    return ax
 
 
 def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:

@@ -13,11 +13,11 @@ from intertask.analysis.statistics import (
     POWER,
     benjamini_hochberg,
     check_confidence,
+    mean_table,
     minimum_detectable_effect,
     over_examples,
     over_seeds_and_examples,
     paired_permutation,
-    paired_t,
 )
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import BASELINE, CELL, WHOLE, deltas, target_runs
@@ -35,12 +35,8 @@ def over_targets(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     Measured coverage of 95 % over 4, 6, 8 and 10 targets: 96, 95, 95 and 95 % of normal transfers; 88, 88, 90 and 91 %
     where most targets gain nothing and a few much. A percentile bootstrap over the targets held 74 to 92 % of either.
     """
-    keys, rows = [*CELL[:-2], "supporting"], []
-    for key, own in table.groupby(keys, sort=False, dropna=False):
-        test = paired_t(own["delta"], confidence)
-        row = {"n": test.n, "n_expected": len(own), "delta": test.mean, "low": test.low, "high": test.high, "p": test.p}
-        rows.append(dict(zip(keys, key, strict=True)) | row | {"note": test.note.replace("seeds", "targets")})
-    return pd.DataFrame(rows).astype(WHOLE)
+    means = mean_table(table, CELL[:-1], "delta", confidence, "targets")
+    return means.rename(columns={"mean": "delta"}).astype(WHOLE)
 
 
 def reported_predictions(runs: pd.DataFrame) -> pd.DataFrame:
@@ -178,14 +174,12 @@ def optimism(runs: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95)
     wide = held.pivot(index=[*keys, "seed", "run"], columns="split", values="score")
     wide = wide.reindex(columns=["validation_select", "validation_report"]).dropna().reset_index()
     wide["gap"] = wide["validation_select"] - wide["validation_report"]
-    rows = []
-    for key, own in wide.groupby(keys, sort=False, dropna=False):
-        test = paired_t(own.groupby("seed", dropna=False)["gap"].mean(), confidence)
-        means = {"select": own["validation_select"].mean(), "report": own["validation_report"].mean()}
-        row = {"runs": len(own), "n": test.n} | means | {"optimism": test.mean, "low": test.low, "high": test.high}
-        rows.append(dict(zip(keys, key, strict=True)) | row | {"note": test.note})
-    columns = [*keys, "runs", "n", "select", "report", "optimism", "low", "high", "note"]
-    return pd.DataFrame(rows, columns=columns).astype({"limit": "Int64"})
+    of_choice = {name: (f"validation_{name}", "mean") for name in ("select", "report")}
+    runs_and_means = wide.groupby(keys, sort=False, dropna=False).agg(runs=("run", "size"), **of_choice)
+    by_seed = wide.groupby([*keys, "seed"], sort=False, dropna=False)["gap"].mean().reset_index()
+    table = mean_table(by_seed, keys, "gap", confidence).drop(columns=["n_expected", "p"])
+    table = runs_and_means.reset_index().merge(table.rename(columns={"mean": "optimism"}), on=keys)
+    return table[[*keys, "runs", "n", "select", "report", "optimism", "low", "high", "note"]].astype({"limit": "Int64"})
 
 
 def optimism_in_words(table: pd.DataFrame) -> str:

@@ -99,19 +99,8 @@ def _frame_and_records(study: str, results: Path) -> tuple[pd.DataFrame, dict[st
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that the study expects and the store does not hold, one row each, with the reason."""
-    columns = [
-        "stage",
-        "part",
-        "regime",
-        "mixing",
-        "encoder",
-        "supporting",
-        "supporting_limit",
-        "target",
-        "limit",
-        "seed",
-    ]
-    columns += ["reason", "run"]
+    columns = ["stage", "part", "regime", "mixing", "encoder", "supporting", "supporting_limit", "target", "limit"]
+    columns += ["seed", "reason", "run"]
     return runs.loc[~runs["done"], columns].drop_duplicates("run").reset_index(drop=True)
 
 

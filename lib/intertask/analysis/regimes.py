@@ -8,8 +8,6 @@ from intertask.analysis.transfer import CELL, WHOLE, target_runs
 from intertask.errors import IntertaskError
 
 TYPES = {**WHOLE, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
-
-
 EXPOSURES = {
     "target_examples": "examples_seen",
     "distinct_examples": "distinct_examples",

@@ -1,30 +1,18 @@
 """Transfer deltas paired by seed, and what they and their restarts come to, cell by cell."""
 
-import numpy as np
 import pandas as pd
 
-from intertask.analysis.statistics import holm, student, why_no_interval
+from intertask.analysis.statistics import holm, mean_table
 from intertask.errors import IntertaskError
 
 PAIR = ["encoder", "target", "limit", "seed"]
-
-
 LIMITS = ["limit", "supporting_limit"]
-
-
 WHOLE = dict.fromkeys(LIMITS, "Int64")
-
-
 CELL = ["encoder", *LIMITS, "supporting", "target"]
-
-
 MODEL = [*CELL, "regime", "mixing"]
 """What is the same for all seeds of one score."""
 
-
 PANEL = ["encoder", *LIMITS]
-
-
 BASELINE = ["encoder", "limit"]
 """What a score after a supporting task has in common with the ones without, beside the target and the seed."""
 
@@ -87,24 +75,18 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
             "Give it supporting tasks and regimes: [single, stilts], or take this notebook out of the study's report."
         )
     both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
-    cells = pairs.assign(**both).groupby(CELL, sort=False, dropna=False)
-    table = cells.agg(
-        n=("delta", "count"),
-        n_expected=("delta", "size"),
-        single=("baseline", "mean"),
-        stilts=("score", "mean"),
-        delta=("delta", "mean"),
-        sd=("delta", "std"),
-        models=("supporting_run", "nunique"),
-        named=("supporting_run", "count"),
-        control=("control", "first"),
-    ).reset_index()
-    low, high, p = student(table["delta"], table["sd"], table["n"], confidence)
-    table = table.assign(low=low, high=high, p=p, p_holm=holm(pd.Series(p)), family=np.isfinite(p).sum())
-    known = table["named"] == table["n_expected"]
-    table["pseudo_replicates"] = (table["models"] < table["n_expected"]).astype("boolean").where(known)
-    table["note"] = [why_no_interval(*cell) for cell in zip(table["n"], table["low"], strict=True)]
-    return table.drop(columns=["sd", "models", "named"]).astype(WHOLE)
+    means = {"single": ("baseline", "mean"), "stilts": ("score", "mean")}
+    models = {"models": ("supporting_run", "nunique"), "told": ("supporting_run", "count")}
+    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **means, **models, control=("control", "first"))
+    known = table["told"] == table["n_expected"]
+    table = table.drop(columns=["models", "told", "control", "note"]).rename(columns={"mean": "delta"}).assign(
+        p_holm=holm(table["p"]),
+        family=int(table["p"].count()),
+        pseudo_replicates=(table["models"] < table["n_expected"]).astype("boolean").where(known),
+        control=table["control"],
+        note=table["note"],
+    )  # fmt: skip
+    return table.astype(WHOLE)
 
 
 def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from intertask.analysis.regimes import followed
-from intertask.analysis.statistics import paired_t
+from intertask.analysis.statistics import mean_table
 from intertask.analysis.tables import of_expected
 from intertask.analysis.transfer import CELL, PANEL, WHOLE, target_runs
 from intertask.errors import IntertaskError
@@ -119,11 +119,5 @@ def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.
     n of n_expected targets have both; low, high, p: Student's t over the targets, so "in general" means for tasks like
     these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
     """
-    rows = []
-    keys = [*PANEL, "baseline", "method"]
-    for group, own in differences.groupby(keys, sort=False, dropna=False):
-        test = paired_t(own["difference"], confidence)
-        row = dict(zip(keys, group, strict=True)) | {"n": test.n, "n_expected": len(own)}
-        row |= {"difference": test.mean, "low": test.low, "high": test.high, "p": test.p}
-        rows.append(row | {"note": test.note.replace("seeds", "targets")})
-    return pd.DataFrame(rows).astype(WHOLE)
+    table = mean_table(differences, [*PANEL, "baseline", "method"], "difference", confidence, "targets")
+    return table.rename(columns={"mean": "difference"}).astype(WHOLE)

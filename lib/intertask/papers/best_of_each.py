@@ -16,15 +16,10 @@ from intertask.analysis.transfer import CELL, MODEL, WHOLE, each_once, target_ru
 from intertask.errors import IntertaskError
 
 BEST = "best of each"
-
-
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
 """Column -> the tasks that its average leaves out: the paper's A.Ex does without two of its supporting tasks."""
 
-
 RESTARTS = ("best", "mean")
-
-
 UNITS = 10  # independent units below which a bootstrap says more than it knows
 
 

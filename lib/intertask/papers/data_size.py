@@ -9,7 +9,7 @@ import pandas as pd
 from intertask.analysis.averages import counted, task_average
 from intertask.analysis.figures import signed
 from intertask.analysis.regimes import pairwise, regime_differences
-from intertask.analysis.statistics import holm, student, why_no_interval
+from intertask.analysis.statistics import holm, mean_table
 from intertask.analysis.tables import of_expected
 from intertask.analysis.transfer import CELL, WHOLE, each_once, refuse_mixtures, target_runs
 from intertask.errors import IntertaskError
@@ -17,10 +17,8 @@ from intertask.errors import IntertaskError
 SIZE_COLUMNS = {"target": "n_train", "supporting": "supporting_n_train"}
 """The parameter `x` -> the column on the axis."""
 
-
 VARIED = {"target": "limit", "supporting": "supporting_limit"}
 """The parameter `x` -> the column that varies along a line."""
-
 
 LINES = {
     "target": ["regime", "mixing", "supporting", "supporting_limit"],
@@ -28,13 +26,8 @@ LINES = {
 }
 """The parameter `x` -> what is the same along a line."""
 
-
 POINT = ["encoder", "target", "regime", "mixing", "supporting", "limit", "supporting_limit"]
-
-
 OVER_TARGETS = "average over the targets"
-
-
 FEW_SIZES = 3
 
 
@@ -81,16 +74,10 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     high: of the score, 0-100, Student's t over these seeds; missing interval with fewer than two.
     """
     targets = _all_targets(runs).astype(dict.fromkeys(SIZE_COLUMNS.values(), "float64"))
-    table = targets.groupby(POINT, sort=False, dropna=False).agg(
-        n_train=("n_train", "mean"),
-        supporting_n_train=("supporting_n_train", "mean"),
-        n=("score", "count"),
-        n_expected=("score", "size"),
-        mean=("score", "mean"),
-        sd=("score", "std"),
-    ).reset_index()  # fmt: skip
-    low, high, _ = student(table["mean"], table["sd"], table["n"], confidence)
-    return table.drop(columns="sd").assign(low=low, high=high).astype(WHOLE)
+    sizes = {size: (size, "mean") for size in SIZE_COLUMNS.values()}
+    table = mean_table(targets, POINT, "score", confidence, **sizes)
+    columns = [*POINT, *sizes, "n", "n_expected", "mean", "low", "high"]
+    return table[columns].astype(WHOLE)
 
 
 def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -123,22 +110,14 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
         scored=("score", "count"),
     )
     by_seed = _seed_slopes(targets.assign(expected=lines["place"].transform("nunique")), key)
-    groups = by_seed.groupby(key, sort=False, dropna=False)
-    table = groups.agg(
-        slope=("slope", "mean"),
-        sd=("slope", "std"),
-        n=("slope", "count"),
-        n_expected=("slope", "size"),
-        expected=("expected", "first"),
-    )
+    table = mean_table(by_seed, key, "slope", confidence, expected=("expected", "first"))
     # out: lines whose sizes turned out to be one, and those that have scores but not their sizes
-    table = sizes.join(table).query("expected > 1 and (sizes > 1 or scored <= known < rows)").reset_index()
-    low, high, p = student(table["slope"], table["sd"], table["n"], confidence)
-    note = [why_no_interval(*cell).replace("differences", "slopes") for cell in zip(table["n"], low, strict=True)]
-    table = table.drop(columns=["sd", "expected", "known", "rows", "scored"]).assign(
-        low=low, high=high, p=p, p_holm=holm(pd.Series(p))
-    )
-    return table.assign(family=int(np.isfinite(p).sum()), note=note).astype({"smallest": "Int64", "largest": "Int64"})
+    table = sizes.reset_index().merge(table.rename(columns={"mean": "slope"}), on=key)
+    table = table.query("expected > 1 and (sizes > 1 or scored <= known < rows)").reset_index(drop=True)
+    note = table["note"].str.replace("differences", "slopes")
+    table = table[[*key, "sizes", "smallest", "largest", "slope", "n", "n_expected", "low", "high", "p"]]
+    table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()), note=note)
+    return table.astype({"smallest": "Int64", "largest": "Int64"})
 
 
 def _seed_slopes(targets: pd.DataFrame, line: list[str]) -> pd.DataFrame:

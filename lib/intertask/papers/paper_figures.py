@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from intertask.analysis.figures import GRADIENT
+from intertask.analysis.figures import GRADIENT, rows_with_means
 from intertask.analysis.tables import of_expected
 from intertask.papers.data_size import line_name
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
@@ -17,22 +17,10 @@ def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes)
     differences: `all_tasks.against`; means: `all_tasks.mean_differences` of it; both for one panel and
     baseline.
     """
-    for y, row in enumerate(means.itertuples()):
-        own = differences.loc[differences["method"] == row.method, "difference"].dropna()
-        ax.plot(own, [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
-        if row.n == 0:
-            ax.text(0, y, " missing", va="center", color=FAINT)
-            continue
-        bar = None if pd.isna(row.low) else [[row.difference - row.low], [row.high - row.difference]]
-        ax.errorbar(row.difference, y - 0.08, xerr=bar, fmt="o", color=INK, capsize=3, markersize=5)
-    labels = [
-        f"{text(row.method, 2 * AXIS)}\n({of_expected(row.n, row.n_expected)} targets)" for row in means.itertuples()
-    ]
-    ax.set_yticks(range(len(means)), labels)
-    ax.set_ylim(len(means) - 0.5, -0.5)
-    ax.axvline(0, color=INK, linewidth=1)
-    ax.grid(axis="y", visible=False)
-    return ax
+    rows = list(means.itertuples())
+    members = [differences.loc[differences["method"] == row.method, "difference"].dropna() for row in rows]
+    labels = [f"{text(row.method, 2 * AXIS)}\n({of_expected(row.n, row.n_expected)} targets)" for row in rows]
+    return rows_with_means(means, "difference", members, labels, ax)
 
 
 def exposure_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -106,8 +94,6 @@ def cost_arrows(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 DASHES = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3))]
-
-
 MARKERS = "os^DvPX*<>hp"
 
 
