@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from intertask.analysis.read import read_runs, read_scores
-from intertask.analysis.score_tables import COLUMNS
+from intertask.analysis.score_tables import TABLE_COLUMNS
 from intertask.tasks.catalogue import catalogue
 
 FOLDER = Path(__file__).parents[1] / "results" / "published"
@@ -44,7 +44,7 @@ def test_each_is_read_as_a_study(path, monkeypatch, tmp_path):
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))  # they are the project's, wherever the results are
     table = pd.read_csv(path)
     own = {"table", "figure", "row", "delta"}
-    assert all(f"`{name}`" in README for name in table.columns) and {*table.columns} - own <= {*COLUMNS}
+    assert all(f"`{name}`" in README for name in table.columns) and {*table.columns} - own <= {*TABLE_COLUMNS}
     runs, scores = read_runs(f"published/{path.stem}"), read_scores(f"published/{path.stem}")
     assert len(runs) == COUNTS[path.stem] and runs["done"].all()
     table = table.reindex(columns=table.columns.union(["split", "derived"]))

@@ -16,8 +16,7 @@ from intertask.analysis import correlation_figures
 from intertask.analysis.correlations import (
     AVERAGE,
     OBSERVATION,
-    against_in_words,
-    against_published,
+    average_in_words,
     caption,
     check_method,
     check_wnli,
@@ -27,14 +26,12 @@ from intertask.analysis.correlations import (
     measured,
     needed_r,
     observations,
-    overview,
+    observed_tasks,
     pairwise_r,
     panels,
-    published_correlations,
     tasks_of,
     with_average,
     with_holm,
-    wnli_in_words,
 )
 from intertask.analysis.read import read_runs, read_scores
 from intertask.errors import IntertaskError
@@ -43,6 +40,8 @@ from made_runs import glue_roles, make_regimes, scored
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis" / "target_correlations.ipynb"
 GAIN = {None: 0, "mini/mnli": 6, "mini/qnli": -3, "mini/mnli, shuffled labels": 1}
+
+
 TARGETS = ("mini/rte", "mini/cola", "mini/wnli")
 
 
@@ -77,7 +76,7 @@ def test_an_observation_is_a_model_before_its_target(tmp_path):
     own = wide[(wide["supporting"] == "mini/mnli") & (wide["seed"] == 1)]
     assert own[list(TARGETS)].iloc[0].tolist() == [67, 46, 40]
     assert len(observations(rows, single=False)) == 6 and len(observations(rows, controls=False)) == 6
-    table = overview(wide, rows)
+    table = observed_tasks(wide, rows)
     assert table["n"].tolist() == [8, 8, 8] and set(table["metric"]) == {"main"} and set(table["n_observations"]) == {8}
 
 
@@ -147,13 +146,13 @@ def test_the_average_is_over_main_scores_with_the_rule_for_wnli(tmp_path):
     assert wide.loc[wide["supporting"].isna(), AVERAGE].isna().all()  # without rte it is another number
     trained = with_average(observations(rows), rows, "trained")
     assert trained[AVERAGE].dropna().iloc[0] == pytest.approx((66 + 48 + 40) / 3)
-    assert "at least with the majority" in wnli_in_words(rows, "floor") and "not known" not in wnli_in_words(
+    assert "at least with the majority" in average_in_words(rows, "floor") and "not known" not in average_in_words(
         rows, "floor"
     )
-    words = wnli_in_words(rows.assign(majority=np.nan), "floor")
+    words = average_in_words(rows.assign(majority=np.nan), "floor")
     assert "In 8 of 8 runs the majority is not known; there WNLI counts with the score" in words
-    assert "so is the average" in wnli_in_words(rows.assign(majority=np.nan), "majority")
-    assert overview(wide, rows)["metric"].iloc[-1] == "mean of the main scores"
+    assert "so is the average" in average_in_words(rows.assign(majority=np.nan), "majority")
+    assert observed_tasks(wide, rows)["metric"].iloc[-1] == "mean of the main scores"
 
 
 def test_panels_do_not_pool_limits():
@@ -347,48 +346,10 @@ def test_legal_values():
         check_wnli("never")
 
 
-# Published correlations
-
-
 def printed(folder, text):
     path = folder / "printed.csv"
     path.write_text(text)
     return str(path)
-
-
-def test_published_beside_recomputed(tmp_path):
-    name = printed(
-        tmp_path, "table,setting,task_a,task_b,pearson\n8,e,b,a,0.5\n8,e,a,a,1\n8,f,a,b,-0.25\n8,e,a,z,0.1\n"
-    )
-    published = published_correlations(name, "pearson")
-    assert published.columns.tolist() == ["encoder", "task_a", "task_b", "value"] and len(published) == 4
-    wide = wide_of({"mini/a": [1.0, 2, 3], "mini/b": [1.0, 3, 2]})  # r = .5
-    table = correlation_table(wide, [("mini/a", "mini/b")], "pearson")
-    both = against_published(table, published)
-    assert both[["encoder", "n", "published", "recomputed"]].values.tolist() == [["e", 3, 0.5, pytest.approx(0.5)]]
-    other = against_published(table.assign(panel="g, all training data"), published)
-    assert other.set_index("encoder")["difference"].to_dict() == pytest.approx({"e": 0, "f": 0.75})
-    words = against_in_words(other)
-    assert "beside the printed f: 1 pairs; the mean absolute difference is 0.75" in words and "opposite in 1" in words
-    assert "No pair of tasks" in against_in_words(other[:0])
-
-
-def test_a_printed_matrix_counts_each_pair_once_and_encoders_are_told_by_their_whole_name(tmp_path):
-    name = printed(
-        tmp_path, 'encoder,setting,task_a,task_b,pearson\nf,x,a,b,0.5\nf,x,b,a,0.5\n"f, layer 6",x,a,b,0.25\n'
-    )
-    wide = wide_of({"a": [1.0, 2, 3], "b": [1.0, 3, 2]}, encoder="f, layer 6")
-    both = against_published(correlation_table(wide, [("a", "b")], "pearson"), published_correlations(name, "pearson"))
-    assert both[["encoder", "published"]].values.tolist() == [["f, layer 6", 0.25]]
-
-
-def test_a_printed_table_that_is_not_there_or_of_another_kind(tmp_path):
-    with pytest.raises(IntertaskError, match="there is no table 'none' in"):
-        published_correlations("none", "pearson")
-    name = printed(tmp_path, "task_a,task_b,pearson\na,b,0.5\n")
-    with pytest.raises(IntertaskError, match="has no column spearman, only task_a, task_b, pearson. Set method"):
-        published_correlations(name, "spearman")
-    assert published_correlations(name, "pearson")["encoder"].isna().all()
 
 
 # Figures and the notebook
@@ -408,14 +369,6 @@ def test_a_correlation_that_rounds_to_zero_is_not_negative(ax):
     table = pd.DataFrame({"task_a": ["a"], "task_b": "b", "r": -0.004, "low": -0.1, "high": 0.1, "n": 9})
     correlation_figures.correlation_heatmap(table.assign(p_holm=0.01, p_clusters_holm=1.0), ["b"], ["a"], ax)
     assert ax.texts[0].get_text() == "0.00"  # nor marked: not on the means of clusters
-
-
-def test_the_scatter_draws_every_pair_that_is_known(ax):
-    both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan], "task_a": "a", "task_b": "b"})
-    both["encoder"] = "f"
-    correlation_figures.published_scatter(both.assign(difference=both["recomputed"] - both["published"]), ax)
-    assert ax.lines[-1].get_xdata().tolist() == [0.5, -0.5, 0.1] and ax.get_xlabel() == "printed: f"
-    assert [(found.get_text(), found.xy) for found in ax.texts] == [("a – b", (-0.5, 0.5))]
 
 
 def outputs(folder, monkeypatch, **parameters):

@@ -13,18 +13,18 @@ from sklearn.metrics import matthews_corrcoef
 from intertask.analysis.diagnostics import (
     breakdown,
     breakdown_in_words,
+    by_category,
     categories,
     confusions,
     diagnosed,
     interval_over_sets,
-    matthews,
-    printed,
     scored_on,
     sentence_sets,
     without_predictions,
 )
 from intertask.analysis.figures import diagnostic_dots
 from intertask.analysis.read import read_predictions, read_runs
+from intertask.analysis.statistics import matthews
 from intertask.errors import IntertaskError
 from intertask.report import build_report
 from intertask.tasks.load import load_task, scored_rows
@@ -139,7 +139,7 @@ def test_other_rows_or_labels_than_the_run_was_scored_on_are_refused(changed):
 def test_the_table_reads_as_the_papers():
     models = pd.concat([predicted(PREDICTED, model="z"), predicted(TRUE, run="b", model="a")])
     table = breakdown(models, diagnostic_rows(logic="negation"), ENTRY)
-    wide = printed(table)
+    wide = by_category(table)
     assert wide.columns.tolist() == ["category", "n", "sets", "z", "a"]
     assert wide["category"].tolist() == ["all rows", "logic", "negation", "knowledge", "world"]
     assert wide["a"].tolist()[0] == "100.0" and wide["z"].tolist()[0].startswith("55.4 [")

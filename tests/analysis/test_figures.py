@@ -3,7 +3,7 @@ import pytest
 
 from intertask.analysis import figures
 from intertask.analysis.read import read_runs
-from intertask.analysis.statistics import deltas, transfer_table
+from intertask.analysis.transfer import deltas, transfer_table
 from made_store import make_store
 
 
@@ -100,10 +100,10 @@ def test_a_large_matrix_shows_whole_points_and_marks_alone(tmp_path, ax):
                 )
     (tmp_path / "large.csv").write_text("\n".join(rows))
     table = transfer_table(read_runs("large", tmp_path))
-    assert figures.matrix_size(table) == (3 + 0.5 * 16, 1.5 + 0.35 * 10)
+    assert figures.transfer_size(table) == (3 + 0.5 * 16, 1.5 + 0.35 * 10)
     figures.transfer_heatmap(table, ax)
     found = words(ax)
     # 9 of seeds .01 apart stays significant among 159 cells; -5, -3, -1 does not
     assert found[0] == "+9*" and found[1:159] == ["-3"] * 158 and found[159] == "·"
     small = table[table["target"].isin(["t0", "t1"])]
-    assert figures.matrix_size(small) == (3 + 1.7 * 2, 1.5 + 10)
+    assert figures.transfer_size(small) == (3 + 1.7 * 2, 1.5 + 10)

@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from benchmarks.coverage import RESTARTS, WORLDS, drawn_accuracy, held, right
-from intertask.analysis import inference
+from intertask.analysis import inference, statistics
 from intertask.analysis.read import read_predictions, read_runs, read_scores
-from intertask.analysis.statistics import benjamini_hochberg, deltas, holm, paired_t, transfer_table
+from intertask.analysis.statistics import benjamini_hochberg, holm, paired_t
+from intertask.analysis.transfer import deltas, transfer_table
 from intertask.errors import IntertaskError
 from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
@@ -50,16 +51,16 @@ def intervals(confidence=0.95):
 
 def test_over_examples_by_hand():
     drawn = drawn_accuracy(np.arange(100) < 80)
-    low, high, note = inference.over_examples(drawn, 100)
+    low, high, note = statistics.over_examples(drawn, 100)
     assert (low, high) == pytest.approx((80 - 7.84, 80 + 7.84), abs=1) and note == ""  # 1.96 sqrt(.8 · .2 / 100)
-    assert inference.over_examples(drawn, 100, 0.5)[1] < high
+    assert statistics.over_examples(drawn, 100, 0.5)[1] < high
     # with 20 examples the tails are those of sqrt(20 / 19) t(.975, 19) = 2.1474 under the normal: 1.588 %
-    assert inference.over_examples(np.arange(2001.0), 20)[:2] == pytest.approx((31.76, 1968.24), abs=0.05)
+    assert statistics.over_examples(np.arange(2001.0), 20)[:2] == pytest.approx((31.76, 1968.24), abs=0.05)
 
 
 @pytest.mark.parametrize("drawn, examples, note", [(np.arange(99.0), 19, "19 examples"), (np.ones(99), 50, "no other")])
 def test_over_examples_says_why_there_is_none(drawn, examples, note):
-    low, high, why = inference.over_examples(drawn, examples)
+    low, high, why = statistics.over_examples(drawn, examples)
     assert math.isnan(low) and math.isnan(high) and note in why
 
 
@@ -68,30 +69,30 @@ def test_over_seeds_and_examples_by_hand():
     differences = np.array([1.0, 2, 3, 4, 5])
     alone = paired_t(differences)
     still = np.repeat(differences[:, None], 2000, axis=1)
-    assert inference.over_seeds_and_examples(differences, still, 100) == pytest.approx((alone.low, alone.high))
+    assert statistics.over_seeds_and_examples(differences, still, 100) == pytest.approx((alone.low, alone.high))
     common = rng.normal(0, 2, 2000)  # examples that move all seeds alike: their spread is added, as squares
     half = math.hypot(alone.high - 3, 1.9842 * common.std() * math.sqrt(100 / 99))  # t(.975, 99)
-    found = inference.over_seeds_and_examples(differences, still + common, 100)
+    found = statistics.over_seeds_and_examples(differences, still + common, 100)
     assert found == pytest.approx((3 - half, 3 + half), rel=1e-4)
     own = rng.normal(0, 2, (5, 2000))  # that move each seed on its own: the spread over seeds holds that already
-    low, high = inference.over_seeds_and_examples(differences, still + own, 100)
+    low, high = statistics.over_seeds_and_examples(differences, still + own, 100)
     assert (low, high) == pytest.approx((alone.low, alone.high), abs=0.1)
 
 
 def test_over_seeds_and_examples_needs_two_seeds():
-    assert np.isnan(inference.over_seeds_and_examples([1.0], np.ones((1, 10)), 100)).all()
+    assert np.isnan(statistics.over_seeds_and_examples([1.0], np.ones((1, 10)), 100)).all()
 
 
 def test_permutations_by_hand():
-    assert inference.paired_permutation([1, 2, 3]) == (0.25, 0.25)  # +++ and --- of 8
-    assert inference.paired_permutation([1, 2, 3, 4, 5]).p == pytest.approx(2 / 32)
+    assert statistics.paired_permutation([1, 2, 3]) == (0.25, 0.25)  # +++ and --- of 8
+    assert statistics.paired_permutation([1, 2, 3, 4, 5]).p == pytest.approx(2 / 32)
     # of the signs of 1, 2, 3: sums +4 or more are 4 (2+3-1), 6; and their mirror images: 4 of 8
-    assert inference.paired_permutation([-1, 2, 3]) == (0.5, 0.25)
-    several = inference.paired_permutation([[1, 2, 3], [-1, 2, 3]])
+    assert statistics.paired_permutation([-1, 2, 3]) == (0.5, 0.25)
+    several = statistics.paired_permutation([[1, 2, 3], [-1, 2, 3]])
     assert several.p.tolist() == [0.25, 0.5] and several.smallest == 0.25
-    many = inference.paired_permutation(np.arange(1.0, 21))
+    many = statistics.paired_permutation(np.arange(1.0, 21))
     assert many.p == many.smallest == 2 / 10_000
-    assert all(math.isnan(value) for value in inference.paired_permutation([4.0]))
+    assert all(math.isnan(value) for value in statistics.paired_permutation([4.0]))
 
 
 def test_benjamini_hochberg_by_hand():
@@ -104,27 +105,19 @@ def test_benjamini_hochberg_by_hand():
 
 
 def test_the_minimum_detectable_effect_has_its_power_in_the_noncentral_t():
-    effect = inference.minimum_detectable_effect(2.0, 5, alpha=0.1, power=0.7)
+    effect = statistics.minimum_detectable_effect(2.0, 5, alpha=0.1, power=0.7)
     critical, shift = stats.t.ppf(0.95, 4), effect / 2 * math.sqrt(5)
     assert stats.nct.sf(critical, 4, shift) + stats.nct.cdf(-critical, 4, shift) == pytest.approx(0.7, abs=1e-4)
-    assert inference.minimum_detectable_effect(2, 3) > inference.minimum_detectable_effect(2, 5)
-    assert math.isnan(inference.minimum_detectable_effect(2, 1)) and math.isnan(
-        inference.minimum_detectable_effect(0, 5)
+    assert statistics.minimum_detectable_effect(2, 3) > statistics.minimum_detectable_effect(2, 5)
+    assert math.isnan(statistics.minimum_detectable_effect(2, 1)) and math.isnan(
+        statistics.minimum_detectable_effect(0, 5)
     )
-
-
-def test_the_detectable_accuracy_leaves_its_own_variance():
-    least = inference.detectable_accuracy(0.1, 277) / 100
-    assert least == pytest.approx(inference.minimum_detectable_effect(math.sqrt(0.1 - least**2), 277))
-    assert math.isnan(inference.detectable_accuracy(0.02, 71))  # one or two examples cannot decide anything
 
 
 @pytest.mark.parametrize("settings", [{"alpha": 5}, {"power": 80}])
 def test_shares_are_shares(settings):
     with pytest.raises(IntertaskError, match="share"):
-        inference.minimum_detectable_effect(1.0, 5, **settings)
-    with pytest.raises(IntertaskError, match="share"):
-        inference.detectable_accuracy(10, 71)
+        statistics.minimum_detectable_effect(1.0, 5, **settings)
 
 
 def test_what_the_seeds_of_a_cell_allow_by_hand(store):
@@ -132,7 +125,7 @@ def test_what_the_seeds_of_a_cell_allow_by_hand(store):
     table = inference.with_tests(transfer_table(runs), runs).set_index(["supporting", "target"])
     gain = table.loc[MNLI, "mini/rte"]
     spread = 2.0  # both cells: 2, 4, 6 and -2, 0, 2 around their means; squares 16 over 2 + 2 degrees of freedom
-    assert gain.detectable == pytest.approx(inference.minimum_detectable_effect(spread, 3))
+    assert gain.detectable == pytest.approx(statistics.minimum_detectable_effect(spread, 3))
     assert gain.p_permutation == 0.25 == gain.p_smallest and table.loc[SHUFFLED, "mini/rte"].p_permutation == 1
     # two cells gain alike, two not at all: the smaller p is corrected by 4 / 2
     assert gain.p_bh == pytest.approx(2 * gain.p) and gain.p_holm == pytest.approx(4 * gain.p)
@@ -156,7 +149,7 @@ def test_the_examples_of_a_cell_by_hand(store):
     assert gain.examples == 50 and gain.examples_note == ""
     assert gain.examples_low >= 0 and gain.examples_high == pytest.approx(4 + 1.96 * sd, abs=1.2)
     assert gain.examples_detectable == pytest.approx(
-        inference.minimum_detectable_effect(sd * math.sqrt(50), 50), rel=0.1
+        statistics.minimum_detectable_effect(sd * math.sqrt(50), 50), rel=0.1
     )
     assert gain.both_low < paired_t([2, 4, 6]).low and gain.both_high > paired_t([2, 4, 6]).high
     assert table.loc[SHUFFLED, "mini/rte"].both_low < 0 < table.loc[SHUFFLED, "mini/rte"].both_high
@@ -203,7 +196,7 @@ def test_what_could_have_been_seen_in_words(store):
     runs = read_runs("demo")
     tested = inference.with_tests(transfer_table(runs), runs)
     words = inference.detectable_in_words(tested, intervals().reset_index())
-    least = inference.minimum_detectable_effect(2, 3)
+    least = statistics.minimum_detectable_effect(2, 3)
     assert (
         f"- **mini/rte**: with 3 seeds you could have seen differences of {least:.1f} points; on 50 examples" in words
     )
@@ -262,7 +255,7 @@ def test_the_interval_over_seeds_covers(n):
 def test_the_interval_over_examples_covers_where_the_models_are_held_fixed(m):
     rng = np.random.default_rng(m)
     better = rng.choice([1, -1, 0], (400, m), p=[0.2, 0.1, 0.7])
-    found = [inference.over_examples(own, m)[:2] for own in drawn_accuracy(better)]
+    found = [statistics.over_examples(own, m)[:2] for own in drawn_accuracy(better)]
     assert within(held(*np.transpose(found), 10)[0], 95, 400)
 
 
@@ -271,11 +264,11 @@ def test_the_interval_over_seeds_and_examples_covers_where_the_other_two_do_not(
     found, truth = right(np.random.default_rng(n), 400, n, 71, **WORLDS[world])
     better = found[:, 1].astype(int) - found[:, 0]
     differences, drawn = 100 * better.mean(-1), drawn_accuracy(better)
-    both = [inference.over_seeds_and_examples(d, of, 71) for d, of in zip(differences, drawn, strict=True)]
+    both = [statistics.over_seeds_and_examples(d, of, 71) for d, of in zip(differences, drawn, strict=True)]
     assert 92 <= held(*np.transpose(both), truth)[0] <= 99
     alone = [paired_t(own)[1:3] for own in differences]
     if world == "seeds":  # where restarts differ, an interval over examples says little, and the other way round
-        alone = [inference.over_examples(own, 71)[:2] for own in drawn.mean(1)]
+        alone = [statistics.over_examples(own, 71)[:2] for own in drawn.mean(1)]
     assert held(*np.transpose(alone), truth)[0] <= at_most
 
 
@@ -289,17 +282,9 @@ def test_holm_keeps_the_error_of_the_family(monkeypatch):
 
 @pytest.mark.parametrize("n", [3, 5, 10])
 def test_an_effect_of_the_size_that_is_stated_is_found_as_often_as_stated(n):
-    effect = inference.minimum_detectable_effect(2.0, n)
+    effect = statistics.minimum_detectable_effect(2.0, n)
     tests = [paired_t(own) for own in np.random.default_rng(n).normal(effect, 2, (400, n))]
     assert within(100 * np.mean([t.p < 0.05 for t in tests]), 80, 400)
-
-
-def test_on_examples_too():
-    least = inference.detectable_accuracy(0.2, 277) / 100
-    shares = [(0.2 + least) / 2, (0.2 - least) / 2, 0.8]
-    better = np.random.default_rng(0).choice([1, -1, 0], (400, 277), p=shares)
-    found = [inference.over_examples(own, 277)[0] > 0 for own in drawn_accuracy(better)]
-    assert within(100 * np.mean(found), 80, 400)
 
 
 def executed(name, folder, study):

@@ -107,7 +107,7 @@ def test_models_are_told_apart_by_all_but_the_seed(store):
 
 
 def test_the_best_is_chosen_on_one_split_and_reported_on_the_other(store):
-    best = probing.chosen(table_of(store), table_of(store, "test"), "frozen")
+    best = probing.best_on_dev(table_of(store), table_of(store, "test"), "frozen")
     assert best[["probe", "model", "chosen_by", "score"]].values.tolist() == [["a", "frozen, layer 1", 90, 87]]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from intertask.analysis import regimes
 from intertask.analysis.read import missing, read_runs, read_scores
-from intertask.analysis.statistics import control_in_words, transfer_table
+from intertask.analysis.transfer import control_in_words, transfer_table
 from intertask.errors import IntertaskError
 from intertask.papers import best_of_each
 from intertask.studies.graph import expand

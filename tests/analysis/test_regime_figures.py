@@ -6,7 +6,8 @@ from matplotlib.patches import Rectangle, StepPatch
 
 from intertask.analysis import regime_figures as plots
 from intertask.analysis.read import read_runs
-from intertask.analysis.regimes import compare
+from intertask.analysis.regimes import regime_differences
+from intertask.papers import paper_figures
 from intertask.papers.all_tasks import against, all_tasks, mean_differences
 from made_regimes import make_regimes
 
@@ -35,7 +36,7 @@ def labels(ticks):
 
 
 def test_heatmap_sorts_by_size_and_marks_significance_and_failures(runs, ax):
-    assert plots.difference_heatmap(compare(runs), ax, 0.1, 10) is ax
+    assert plots.difference_heatmap(regime_differences(runs), ax, 0.1, 10) is ax
     assert labels(ax.get_yticklabels()) == ["a\n(400)", "b\n(200)", "c\n(100)"] == labels(ax.get_xticklabels())
     # 2.7764 * sqrt(2 / 3) = 2.27; c: variances 1 and 81, p far above .1
     assert words(ax).count("+10.0**") == 3 and words(ax).count("[+7.7, +12.3]\n3, 3") == 3
@@ -48,25 +49,25 @@ def test_heatmap_sorts_by_size_and_marks_significance_and_failures(runs, ax):
 
 def test_heatmap_of_nothing_is_all_hatched(tmp_path, ax):
     make_regimes(tmp_path, lambda *_: None, SIZES)
-    plots.difference_heatmap(compare(read_runs("regimes", tmp_path)), ax, 0.1, 1)
+    plots.difference_heatmap(regime_differences(read_runs("regimes", tmp_path)), ax, 0.1, 1)
     assert words(ax).count("missing\n0 of 3, 0 of 3") == 6
     assert labels(ax.get_yticklabels())[0] == "b\n(size unknown)"
 
 
 def test_heatmap_of_single_seeds_has_no_interval(tmp_path, ax):
     make_regimes(tmp_path, scores, SIZES, seeds=1)
-    plots.difference_heatmap(compare(read_runs("regimes", tmp_path)), ax, 0.1, 10)
+    plots.difference_heatmap(regime_differences(read_runs("regimes", tmp_path)), ax, 0.1, 10)
     assert words(ax).count("no interval\n1, 1") == 4 and "+10.0" in words(ax)
 
 
 def test_heatmap_marks_shared_supporting_models_where_that_is_known(runs, ax):
     shared = runs["supporting_run"].where(runs["target"] != "a", "one").mask(runs["target"] == "c")
-    plots.difference_heatmap(compare(runs.assign(supporting_run=shared)), ax, 0.1, 10)
+    plots.difference_heatmap(regime_differences(runs.assign(supporting_run=shared)), ax, 0.1, 10)
     assert sum("†" in word for word in words(ax)) == 2
 
 
 def test_differences_by_ratio_on_a_log_axis(runs, ax):
-    table = compare(runs)
+    table = regime_differences(runs)
     assert plots.difference_by_ratio(table, "size_ratio", ax) is ax
     assert ax.get_title(loc="right") == "4 of 6 cells"
     hollow, filled, squares, crosses = (sorted(line.get_xdata()) for line in ax.lines[:4])
@@ -75,16 +76,16 @@ def test_differences_by_ratio_on_a_log_axis(runs, ax):
 
 
 def test_differences_by_ratio_of_nothing(runs, ax):
-    plots.difference_by_ratio(compare(runs).assign(size_ratio=math.nan), "size_ratio", ax)
+    plots.difference_by_ratio(regime_differences(runs).assign(size_ratio=math.nan), "size_ratio", ax)
     assert ax.get_title(loc="right") == "0 of 6 cells"
 
 
 def test_method_differences_count_targets(runs, ax):
-    scores = all_tasks(runs, compare(runs))
+    scores = all_tasks(runs, regime_differences(runs))
     differences = against(scores)
     means = mean_differences(differences)
     one = means["baseline"] == "single"
-    plots.method_differences(differences[differences["baseline"] == "single"], means[one], ax)
+    paper_figures.method_differences(differences[differences["baseline"] == "single"], means[one], ax)
     assert labels(ax.get_yticklabels())[0] == "STILTs, average\n(3 targets)"
     assert len(ax.get_yticklabels()) == 5
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from intertask.analysis import regimes
+from intertask.analysis import regimes, statistics
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
 from made_notebook import execute_notebook
@@ -52,14 +52,14 @@ def gaps(target, supporting, variant, seed):
 def test_two_samples_by_hand():
     # Means 2 and 5, variances 1 and 7, pooled 4: standard error 2 * sqrt(2 / 3), 4 degrees of freedom.
     half = 2.7764451 * 2 * math.sqrt(2 / 3)
-    test = regimes.two_sample_t([1, 2, 3, math.nan], [3, 4, 8])
+    test = statistics.two_sample_t([1, 2, 3, math.nan], [3, 4, 8])
     assert test[:5] == pytest.approx((2, 5, -3, -3 - half, -3 + half))
     assert (test.n_first, test.n_second, test.note) == (3, 3, "")
     assert test.p == pytest.approx(stats.ttest_ind([1, 2, 3], [3, 4, 8]).pvalue)
 
 
 def test_two_samples_of_which_one_does_not_vary():
-    test = regimes.two_sample_t([56, 56, 56], [57, 58, 59])
+    test = statistics.two_sample_t([56, 56, 56], [57, 58, 59])
     # Pooled variance 1/2, standard error sqrt(1/2 * 2/3)
     assert test.low == pytest.approx(-2 - 2.7764451 / math.sqrt(3)) and test.p < 0.05
     assert "does not vary" in test.note
@@ -70,13 +70,13 @@ def test_two_samples_of_which_one_does_not_vary():
     [([], [1, 2], math.nan, "two seeds"), ([3], [1, 2], 1.5, "two seeds"), ([3, 3], [1, 1], 2, "neither varies")],
 )
 def test_two_samples_without_a_spread_give_no_interval(first, second, difference, note):
-    test = regimes.two_sample_t(first, second)
+    test = statistics.two_sample_t(first, second)
     assert test.difference == pytest.approx(difference, nan_ok=True) and note in test.note
     assert math.isnan(test.low) and math.isnan(test.high) and math.isnan(test.p)
 
 
 def test_the_matrix_by_hand(runs):
-    table = regimes.compare(runs)
+    table = regimes.regime_differences(runs)
     assert table.groupby("mixing").size().to_dict() == {"proportional": CELLS, "matched": CELLS}
     half = 2.7764451 * math.sqrt(2 / 3)  # both samples have variance 1
     cell = table[(table["mixing"] == "proportional") & (table["target"] == "c") & (table["supporting"] == "a")].iloc[0]
@@ -96,34 +96,36 @@ def test_paired_seeds_have_a_test_of_their_own(runs):
     mtl = (runs["regime"] == "mtl") & (runs["mixing"] == "matched")
     stilts = runs["regime"] == "stilts"
     runs = runs.assign(score=runs["score"].mask(mtl, runs["seed"].map(gains) + 60).mask(stilts, 60.0))
-    table = regimes.compare(runs)
+    table = regimes.regime_differences(runs)
     assert table.loc[table["mixing"] == "matched", "p_paired"].iloc[0] == pytest.approx(0.0742, abs=5e-5)  # t 3.4641
 
 
 def test_a_task_of_its_own_and_the_control_are_left_out(runs):
     control = runs[runs["supporting"] == "a"].assign(supporting="again", control=True)
     same = runs[(runs["regime"] == "stilts") & (runs["target"] == "b")].assign(supporting="b", substituted=True)
-    assert len(regimes.compare(pd.concat([runs, control, same]))) == 2 * CELLS
+    assert len(regimes.regime_differences(pd.concat([runs, control, same]))) == 2 * CELLS
 
 
 def test_a_run_that_serves_two_parts_counts_once_and_two_runs_are_refused(runs):
-    assert regimes.compare(pd.concat([runs, runs.assign(part="again")])).equals(regimes.compare(runs))
+    assert regimes.regime_differences(pd.concat([runs, runs.assign(part="again")])).equals(
+        regimes.regime_differences(runs)
+    )
     other = runs.assign(run=runs["run"] + "-other")
     with pytest.raises(IntertaskError, match="Two different stilts runs of a and b with seed 0"):
-        regimes.compare(pd.concat([runs, other]))
+        regimes.regime_differences(pd.concat([runs, other]))
 
 
 def test_a_study_without_both_regimes_is_refused(runs):
     for regime in ("mtl", "stilts"):
         with pytest.raises(IntertaskError, match="no pair of tasks has both regimes"):
-            regimes.compare(runs[runs["regime"] != regime])
+            regimes.regime_differences(runs[runs["regime"] != regime])
     with pytest.raises(IntertaskError, match="no pair of tasks has both regimes"):
-        regimes.compare(runs[runs["regime"] == "single"])
+        regimes.regime_differences(runs[runs["regime"] == "single"])
 
 
 def test_data_limits_are_cells_of_their_own(runs):
     limited = runs.assign(supporting_limit=pd.array([50] * len(runs), dtype="Int64"), run=runs["run"] + "-50")
-    table = regimes.compare(pd.concat([runs, limited]))
+    table = regimes.regime_differences(pd.concat([runs, limited]))
     assert len(table) == 4 * CELLS and table["supporting_limit"].isna().sum() == 2 * CELLS
 
 
@@ -133,24 +135,24 @@ def rule(table, mixing, cells, name):
 
 
 def test_the_heuristic_where_it_holds(runs):
-    table = regimes.compare(runs)
+    table = regimes.regime_differences(runs)
     heuristic = rule(table, "proportional", "p < 0.1", "size heuristic")
     assert heuristic[["n", "abstains", "right", "accuracy"]].tolist() == [6, 0, 6, 100]
     assert heuristic["low"] == pytest.approx(100 * 6 / (6 + 1.959964**2)) and heuristic["high"] == pytest.approx(100)
     assert heuristic["score"] == 66  # 71 where MTL is chosen, 61 where STILTs is
     assert rule(table, "proportional", "all", "always MTL")[["right", "score"]].tolist() == [3, 61]
     assert rule(table, "proportional", "all", "ratio threshold")[["right", "score"]].tolist() == [6, 66]
-    assert regimes.failures(table[table["mixing"] == "proportional"]).empty
+    assert regimes.misjudged(table[table["mixing"] == "proportional"]).empty
 
 
 def test_the_heuristic_where_a_matched_budget_ends_it(runs):
-    table = regimes.compare(runs)
+    table = regimes.regime_differences(runs)
     heuristic = rule(table, "matched", "p_holm < 0.1", "size heuristic")
     assert heuristic[["n", "right", "accuracy", "score"]].tolist() == [6, 3, 50, 58.5]
     assert heuristic["low"] == pytest.approx(18.76, abs=0.005) and heuristic["high"] == pytest.approx(81.24, abs=0.005)
     assert rule(table, "matched", "all", "always STILTs")[["right", "score"]].tolist() == [6, 61]
     assert rule(table, "matched", "all", "ratio threshold")["right"] == 6
-    wrong = regimes.failures(table)
+    wrong = regimes.misjudged(table)
     assert list(zip(wrong["supporting"], wrong["target"], strict=True)) == [("a", "b"), ("a", "c"), ("b", "c")]
     words = regimes.heuristic_in_words(table)
     assert "right in 6 of 6 cells with p < 0.1, 100 % [61, 100]" in words and "Significant and wrong: none" in words
@@ -173,8 +175,8 @@ def test_the_threshold_is_chosen_without_the_target():
 
 def test_equal_sizes_abstain(tmp_path):
     make_regimes(tmp_path, lambda target, supporting, variant, seed: 60.0 + seed + 4 * bool(variant), {"a": 9, "b": 9})
-    table = regimes.compare(read_runs("regimes", tmp_path))
-    assert set(table["heuristic"]) == {"neither"} and regimes.failures(table).empty
+    table = regimes.regime_differences(read_runs("regimes", tmp_path))
+    assert set(table["heuristic"]) == {"neither"} and regimes.misjudged(table).empty
     heuristic = rule(table, "proportional", "all", "size heuristic")
     assert heuristic[["n", "abstains", "right", "score"]].tolist() == [2, 2, 0, 63]  # the mean of 61 and 65
     assert math.isnan(heuristic["accuracy"]) and math.isnan(heuristic["low"])
@@ -182,7 +184,7 @@ def test_equal_sizes_abstain(tmp_path):
 
 
 def test_budget_by_hand(runs):
-    table = regimes.compare(runs)
+    table = regimes.regime_differences(runs)
     cell = table[(table["mixing"] == "proportional") & (table["target"] == "a") & (table["supporting"] == "c")].iloc[0]
     assert cell["target_examples_ratio"] == 0.25 and cell["distinct_examples_ratio"] == 1
     assert cell["steps_ratio"] == 30 / (120 + 30) and cell["target_steps_ratio"] == 30 / 120
@@ -199,7 +201,7 @@ def test_budget_by_hand(runs):
 
 def test_a_variant_without_a_name_is_one(runs):
     named = runs[runs["mixing"] != "matched"]
-    table, expected = regimes.compare(named.assign(mixing=None)), regimes.compare(named)
+    table, expected = regimes.regime_differences(named.assign(mixing=None)), regimes.regime_differences(named)
     assert table["p_holm"].notna().all() and table.drop(columns="mixing").equals(expected.drop(columns="mixing"))
     for tabulated in (regimes.rules, regimes.budget):
         assert tabulated(table).drop(columns="mixing").equals(tabulated(expected).drop(columns="mixing"))
@@ -209,16 +211,16 @@ def test_a_variant_without_a_name_is_one(runs):
 
 def test_seeds_share_a_supporting_model_only_where_all_models_are_named(runs):
     one = runs["supporting_run"].mask(runs["regime"] == "stilts", "one")
-    shared = regimes.compare(runs.assign(supporting_run=one))["pseudo_replicates"]
-    unsaid = regimes.compare(runs.assign(supporting_run=one.mask(runs["seed"] == 0)))["pseudo_replicates"]
-    single = regimes.compare(runs[runs["seed"] == 0].assign(supporting_run=None))["pseudo_replicates"]
-    assert not regimes.compare(runs)["pseudo_replicates"].any()
+    shared = regimes.regime_differences(runs.assign(supporting_run=one))["pseudo_replicates"]
+    unsaid = regimes.regime_differences(runs.assign(supporting_run=one.mask(runs["seed"] == 0)))["pseudo_replicates"]
+    single = regimes.regime_differences(runs[runs["seed"] == 0].assign(supporting_run=None))["pseudo_replicates"]
+    assert not regimes.regime_differences(runs)["pseudo_replicates"].any()
     assert shared.all() and unsaid.isna().all() and single.isna().all()
 
 
 def test_missing_runs_stay_missing(tmp_path):
     make_regimes(tmp_path, gaps, SIZES)
-    table = regimes.compare(read_runs("regimes", tmp_path)).set_index(["supporting", "target"])
+    table = regimes.regime_differences(read_runs("regimes", tmp_path)).set_index(["supporting", "target"])
     few, none, constant = table.loc[("b", "a")], table.loc[("c", "a")], table.loc[("b", "c")]
     assert few[["n_stilts", "n_stilts_expected", "stilts", "difference"]].tolist() == [1, 3, 60, 1]
     assert math.isnan(few["p"]) and "two seeds" in few["note"]
@@ -234,19 +236,19 @@ def test_missing_runs_stay_missing(tmp_path):
 
 def test_nothing_done_yet(tmp_path):
     make_regimes(tmp_path, lambda *_: None, SIZES)
-    table = regimes.compare(read_runs("regimes", tmp_path))
+    table = regimes.regime_differences(read_runs("regimes", tmp_path))
     assert table["difference"].isna().all() and (table["family"] == 0).all()
-    assert (regimes.rules(table)["n"] == 0).all() and regimes.failures(table).empty
+    assert (regimes.rules(table)["n"] == 0).all() and regimes.misjudged(table).empty
     assert "nothing to judge" in regimes.heuristic_in_words(table)
     assert "nothing known yet" in regimes.budget_in_words(table)
 
 
 def test_parameters_are_checked(runs):
-    table = regimes.compare(runs)
+    table = regimes.regime_differences(runs)
     with pytest.raises(IntertaskError, match="alpha is the p value"):
         regimes.rules(table, alpha=10)
     with pytest.raises(IntertaskError, match="between 0 and 1"):
-        regimes.compare(runs, confidence=95)
+        regimes.regime_differences(runs, confidence=95)
 
 
 @pytest.fixture

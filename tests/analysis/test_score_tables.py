@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from intertask.analysis.read import missing, read_records, read_runs, read_scores, read_settings
 from intertask.analysis.score_tables import find_table, tidy
-from intertask.analysis.statistics import replicates_in_words, transfer_table
+from intertask.analysis.transfer import replicates_in_words, transfer_table
 from intertask.cli import app
 from intertask.errors import IntertaskError
 

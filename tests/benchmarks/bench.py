@@ -162,11 +162,11 @@ def table_of_scores(rounds: int = 5) -> None:
 
     matplotlib.use("agg")
     from intertask.analysis import figures, read
-    from intertask.analysis.statistics import transfer_table
+    from intertask.analysis.transfer import transfer_table
 
     def lab() -> None:
         table = transfer_table(read.read_runs("scores"))
-        figure, ax = matplotlib.pyplot.subplots(figsize=figures.matrix_size(table), layout="constrained")
+        figure, ax = matplotlib.pyplot.subplots(figsize=figures.transfer_size(table), layout="constrained")
         figures.transfer_heatmap(table, ax)
         figure.savefig(io.BytesIO())
 

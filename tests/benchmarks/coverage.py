@@ -17,10 +17,9 @@ import pandas as pd
 import typer
 from scipy import stats
 
-from intertask.analysis import inference, resampling
+from intertask.analysis import resampling, statistics
 from intertask.analysis.correlations import METHODS, cluster_intervals, pairwise_r
-from intertask.analysis.regimes import two_sample_t
-from intertask.analysis.statistics import benjamini_hochberg, holm, paired_t
+from intertask.analysis.statistics import benjamini_hochberg, holm, paired_t, two_sample_t
 from intertask.metrics import METRICS
 
 SEEDS = (3, 5, 10, 20)
@@ -119,7 +118,7 @@ def examples(studies: int) -> pd.DataFrame:
         for m in (20, 40, 71, 277):
             labels, predictions = answers(np.random.default_rng(m), metric, ARMS, m, studies)
             drawn = drawn_of(metric, labels, predictions)
-            found = [inference.over_examples(own[1] - own[0], m)[:2] for own in drawn]
+            found = [statistics.over_examples(own[1] - own[0], m)[:2] for own in drawn]
             rows.append((metric, m, *held(*np.transpose(found), truth)))
     return pd.DataFrame(rows, columns=["metric", "examples", "covers", "none"])
 
@@ -147,7 +146,7 @@ def drawn_accuracy(right: np.ndarray) -> np.ndarray:
     """The same for accuracy, of which examples are right: (..., examples) to (..., resamples)."""
     m = right.shape[-1]
     drawn = np.random.default_rng(0).integers(0, m, (resampling.RESAMPLES, m))
-    return right.astype("float32") @ (100 / m * resampling._counts(drawn, m)).astype("float32").T
+    return right.astype("float32") @ (100 / m * resampling._draw_counts(drawn, m)).astype("float32").T
 
 
 def discordant(studies: int, m: int = 71) -> pd.DataFrame:
@@ -157,7 +156,7 @@ def discordant(studies: int, m: int = 71) -> pd.DataFrame:
         for won in (0.5, 0.75, 0.95):
             kinds = [share * won, share * (1 - won), 1 - share]
             better = np.random.default_rng(0).choice([1, -1, 0], (studies, m), p=kinds)
-            found = [inference.over_examples(own, m)[:2] for own in drawn_accuracy(better)]
+            found = [statistics.over_examples(own, m)[:2] for own in drawn_accuracy(better)]
             rows.append((m, m * share, won, *held(*np.transpose(found), 100 * share * (2 * won - 1))))
     return pd.DataFrame(rows, columns=["examples", "discordant", "won", "covers", "none"])
 
@@ -201,7 +200,7 @@ def both(studies: int) -> pd.DataFrame:
                 better = found[:, 1].astype(int) - found[:, 0]
                 differences, drawn = 100 * better.mean(-1), drawn_accuracy(better)
                 ends = np.array([
-                    inference.over_seeds_and_examples(d, of, m) for d, of in zip(differences, drawn, strict=True)
+                    statistics.over_seeds_and_examples(d, of, m) for d, of in zip(differences, drawn, strict=True)
                 ])  # fmt: skip
                 by_seed = [paired_t(own) for own in differences]
                 picks = rng.multinomial(n, np.full(n, 1 / n), drawn.shape[-1]) / n
@@ -209,7 +208,7 @@ def both(studies: int) -> pd.DataFrame:
                 rows.append((
                     name, m, n, *held(*ends.T, truth),
                     held([t.low for t in by_seed], [t.high for t in by_seed], truth)[0],
-                    held(*zip(*(inference.over_examples(own, m)[:2] for own in drawn.mean(1)), strict=True), truth)[0],
+                    held(*zip(*(statistics.over_examples(own, m)[:2] for own in drawn.mean(1)), strict=True), truth)[0],
                     held(*multi, truth)[0],
                 ))  # fmt: skip
     columns = ["world", "examples", "seeds", "covers", "none", "seeds alone", "examples alone", "multi-bootstrap"]
@@ -270,15 +269,9 @@ def power(studies: int) -> pd.DataFrame:
     """How often an effect of just the stated size is found: 80 is promised. Over seeds, of ten times as many:"""
     rows = []
     for n in SEEDS:
-        effect = inference.minimum_detectable_effect(2.0, n)
+        effect = statistics.minimum_detectable_effect(2.0, n)
         tests = [paired_t(own) for own in np.random.default_rng(n).normal(effect, 2, (10 * studies, n))]
         rows.append(("seeds: paired_t", n, effect, 100 * np.mean([t.p < 0.05 for t in tests])))
-    for m, discordant in ((71, 0.3), (277, 0.1), (277, 0.3), (1000, 0.1)):
-        effect = inference.detectable_accuracy(discordant, m) / 100
-        shares = [(discordant + effect) / 2, (discordant - effect) / 2, 1 - discordant]
-        better = np.random.default_rng(m).choice([1, -1, 0], (studies, m), p=shares)
-        found = [inference.over_examples(own, m)[0] > 0 for own in drawn_accuracy(better)]
-        rows.append((f"examples: accuracy, {discordant} discordant", m, 100 * effect, 100 * np.mean(found)))
     return pd.DataFrame(rows, columns=["test", "n", "effect, points", "found"])
 
 

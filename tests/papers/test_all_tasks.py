@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from intertask.analysis.read import read_runs
-from intertask.analysis.regimes import compare
+from intertask.analysis.regimes import regime_differences
 from intertask.errors import IntertaskError
-from intertask.papers.all_tasks import against, all_tasks, mean_differences, printed
+from intertask.papers.all_tasks import against, all_tasks, by_method, mean_differences
 from made_regimes import make_regimes
 
 SIZES = {"a": 400, "b": 200, "c": 100}
@@ -33,7 +33,7 @@ def gaps(target, supporting, variant, seed):
 def made(folder, score, **settings):
     make_regimes(folder, score, SIZES, **settings)
     runs = read_runs("regimes", folder)
-    return all_tasks(runs, compare(runs))
+    return all_tasks(runs, regime_differences(runs))
 
 
 def test_weller_by_hand(tmp_path):
@@ -51,7 +51,7 @@ def test_weller_by_hand(tmp_path):
 
 
 def test_it_prints_as_the_paper_does(tmp_path):
-    table = printed(made(tmp_path, scores, variants=("size", "uniform")))
+    table = by_method(made(tmp_path, scores, variants=("size", "uniform")))
     assert table.index.tolist() == [
         "single", "STILTs, average", "MTL, average (size)", "MTL, average (uniform)", "size heuristic, average (size)",
         "size heuristic, average (uniform)", "oracle (size)", "oracle (uniform)", "all tasks (size)",
@@ -62,7 +62,7 @@ def test_it_prints_as_the_paper_does(tmp_path):
 
 
 def test_what_is_missing_is_marked(tmp_path):
-    table = printed(made(tmp_path, gaps))
+    table = by_method(made(tmp_path, gaps))
     assert table.loc["single"].tolist() == ["61.0 (3)", "60.0 (1 of 3)", "61.0 (3)", "60.7 (3, 1 incomplete)"]
     mtl = table.loc["MTL, average (proportional)"].tolist()
     assert mtl == ["51.0 (1 of 2)", "61.0 (2)", "71.0 (1 of 2)", "61.0 (3, 2 incomplete)"]
@@ -73,7 +73,7 @@ def test_what_is_missing_is_marked(tmp_path):
 
 def test_nothing_is_empty_and_not_zero(tmp_path):
     table = made(tmp_path, lambda target, supporting, *_: 60.0 if supporting is None and target == "a" else None)
-    shown = printed(table)
+    shown = by_method(table)
     assert shown.loc["single"].tolist() == ["60.0 (3)", "", "", "60.0 (1 of 3)"]
     assert shown.drop("single").eq("").all(axis=None)
     means = mean_differences(against(table))
@@ -103,7 +103,7 @@ def test_a_panel_for_every_limit_of_the_supporting_task(tmp_path):
         supporting_limit=pd.array([50] * len(pairs), dtype="Int64"), run=pairs["run"] + "-50", score=pairs["score"] + 1
     )
     both = pd.concat([runs, limited])
-    table = all_tasks(both, compare(both))
+    table = all_tasks(both, regime_differences(both))
     of_limit = table[table["supporting_limit"] == 50].pivot(index="method", columns="target", values="score")
     assert of_limit.loc["MTL, average"].tolist() == [52, 62, 72] and of_limit.loc["single"].tolist() == [61, 61, 61]
     assert len(table) == 2 * 6 * 3

@@ -7,20 +7,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from intertask.analysis.averages import wnli_in_words
 from intertask.analysis.read import read_runs, read_scores
-from intertask.analysis.regime_figures import equal_cost as draw_equal_cost
-from intertask.analysis.statistics import deltas, expected_best, wnli_in_words
 from intertask.analysis.tables import row_label
+from intertask.analysis.transfer import deltas
 from intertask.errors import IntertaskError
 from intertask.papers.best_of_each import (
     cell_table,
     cost_in_words,
     equal_cost,
-    printed,
+    expected_best,
+    glue_table,
     selected,
     with_averages,
     with_best,
 )
+from intertask.papers.paper_figures import cost_arrows as draw_equal_cost
 from intertask.report.page import clean
 from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
@@ -97,12 +99,12 @@ def test_what_is_missing_makes_missing(tmp_path):
         assert math.isnan(cell(table, row, target)["score"]), (row, target)
     assert math.isnan(cell(table, "best of each", "A.Ex")["score"])
     assert cell(table, "mini/mnli", "Avg")["score"] == pytest.approx((75 + 82 + 56) / 3)
-    text = printed(table, list(TARGETS))["text/plain"]
+    text = glue_table(table, list(TARGETS))["text/plain"]
     assert "missing (0 of 2)" in text and text.count("missing") == 6  # a cell, its two averages; the same of the best
 
 
 def test_the_table_is_marked_in_html_and_in_text(runs):
-    shown = printed(with_averages(with_best(cell_table(runs, wnli="floor"))), list(TARGETS[::-1]))
+    shown = glue_table(with_averages(with_best(cell_table(runs, wnli="floor"))), list(TARGETS[::-1]))
     text, html = shown["text/plain"], clean(shown["text/html"])
     assert "82.0= (2)" in text and "45.0↓ (1 of 2)" in text and "55.0* (2)" in text
     assert "<s>82.0= (2)</s>" in html and "<b>75.0 (2)</b>" in html and "mini/bert, all training data" in html
@@ -116,7 +118,7 @@ def test_names_are_escaped_and_absent_cells_are_dashes(tmp_path):
     roles = [role for role in roles if role["stage"] == "intermediate" or role["supporting"] != role["target"]]
     make_regimes(tmp_path, roles)
     table = with_averages(with_best(cell_table(selected_runs(tmp_path))))
-    shown = printed(table, [])
+    shown = glue_table(table, [])
     assert "<i>" not in shown["text/html"] and "&lt;i&gt;s&lt;/i&gt;" in shown["text/html"]
     assert "–" in shown["text/plain"] and math.isnan(cell(table, "mini/rte", "Avg")["score"])
     assert cell(table, "best of each", "Avg")["score"] == 60

@@ -12,7 +12,7 @@ from sklearn.metrics import matthews_corrcoef
 
 from intertask.analysis.diagnostics import diagnosed
 from intertask.analysis.read import read_runs, read_scores
-from intertask.analysis.statistics import PAIR
+from intertask.analysis.transfer import PAIR
 from intertask.errors import IntertaskError
 from intertask.papers.diagnostic_tables import (
     by_model,
@@ -22,7 +22,7 @@ from intertask.papers.diagnostic_tables import (
     leaders_in_words,
     model_table,
     observed,
-    printed,
+    printed_r3,
     source_in_words,
     tally,
 )
@@ -226,7 +226,7 @@ def make_table(results, seeds=(0,)) -> None:
 
 def test_a_table_of_figures_has_scores_and_differences_but_no_interval(tmp_path):
     make_table(tmp_path)
-    runs = printed(read_runs("made", tmp_path), read_scores("made", tmp_path))
+    runs = printed_r3(read_runs("made", tmp_path), read_scores("made", tmp_path))
     assert runs["target"].unique().tolist() == ["lexical semantics", "logic"] and len(runs) == 8
     runs = runs.assign(seed=pd.array([None] * 8, dtype="Int64"))  # a paper's figure has none
     assert source_in_words(runs, None).startswith("4 models of a table of figures: no predictions")
@@ -249,7 +249,7 @@ def test_a_table_of_figures_has_scores_and_differences_but_no_interval(tmp_path)
 def test_a_study_that_trains_has_no_printed_figures(tmp_path):
     make_regimes(tmp_path, [{"run": "a", "stage": "target", "target": "logic", "regime": "single", "seed": 0,
                              "record": {"tasks": {"logic": scored(70.0)}}}])  # fmt: skip
-    assert printed(read_runs("made", tmp_path), read_scores("made", tmp_path)).empty
+    assert printed_r3(read_runs("made", tmp_path), read_scores("made", tmp_path)).empty
 
 
 def test_models_with_other_data_or_mixtures_before_are_other_models():

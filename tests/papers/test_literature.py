@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from intertask.analysis import regime_figures
 from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
-from intertask.papers import audit, literature
+from intertask.papers import audit, literature, paper_figures
 from made_notebook import execute_notebook
 from made_store import make_store
 
@@ -201,6 +200,6 @@ def test_the_papers_are_drawn_side_by_side(ax):
             row | {"target": "y", "setting": "b", "delta": 0.0},
         ]
     )
-    assert regime_figures.literature_heatmap(table, ax) is ax
+    assert paper_figures.literature_heatmap(table, ax) is ax
     assert [found.get_text() for found in ax.texts] == ["+2.0*", "n = 4", "-0.04", "0.0"]
     assert sum(patch.get_hatch() == "///" for patch in ax.patches) == 1  # a has no y

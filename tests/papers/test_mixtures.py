@@ -7,10 +7,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from intertask.analysis import regime_figures
+from intertask.analysis.averages import task_average
 from intertask.analysis.read import read_runs, read_settings
-from intertask.analysis.statistics import task_average
 from intertask.errors import IntertaskError
+from intertask.papers import paper_figures
 from intertask.papers.mixtures import by_loss_scaling, by_set, exposure, mixed, set_scores, settings_of, spread_in_words
 from made_notebook import execute_notebook
 from made_runs import make_regimes, scored
@@ -121,10 +121,10 @@ def test_exposure_by_hand(tmp_path):
 
 def test_the_heatmap_of_what_was_seen(tmp_path):
     table = exposure(made(tmp_path, lambda part, mixing, seed: mixing == "both")[0])
-    ax = regime_figures.exposure_heatmap(table[table["part"] == "S1"], plt.subplots()[1])
+    ax = paper_figures.exposure_heatmap(table[table["part"] == "S1"], plt.subplots()[1])
     assert [found.get_text() for found in ax.texts] == ["2×", "200", "0.5×", "50"]
     assert sum(patch.get_hatch() == "///" for patch in ax.patches) == 2
-    regime_figures.exposure_heatmap(
+    paper_figures.exposure_heatmap(
         table[table["part"].eq("S1") & table["n"].eq(0)], plt.subplots()[1]
     ).figure.canvas.draw()
     plt.close("all")

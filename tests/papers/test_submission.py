@@ -10,7 +10,7 @@ import yaml
 
 from intertask.errors import IntertaskError
 from intertask.files import results_root
-from intertask.papers.submission import FILES, submit
+from intertask.papers.submission import SUBMISSION_FILES, submit
 from intertask.studies import store
 from intertask.tasks.catalogue import find_entry
 from made_store import run_id, write_index, write_run
@@ -245,7 +245,7 @@ def test_a_refusal_leaves_an_older_submission_alone(results):
 def test_a_mini_study_rehearses_with_dev_sets_where_there_is_no_test_set(results):
     Made(results, prefix="mini/")
     files = read(submit("made"))
-    assert list(files) == [file.name for file in FILES]
+    assert list(files) == [file.name for file in SUBMISSION_FILES]
     assert {name: len(files[name]) for name in ("CoLA.tsv", "MNLI-m.tsv", "MNLI-mm.tsv", "WNLI.tsv", "AX.tsv")} == {
         "CoLA.tsv": 200,
         "MNLI-m.tsv": 400,

@@ -6,18 +6,16 @@ After Wang et al. 2019, Tables 4 and 8-10, and Pruksachatkun et al. 2020, Sectio
 from collections.abc import Iterable
 from functools import cache
 from itertools import permutations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from intertask.analysis import statistics
-from intertask.analysis.score_tables import find_table
-from intertask.analysis.statistics import check_confidence, counted, holm, plain, task_average
+from intertask.analysis import averages
+from intertask.analysis.averages import counted, plain, task_average
+from intertask.analysis.statistics import check_confidence, holm
 from intertask.analysis.tables import panel_name
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.files import project_root, results_root
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""
@@ -26,8 +24,23 @@ METHODS = ("pearson", "spearman")
 WNLI_RULES = ("trained", "majority", "floor")
 AVERAGE = "average"
 FEWEST, FEWEST_CLUSTERS = 3, 10
+
+
 EXACT = 8  # observations up to which all orders are counted: with 3, Student's t would make 0 of a p of 1/3
-COLUMNS = ["panel", "task_a", "task_b", "n", "clusters", "r", "low", "high", "p", "p_clusters", "note"]
+CORRELATION_COLUMNS = [
+    "panel",
+    "encoder",
+    "task_a",
+    "task_b",
+    "n",
+    "clusters",
+    "r",
+    "low",
+    "high",
+    "p",
+    "p_clusters",
+    "note",
+]
 
 
 def check_method(method: str) -> None:
@@ -118,10 +131,10 @@ def tasks_of(wide: pd.DataFrame) -> list[str]:
 
 
 def with_average(wide: pd.DataFrame, rows: pd.DataFrame, wnli: str = "floor") -> pd.DataFrame:
-    """The observations with `average`, the mean of all targets' main scores (`statistics.task_average`).
+    """The observations with `average`, the mean of all targets' main scores (`averages.task_average`).
 
     rows: of `measured` without metrics of their own, so that a task's metrics are averaged first; wnli: how WNLI enters
-    the average, as in `statistics.counted`. Missing where a target is missing.
+    the average, as in `averages.counted`. Missing where a target is missing.
     """
     targets = tasks_of(wide)
     main = wide[OBSERVATION].merge(observations(counted(rows, wnli)), on=OBSERVATION, how="left")
@@ -129,16 +142,16 @@ def with_average(wide: pd.DataFrame, rows: pd.DataFrame, wnli: str = "floor") ->
     return wide.assign(**{AVERAGE: np.round(averages, 9)})
 
 
-def wnli_in_words(rows: pd.DataFrame, wnli: str) -> str:
+def average_in_words(rows: pd.DataFrame, wnli: str) -> str:
     """How WNLI enters the average, and whether the majority that the rule needs is known; rows: of `measured`."""
     own = rows[(rows["target"].map(plain) == "wnli") & rows["score"].notna()]
     unknown = 0 if wnli == "trained" else int(own["majority"].isna().sum())
     then = {"floor": "counts with the score that its model reached", "majority": "is missing, and so is the average"}
     words = f" In {unknown} of {len(own)} runs the majority is not known; there WNLI {then.get(wnli)}."
-    return statistics.wnli_in_words(wnli, rows["target"]) + words * (unknown > 0)
+    return averages.wnli_in_words(wnli, rows["target"]) + words * (unknown > 0)
 
 
-def overview(wide: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def observed_tasks(wide: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """A row per column of scores: the metric that entered, and n of the n_observations that have it."""
     metric = rows.drop_duplicates("target").set_index("target")["metric"]
     tasks = tasks_of(wide)
@@ -165,22 +178,27 @@ def panels(wide: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def correlation_table(
     wide: pd.DataFrame, pairs: list[tuple[str, str]], method: str, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """One row per panel and pair of tasks, columns COLUMNS.
+    """One row per panel and pair of tasks, columns CORRELATION_COLUMNS.
 
-    r: Pearson's or Spearman's correlation over the n observations that have both tasks, from so many `clusters_of`;
-    low, high: `cluster_intervals`. p: two-sided, Student's t on n - 2 degrees of freedom, Spearman's of up to EXACT
-    observations by all their orders; it takes restarts of one supporting task as independent and is then too small:
-    with 3 restarts of which .7 of the variance is between supporting tasks, 15-18 % of unrelated pairs have p < .05
-    (measured, 11-50 clusters). p_clusters: the same test on the means of the clusters, 4-7 % (measured). note: why r or
-    its interval is missing: fewer than three observations, a score that does not vary, fewer than ten clusters.
+    encoder: the panel's, missing where it is over several. r: Pearson's or Spearman's correlation over the n
+    observations that have both tasks, from so many `clusters_of`; low, high: `cluster_intervals`. p: two-sided,
+    Student's t on n - 2 degrees of freedom, Spearman's of up to EXACT observations by all their orders; it takes
+    restarts of one supporting task as independent and is then too small: with 3 restarts of which .7 of the
+    variance is between supporting tasks, 15-18 % of unrelated pairs have p < .05 (measured, 11-50 clusters).
+    p_clusters: the same test on the means of the clusters, 4-7 % (measured). note: why r or its interval is
+    missing: fewer than three observations, a score that does not vary, fewer than ten clusters.
     """
     check_method(method)
     check_confidence(confidence)
-    tables = [_table(own, pairs, method, confidence).assign(panel=name)[COLUMNS] for name, own in panels(wide) if pairs]
-    return pd.concat(tables or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
+    tables = []
+    for name, own in panels(wide) if pairs else ():
+        encoder = own["encoder"].iloc[0] if own["encoder"].nunique() == 1 else None
+        tables.append(_panel_table(own, pairs, method, confidence).assign(panel=name, encoder=encoder))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=CORRELATION_COLUMNS)
+    return table[CORRELATION_COLUMNS].astype({"encoder": "str"})
 
 
-def _table(wide: pd.DataFrame, pairs: list[tuple[str, str]], method: str, confidence: float) -> pd.DataFrame:
+def _panel_table(wide: pd.DataFrame, pairs: list[tuple[str, str]], method: str, confidence: float) -> pd.DataFrame:
     values, clusters = wide[tasks_of(wide)], clusters_of(wide)
     table = pairwise_r(values, pairs, method)
     means = [values[[*pair]].dropna().groupby(clusters).mean().round(9) for pair in pairs]
@@ -214,11 +232,11 @@ def pairwise_r(values: pd.DataFrame, pairs: list[tuple[str, str]], method: str) 
 
 def _exact_p(r: float, n: int) -> float:
     """Two-sided: the share of all orders of up to EXACT ranks that are as close to the other's, either way round."""
-    return np.nan if pd.isna(r) or n > EXACT else float((_orders(n) >= abs(r) - 1e-9).mean())
+    return np.nan if pd.isna(r) or n > EXACT else float((_rank_orders(n) >= abs(r) - 1e-9).mean())
 
 
 @cache
-def _orders(n: int) -> np.ndarray:
+def _rank_orders(n: int) -> np.ndarray:
     """|r| of every order of n ranks, smallest first."""
     ranks = np.array(list(permutations(range(n))))
     return np.sort(np.abs(1 - 6 * ((ranks - np.arange(n)) ** 2).sum(axis=1) / (n * (n**2 - 1))))
@@ -302,7 +320,7 @@ def needed_r(n: int, family: int, method: str, alpha: float = 0.05) -> float:
     if n < FEWEST or family < 1:
         return np.nan
     if method == "spearman" and n <= EXACT:
-        return min((r for r in np.unique(_orders(n)) if _exact_p(r, n) <= alpha / family), default=np.nan)
+        return min((r for r in np.unique(_rank_orders(n)) if _exact_p(r, n) <= alpha / family), default=np.nan)
     t = stats.t.isf(alpha / family / 2, n - 2)
     return float(t / np.sqrt(n - 2 + t**2))
 
@@ -347,66 +365,3 @@ def family_in_words(table: pd.DataFrame, method: str, alpha: float = 0.05) -> st
 def _needed_in_words(n: int, family: int, method: str, alpha: float) -> str:
     r = needed_r(n, family, method, alpha)
     return "more than there can be" if pd.isna(r) else f"|r| of {r:.3f} or more"
-
-
-# Published correlations
-
-
-def published_correlations(name: str, method: str) -> pd.DataFrame:
-    """A printed table of correlations: columns encoder (missing where it has none), task_a, task_b and value.
-
-    name: of a CSV in results/published, or the path of one, with the columns task_a, task_b, `method` and, if it likes,
-    encoder or setting.
-    """
-    folder = project_root() / "results" / "published"
-    path = Path(name) if name.endswith(".csv") else find_table(f"published/{name}", results_root())
-    if not path or not path.is_file():
-        known = [file.stem for file in sorted(folder.glob("*correlations*.csv"))]
-        raise IntertaskError(f"published: there is no table {name!r} in {folder}.{did_you_mean(name, known)}")
-    table = pd.read_csv(path)
-    if absent := {"task_a", "task_b", method}.difference(table):
-        raise IntertaskError(
-            f"published: {path.name} has no column {', '.join(sorted(absent))}, only {', '.join(table.columns)}. "
-            "Set method to the kind of correlation that it holds."
-        )
-    table = table.rename(columns={method: "value"} | ({} if "encoder" in table else {"setting": "encoder"}))
-    return table.reindex(columns=["encoder", "task_a", "task_b", "value"])
-
-
-def against_published(table: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Printed correlations beside recomputed ones, with the difference: recomputed minus published.
-
-    Columns: panel, encoder, task_a, task_b, n, published, recomputed, difference. table: of `correlation_table`;
-    published: columns encoder, task_a, task_b, value, of `published_correlations`; a pair may stand either way round,
-    with or without `mini/`. Where encoders have the same name, they are compared with themselves alone, else each panel
-    with each of the published tables.
-    """
-    swapped = published.rename(columns={"task_a": "task_b", "task_b": "task_a"})
-    printed = pd.concat([published, swapped])[["encoder", "task_a", "task_b", "value"]].drop_duplicates()
-    own = table.assign(a=table["task_a"].map(plain), b=table["task_b"].map(plain))
-    both = own.merge(printed.rename(columns={"task_a": "a", "task_b": "b", "value": "published"}), on=["a", "b"])
-    same = [
-        panel.rpartition(", ")[0] == encoder for panel, encoder in both[["panel", "encoder"]].itertuples(index=False)
-    ]
-    both = both[same] if any(same) else both
-    both = both.rename(columns={"r": "recomputed"}).assign(difference=both["r"].astype(float) - both["published"])
-    columns = ["panel", "encoder", "task_a", "task_b", "n", "published", "recomputed", "difference"]
-    return both[columns].reset_index(drop=True)
-
-
-def against_in_words(both: pd.DataFrame) -> str:
-    """How far printed and recomputed correlations lie apart, a sentence for each pair of tables, as Markdown."""
-    lines = []
-    for (panel, encoder), own in both.groupby(["panel", "encoder"], sort=False, dropna=False):
-        known = own[own["difference"].notna()]
-        if known.empty:
-            continue
-        opposite = int((known["published"] * known["recomputed"] < 0).sum())
-        apart = known["difference"].abs()
-        own_encoder = pd.isna(encoder) or panel.rpartition(", ")[0] == encoder
-        printed = "" if own_encoder else f" beside the printed {encoder}"
-        lines.append(
-            f"- **{panel}**{printed}: {len(known)} pairs; the mean absolute difference is {apart.mean():.2f}, the "
-            f"largest {apart.max():.2f}; the sign is the opposite in {opposite}."
-        )
-    return "\n".join(lines) or "No pair of tasks has both a printed and a recomputed correlation."

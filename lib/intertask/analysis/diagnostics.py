@@ -4,16 +4,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from intertask.analysis.figures import category_label
-from intertask.analysis.statistics import check_confidence, example_interval, paired_t
+from intertask.analysis.statistics import check_confidence, example_interval, matthews, paired_t
+from intertask.analysis.tables import category_label
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 FEW_SETS = 20
 """Below this many independent sets a bootstrap interval is too short: in a simulation with pairs and fours that succeed
 or fail together, 95 % intervals held the true R3 in 82 to 91 % of draws with 6 or 10 sets, in 90 to 96 % from 20 on."""
 
-COLUMNS = ["model", "coarse", "fine", "n", "sets", "seeds", "r3", "low", "high", "seeds_low", "seeds_high", "accuracy"]
-COLUMNS += ["undefined", "few_sets"]
+BREAKDOWN_COLUMNS = ["model", "coarse", "fine", "n", "sets", "seeds", "r3", "low", "high", "seeds_low", "seeds_high"]
+BREAKDOWN_COLUMNS += ["accuracy", "undefined", "few_sets"]
 
 
 def scored_on(settings: dict, diagnostic: str = "") -> tuple[str, list[str]]:
@@ -40,11 +40,11 @@ def diagnosed(runs: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
     A run that is an intermediate and a target at once appears once, as a target.
     """
     own = runs[runs["task"].isin(tasks) & runs["stage"].isin(["intermediate", "target"])]
-    own = own.assign(model=[_model(role) for role in own.itertuples()])
+    own = own.assign(model=[_trained_model(role) for role in own.itertuples()])
     return own.sort_values("stage", ascending=False, kind="stable").drop_duplicates("run").reset_index(drop=True)
 
 
-def _model(role) -> str:
+def _trained_model(role) -> str:
     parts = [
         f"{role.encoder}: {role.task}",
         "" if pd.isna(role.limit) else f"{role.limit} examples",
@@ -93,19 +93,8 @@ def sentence_sets(rows: pd.DataFrame, inputs: list[str]) -> np.ndarray:
     return sparse.csgraph.connected_components(links, directed=False)[1][left]
 
 
-def matthews(confusion: np.ndarray) -> np.ndarray:
-    """R_K, the multiclass Matthews correlation (Gorodkin 2004), of confusion matrices: shape (..., K, K) to (...).
-
-    1 where all predictions are right, about 0 by chance, NaN where undefined: one class only, true or predicted.
-    """
-    total, true, predicted = confusion.sum((-2, -1)), confusion.sum(-1), confusion.sum(-2)
-    covariance = np.trace(confusion, axis1=-2, axis2=-1) * total - (true * predicted).sum(-1)
-    variances = (total**2 - (true**2).sum(-1)) * (total**2 - (predicted**2).sum(-1))
-    return np.divide(covariance, np.sqrt(variances), out=np.full(covariance.shape, np.nan), where=variances > 0)
-
-
 def breakdown(predictions: pd.DataFrame, rows: pd.DataFrame, entry, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per model and category, in the order of `categories`, columns COLUMNS; r3 is R3 x100, accuracy 0-100.
+    """One row per model and category, in the order of `categories`, columns BREAKDOWN_COLUMNS; scores 0-100.
 
     n: examples; sets: of `sentence_sets` among them; seeds: runs; r3: mean over the seeds, where an undefined R3 counts
     as 0, in a resample too, which is what scikit-learn returns; undefined: how many did. Two intervals: low, high is a
@@ -120,9 +109,9 @@ def breakdown(predictions: pd.DataFrame, rows: pd.DataFrame, entry, confidence: 
     for model, own in predictions.groupby("model", sort=False):
         counts = confusions(own, rows)
         for (coarse, fine), mask in masks.items():
-            scores = _scores(counts[mask], sets[mask], confidence)
+            scores = _category_scores(counts[mask], sets[mask], confidence)
             table.append({"model": model, "coarse": coarse, "fine": fine} | scores)
-    return pd.DataFrame(table, columns=COLUMNS)
+    return pd.DataFrame(table, columns=BREAKDOWN_COLUMNS)
 
 
 def confusions(predictions: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
@@ -164,7 +153,7 @@ def mean_r3(confusion: np.ndarray) -> np.ndarray:
     return 100 * np.nan_to_num(matthews(confusion)).mean(-1)
 
 
-def _scores(counts: np.ndarray, sets: np.ndarray, confidence: float) -> dict:
+def _category_scores(counts: np.ndarray, sets: np.ndarray, confidence: float) -> dict:
     """The numbers of one model and category; counts: of `confusions`, sets: of `sentence_sets`."""
     by_seed = 100 * matthews(counts.sum(0))
     seeds = paired_t(np.nan_to_num(by_seed), confidence)
@@ -184,7 +173,7 @@ def _scores(counts: np.ndarray, sets: np.ndarray, confidence: float) -> dict:
     }
 
 
-def printed(table: pd.DataFrame) -> pd.DataFrame:
+def by_category(table: pd.DataFrame) -> pd.DataFrame:
     """A `breakdown` after Tables 11 and 12: a row per category, a column per model, cells "R3 [low, high]"."""
     cells = [
         f"{row.r3:.1f}"

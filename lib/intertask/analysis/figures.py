@@ -3,11 +3,13 @@
 Nothing is told by colour alone: signs, marks and counts stand beside it, so a figure survives grey print.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from intertask.analysis.tables import of_expected, panel_name
+from intertask.analysis.tables import category_label, of_expected, panel_name
 from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
@@ -65,7 +67,7 @@ def _dense_words(cell, star: str) -> str:
     return f"{cell.delta:+.0f}{star}" if cell.n else ""
 
 
-def matrix_size(table: pd.DataFrame) -> tuple[float, float]:
+def transfer_size(table: pd.DataFrame) -> tuple[float, float]:
     """Inches of a `transfer_heatmap` of the table, wide and high."""
     rows, columns = table["supporting"].nunique(), table["target"].nunique()
     dense = rows * columns > DENSE
@@ -111,26 +113,36 @@ def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Ax
 
     pairs: from `deltas`; table: `transfer_table` of the same runs; both for one encoder and data limit.
     """
-    for y, cell in enumerate(table.itertuples()):
-        own = pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)]
-        ax.plot(own["delta"], [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
-        if cell.n == 0:
-            ax.text(0, y, " missing", va="center", color=FAINT)
-            continue
-        bar = [[cell.delta - cell.low], [cell.high - cell.delta]] if cell.note == "" else None
-        marker = "s" if cell.control else "o"
-        ax.errorbar(cell.delta, y - 0.08, xerr=bar, fmt=marker, color=INK, capsize=3, markersize=5,
-                    markerfacecolor="white" if cell.control else INK)  # fmt: skip
-    ax.set_yticks(range(len(table)), [_pair_label(cell) for cell in table.itertuples()])
-    ax.invert_yaxis()
-    ax.axvline(0, color=INK, linewidth=1)
+    cells = list(table.itertuples())
+    members = [pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)] for cell in cells]
+    seeds = [f" ({cell.n} of {cell.n_expected} seeds)" * (cell.n < cell.n_expected) for cell in cells]
+    labels = [text(f"{cell.supporting} → {cell.target}{n}") for cell, n in zip(cells, seeds, strict=True)]
+    rows_with_means(table, "delta", [own["delta"] for own in members], labels, ax, hollow=table["control"])
     ax.set(xlabel="delta, points (× one seed; ● mean and interval; □ control)")
     return ax
 
 
-def _pair_label(cell) -> str:
-    seeds = f" ({cell.n} of {cell.n_expected} seeds)" if cell.n < cell.n_expected else ""
-    return text(f"{cell.supporting} → {cell.target}{seeds}")
+def rows_with_means(
+    table: pd.DataFrame, value: str, members: list[pd.Series], labels: list[str], ax: Axes, hollow: Iterable[bool] = ()
+) -> Axes:
+    """A line per row of the table: `members` as crosses, their mean, the column `value`, as a dot with a bar low-high.
+
+    A row whose n is 0 is called missing; a mean without an interval has no bar; hollow: rows with an open square.
+    """
+    hollow = list(hollow) or [False] * len(table)
+    for y, (row, own, other) in enumerate(zip(table.to_dict("records"), members, hollow, strict=True)):
+        ax.plot(own, [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
+        if row["n"] == 0:
+            ax.text(0, y, " missing", va="center", color=FAINT)
+            continue
+        bar = None if pd.isna(row["low"]) else [[row[value] - row["low"]], [row["high"] - row[value]]]
+        ax.errorbar(row[value], y - 0.08, xerr=bar, fmt="s" if other else "o", color=INK, capsize=3, markersize=5,
+                    markerfacecolor="white" if other else INK)  # fmt: skip
+    ax.set_yticks(range(len(table)), labels)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.grid(axis="y", visible=False)
+    return ax
 
 
 def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
@@ -148,13 +160,13 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
         place = (len(groups) - 0.52, runs["majority"].mean())
         ax.annotate("majority", place, ha="right", va="bottom", color=FAINT, fontsize=8)
     names = ["none" if pd.isna(supporting) else text(supporting, AXIS) for supporting, _ in groups]
-    labels = [f"{name}\n{_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
+    labels = [f"{name}\n{_run_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
     ax.set_xticks(range(len(groups)), labels, fontsize=8)
     ax.set(xlim=(-0.5, len(groups) - 0.5), ylabel="score, 0–100")
     return ax
 
 
-def _counts(group: pd.DataFrame) -> str:
+def _run_counts(group: pd.DataFrame) -> str:
     untold = group["done"].any() and group["degenerate"].isna().all()
     degenerate = "unknown if" if untold else int(group["degenerate"].sum())
     return f"{int(group['done'].sum())} of {len(group)} runs\n{degenerate} degenerate"
@@ -172,11 +184,6 @@ def _strip(group: pd.DataFrame, x: int, ax: Axes) -> None:
 
 
 MARKS = [("o", INK), ("s", "white"), ("^", FAINT), ("D", "white"), ("v", INK), ("P", FAINT)]
-
-
-def category_label(coarse: str, fine: str) -> str:
-    """A category of a diagnostic set in words; without both it is all rows."""
-    return fine or coarse.replace("_", " ") or "all rows"
 
 
 def diagnostic_dots(table: pd.DataFrame, ax: Axes) -> Axes:

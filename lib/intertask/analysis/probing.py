@@ -2,22 +2,22 @@
 
 import pandas as pd
 
-from intertask.analysis.inference import over_examples
 from intertask.analysis.resampling import drawn_scores
-from intertask.analysis.statistics import paired_t, target_runs
+from intertask.analysis.statistics import over_examples, paired_t
 from intertask.analysis.tables import SINGLE, row_label
+from intertask.analysis.transfer import target_runs
 
-COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
-COLUMNS += ["majority", "degenerate"]
+PROBING_COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
+PROBING_COLUMNS += ["majority", "degenerate"]
 
 
 def probed(runs: pd.DataFrame) -> pd.DataFrame:
     """The target runs, done or not, with the columns `probe` and `model`: all but the seed, in words."""
     targets = target_runs(runs)
-    return targets.assign(probe=targets["target"], model=[_model(role) for role in targets.itertuples()])
+    return targets.assign(probe=targets["target"], model=[_probed_model(role) for role in targets.itertuples()])
 
 
-def _model(role) -> str:
+def _probed_model(role) -> str:
     how = row_label(role.supporting, role.supporting_limit, role.regime)
     parts = [
         role.encoder,
@@ -51,7 +51,7 @@ def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataF
 
 
 def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per probe and model in the study's order, columns COLUMNS, scores 0–100.
+    """One row per probe and model in the study's order, columns PROBING_COLUMNS, scores 0–100.
 
     n of n_expected seeds are done; examples: rows that are scored. Two intervals: low, high is `over_examples`, the
     models held fixed; seeds_low, seeds_high is Student's t over the seeds, the examples held fixed. degenerate: runs
@@ -68,14 +68,14 @@ def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: flo
         drawn = drawn_scores(found, done["metrics"].iloc[0] if len(done) else [])
         low, high, _ = over_examples(drawn.mean(), examples, confidence)
         rows.append(
-            dict(zip(COLUMNS, (probe, model, seeds.n, len(own), examples, seeds.mean, low, high), strict=False))
+            dict(zip(PROBING_COLUMNS, (probe, model, seeds.n, len(own), examples, seeds.mean, low, high), strict=False))
             | {"seeds_low": seeds.low, "seeds_high": seeds.high, "majority": done["majority"].mean()}
             | {"degenerate": (done["score"] <= done["majority"]).sum() if done["majority"].notna().all() else pd.NA}
         )
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"degenerate": "Int64"})
+    return pd.DataFrame(rows, columns=PROBING_COLUMNS).astype({"degenerate": "Int64"})
 
 
-def chosen(candidates: pd.DataFrame, reported: pd.DataFrame, beginning: str) -> pd.DataFrame:
+def best_on_dev(candidates: pd.DataFrame, reported: pd.DataFrame, beginning: str) -> pd.DataFrame:
     """For each probe the model, of those whose name begins so, that is best in one table, with its row in the other.
 
     To choose on the dev set and report on another: the best of several on the rows that chose it is flattered. The

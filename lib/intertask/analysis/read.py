@@ -1,6 +1,6 @@
 """Reads results from files alone: a copied, moved or read-only folder gives the same frames.
 
-A study's are those of the runs in the store; a table of scores (`sources`) is read into the
+A study's are those of the runs in the store; a table of scores (`score_tables`) is read into the
 same frames, under its name.
 """
 
@@ -64,10 +64,10 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
     or alongside; `supporting_steps`: steps of the run that this one starts from, where that is a supporting one.
     `substituted`: the target is its own supporting task, and the run without one stands in.
     """
-    return _read(study, Path(results or results_root()))[0]
+    return _frame_and_records(study, Path(results or results_root()))[0]
 
 
-def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
+def _frame_and_records(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
     """The frame of `read_runs` and, by run id, the records of the runs that are done."""
     if path := score_tables.find_table(study, results):
         runs = score_tables.as_runs(score_tables.tidy(path, unit="points"), study)
@@ -99,19 +99,8 @@ def _read(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that the study expects and the store does not hold, one row each, with the reason."""
-    columns = [
-        "stage",
-        "part",
-        "regime",
-        "mixing",
-        "encoder",
-        "supporting",
-        "supporting_limit",
-        "target",
-        "limit",
-        "seed",
-    ]
-    columns += ["reason", "run"]
+    columns = ["stage", "part", "regime", "mixing", "encoder", "supporting", "supporting_limit", "target", "limit"]
+    columns += ["seed", "reason", "run"]
     return runs.loc[~runs["done"], columns].drop_duplicates("run").reset_index(drop=True)
 
 
@@ -125,7 +114,7 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
         return score_tables.as_scores(score_tables.tidy(path, unit="points"), study)[SCORE_COLUMNS].astype(
             dict(limit="Int64")
         )
-    runs, records = _read(study, results)
+    runs, records = _frame_and_records(study, results)
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     scores = pd.DataFrame(
         [

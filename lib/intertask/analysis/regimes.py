@@ -1,17 +1,13 @@
 """Alongside or before: the matrix MTL - STILTs (Weller et al. 2022, Figure 1), and what each of the two was given."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.weightstats import CompareMeans
 
-from intertask.analysis.statistics import CELL, LIMITS, WHOLE, check_confidence, holm, paired_t, target_runs
+from intertask.analysis.statistics import check_confidence, holm, paired_t, share_interval, two_sample_t
+from intertask.analysis.transfer import CELL, WHOLE, target_runs
 from intertask.errors import IntertaskError
 
 TYPES = {**WHOLE, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
-PANEL = ["encoder", *LIMITS]
 EXPOSURES = {
     "target_examples": "examples_seen",
     "distinct_examples": "distinct_examples",
@@ -19,49 +15,6 @@ EXPOSURES = {
     "target_steps": "steps",
 }
 """Ratio MTL / STILTs -> the column it is of; STILTs' `all_steps` are both stages', `steps` the target stage's."""
-
-
-class TwoSampleT(NamedTuple):
-    """Means of two samples, their difference with its two-sided t interval, and p of "the means are equal".
-
-    `note` says in words why interval and p are NaN, or that one sample does not vary.
-    """
-
-    first: float
-    second: float
-    difference: float
-    low: float
-    high: float
-    p: float
-    n_first: int
-    n_second: int
-    note: str = ""
-
-
-def two_sample_t(first, second, confidence: float = 0.95) -> TwoSampleT:
-    """Would other seeds show this difference? Student's t for two samples of equal variance, as Weller et al. 2022.
-
-    Missing values are left out. Fewer than two in a sample, or two samples of which neither varies, hold no estimate of
-    the spread: interval and p are then NaN.
-
-    Measured coverage of 95 % with 3, 5, 10 and 20 seeds of each, 1,000 studies each: of normal restarts 95 % in all;
-    where 20 % of both methods' runs are degenerate, 97, 97, 95 and 95 %; where 20 % of one's and 5 % of the other's
-    are, 87, 87, 89 and 93 %: few seeds may hold no such run at all.
-    """
-    check_confidence(confidence)
-    a, b = (x[~np.isnan(x)] for x in (np.asarray(first, dtype=float), np.asarray(second, dtype=float)))
-    means = [float(x.mean()) if len(x) else np.nan for x in (a, b)]
-    known = (*means, means[0] - means[1])
-    if min(len(a), len(b)) < 2:
-        return TwoSampleT(*known, np.nan, np.nan, np.nan, len(a), len(b), "needs two seeds or more of both")
-    constant = [np.ptp(x) < 1e-9 for x in (a, b)]  # equal up to rounding; scores are points
-    if all(constant):
-        return TwoSampleT(*known, np.nan, np.nan, np.nan, len(a), len(b), "neither varies over seeds")
-    test = CompareMeans.from_data(a, b)  # scipy's ttest_ind warns where one sample does not vary
-    low, high = test.tconfint_diff(1 - confidence, usevar="pooled")
-    p = test.ttest_ind(usevar="pooled")[1]
-    note = "one of the two does not vary over seeds" if any(constant) else ""
-    return TwoSampleT(*known, float(low), float(high), float(p), len(a), len(b), note)
 
 
 def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
@@ -82,7 +35,7 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """MTL - STILTs: one row per mixing variant and cell (encoder, limits, supporting, target), in the study's order.
 
     mtl, stilts: mean scores, 0-100, over n_mtl and n_stilts seeds, of n_mtl_expected and n_stilts_expected; difference,
@@ -95,7 +48,7 @@ def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """
     cells = pairwise(runs).groupby(["mixing", *CELL], sort=False, dropna=False)
     keys = ["mixing", *CELL]
-    table = pd.DataFrame([dict(zip(keys, cell, strict=True)) | _cell(own, confidence) for cell, own in cells])
+    table = pd.DataFrame([dict(zip(keys, cell, strict=True)) | _compared(own, confidence) for cell, own in cells])
     if table.empty:
         raise IntertaskError(
             "Nothing to compare: no pair of tasks has both regimes. Give the study regimes: [single, stilts, mtl] and "
@@ -108,7 +61,7 @@ def compare(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     return table.assign(note=table.pop("note")).astype(TYPES)
 
 
-def _cell(runs: pd.DataFrame, confidence: float) -> dict:
+def _compared(runs: pd.DataFrame, confidence: float) -> dict:
     mtl, stilts = (runs[runs["regime"] == regime] for regime in ("mtl", "stilts"))
     test = two_sample_t(mtl["score"], stilts["score"], confidence)
     seeds = mtl.merge(stilts, on="seed", suffixes=("", "_stilts"))
@@ -223,15 +176,7 @@ def followed(cells: pd.DataFrame, choice: pd.Series) -> pd.Series:
     return score.where(choice.isin(["MTL", "STILTs"]), (cells["mtl"] + cells["stilts"]) / 2)
 
 
-def share_interval(right: int, of: int, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of a share, in percent; NaN of nothing."""
-    if not of:
-        return np.nan, np.nan
-    interval = stats.binomtest(right, of).proportion_ci(confidence, method="wilson")
-    return 100 * float(interval.low), 100 * float(interval.high)
-
-
-def failures(table: pd.DataFrame, alpha: float = 0.1) -> pd.DataFrame:
+def misjudged(table: pd.DataFrame, alpha: float = 0.1) -> pd.DataFrame:
     """The significant cells (p < alpha) in which the sizes choose the worse method."""
     _check_alpha(alpha)
     decided = table["heuristic"].isin(["MTL", "STILTs"])
@@ -272,13 +217,13 @@ def budget_in_words(table: pd.DataFrame) -> str:
 
 
 def heuristic_in_words(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> str:
-    """How often the size heuristic is right for each variant, as Markdown, from a table of `compare`."""
+    """How often the size heuristic is right for each variant, as Markdown, from a table of `regime_differences`."""
     lines = []
     for variant, own in table.groupby(["encoder", "mixing"], sort=False, dropna=False):
         judged = rules(own, alpha, confidence)
         heuristic = judged[judged["rule"] == "size heuristic"]
         said = "; ".join(_counted(row) for row in heuristic.iloc[[1, 2, 0]].itertuples())
-        named = ", ".join(f"{row.supporting} → {row.target}" for row in failures(own, alpha).itertuples())
+        named = ", ".join(f"{row.supporting} → {row.target}" for row in misjudged(own, alpha).itertuples())
         lines.append(f"- **{variant_name(*variant)}**: {said}. Significant and wrong: {named or 'none'}.")
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """Scores of runs on examples drawn anew, for every metric of the catalogue.
 
 A resample says how often each example was drawn; a metric is a function of these counts, shape (resamples, rows) to
-(resamples,), as share: 1 is 100 points. The same numbers as `formats.metrics` gives on the drawn rows themselves.
+(resamples,), as share: 1 is 100 points. The same numbers as `intertask.metrics` gives on the drawn rows themselves.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from intertask.analysis.diagnostics import matthews
-from intertask.analysis.statistics import RESAMPLES
+from intertask.analysis.statistics import RESAMPLES, matthews
 
 Metric = Callable[[np.ndarray], np.ndarray]
 
@@ -22,31 +21,31 @@ def drawn_scores(predictions: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     A row per run, a column per resample; so a difference of two rows is paired. An example is drawn with all its rows
     (the words of a sentence, the spans of a text). predictions: columns run, row (the example), label, prediction, all
     of one task and one split; runs that were scored on different examples are drawn from the union. The draws have a
-    fixed seed. Without rows where there is no prediction, or where one of the metrics is none of METRICS.
+    fixed seed. Without rows where there is no prediction, or where one of the metrics is none of BY_COUNTS.
     """
-    if predictions.empty or not metrics or set(metrics) - METRICS.keys():
+    if predictions.empty or not metrics or set(metrics) - BY_COUNTS.keys():
         return pd.DataFrame(columns=range(RESAMPLES), dtype="float64")
     examples, place = np.unique(predictions["row"], return_inverse=True)
     runs = predictions.assign(place=place).groupby("run", sort=False)
     parts = {
-        run: (own["place"].to_numpy(), [METRICS[name](own["label"], own["prediction"]) for name in metrics])
+        run: (own["place"].to_numpy(), [BY_COUNTS[name](own["label"], own["prediction"]) for name in metrics])
         for run, own in runs
     }
     found = stats.bootstrap(
-        (np.arange(len(examples)),), lambda drawn, axis=-1: _scores(parts, _counts(drawn, len(examples))),
+        (np.arange(len(examples)),), lambda drawn, axis=-1: _run_scores(parts, _draw_counts(drawn, len(examples))),
         n_resamples=RESAMPLES, batch=max(1, 10**6 // len(examples)), vectorized=True, method="percentile",
         rng=np.random.default_rng(0),
     )  # fmt: skip
     return pd.DataFrame(found.bootstrap_distribution, index=list(parts))
 
 
-def _counts(drawn: np.ndarray, examples: int) -> np.ndarray:
+def _draw_counts(drawn: np.ndarray, examples: int) -> np.ndarray:
     """How often each example was drawn: (resamples, draws) to (resamples, examples)."""
     shifted = drawn + examples * np.arange(len(drawn))[:, None]
     return np.bincount(shifted.ravel(), minlength=len(drawn) * examples).reshape(len(drawn), examples).astype(float)
 
 
-def _scores(parts: dict, counts: np.ndarray) -> np.ndarray:
+def _run_scores(parts: dict, counts: np.ndarray) -> np.ndarray:
     """Means of each run's metrics, 0–100: (runs, resamples)."""
     every = np.arange(counts.shape[1])
     scores = []
@@ -121,12 +120,12 @@ def _f1_macro(labels: pd.Series, predictions: pd.Series) -> Metric:
 
 def _pearson(labels: pd.Series, predictions: pd.Series) -> Metric:
     x, y = labels.to_numpy(float), predictions.to_numpy(float)
-    return lambda counts: _correlation(counts, x, y)
+    return lambda counts: _weighted_correlation(counts, x, y)
 
 
 def _spearman(labels: pd.Series, predictions: pd.Series) -> Metric:
     x, y = _ranks(labels), _ranks(predictions)
-    return lambda counts: _correlation(counts, x(counts), y(counts))
+    return lambda counts: _weighted_correlation(counts, x(counts), y(counts))
 
 
 def _ranks(values: pd.Series) -> Metric:
@@ -143,7 +142,7 @@ def _ranks(values: pd.Series) -> Metric:
     return of
 
 
-def _correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _weighted_correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Pearson's, of values with these counts, (rows,) or (resamples, rows); 0 where one of the two is constant."""
     total = counts.sum(-1, keepdims=True)
     x, y = (v - _divided((counts * v).sum(-1, keepdims=True), total) for v in (x, y))
@@ -154,7 +153,7 @@ def _correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray
     return np.divide(covariance, scale, where=varies, out=np.zeros_like(scale))
 
 
-METRICS = {
+BY_COUNTS = {
     "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1, "exact_match": _exact_match,
     "token_f1": _token_f1, "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip

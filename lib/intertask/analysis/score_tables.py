@@ -1,8 +1,8 @@
 """Tables of scores that were not trained here: the papers' printed ones, or any other lab's, as a study's own frames.
 
 A table is a CSV of one score per row. `results/<name>.csv` is read under that name as it is, if its columns are those
-of COLUMNS; `intertask report FILE.yaml`, with `source:` and a mapping of columns in the file, checks any other table
-and keeps it as `results/<name>/source.csv`.
+of TABLE_COLUMNS; `intertask report FILE.yaml`, with `source:` and a mapping of columns in the file, checks any other
+table and keeps it as `results/<name>/source.csv`.
 """
 
 import json
@@ -22,11 +22,11 @@ from intertask.studies.study import Notebook
 
 SHUFFLED = "[shuffle_labels=true]"
 REQUIRED = ["encoder", "target", "score"]
-CELL = ["part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "target", "limit", "seed"]
-TEXTS = ["part", "encoder", "regime", "mixing", "supporting", "target", "split", "metric", "supporting_run"]
-WHOLE = ["limit", "supporting_limit", "seed", "n_train", "supporting_n_train"]
-FLAGS = ["below_majority", "control", "substituted", "derived"]
-COLUMNS = [*TEXTS, *WHOLE, *FLAGS, "score", "majority"]
+RUN_KEY = ["part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "target", "limit", "seed"]
+TEXT_COLUMNS = ["part", "encoder", "regime", "mixing", "supporting", "target", "split", "metric", "supporting_run"]
+WHOLE_COLUMNS = ["limit", "supporting_limit", "seed", "n_train", "supporting_n_train"]
+FLAG_COLUMNS = ["below_majority", "control", "substituted", "derived"]
+TABLE_COLUMNS = [*TEXT_COLUMNS, *WHOLE_COLUMNS, *FLAG_COLUMNS, "score", "majority"]
 """What a table may say; all other columns are left alone.
 
 encoder, target and score are needed. Without `regime` a row is `stilts` where it has a supporting task, else `single`;
@@ -36,7 +36,7 @@ without `split` it is of `validation`; without `metric` its score is the `main` 
 """
 
 
-class Source(BaseModel):
+class TableSource(BaseModel):
     """What a file says of a table of scores: where it is, what its columns mean, and which notebooks are to read it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -67,7 +67,7 @@ def keep(path: Path, name: str, results: Path) -> None:
     """
     given = yaml.safe_load(path.read_text(encoding="utf-8"))
     try:
-        source = Source(**given)
+        source = TableSource(**given)
     except ValidationError as error:
         raise IntertaskError(f"{path}: {describe(error)}") from None
     files = [source.source] if isinstance(source.source, str) else source.source
@@ -96,14 +96,14 @@ def find_table(name: str, results: Path) -> Path | None:
 
 
 def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:
-    """The table in a CSV under our names: one row per score, columns COLUMNS, scores in points, all checks made.
+    """The table in a CSV under our names: one row per score, columns TABLE_COLUMNS, scores in points, all checks made.
 
     columns, values, unit: as in `Source`. Raises IntertaskError that names the file and its rows; the heading is row 1.
     """
-    raw, columns, values = _read(path), columns or {}, values or {}
+    raw, columns, values = _raw(path), columns or {}, values or {}
     for ours in [*columns, *values]:
-        if ours not in COLUMNS:
-            raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, COLUMNS)}")
+        if ours not in TABLE_COLUMNS:
+            raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, TABLE_COLUMNS)}")
     for ours, theirs in columns.items():
         if theirs not in raw:
             raise IntertaskError(f"{path}: {ours} is to be {theirs!r}, no such column.{did_you_mean(theirs, raw)}")
@@ -114,7 +114,7 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
             path, f"columns {', '.join(REQUIRED)}", f"no {' and no '.join(absent)} among {', '.join(raw)}",
             "Say under columns what they are called there, or under values what they are throughout.",
         )  # fmt: skip
-    table = _typed(raw.reindex(columns=COLUMNS), path)
+    table = _typed(raw.reindex(columns=TABLE_COLUMNS), path)
     factor = _factor(table["score"], unit, path)
     _factor(table["majority"], "fraction" if factor > 1 else "points", path)
     table[["score", "majority"]] *= factor
@@ -127,7 +127,7 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     return table
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _raw(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise IntertaskError(f"{path}: expected a CSV of scores, found no such file.")
     try:
@@ -138,21 +138,21 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     supporting = raw["supporting"].notna()
-    texts = {name: raw[name].astype("str") for name in TEXTS}
+    texts = {name: raw[name].astype("str") for name in TEXT_COLUMNS}
     numbers = {name: _numbers(raw[name], path) for name in ("score", "majority")}
-    whole = {name: _numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE}
-    flags = {name: raw[name].map(str, na_action="ignore").map(_FLAGS).astype("boolean") for name in FLAGS}
-    for name in FLAGS:
+    whole = {name: _numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE_COLUMNS}
+    flags = {name: raw[name].map(str, na_action="ignore").map(_FLAG_VALUES).astype("boolean") for name in FLAG_COLUMNS}
+    for name in FLAG_COLUMNS:
         _refuse(raw[name].notna() & flags[name].isna(), f"{name}: expected True or False", raw[name], path)
     _refuse(raw["encoder"].isna() | raw["target"].isna(), "expected an encoder and a target", raw["target"], path)
-    table = pd.DataFrame(texts | whole | flags | numbers)[COLUMNS]
+    table = pd.DataFrame(texts | whole | flags | numbers)[TABLE_COLUMNS]
     # here alone a name tells a fact: tables that were written before there was the column
     table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED).fillna(False))
     table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
     return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
 
 
-_FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
+_FLAG_VALUES = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
 
 def _numbers(column: pd.Series, path: Path, whole: bool = False) -> pd.Series:
@@ -187,7 +187,7 @@ def _refuse(bad: pd.Series, expected: str, column: pd.Series, path: Path) -> Non
 
 def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
     """rows: what to call each row of the table in the message."""
-    key = [*CELL, "split", "metric"]
+    key = [*RUN_KEY, "split", "metric"]
     twice = table.duplicated(key, keep=False)
     if twice.any():
         alike = table.groupby(key, sort=False, dropna=False).ngroup()
@@ -205,7 +205,7 @@ def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
 def _refuse_mixed_metrics(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
     """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds."""
     own, matrix = table[~table["derived"]], ["part", "encoder", "target", "split"]
-    runs = own.groupby([*CELL, "split"], sort=False, dropna=False).ngroup()
+    runs = own.groupby([*RUN_KEY, "split"], sort=False, dropna=False).ngroup()
     of_target = own.assign(run=runs).groupby(matrix, sort=False, dropna=False)["run"].transform("nunique")
     with_metric = own.groupby([*matrix, "metric"], sort=False, dropna=False)["score"].transform("size")
     if (odd := with_metric < of_target).any():
@@ -224,7 +224,7 @@ def as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
     score: the metric `main`, or else the mean of the run's metrics; missing where one of them is.
     """
     own = table[(table["split"] == "validation") & ~table["derived"]]
-    groups = own.groupby(CELL, sort=False, dropna=False)
+    groups = own.groupby(RUN_KEY, sort=False, dropna=False)
     # a table that has `main` and metrics for a run gives `main` alone
     main = own["metric"].eq("main")
     counts = main | ~main.groupby(groups.ngroup()).transform("any")
@@ -247,7 +247,7 @@ def as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
 def as_scores(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """One row per score of a `tidy` table, of every split, missing ones left out; with the runs' names and `main`."""
     runs = as_runs(table, name)
-    own = table[~table["derived"] & table["score"].notna()].merge(runs[[*CELL, "run"]], on=CELL, how="left")
+    own = table[~table["derived"] & table["score"].notna()].merge(runs[[*RUN_KEY, "run"]], on=RUN_KEY, how="left")
     main = runs[runs["done"]].assign(metric="main")
     others = own[~((own["metric"] == "main") & (own["split"] == "validation"))]
     return pd.concat([others, main], ignore_index=True).assign(study=name, task=lambda frame: frame["target"])

@@ -53,6 +53,11 @@ def row_label(supporting: str | None, limit: int | None, regime: str = "stilts")
     return ways.get(regime, f"{what}, {regime}")
 
 
+def category_label(coarse: str, fine: str) -> str:
+    """A category of a diagnostic set in words; without both it is all rows."""
+    return fine or coarse.replace("_", " ") or "all rows"
+
+
 def of_expected(n: int, n_expected: int) -> str:
     """How many there are, and of how many, where some are missing: `3`, or `2 of 3`."""
     return f"{n}" if n == n_expected else f"{n} of {n_expected}"

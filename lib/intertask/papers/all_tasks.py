@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from intertask.analysis.regimes import PANEL, followed
-from intertask.analysis.statistics import CELL, WHOLE, paired_t, target_runs
+from intertask.analysis.regimes import followed
+from intertask.analysis.statistics import mean_table
 from intertask.analysis.tables import of_expected
+from intertask.analysis.transfer import CELL, PANEL, WHOLE, target_runs
 from intertask.errors import IntertaskError
 
 METHOD = ["method", "mixing"]
@@ -18,7 +19,7 @@ def all_tasks(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     equal; `oracle`: the best supporting task with the better method, chosen on the very scores that are shown, so it is
     too high; `all tasks`: one run on everything. score: 0-100, a mean over n of n_expected: runs for `single` and `all
     tasks`, otherwise cells (for the oracle, cells times two methods), each itself a mean over seeds. A score is missing
-    where n is 0. Mixing is missing where nothing is mixed; table: from `compare`.
+    where n is 0. Mixing is missing where nothing is mixed; table: from `regime_differences`.
     """
     per_pair = _pairwise(table)
     panels = per_pair[PANEL].drop_duplicates()
@@ -64,7 +65,7 @@ def method_label(method: str, mixing: str | None) -> str:
     return method if pd.isna(mixing) else f"{method} ({mixing})"
 
 
-def printed(scores: pd.DataFrame) -> pd.DataFrame:
+def by_method(scores: pd.DataFrame) -> pd.DataFrame:
     """One panel of `all_tasks` as the paper prints it: a row per method, a column per target and their mean.
 
     Each cell is text: the score, with (n), or (n of n_expected) where some are missing; empty where none is there. The
@@ -118,11 +119,5 @@ def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.
     n of n_expected targets have both; low, high, p: Student's t over the targets, so "in general" means for tasks like
     these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
     """
-    rows = []
-    keys = [*PANEL, "baseline", "method"]
-    for group, own in differences.groupby(keys, sort=False, dropna=False):
-        test = paired_t(own["difference"], confidence)
-        row = dict(zip(keys, group, strict=True)) | {"n": test.n, "n_expected": len(own)}
-        row |= {"difference": test.mean, "low": test.low, "high": test.high, "p": test.p}
-        rows.append(row | {"note": test.note.replace("seeds", "targets")})
-    return pd.DataFrame(rows).astype(WHOLE)
+    table = mean_table(differences, [*PANEL, "baseline", "method"], "difference", confidence, "targets")
+    return table.rename(columns={"mean": "difference"}).astype(WHOLE)

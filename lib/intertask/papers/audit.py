@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from intertask.analysis.statistics import GLUE
-from intertask.papers.literature import averages, follows, published
+from intertask.papers.literature import GLUE, averages, follows, published
 
 
 def audit(results: Path | None = None) -> pd.DataFrame:

@@ -9,27 +9,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from intertask.analysis.statistics import (
-    CELL,
-    MODEL,
-    RESAMPLES,
-    WHOLE,
-    check_confidence,
-    counted,
-    each_once,
-    expected_best,
-    plain,
-    rank_weights,
-    ranked_scores,
-    target_runs,
-    task_average,
-)
+from intertask.analysis.averages import counted, plain, task_average
+from intertask.analysis.statistics import RESAMPLES, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
+from intertask.analysis.transfer import CELL, MODEL, WHOLE, each_once, target_runs
 from intertask.errors import IntertaskError
 
 BEST = "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
 """Column -> the tasks that its average leaves out: the paper's A.Ex does without two of its supporting tasks."""
+
 RESTARTS = ("best", "mean")
 UNITS = 10  # independent units below which a bootstrap says more than it knows
 
@@ -62,11 +51,13 @@ def cell_table(runs: pd.DataFrame, wnli: str = "trained", restarts: str = "best"
         raise IntertaskError("Expected runs of stage target, found none. Take this notebook out of the study's report.")
     several = targets["mixing"].nunique() > 1
     cells = targets.groupby(MODEL, sort=False, dropna=False)
-    table = pd.DataFrame([dict(zip(MODEL, cell, strict=True)) | _cell(own, restarts, several) for cell, own in cells])
+    table = pd.DataFrame(
+        [dict(zip(MODEL, cell, strict=True)) | _best_cell(own, restarts, several) for cell, own in cells]
+    )
     return table.astype(WHOLE)
 
 
-def _cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
+def _best_cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
     done = own[own["score"].notna()]
     if restarts == "best" and len(done):
         done = done.loc[[done["chosen_by"].idxmax()]]
@@ -121,7 +112,7 @@ def with_averages(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame(averages).astype({"limit": "Int64"})], ignore_index=True)
 
 
-def printed(panel: pd.DataFrame, order: list[str]) -> dict[str, str]:
+def glue_table(panel: pd.DataFrame, order: list[str]) -> dict[str, str]:
     """One encoder and limit of `with_averages` as a table like the paper's, for `display(…, raw=True)`.
 
     In HTML and, with the same signs, in plain text: (n) restarts, or targets in an average; `=` and struck through
@@ -129,15 +120,15 @@ def printed(panel: pd.DataFrame, order: list[str]) -> dict[str, str]:
     order: the study's targets.
     """
     best = panel.groupby("target")["score"].transform("max")
-    texts = [_text(cell) for cell in panel.itertuples()]
-    marked = [_marked(cell, text, top) for cell, text, top in zip(panel.itertuples(), texts, best, strict=True)]
-    plain_text, marked_up = _crossed(panel, texts, order), _crossed(panel, marked, order)
+    texts = [_cell_text(cell) for cell in panel.itertuples()]
+    marked = [_cell_html(cell, text, top) for cell, text, top in zip(panel.itertuples(), texts, best, strict=True)]
+    plain_text, marked_up = _by_target(panel, texts, order), _by_target(panel, marked, order)
     marked_up = marked_up.rename(index=html.escape, columns=html.escape)
     marked_up.columns.name = html.escape(plain_text.columns.name)
     return {"text/plain": plain_text.to_string(), "text/html": marked_up.to_html(escape=False, border=0)}
 
 
-def _text(cell) -> str:
+def _cell_text(cell) -> str:
     seeds = of_expected(cell.n, cell.n_expected)
     if pd.isna(cell.score):
         return "missing" if cell.target in AVERAGES or cell.row == BEST else f"missing ({seeds})"
@@ -145,13 +136,13 @@ def _text(cell) -> str:
     return f"{cell.score:.1f}{marks} ({seeds})"
 
 
-def _marked(cell, text: str, best: float) -> str:
+def _cell_html(cell, text: str, best: float) -> str:
     if cell.substituted and pd.notna(cell.score):
         return f"<s>{text}</s>"
     return f"<b>{text}</b>" if cell.score == best else text
 
 
-def _crossed(panel: pd.DataFrame, texts: list[str], order: list[str]) -> pd.DataFrame:
+def _by_target(panel: pd.DataFrame, texts: list[str], order: list[str]) -> pd.DataFrame:
     """Rows by columns, the averages first; a dash where the study has no such cell."""
     targets = [target for target in panel["target"].unique() if target not in AVERAGES]
     names = [*AVERAGES, *sorted(targets, key=lambda target: order.index(target) if target in order else len(order))]
@@ -228,6 +219,32 @@ def _gain_interval(single: pd.DataFrame, stilts: np.ndarray, k: float, confidenc
         rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
     return float(interval.low), float(interval.high)
+
+
+def expected_best(scores, k: float, chosen_by=None) -> float:
+    """Expected score of the best of k independent draws from the scores that were found (Dodge et al. 2019, Section 3).
+
+    E = sum over v of v (P(V <= v)^k - P(V < v)^k), with k > 0, not necessarily whole. scores: (n,), missing ones left
+    out; NaN with none. chosen_by: (n,), what the best is chosen by where that is not the score itself. The draws are
+    with replacement from n scores, so the estimate is at most the largest, and too low for k near n or above it.
+    """
+    if not k > 0:
+        raise IntertaskError(f"expected_best: expected k, the number of draws, above 0; found {k!r}.")
+    ranked = ranked_scores(scores, chosen_by)
+    return float(ranked @ rank_weights(len(ranked), k)) if len(ranked) else np.nan
+
+
+def ranked_scores(scores, chosen_by=None) -> np.ndarray:
+    """The scores that are not missing, last choice first; shape (n,). Ties in `chosen_by` share their mean."""
+    frame = pd.DataFrame({"score": np.asarray(scores, dtype=float)})
+    frame["by"] = frame["score"] if chosen_by is None else np.asarray(chosen_by, dtype=float)
+    ties = frame.dropna().sort_values("by").groupby("by")["score"]
+    return ties.transform("mean").to_numpy()
+
+
+def rank_weights(n: int, k: float) -> np.ndarray:
+    """How probable it is, for each of n ranks from the last up, that it is the best of k draws; shape (n,)."""
+    return np.diff((np.arange(n + 1) / n) ** k)
 
 
 def cost_in_words(table: pd.DataFrame) -> str:

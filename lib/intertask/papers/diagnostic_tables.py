@@ -8,18 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from intertask.analysis.data_size import POINT, size_table
-from intertask.analysis.diagnostics import categories, confusions, matthews, mean_r3, sentence_sets
-from intertask.analysis.figures import category_label
-from intertask.analysis.statistics import CELL, PAIR, example_interval, transfer_table
-from intertask.analysis.tables import row_label
+from intertask.analysis.diagnostics import categories, confusions, mean_r3, sentence_sets
+from intertask.analysis.statistics import example_interval, matthews
+from intertask.analysis.tables import category_label, row_label
+from intertask.analysis.transfer import BASELINE, CELL, PAIR, transfer_table
+from intertask.papers.data_size import POINT, size_table
 from intertask.papers.mixtures import cell_text
 
 INTERVALS = {"sentence sets": ("sets_low", "sets_high"), "seeds": ("low", "high")}
 """What an interval is over -> its columns."""
-
-PANEL = ["encoder", "limit"]
-MODEL = [name for name in POINT if name != "target"]
 
 
 class Tally(NamedTuple):
@@ -29,7 +26,7 @@ class Tally(NamedTuple):
     counts: dict[str, np.ndarray]
 
 
-def printed(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+def printed_r3(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """The rows of `read_runs` whose score is R3 x100 in a category, their target; none in a study that trains.
 
     scores: of `read_scores`; the metric is `r3`.
@@ -80,7 +77,10 @@ def _by_run(counts: np.ndarray) -> np.ndarray:
 
 def source_in_words(runs: pd.DataFrame, answers: Tally | None) -> str:
     """How many models, seeds and rows stand behind the table, or that it is a printed one, in a sentence."""
-    models, scored = len(runs.drop_duplicates(MODEL)), runs.loc[runs["score"].notna(), "run"].nunique()
+    models, scored = (
+        len(runs.drop_duplicates([name for name in POINT if name != "target"])),
+        runs.loc[runs["score"].notna(), "run"].nunique(),
+    )
     if answers is None:
         return (
             f"{models} models of a table of figures: no predictions, so nothing is known of the examples behind them."
@@ -95,16 +95,16 @@ def model_table(runs: pd.DataFrame, answers: Tally | None = None, confidence: fl
 
     low, high: Student's t over the seeds, the rows held fixed; sets_low, sets_high: `example_interval` over the `sets`
     of sentences, the models held fixed; each is missing without what it is over. model: how the supporting task was
-    used, in words. runs: of `observed` or `printed`; answers: where there are predictions.
+    used, in words. runs: of `observed` or `printed_r3`; answers: where there are predictions.
     """
     table = size_table(runs, confidence).drop(columns=["n_train", "supporting_n_train"])
     scored = runs[runs["score"].notna() & ~runs["substituted"]]
     found = _over_sets(scored, ["run"], POINT, answers, confidence)
     table = table.merge(found.astype(table.dtypes[POINT]), on=POINT, how="left")
-    return table.assign(model=[_model(row) for row in table.itertuples()])
+    return table.assign(model=[_supported_model(row) for row in table.itertuples()])
 
 
-def _model(row) -> str:
+def _supported_model(row) -> str:
     mixing = "" if pd.isna(row.mixing) else f", {row.mixing}"
     return row_label(row.supporting, row.supporting_limit, row.regime) + mixing
 
@@ -152,13 +152,13 @@ def leaders(table: pd.DataFrame, over: str) -> pd.DataFrame:
     clear: the best one's interval over `over` (one of INTERVALS) leaves out the next one's mean, and lies above it.
     """
     rows = []
-    for cell, own in table[table["mean"].notna()].groupby([*PANEL, "target"], sort=False, dropna=False):
+    for cell, own in table[table["mean"].notna()].groupby([*BASELINE, "target"], sort=False, dropna=False):
         if len(own) > 1:
             best, following = (own.loc[place] for place in own["mean"].nlargest(2).index)
             row = {"model": best["model"], "mean": best["mean"], "low": best[INTERVALS[over][0]]}
             row |= {"next": following["model"], "next_mean": following["mean"]}
-            rows.append(dict(zip([*PANEL, "target"], cell, strict=True)) | row)
-    found = pd.DataFrame(rows, columns=[*PANEL, "target", "model", "mean", "low", "next", "next_mean"])
+            rows.append(dict(zip([*BASELINE, "target"], cell, strict=True)) | row)
+    found = pd.DataFrame(rows, columns=[*BASELINE, "target", "model", "mean", "low", "next", "next_mean"])
     return found.assign(clear=found["low"] > found["next_mean"]).astype({"limit": "Int64"})
 
 
@@ -167,14 +167,14 @@ def by_model(table: pd.DataFrame, over: str) -> pd.DataFrame:
 
     over: one of INTERVALS; `*`: the best of its encoder and column, where that is clear (`leaders`).
     """
-    keys = [*PANEL, "target", "model"]
+    keys = [*BASELINE, "target", "model"]
     best = leaders(table, over)
     clear = best.loc[best["clear"], keys].assign(mark="*")
     marked = table.merge(clear.astype(table.dtypes[keys]), on=keys, how="left").fillna({"mark": ""})
     low, high = (marked[name] for name in INTERVALS[over])
     marked = marked.assign(low=low, high=high)
     cells = [cell_text(cell) + cell.mark for cell in marked.itertuples()]
-    names = [panel(*row) for row in marked[PANEL].itertuples(index=False)]
+    names = [limited_encoder(*row) for row in marked[BASELINE].itertuples(index=False)]
     named = marked.assign(cell=cells, encoder=names)
     rows = ["encoder", "model"]
     wide = named.pivot(index=rows, columns="target", values="cell")
@@ -182,7 +182,7 @@ def by_model(table: pd.DataFrame, over: str) -> pd.DataFrame:
     return wide.fillna("").reset_index().rename_axis(columns=None)
 
 
-def panel(encoder: str, limit: int | None) -> str:
+def limited_encoder(encoder: str, limit: int | None) -> str:
     """The encoder, and its training examples where they are limited."""
     return encoder if pd.isna(limit) else f"{encoder}, {limit} training examples"
 
@@ -191,9 +191,9 @@ def leaders_in_words(table: pd.DataFrame) -> str:
     """Which model is best in each category and whether that is more than chance, as a Markdown list by encoder."""
     sets, seeds = (leaders(table, over) for over in INTERVALS)
     lines = []
-    for (encoder, limit), own in sets.groupby(PANEL, sort=False, dropna=False):
+    for (encoder, limit), own in sets.groupby(BASELINE, sort=False, dropna=False):
         said = [_leader_in_words(row, seeds.loc[row.Index]) for row in own.itertuples()]
-        lines.append(f"- **{panel(encoder, limit)}**: {'; '.join(said)}.")
+        lines.append(f"- **{limited_encoder(encoder, limit)}**: {'; '.join(said)}.")
     return "\n".join(lines) or "No two models have a score yet, so none is best."
 
 

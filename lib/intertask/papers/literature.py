@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from intertask.analysis.averages import plain, task_average
 from intertask.analysis.read import read_runs
-from intertask.analysis.regimes import share_interval
 from intertask.analysis.score_tables import find_table
-from intertask.analysis.statistics import GLUE, LIMITS, plain, task_average, transfer_table
+from intertask.analysis.statistics import share_interval
 from intertask.analysis.tables import panel_name
+from intertask.analysis.transfer import LIMITS, transfer_table
 from intertask.errors import IntertaskError
 from intertask.files import results_root
+
+GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 
 
 def effects(studies: Iterable[str], confidence: float = 0.95, results: Path | None = None) -> pd.DataFrame:

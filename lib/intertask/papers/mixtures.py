@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from intertask.analysis.statistics import counted, paired_t, task_average
+from intertask.analysis.averages import counted, task_average
+from intertask.analysis.statistics import paired_t
 from intertask.analysis.tables import of_expected, panel_name
 from intertask.errors import IntertaskError
 
@@ -65,15 +66,15 @@ def set_scores(runs: pd.DataFrame, study: dict, wnli: str = "trained", confidenc
 
 def by_set(table: pd.DataFrame, loss_scaling: str) -> pd.DataFrame:
     """Table 6: samplings by sets of tasks, at one loss scaling; one encoder and data limit of `set_scores`."""
-    return _crossed(table[table["loss_scaling"] == loss_scaling], "part")
+    return _by_sampling(table[table["loss_scaling"] == loss_scaling], "part")
 
 
 def by_loss_scaling(table: pd.DataFrame) -> pd.DataFrame:
     """Table 7: samplings by loss scalings; one encoder, data limit and set of tasks of `set_scores`."""
-    return _crossed(table, "loss_scaling")
+    return _by_sampling(table, "loss_scaling")
 
 
-def _crossed(table: pd.DataFrame, columns: str) -> pd.DataFrame:
+def _by_sampling(table: pd.DataFrame, columns: str) -> pd.DataFrame:
     cells = table.assign(cell=[cell_text(cell) for cell in table.itertuples()])
     frame = cells.pivot(index="row", columns=columns, values="cell")
     frame = frame.reindex(index=table["row"].unique(), columns=table[columns].unique())

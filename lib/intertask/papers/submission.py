@@ -38,7 +38,7 @@ class File:
         return "mnli" if self.task == "ax" else self.task
 
 
-FILES = [
+SUBMISSION_FILES = [
     File("CoLA.tsv", "cola"),
     File("SST-2.tsv", "sst2"),
     File("MRPC.tsv", "mrpc"),
@@ -83,11 +83,16 @@ def submit(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
     runs = read_runs(study)
     mini = runs["target"].str.startswith("mini/").any()
     runs = _candidates(study, runs, rule, encoder)
-    entries = {task: find_entry(f"mini/{task}" if mini else task) for task in {file.task: None for file in FILES}}
+    entries = {
+        task: find_entry(f"mini/{task}" if mini else task) for task in {file.task: None for file in SUBMISSION_FILES}
+    }
     wnli = read_settings(study).get("wnli", "trained")
     picks = _picks(study, runs, entries, wnli)
-    splits = {file.name: _split(entries[file.task], file.split) for file in FILES}
-    tables = {file.name: _table(file, picks[file.predictor], entries[file.task], splits[file.name]) for file in FILES}
+    splits = {file.name: _split(entries[file.task], file.split) for file in SUBMISSION_FILES}
+    tables = {
+        file.name: _file_table(file, picks[file.predictor], entries[file.task], splits[file.name])
+        for file in SUBMISSION_FILES
+    }
     folder = results_root() / study
     picked = {task: pick.record() for task, pick in picks.items()}
     record = {"study": study, "rule": rule, "wnli": wnli, "written": now(), "splits": splits, "picked": picked}
@@ -112,7 +117,7 @@ def _candidates(study: str, runs: pd.DataFrame, rule: Rule, encoder: str) -> pd.
 
 def _picks(study: str, runs: pd.DataFrame, entries: dict[str, TaskEntry], wnli: str) -> dict[str, Pick]:
     """What `_pick` says of each task that predicts; refused where there is no run to pick."""
-    own = {file.predictor: runs[runs["target"] == entries[file.predictor].name] for file in FILES}
+    own = {file.predictor: runs[runs["target"] == entries[file.predictor].name] for file in SUBMISSION_FILES}
     lacking = [entries[task].name for task, rows in own.items() if rows.empty and (task, wnli) != ("wnli", "majority")]
     if lacking:
         raise IntertaskError(
@@ -136,7 +141,7 @@ def _split(entry: TaskEntry, split: str) -> str:
     return split.replace("test", "validation")
 
 
-def _table(file: File, pick: Pick, entry: TaskEntry, split: str) -> pd.DataFrame:
+def _file_table(file: File, pick: Pick, entry: TaskEntry, split: str) -> pd.DataFrame:
     """The file's columns index and prediction, in the order of the rows; refused unless whole and legal."""
     size = entry.sizes[split]
     if pick.run is None:

@@ -49,24 +49,24 @@ def matrix(
     for (y, x), value in np.ndenumerate(values):
         key = list(rows)[y], list(columns)[x]
         if key not in found:
-            _write(absent(*key), x, y, ax, fontsize=size, color=FAINT)
+            _put(absent(*key), x, y, ax, fontsize=size, color=FAINT)
         elif np.isnan(value):
             ax.add_patch(Rectangle((x, y), 1, 1, facecolor="white", edgecolor=FAINT, hatch="///", linewidth=0))
             box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-            _write(found[key].words, x, y, ax, fontsize=size, color=INK, bbox=box)
+            _put(found[key].words, x, y, ax, fontsize=size, color=INK, bbox=box)
         else:
             ink = INK if relative_luminance(colour(value)) > 0.408 else "white"  # as seaborn chooses it
             bold = "bold" if getattr(found[key], "bold", False) else "normal"
             first, _, others = found[key].words.partition("\n")
             above = {"fontsize": large, "va": "bottom" if others else "center"}
-            _write(first, x, y, ax, color=ink, fontweight=bold, **above)
-            _write(others, x, y, ax, color=ink, fontsize=size, va="top")
+            _put(first, x, y, ax, color=ink, fontweight=bold, **above)
+            _put(others, x, y, ax, color=ink, fontsize=size, va="top")
     ax.set_xticks(np.arange(len(columns)) + 0.5, list(columns.values()), rotation=90 if upright else 0)
     ax.set_yticks(np.arange(len(rows)) + 0.5, list(rows.values()), rotation=0)
     ax.tick_params(length=0)
     return ax
 
 
-def _write(words: str, x: int, y: int, ax: Axes, **style) -> None:
+def _put(words: str, x: int, y: int, ax: Axes, **style) -> None:
     if words:
         ax.text(x + 0.5, y + 0.5, words, ha="center", **{"va": "center"} | style)

@@ -9,23 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from intertask.analysis import regime_figures
-from intertask.analysis.data_size import (
-    AVERAGE,
+from intertask.analysis.read import read_runs
+from intertask.errors import IntertaskError
+from intertask.papers import paper_figures
+from intertask.papers.data_size import (
     LINES,
-    averages,
+    OVER_TARGETS,
     averages_in_words,
     check_axis,
-    differences_in_words,
+    seed_averages,
     size_differences,
+    size_differences_in_words,
     size_table,
     sized,
     slopes,
     slopes_in_words,
     trends_in_words,
 )
-from intertask.analysis.read import read_runs
-from intertask.errors import IntertaskError
 from made_notebook import execute_notebook
 from made_runs import make_regimes, scored
 
@@ -102,7 +102,7 @@ def test_differences_by_hand(tmp_path):
     assert large["low"] == pytest.approx(5 - 4.30265 * math.sqrt(2), abs=1e-4)
     assert table["size_ratio"].tolist() == [0.5, 2, 1, 4]
     assert table["difference"].tolist() == [-2, 5, -2, 5]
-    words = differences_in_words(table)
+    words = size_differences_in_words(table)
     assert "**smaller than** the target: MTL is ahead in 0 of 1 comparisons" in words
     assert "**as large as** the target: MTL is ahead in 0 of 1" in words and "**larger than** the target" in words
 
@@ -114,9 +114,9 @@ def test_differences_of_a_study_without_supporting_tasks_are_none(tmp_path):
 def test_differences_without_a_partner_are_missing(tmp_path):
     table = size_differences(made(tmp_path, lambda regime, *_: regime == "mtl"))
     assert table["difference"].isna().all() and (table["n"] == 0).all()
-    assert "nothing to compare" in differences_in_words(table)
+    assert "nothing to compare" in size_differences_in_words(table)
     alone = size_differences(made(tmp_path / "b").query("regime != 'mtl'"))
-    assert alone.empty and "nothing to compare" in differences_in_words(alone)
+    assert alone.empty and "nothing to compare" in size_differences_in_words(alone)
     one = size_differences(made(tmp_path / "c", seeds=1))
     assert one["difference"].tolist() == [-2, 5, -2, 5] and one["low"].isna().all()
 
@@ -124,7 +124,7 @@ def test_differences_without_a_partner_are_missing(tmp_path):
 def test_lines_differ_in_more_than_colour(tmp_path):
     table = size_table(made(tmp_path))
     for x, column in (("target", "n_train"), ("supporting", "supporting_n_train")):
-        ax = regime_figures.size_lines(table, column, LINES[x], plt.subplots()[1])
+        ax = paper_figures.size_lines(table, column, LINES[x], plt.subplots()[1])
         ax.figure.canvas.draw()
         assert len({line.get_linestyle() + str(line.get_marker()) for line in ax.lines}) == len(ax.lines)
         assert ax.get_xscale() == "log"
@@ -138,7 +138,7 @@ def test_lines_differ_in_more_than_colour(tmp_path):
 
 def test_the_same_data_under_two_limits_is_two_marks_and_one_line():
     table = pd.DataFrame({"regime": "single", "n_train": [10.0, 20, 20], "mean": [50.0, 60, 70], "n": 1})
-    ax = regime_figures.size_lines(table.assign(low=np.nan, high=np.nan), "n_train", ["regime"], plt.subplots()[1])
+    ax = paper_figures.size_lines(table.assign(low=np.nan, high=np.nan), "n_train", ["regime"], plt.subplots()[1])
     line, marks = ax.lines
     assert [*zip(*line.get_data(), strict=True)] == [(10, 50), (20, 65)] and line.get_markevery() == [0]
     assert [*zip(*marks.get_data(), strict=True)] == [(20, 60), (20, 70)] and marks.get_linestyle() == "None"
@@ -147,14 +147,14 @@ def test_the_same_data_under_two_limits_is_two_marks_and_one_line():
 def test_panels_share_the_styles_of_their_lines():
     table = pd.DataFrame({"regime": ["single", "stilts"], "n_train": 10.0, "mean": 50.0, "low": 40.0, "high": 60.0})
     table = table.assign(n=2, style=[0, 1])
-    both = regime_figures.size_lines(table, "n_train", ["regime"], plt.subplots()[1])
-    lone = regime_figures.size_lines(table[1:], "n_train", ["regime"], plt.subplots()[1])
+    both = paper_figures.size_lines(table, "n_train", ["regime"], plt.subplots()[1])
+    lone = paper_figures.size_lines(table[1:], "n_train", ["regime"], plt.subplots()[1])
     assert lone.lines[0].get_color() == both.lines[1].get_color() != both.lines[0].get_color()
     assert lone.lines[0].get_marker() == both.lines[1].get_marker() != both.lines[0].get_marker()
 
 
 def test_differences_are_drawn_by_target_size(tmp_path):
-    ax = regime_figures.size_differences(size_differences(made(tmp_path)), plt.subplots()[1])
+    ax = paper_figures.difference_lines(size_differences(made(tmp_path)), plt.subplots()[1])
     assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[-2, 5], [-2, 5]]
     assert list(ax.lines[0].get_xdata()) == pytest.approx([1, 4], rel=0.02)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.5", "1", "2", "4"]
@@ -214,17 +214,17 @@ def average_roles(done=lambda target, size, seed: True, **more) -> list[dict]:
 
 def averaged(results, *arguments, wnli="trained", **more):
     make_regimes(results, average_roles(*arguments, **more))
-    return averages(read_runs("made", results), wnli)
+    return seed_averages(read_runs("made", results), wnli)
 
 
 def test_averages_by_hand(tmp_path):
     runs = averaged(tmp_path)
-    assert set(runs["target"]) == {AVERAGE} and len(runs) == 2 * 4
+    assert set(runs["target"]) == {OVER_TARGETS} and len(runs) == 2 * 4
     alone = runs[runs["regime"] == "single"]
     assert alone["score"].tolist() == [50, 50] and alone["supporting_n_train"].isna().all()
     after = runs[runs["seed"] == 0][["supporting_n_train", "score"]].iloc[1:]
     assert after.to_numpy().tolist() == [[100, 50], [200, 53], [800, 53]]
-    floor = averages(read_runs("made", tmp_path), "floor")  # majority 50: (60 + 50) / 2
+    floor = seed_averages(read_runs("made", tmp_path), "floor")  # majority 50: (60 + 50) / 2
     assert floor.loc[floor["seed"] == 0, "score"].tolist() == [55, 55, 56.5, 56.5]
     points = size_table(runs)
     assert points["mean"].tolist() == [50, 50, 52, 53] and points["n"].tolist() == [2] * 4
@@ -243,7 +243,7 @@ def test_a_target_that_is_left_out_leaves_no_average_and_one_that_is_substituted
     left_out = [role for role in average_roles() if role["run"] != "a-200-0" and role["run"] != "a-200-1"]
     make_regimes(tmp_path, left_out)
     runs = read_runs("made", tmp_path)
-    points = size_table(averages(runs))
+    points = size_table(seed_averages(runs))
     assert points["mean"].isna().tolist() == [False, False, True, False]
     assert "over these targets (2): a, wnli. 1 of 4 points have none" in averages_in_words(runs, points)
     roles = average_roles()
@@ -252,7 +252,7 @@ def test_a_target_that_is_left_out_leaves_no_average_and_one_that_is_substituted
             del role["record"]
             role |= {"run": f"a-None-{role['seed']}", "substituted": True}
     make_regimes(tmp_path / "b", roles)
-    runs = averages(read_runs("made", tmp_path / "b"))
+    runs = seed_averages(read_runs("made", tmp_path / "b"))
     assert runs.loc[runs["supporting_n_train"] == 200, "score"].tolist() == [
         51.5,
         50.5,
@@ -264,7 +264,7 @@ def test_two_runs_of_one_seed_are_refused(tmp_path):
     twice = [role | {"run": role["run"] + "-b", "part": "b"} for role in average_roles() if role["stage"] == "target"]
     make_regimes(tmp_path, [*average_roles(), *twice])
     with pytest.raises(IntertaskError, match="Two different single runs of a with seed 0 would be averaged"):
-        averages(read_runs("made", tmp_path))
+        seed_averages(read_runs("made", tmp_path))
 
 
 def test_slopes_by_hand(tmp_path):
@@ -298,8 +298,8 @@ def test_probes_are_not_averaged(tmp_path):
     make_regimes(tmp_path, average_roles())
     runs = read_runs("made", tmp_path)
     probes = runs.assign(part=runs["part"].mask(runs["target"] == "wnli", "probes"))
-    assert set(averages(probes).query("seed == 0")["score"]) == {60, 63}
-    assert averages_in_words(probes, size_table(averages(probes))) == "Every average is over these targets (1): a."
+    assert set(seed_averages(probes).query("seed == 0")["score"]) == {60, 63}
+    assert averages_in_words(probes, size_table(seed_averages(probes))) == "Every average is over these targets (1): a."
 
 
 def test_a_line_with_scores_of_unknown_sizes_has_no_slope_but_one_that_is_half_done_has_a_row(tmp_path):
@@ -333,7 +333,7 @@ def test_a_score_of_unknown_size_is_not_drawn(tmp_path):
 def test_a_line_over_several_encoders_says_which(tmp_path):
     table = size_table(made(tmp_path))
     both = pd.concat([table, table.assign(encoder="org/other")])
-    ax = regime_figures.size_lines(both, "n_train", ["encoder", *LINES["target"]], plt.subplots()[1])
+    ax = paper_figures.size_lines(both, "n_train", ["encoder", *LINES["target"]], plt.subplots()[1])
     labels = [found.get_text().replace("\n", " ") for found in ax.get_legend().get_texts()]
     assert labels[0] == "mini/bert: single (n = 2)" and "org/other: single (n = 2)" in labels and len(labels) == 10
     plt.close("all")

@@ -11,7 +11,10 @@ from scipy import stats
 
 from intertask.analysis import correlation_figures
 from intertask.analysis.correlations import AVERAGE, OBSERVATION, correlation_table, measured, observations, with_holm
-from intertask.analysis.probing_correlations import (
+from intertask.analysis.read import read_runs, read_scores
+from intertask.errors import IntertaskError
+from intertask.papers import paper_figures
+from intertask.papers.probing_correlations import (
     block_pairs,
     delta_table,
     kept,
@@ -24,8 +27,6 @@ from intertask.analysis.probing_correlations import (
     split_tasks,
     strongest,
 )
-from intertask.analysis.read import read_runs, read_scores
-from intertask.errors import IntertaskError
 from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
@@ -213,7 +214,7 @@ def test_deltas_with_the_average_of_the_targets(tmp_path):
 
 def test_the_delta_heatmap_shows_numbers_gaps_and_the_baseline(tmp_path, ax):
     runs = made(tmp_path, lambda *of: None if of[:2] == ("u", "x") or of[1:] == ("z", 1) else skilled(*of))
-    correlation_figures.delta_heatmap(delta_table(runs, ["t", "u"]), ["t", "u", AVERAGE, "p", "q"], ax)
+    paper_figures.delta_heatmap(delta_table(runs, ["t", "u"]), ["t", "u", AVERAGE, "p", "q"], ax)
     words = [found.get_text() for found in ax.texts]
     assert words.count("+4.0") == 2 and words.count("-4.0") == 1 and words.count("60.5") == 5
     assert words[words.index("+1.0") + 1] == "(1 of 2)"
@@ -233,17 +234,17 @@ def test_the_block_is_blank_where_nothing_is_significant(ax):
 
 def test_nobody_is_named_who_moves_nothing(ax):
     both = trials(*forgetful()).head(1).assign(moved_by=np.nan)
-    correlation_figures.robustness(both, ax)
+    paper_figures.robustness(both, ax)
     assert ax.get_yticklabels()[0].get_text() == f"{both['task_a'].item()} – {both['task_b'].item()}"
 
 
 def test_the_ranges_name_who_moves_them(ax):
     both = trials(*forgetful())
-    correlation_figures.robustness(strongest(both), ax)
+    paper_figures.robustness(strongest(both), ax)
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert len(names) == 5 and all(" – " in name and "(s" in name for name in names)
     undefined = both.assign(without=np.nan, lowest=np.nan, highest=np.nan, r_partial=np.nan)
-    assert "undefined" in [found.get_text() for found in correlation_figures.robustness(undefined, ax).texts]
+    assert "undefined" in [found.get_text() for found in paper_figures.robustness(undefined, ax).texts]
 
 
 # The notebook

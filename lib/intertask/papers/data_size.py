@@ -6,28 +6,18 @@ After Phang et al. 2018, Table 2, Pruksachatkun et al. 2020, Figure 6, and Welle
 import numpy as np
 import pandas as pd
 
+from intertask.analysis.averages import counted, task_average
 from intertask.analysis.figures import signed
-from intertask.analysis.regime_figures import line_name
-from intertask.analysis.regimes import compare, pairwise
-from intertask.analysis.statistics import (
-    CELL,
-    WHOLE,
-    counted,
-    each_once,
-    holm,
-    refuse_mixtures,
-    student,
-    target_runs,
-    task_average,
-    why_no_interval,
-)
+from intertask.analysis.regimes import pairwise, regime_differences
+from intertask.analysis.statistics import holm, mean_table
 from intertask.analysis.tables import of_expected
+from intertask.analysis.transfer import CELL, WHOLE, each_once, refuse_mixtures, target_runs
 from intertask.errors import IntertaskError
 
-SIZES = {"target": "n_train", "supporting": "supporting_n_train"}
+SIZE_COLUMNS = {"target": "n_train", "supporting": "supporting_n_train"}
 """The parameter `x` -> the column on the axis."""
 
-LIMITS = {"target": "limit", "supporting": "supporting_limit"}
+VARIED = {"target": "limit", "supporting": "supporting_limit"}
 """The parameter `x` -> the column that varies along a line."""
 
 LINES = {
@@ -37,23 +27,23 @@ LINES = {
 """The parameter `x` -> what is the same along a line."""
 
 POINT = ["encoder", "target", "regime", "mixing", "supporting", "limit", "supporting_limit"]
-AVERAGE = "average over the targets"
+OVER_TARGETS = "average over the targets"
 FEW_SIZES = 3
 
 
 def check_axis(x: str) -> None:
-    if x not in SIZES:
-        raise IntertaskError(f"x: expected one of {', '.join(SIZES)}; found {x!r}.")
+    if x not in SIZE_COLUMNS:
+        raise IntertaskError(f"x: expected one of {', '.join(SIZE_COLUMNS)}; found {x!r}.")
 
 
-def _targets(runs: pd.DataFrame) -> pd.DataFrame:
+def _all_targets(runs: pd.DataFrame) -> pd.DataFrame:
     targets = target_runs(runs)
     if targets.empty:
         raise IntertaskError("Expected runs of stage target, found none. Take this notebook out of the study's report.")
     return targets
 
 
-def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
+def seed_averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
     """The average over all targets in the place of the target runs: one row per model and seed, `target` is AVERAGE.
 
     score: `task_average` over all targets of the study but those of a part named `probes`, 0-100, missing where one of
@@ -70,7 +60,7 @@ def averages(runs: pd.DataFrame, wnli: str = "trained") -> pd.DataFrame:
     scores = [task_average(own, wide.columns) for own in wide.to_dict("records")]
     sizes = groups["supporting_n_train"].max().astype("float64").to_numpy()
     first = targets.drop_duplicates(models)
-    return first.assign(target=AVERAGE, score=scores, substituted=False, n_train=np.nan, supporting_n_train=sizes)
+    return first.assign(target=OVER_TARGETS, score=scores, substituted=False, n_train=np.nan, supporting_n_train=sizes)
 
 
 def _averaged(runs: pd.DataFrame) -> pd.Series:
@@ -83,17 +73,11 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     n_train, supporting_n_train: examples as trained on, means over the n of n_expected seeds that are done; mean, low,
     high: of the score, 0-100, Student's t over these seeds; missing interval with fewer than two.
     """
-    targets = _targets(runs).astype(dict.fromkeys(SIZES.values(), "float64"))
-    table = targets.groupby(POINT, sort=False, dropna=False).agg(
-        n_train=("n_train", "mean"),
-        supporting_n_train=("supporting_n_train", "mean"),
-        n=("score", "count"),
-        n_expected=("score", "size"),
-        mean=("score", "mean"),
-        sd=("score", "std"),
-    ).reset_index()  # fmt: skip
-    low, high, _ = student(table["mean"], table["sd"], table["n"], confidence)
-    return table.drop(columns="sd").assign(low=low, high=high).astype(WHOLE)
+    targets = _all_targets(runs).astype(dict.fromkeys(SIZE_COLUMNS.values(), "float64"))
+    sizes = {size: (size, "mean") for size in SIZE_COLUMNS.values()}
+    table = mean_table(targets, POINT, "score", confidence, **sizes)
+    columns = [*POINT, *sizes, "n", "n_expected", "mean", "low", "high"]
+    return table[columns].astype(WHOLE)
 
 
 def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -103,7 +87,7 @@ def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
     supporting task has none to be unknown.
     """
     has_none = points["supporting"].isna() if x == "supporting" else False
-    return points[points[SIZES[x]].notna() | points["mean"].isna() | has_none]
+    return points[points[SIZE_COLUMNS[x]].notna() | points["mean"].isna() | has_none]
 
 
 def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame:
@@ -114,8 +98,8 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
     the n of n_expected seeds; p_holm: Holm's correction over the `family` of all rows that have a p.
     """
     key = ["encoder", "target", *LINES[x]]
-    targets = _targets(runs).astype({SIZES[x]: "float64"})
-    targets = targets.assign(size=targets[SIZES[x]], place=targets[LIMITS[x]].fillna(-1))
+    targets = _all_targets(runs).astype({SIZE_COLUMNS[x]: "float64"})
+    targets = targets.assign(size=targets[SIZE_COLUMNS[x]], place=targets[VARIED[x]].fillna(-1))
     lines = targets.groupby(key, sort=False, dropna=False)
     sizes = lines.agg(
         sizes=("size", "nunique"),
@@ -126,22 +110,14 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
         scored=("score", "count"),
     )
     by_seed = _seed_slopes(targets.assign(expected=lines["place"].transform("nunique")), key)
-    groups = by_seed.groupby(key, sort=False, dropna=False)
-    table = groups.agg(
-        slope=("slope", "mean"),
-        sd=("slope", "std"),
-        n=("slope", "count"),
-        n_expected=("slope", "size"),
-        expected=("expected", "first"),
-    )
+    table = mean_table(by_seed, key, "slope", confidence, expected=("expected", "first"))
     # out: lines whose sizes turned out to be one, and those that have scores but not their sizes
-    table = sizes.join(table).query("expected > 1 and (sizes > 1 or scored <= known < rows)").reset_index()
-    low, high, p = student(table["slope"], table["sd"], table["n"], confidence)
-    note = [why_no_interval(*cell).replace("differences", "slopes") for cell in zip(table["n"], low, strict=True)]
-    table = table.drop(columns=["sd", "expected", "known", "rows", "scored"]).assign(
-        low=low, high=high, p=p, p_holm=holm(pd.Series(p))
-    )
-    return table.assign(family=int(np.isfinite(p).sum()), note=note).astype({"smallest": "Int64", "largest": "Int64"})
+    table = sizes.reset_index().merge(table.rename(columns={"mean": "slope"}), on=key)
+    table = table.query("expected > 1 and (sizes > 1 or scored <= known < rows)").reset_index(drop=True)
+    note = table["note"].str.replace("differences", "slopes")
+    table = table[[*key, "sizes", "smallest", "largest", "slope", "n", "n_expected", "low", "high", "p"]]
+    table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()), note=note)
+    return table.astype({"smallest": "Int64", "largest": "Int64"})
 
 
 def _seed_slopes(targets: pd.DataFrame, line: list[str]) -> pd.DataFrame:
@@ -159,7 +135,7 @@ def _seed_slopes(targets: pd.DataFrame, line: list[str]) -> pd.DataFrame:
 def slopes_in_words(table: pd.DataFrame, x: str) -> str:
     """Each line of `slopes` with its slope and interval, as a Markdown list."""
     if table.empty:
-        return f"No line has two sizes of the {x} task, so there is no trend: the study's `{LIMITS[x]}s` sets sizes."
+        return f"No line has two sizes of the {x} task, so there is no trend: the study's `{VARIED[x]}s` sets sizes."
     return "\n".join(f"- {_slope_in_words(row, [*LINES[x], 'encoder'])}" for row in table.to_dict("records"))
 
 
@@ -181,7 +157,7 @@ def trends_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
 
 
 def _slope_in_words(row: dict, line: list[str]) -> str:
-    name = f"**{line_name(row, line)}**" + ("" if row["target"] == AVERAGE else f" on {row['target']}")
+    name = f"**{line_name(row, line)}**" + ("" if row["target"] == OVER_TARGETS else f" on {row['target']}")
     if row["n"] == 0:
         return f"{name}: no seed has every size yet."
     interval = row["note"] if pd.isna(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}"
@@ -208,17 +184,17 @@ def averages_in_words(runs: pd.DataFrame, points: pd.DataFrame) -> str:
 
 
 def size_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """MTL - STILTs in every cell and variant, as `regimes.compare` has it; an empty frame without both regimes.
+    """MTL - STILTs in every cell and variant, as `regime_differences` has it; an empty frame without both regimes.
 
     n: the smaller number of seeds that are done.
     """
     if pairwise(runs).empty:
         return pd.DataFrame(columns=[*CELL, "mixing", "target_size", "size_ratio", "n", "difference", "low", "high"])
-    table = compare(runs, confidence)
+    table = regime_differences(runs, confidence)
     return table.assign(n=table[["n_mtl", "n_stilts"]].min(axis="columns"))
 
 
-def differences_in_words(table: pd.DataFrame) -> str:
+def size_differences_in_words(table: pd.DataFrame) -> str:
     """Whether MTL is better below and above equal sizes, in a sentence: the size heuristic says only above."""
     known = table[table["difference"].notna() & table["size_ratio"].notna()]
     if known.empty:
@@ -232,3 +208,14 @@ def differences_in_words(table: pd.DataFrame) -> str:
         for side, own in sides.items()
     ]
     return "\n".join(lines) + "\n\nSurely: the interval leaves out zero."
+
+
+def line_name(row, line: list[str]) -> str:
+    """A line in words: `stilts after mini/mnli, target limit 400`; what is missing or varies along it is left out."""
+    words = [f"{row['encoder']}: {row['regime']}" if "encoder" in line else row["regime"]]
+    if "supporting" in line and pd.notna(row["supporting"]):
+        before = "after" if row["regime"] == "stilts" else "with"
+        words[0] += f" {before} {row['supporting']}"
+    named = {"mixing": "", "supporting_limit": "supporting limit ", "limit": "target limit "}
+    words += [f"{name}{row[key]}" for key, name in named.items() if key in line and pd.notna(row[key])]
+    return ", ".join(words)

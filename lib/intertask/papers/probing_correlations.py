@@ -9,8 +9,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from intertask.analysis.averages import plain
 from intertask.analysis.correlations import AVERAGE, FEWEST, p_of, pairwise_r, panels, tasks_of
-from intertask.analysis.statistics import LIMITS, holm, plain, transfer_table
+from intertask.analysis.statistics import holm
+from intertask.analysis.transfer import LIMITS, transfer_table
 from intertask.errors import IntertaskError, did_you_mean
 
 TRIALS = ["by_clusters", "given_forgetting", "leaving_one_out"]
@@ -46,7 +48,7 @@ def block_pairs(targets: list[str], probes: list[str]) -> list[tuple[str, str]]:
 
 
 def delta_table(runs: pd.DataFrame, targets: list[str], confidence: float = 0.95) -> pd.DataFrame:
-    """The cells of `statistics.transfer_table`, and for each supporting task their mean over the targets.
+    """The cells of `transfer_table`, and for each supporting task their mean over the targets.
 
     The mean is the target `average`: it is missing where a target is, and n says how many there are. baseline: the mean
     score of `single` over all its seeds. group: 0 for targets, 1 for their average, 2 for probes.

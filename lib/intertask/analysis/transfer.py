@@ -1,0 +1,178 @@
+"""Transfer deltas paired by seed, and what they and their restarts come to, cell by cell."""
+
+import pandas as pd
+
+from intertask.analysis.statistics import holm, mean_table
+from intertask.errors import IntertaskError
+
+PAIR = ["encoder", "target", "limit", "seed"]
+LIMITS = ["limit", "supporting_limit"]
+WHOLE = dict.fromkeys(LIMITS, "Int64")
+CELL = ["encoder", *LIMITS, "supporting", "target"]
+MODEL = [*CELL, "regime", "mixing"]
+"""What is the same for all seeds of one score."""
+
+PANEL = ["encoder", *LIMITS]
+BASELINE = ["encoder", "limit"]
+"""What a score after a supporting task has in common with the ones without, beside the target and the seed."""
+
+
+def each_once(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of stage target, each once for what it stands for, in however many parts of the study it serves."""
+    return runs[runs["stage"] == "target"].drop_duplicates([*MODEL, "run"])
+
+
+def target_runs(runs: pd.DataFrame, *regimes: str) -> pd.DataFrame:
+    """`each_once` of these regimes, or of all, without substituted runs, which measured nothing.
+
+    Raises IntertaskError where one seed has two different runs, of which a mean would mix settings.
+    """
+    own = each_once(runs[~runs["substituted"] & (runs["regime"].isin(regimes) | (not regimes))])
+    refuse_mixtures(own)
+    return own
+
+
+def refuse_mixtures(runs: pd.DataFrame) -> None:
+    """Raises IntertaskError where one seed of a cell has two different runs, of which a mean would mix settings."""
+    twice = runs[runs.duplicated([*MODEL, "seed"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise IntertaskError(
+            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
+            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
+            "Give these parts a study each."
+        )
+
+
+def deltas(runs: pd.DataFrame) -> pd.DataFrame:
+    """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
+
+    One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
+    is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, control, seed,
+    run, supporting_run, score, baseline_run, baseline, delta. Which runs count: `target_runs`.
+    """
+    targets = target_runs(runs, "single", "stilts")
+    single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score"]]
+    single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
+    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "control", "seed", "run", "supporting_run", "score"]]
+    paired = stilts.merge(single, on=PAIR, how="left", validate="many_to_one")
+    return paired.assign(delta=(paired["score"] - paired["baseline"]).round(9))  # equal scores differ by 0, not 1e-14
+
+
+def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """One row per cell (encoder, limit, supporting_limit, supporting, target), in the study's order.
+
+    n: seeds with both runs; n_expected: seeds that the study asks for; single, stilts: means over the paired seeds,
+    0-100; delta, low, high, p, note: `paired_t`; p_holm: Holm's correction over the family of all cells of this table
+    that have a p, whose number is `family`; pseudo_replicates: several seeds share one supporting model, so the spread
+    between supporting models is missing from the interval, missing where a table of scores does not say; control: the
+    supporting task's labels were shuffled.
+    """
+    pairs = deltas(runs)
+    if pairs.empty:
+        raise IntertaskError(
+            "No transfer to tabulate: the study has no target run with regime stilts. "
+            "Give it supporting tasks and regimes: [single, stilts], or take this notebook out of the study's report."
+        )
+    both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
+    means = {"single": ("baseline", "mean"), "stilts": ("score", "mean")}
+    models = {"models": ("supporting_run", "nunique"), "told": ("supporting_run", "count")}
+    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **means, **models, control=("control", "first"))
+    known = table["told"] == table["n_expected"]
+    table = table.drop(columns=["models", "told", "control", "note"]).rename(columns={"mean": "delta"}).assign(
+        p_holm=holm(table["p"]),
+        family=int(table["p"].count()),
+        pseudo_replicates=(table["models"] < table["n_expected"]).astype("boolean").where(known),
+        control=table["control"],
+        note=table["note"],
+    )  # fmt: skip
+    return table.astype(WHOLE)
+
+
+def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
+    """Spread of the target scores over restarts: one row per cell, without supporting task or with one.
+
+    n of n_expected runs found; mean, sd (ddof=1), min, median, max in 0-100; majority: mean over the runs of the
+    majority-class score; degenerate: runs that do not beat it, missing where that is not known of all; control: the
+    supporting task's labels were shuffled.
+    """
+    groups = target_runs(runs, "single", "stilts").groupby(["target", *CELL[:-1]], sort=False, dropna=False)
+    table = groups.agg(
+        n=("score", "count"),
+        n_expected=("run", "size"),
+        mean=("score", "mean"),
+        sd=("score", "std"),
+        min=("score", "min"),
+        median=("score", "median"),
+        max=("score", "max"),
+        majority=("majority", "mean"),
+        degenerate=("degenerate", "sum"),
+        told=("degenerate", "count"),
+        control=("control", "first"),
+    ).reset_index()
+    degenerate = table["degenerate"].astype("Int64").mask(table.pop("told") < table["n"])
+    return table.assign(degenerate=degenerate)
+
+
+def replicates_in_words(table: pd.DataFrame) -> str:
+    """Whether the seeds of a `transfer_table` are independent restarts of the supporting model, in a sentence."""
+    shared, unknown = int(table["pseudo_replicates"].sum()), int(table["pseudo_replicates"].isna().sum())
+    words = []
+    if shared:
+        words.append(
+            f"In {shared} of {len(table)} cells (†) several seeds start from one supporting model. They are "
+            "pseudo-replicates: the spread between supporting models is missing, and the intervals are too narrow."
+        )
+    if unknown:
+        words.append(f"For {unknown} of {len(table)} cells it is not said whether seeds share a supporting model.")
+    return " ".join(words) or (
+        "Every seed has a supporting model of its own, so the intervals hold the spread of both trainings."
+    )
+
+
+def restarts_in_words(summary: pd.DataFrame) -> str:
+    """What a `restart_summary` says of degenerate runs and of the spread, without and with a supporting task.
+
+    The control with shuffled labels is left out.
+    """
+    summary = summary[~summary["control"]]
+    if summary.empty:
+        return "The study has no runs of the regimes single and stilts, so there are no restarts to compare."
+    single = summary["supporting"].isna()
+    known = summary[summary["degenerate"].notna()]
+    counts = known.groupby(single)[["degenerate", "n"]].sum().reindex([True, False], fill_value=0)
+    alone, after = (f"{row.degenerate} of {row.n}" for row in counts.itertuples())
+    unknown = int(summary.loc[summary["degenerate"].isna(), "n"].sum())
+    untold = f", and of {unknown} more runs it is not known" if unknown else ""
+    cell = ["target", "encoder", "limit"]
+    both = summary[~single].merge(summary.loc[single, [*cell, "sd"]], on=cell, suffixes=("", "_single"))
+    both = both.dropna(subset=["sd", "sd_single"])
+    steadier = int((both["sd"] < both["sd_single"]).sum())
+    return (
+        f"Degenerate runs: {alone} alone, {after} after a supporting task{untold}. The standard deviation over "
+        f"restarts is smaller after the supporting task in {steadier} of {len(both)} pairs."
+    )
+
+
+def control_in_words(table: pd.DataFrame) -> str:
+    """What the shuffled-label control shows, in sentences made from a `transfer_table`."""
+    control = table[table["control"]]
+    if control.empty:
+        return (
+            "This study has no control with shuffled labels: a gain above may come from more training on any text, "
+            "not from what the supporting task teaches."
+        )
+    tested = control["p"].notna()
+    gains, losses = int((control["low"] > 0).sum()), int((control["high"] < 0).sum())
+    words = (
+        f"With shuffled labels, {gains} of {len(control)} cells have an interval wholly above zero, {losses} wholly "
+        f"below, and {int(tested.sum()) - gains - losses} hold zero; {int((~tested).sum())} have no interval."
+    )
+    if tested.any():
+        best = control.loc[control["delta"].idxmax()]
+        words += f" The largest mean is {best['delta']:+.1f} points, on {best['target']}."
+    if gains:
+        return f"{words} Where the control gains, a gain with true labels is not due to the labels alone."
+    if not tested.any():
+        return f"{words} Nothing can be said before more seeds are in."
+    return f"{words} The control shows no clear gain, so clear gains in the other rows need more than longer training."
