@@ -201,24 +201,20 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
         print(section(title, table.to_string()), end="")
 
 
-def _expanded(study: str, mini: bool, quick: bool):
+def _expanded(study: str, mini: bool, quick: bool, planned: bool = False):
     from intertask.studies.graph import expand
     from intertask.studies.study import load_study
 
     _check_flags(mini, quick)
-    return expand(*load_study(study, mini, quick))
+    return expand(*load_study(study, mini, quick), planned)
 
 
 def _planned(study: str, mini: bool, quick: bool):
     """The graph, and what is not at hand: then its runs have makeshift ids."""
-    from intertask.studies.graph import expand
-    from intertask.studies.study import load_study
-
-    _check_flags(mini, quick)
     try:
         return _expanded(study, mini, quick), ""
     except IntertaskError as error:
-        return expand(*load_study(study, mini, quick), planned=True), str(error)
+        return _expanded(study, mini, quick, planned=True), str(error)
 
 
 def _flags(mini: bool, quick: bool) -> list[str]:

@@ -84,6 +84,11 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
         (["mtl", "mtl_all"], {"mixing": [{"name": "a", "regimes": ["mtl"]}]}, "regimes mtl_all: no entry of mixing"),
         (["mtl_all"], {"supporting": ["mini/cola", CONTROL]}, "supporting mini/stsb.*: mtl_all trains no control"),
         (["mtl_all"], {"supporting": ["mini/rte"]}, "supporting mini/rte: mtl_all trains it as a target already"),
+        (
+            ["mtl_all"],
+            {"supporting": ["mini/stsb", {"task": "mini/stsb", "limit": 9}]},
+            "mini/stsb: .*two entries name it",
+        ),
         (["mtl"], {"supporting": [SET]}, "supporting two: sampling: only stilts"),
         (
             ["stilts"],
@@ -99,7 +104,7 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
         (["single"], {"sweep": {"limit": [5, 6]}}, "Limits are keys of the study"),
         (["single"], {"train": {"random_weights": True}}, "It is an encoder's: encoders"),
         (["mtl"], {"mixing": [{"name": "a", "budget": "steps", "max_steps": 9}]}, "decides how long.*found max_steps"),
-        (["single"], {"quick": {"seds": 1}}, "mini, quick: there is no key 'seds'"),
+        (["single"], {"quick": {"seds": 1}}, "no key 'seds' in a study under quick. Did you mean 'seeds'"),
     ],
 )
 def test_what_no_run_would_obey_is_named(regimes, changes, message, tmp_path):

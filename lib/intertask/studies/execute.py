@@ -82,6 +82,7 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estima
     With `warm`, processes are forked from one that has imported what runs need. Failures are kept in the store and
     returned; they stop only the runs that start from them.
     """
+    # with the main module, which each process would import for itself otherwise
     PROCESSES.set_forkserver_preload(["__main__", "intertask.studies.preload" if warm else "papermill"])
     progress = Progress(dict(runs), longest_paths(runs, estimate.seconds))
     with Report(estimate.seconds, workers) as report, children(progress):

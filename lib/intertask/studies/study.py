@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -13,6 +13,7 @@ from intertask.encoders import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root
 from intertask.run import MIXING, Member, Run, describe
+from intertask.tasks.catalogue import counterpart
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
 """The parameters of a run that a mixture may set for itself."""
@@ -226,6 +227,13 @@ def check_numbers(where: str, settings: dict[str, Any], tasks: list[str]) -> Non
         )
 
 
+def _known_keys(content: dict[str, Any], known: Collection[str], where: str = "") -> dict[str, Any]:
+    for key in content:
+        if key not in known:
+            raise IntertaskError(f"there is no key {key!r} in a study{where}.{did_you_mean(key, known)}")
+    return content
+
+
 class Study(BaseModel):
     """What a study file may say."""
 
@@ -291,6 +299,11 @@ class Study(BaseModel):
         study._given = value
         return study
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, content: dict[str, Any]) -> dict[str, Any]:
+        return _known_keys(content, cls.model_fields)
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if {"stilts", "mtl", "mtl_finetune"} & {*self.regimes} and not self.supporting:
@@ -306,7 +319,7 @@ class Study(BaseModel):
                     f"mixing {mixing.name}: budget target_examples is about one target, and mtl_all has many. "
                     "Say regimes: [mtl]."
                 )
-            for tasks in self.mixtures(used):
+            for tasks in [] if self.parts else self.mixtures(used):  # of a study in parts, each has its own
                 check_numbers(f"mixing {mixing.name}", mixing.settings, tasks)
         for name, values in self.sweep.items():
             for value in values:
@@ -315,9 +328,8 @@ class Study(BaseModel):
             if whole := OF_THE_WHOLE & part.keys():
                 raise IntertaskError(f"parts: {', '.join(sorted(whole))} is of the whole study, found it in a part.")
             self.with_keys(part)
-        for key in {**self.mini, **self.quick}:
-            if key not in Study.model_fields.keys() - {"mini", "quick", "counts"}:
-                raise IntertaskError(f"mini, quick: there is no key {key!r} for them to replace.")
+        for form in ("mini", "quick"):
+            _known_keys(getattr(self, form), Study.model_fields.keys() - {"mini", "quick", "counts"}, f" under {form}")
         return self
 
     def all_tasks(self, limit: int | None = None, supporting_limit: int | None = None) -> list[Member]:
@@ -338,9 +350,6 @@ class Study(BaseModel):
     def with_keys(self, keys: dict[str, Any]) -> "Study":
         """The study with some of its keys replaced; those of a part, whose name is none, included."""
         keys = {key: value for key, value in keys.items() if key != "name"}
-        for key in keys:
-            if key not in Study.model_fields:
-                raise IntertaskError(f"there is no key {key!r} in a study.{did_you_mean(key, Study.model_fields)}")
         return Study(**(self.model_dump(exclude={"parts"}) | keys))
 
     def expanded_parts(self) -> list[tuple[str | None, "Study"]]:
@@ -367,6 +376,9 @@ class Study(BaseModel):
                 found["supporting", one.label] = "mtl_all trains no control"
             if one.settings and "supporting" not in counted and "stilts" not in regimes:
                 found["supporting", one.label] = f"{', '.join(one.settings)}: only stilts trains the set by itself"
+        others = [task for one in self.supporting if not one.shuffle_labels for task in {*one.tasks} - {*self.targets}]
+        for task in {task for task in others if "mtl_all" in regimes and others.count(task) > 1}:
+            found["supporting", task] = "mtl_all trains a task once, and two entries name it"
         if self.supporting and all(one.limit for one in self.supporting):
             found["supporting_limits", ""] = "every supporting task has a limit of its own"
         if not any(one.pretrained_here for one in self.encoders):
@@ -410,9 +422,6 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
             f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
             "`intertask report` and `intertask scores` read it."
         )
-    for key in content:
-        if key not in Study.model_fields:
-            raise IntertaskError(f"{path}: there is no key {key!r} in a study.{did_you_mean(key, Study.model_fields)}")
     try:
         study = on_the_mini_suite(content, quick) if mini else Study(**content)
         own = {**content.get("mini", {}), **(content.get("quick", {}) if quick else {})}
@@ -434,43 +443,28 @@ def on_the_mini_suite(content: dict[str, Any], quick: bool) -> Study:
 
 
 def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
-    made = dict(content)
-    if "targets" in made:
-        made["targets"] = list(dict.fromkeys(map(counterpart, made["targets"])))
-    if "supporting" in made:
-        found = [_mini_supporting(one) for one in made["supporting"]]
-        made["supporting"] = [one for place, one in enumerate(found) if one not in found[:place]]
-    if "evaluate_on" in made:
-        made["evaluate_on"] = {
-            counterpart(task): [counterpart(one) for one in others] for task, others in made["evaluate_on"].items()
-        }
-    if "per_task" in made:
-        made["per_task"] = {counterpart(task): settings for task, settings in made["per_task"].items()}
-    if "parts" in made:
-        made["parts"] = [_counterparts(part) for part in made["parts"]]
-    return made
+    """The same keys with mini tasks; of tasks that have one counterpart, one is left."""
 
+    def names(tasks: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(map(counterpart, tasks)))
 
-def _mini_supporting(value: Any) -> Any:
-    if isinstance(value, str):
-        return counterpart(value)
-    names = {
-        "task": lambda task: counterpart(task),
-        "tasks": lambda tasks: list(dict.fromkeys(map(counterpart, tasks))),
+    def supporting(value: Any) -> Any:
+        if isinstance(value, str):
+            return counterpart(value)
+        of = {"task": counterpart, "tasks": names}
+        return {key: of[key](own) if key in of else own for key, own in value.items()}
+
+    def once(values: list[Any]) -> list[Any]:
+        return [value for place, value in enumerate(values) if value not in values[:place]]
+
+    replace = {
+        "targets": names,
+        "supporting": lambda values: once(list(map(supporting, values))),
+        "evaluate_on": lambda further: {counterpart(task): names(others) for task, others in further.items()},
+        "per_task": lambda settings: {counterpart(task): own for task, own in settings.items()},
+        "parts": lambda parts: list(map(_counterparts, parts)),
     }
-    return {key: names[key](own) if key in names else own for key, own in value.items()}
-
-
-def counterpart(task: str) -> str:
-    """The mini task that stands for a task of the catalogue; a mini task is its own."""
-    from intertask.tasks.catalogue import find_entry
-
-    entry = find_entry(task)
-    if entry.mini:
-        return task
-    if not entry.counterpart:
-        raise IntertaskError(f"{task} has no counterpart in the mini suite. Name one under `mini`.")
-    return entry.counterpart
+    return {key: replace[key](value) if key in replace else value for key, value in content.items()}
 
 
 def study_file(name: str) -> Path:

@@ -55,3 +55,11 @@ def _entry(name: str, fields: object, path: Path) -> TaskEntry:
         return entry
     files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}
     return entry.model_copy(update={"files": files})
+
+
+def counterpart(task: str) -> str:
+    """The mini task that stands for a task of the catalogue; a mini task is its own."""
+    entry = find_entry(task)
+    if not entry.mini and not entry.counterpart:
+        raise IntertaskError(f"{task} has no counterpart in the mini suite. Name one under `mini`.")
+    return task if entry.mini else entry.counterpart

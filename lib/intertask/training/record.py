@@ -105,6 +105,7 @@ def compare(result: Result, run: Run) -> str:
 def describe(result: Result, run: Run) -> Record:
     """The record of a finished training; `run` as it was asked for, `result.run` as it was decided."""
     settings = swept_settings(run.settings_from) if run.settings_from else {}
+    device = result.model.device
     return Record(
         id=run.id(),
         identity=run.identity(),
@@ -116,7 +117,7 @@ def describe(result: Result, run: Run) -> Record:
         examples_seen=result.examples_seen,
         seconds={name: round(value, 3) for name, value in result.seconds.items()},
         examples_per_second=round(result.examples_seen / result.seconds["train"], 1),
-        device=_device_name(result.model.device),
+        device=device.type if device.type != "cuda" else torch.cuda.get_device_name(device),
         versions={"python": platform.python_version()}
         | {name: version(name) for name in ("intertask", "torch", "transformers", "numpy")},
         git_commit=git_commit(),
@@ -135,12 +136,6 @@ def _task_record(outcome: Outcome, member: Member, run: Run) -> TaskRecord:
         sizes={split: len(rows) for split, rows in outcome.task.splits.items()},
         overlap=outcome.task.overlap,
     )
-
-
-def _device_name(device) -> str:
-    if device.type != "cuda":
-        return device.type
-    return torch.cuda.get_device_name(device)
 
 
 @cache

@@ -332,6 +332,7 @@ def linear_schedule(optimizer, warmup: float, progress) -> torch.optim.lr_schedu
     """Up from 0 over the warm-up, then linearly down to 0 at the end; `progress` has a `position` and a `total`."""
 
     def share(_) -> float:
+        # by the position, not the steps counted: max_examples ends by what was seen, and epochs may become shorter
         rest = (progress.total - progress.position) / max(1.0, progress.total - warmup)
         return min(progress.position / warmup if warmup else 1.0, rest)
 
