@@ -57,7 +57,7 @@ def test_real_fake_swaps_two_to_four_pairs(plain):
 
 
 def test_real_fake_draws_lines_of_a_large_split(plain, monkeypatch):
-    monkeypatch.setattr("intertask.probes.word_order.LINES", 50)
+    monkeypatch.setattr("intertask.probes.word_order.MOST_LINES", 50)
     monkeypatch.setattr("intertask.probes.word_order.REAL", 20)
     made = real_fake({"train": plain(*counted(200))})["train"]
     assert made["label"].value_counts().to_dict() == {"real": 20, "fake": 20}

@@ -220,7 +220,7 @@ def test_a_task_that_writes_text_can_be_read_and_not_trained(tmp_path):
     (tmp_path / "t.yaml").write_text(
         "t: {files: {train: t.csv, validation: t.csv}, format: sequence_to_sequence, inputs: [a], label: b}"
     )
-    assert load_task("t", str(tmp_path / "t.yaml")).splits["train"]["label"].tolist() == ["y"]
+    assert load_task("t", str(tmp_path / "t.yaml")).splits["train"]["label"].tolist() == [["y"]]
     with pytest.raises(IntertaskError, match="t is sequence_to_sequence, which this version can read and not train"):
         trained(str(tmp_path / "t.yaml"), task="t")
 

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,12 @@ def splits(task: Task) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–")
 
 
-def examples(task: Task, count: int) -> pd.DataFrame:
+def examples(task: Task, number: int) -> pd.DataFrame:
     """The first examples, of train if there is one, with their labels' names; of several spans to label, the first.
 
     A tagged text is shown as word/tag, in the place of its words.
     """
-    rows, form = next(iter(task.splits.values())).head(count), task.form
+    rows, form = next(iter(task.splits.values())).head(number), task.form
     if "label" not in rows:
         return shown_texts(task, rows, pd.Series(0, rows.index))
     first = task.entry.inputs[0]
@@ -51,8 +52,7 @@ def shown_texts(task: Task, rows: pd.DataFrame, target: pd.Series) -> pd.DataFra
     else:
         shown = shown.map(shortened)
     if "choices" in rows:
-        names = task.entry.labels or list(map(str, range(1, 1 + rows["choices"].map(len).max())))
-        pairs = [zip(names, choices, strict=False) for choices in rows["choices"]]
+        pairs = [zip(task.entry.labels or count(1), choices, strict=False) for choices in rows["choices"]]
         shown = shown.assign(choices=[shortened(" ".join(f"({name}) {text}" for name, text in row)) for row in pairs])
     return shown
 
