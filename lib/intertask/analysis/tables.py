@@ -8,8 +8,6 @@ import pandas as pd
 from intertask.errors import IntertaskError
 from intertask.files import write
 
-SINGLE = "single"
-
 
 def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
     """What stands above one panel: the encoder and how much training data the target, and its supporting task, had."""
@@ -25,7 +23,7 @@ def row_label(supporting: str | None, limit: int | None, regime: str = "stilts")
     What a table of scores names otherwise is told by the regime's name.
     """
     if pd.isna(supporting):
-        return SINGLE if regime in ("single", "stilts") else regime
+        return "single" if regime in ("single", "stilts") else regime
     what = supporting + ("" if pd.isna(limit) else f", {limit} examples")
     ways = {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone", "stilts": what}
     return ways.get(regime, f"{what}, {regime}")
