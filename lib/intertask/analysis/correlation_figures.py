@@ -15,9 +15,9 @@ def correlation_heatmap(
 ) -> Axes:
     """Matrix of correlations, for one panel of `correlations.with_holm`: the bluer, the closer to 1; the redder, to -1.
 
-    Each cell: r with its sign, * where Holm's p is below alpha, also on the means
-    of clusters; its interval, or no interval, and the observations behind it. In a matrix of more than ROOMY cells: r,
-    and the observations where there are fewer than elsewhere. Hatched: undefined. Left blank: cells whose column
+    Each cell: r with its sign, * where Holm's p is below alpha, also on the means of clusters; its interval, or no
+    interval, and the observations behind it. In a matrix of more than ROOMY cells: r, and the observations where there
+    are fewer than elsewhere. Hatched: undefined. Left blank: cells whose column
     `blank` is true, if there is one, a task with itself, and pairs that are not in the table, as above the diagonal.
     """
     roomy = len(rows) * len(columns) <= ROOMY
@@ -30,9 +30,9 @@ def correlation_heatmap(
     both = both[both["row"].isin(rows) & both["column"].isin(columns)]
     most = table["n"].max()
     words = [_correlation_words(cell, alpha, roomy, most) for cell in both.itertuples()]
-    width = AXIS if roomy else 2 * AXIS
+    width, size = (AXIS, 6.5) if roomy else (2 * AXIS, 4.7 if both["n"].lt(most).any() else 7)
     matrix(both.assign(value=both["r"], words=words), named(rows, width), named(columns, width), ax, GRADIENT, (-1, 1),
-           "correlation", size=6.5 if roomy else 6, upright=not roomy)  # fmt: skip
+           "correlation", size=size, upright=not roomy)  # fmt: skip
     return ax
 
 

@@ -35,16 +35,13 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     dense = len(rows) * len(columns) > DENSE
     ends = ends or max(1, table["delta"].abs().fillna(0).max())
     significant = table["p_holm"] < 1 - confidence
-    words = _dense_words if dense else _transfer_words
-    cells = pd.DataFrame({
-        "row": table["supporting"],
-        "column": table["target"],
-        "value": table["delta"],
-        "words": [words(cell, "*" * star) for cell, star in zip(table.itertuples(), significant, strict=True)],
-        "bold": significant & (not dense),
-    })  # fmt: skip
-    words = "·" if dense else "not in\nthe study"
-    matrix(cells, rows, columns, ax, GRADIENT, (-ends, ends), "delta, points", lambda *_: words, upright=dense)
+    words = [
+        _transfer_words(cell, "*" * star, dense) for cell, star in zip(table.itertuples(), significant, strict=True)
+    ]
+    cells = table.rename(columns={"supporting": "row", "target": "column", "delta": "value"})
+    cells = cells.assign(words=words, bold=significant & (not dense))
+    absent = "·" if dense else "not in\nthe study"
+    matrix(cells, rows, columns, ax, GRADIENT, (-ends, ends), "delta, points", lambda *_: absent, upright=dense)
     ax.set(xlabel="target", ylabel="supporting")
     n_controls = table.loc[table["control"], "supporting"].nunique()
     if 0 < n_controls < len(rows):
@@ -52,7 +49,9 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     return ax
 
 
-def _transfer_words(cell, star: str) -> str:
+def _transfer_words(cell, star: str, dense: bool) -> str:
+    if dense:
+        return f"{cell.delta:+.0f}{star}" if cell.n else ""
     seeds = f"{cell.n} of {cell.n_expected} seeds" + " †" * bool(
         pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates
     )
@@ -61,10 +60,6 @@ def _transfer_words(cell, star: str) -> str:
     note = cell.note * (cell.n_expected > 1)  # of one figure nobody expects an interval
     interval = note if pd.isna(cell.low) else f"[{signed(cell.low)}, {signed(cell.high)}]"
     return "\n".join(filter(None, [signed(cell.delta) + star, interval, seeds]))
-
-
-def _dense_words(cell, star: str) -> str:
-    return f"{cell.delta:+.0f}{star}" if cell.n else ""
 
 
 def transfer_size(table: pd.DataFrame) -> tuple[float, float]:
@@ -82,13 +77,10 @@ def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """
     gain = (table["score"] - table["majority"]).fillna(0).where(table["n"] > 0)
     above = table["low"] > table["majority"]
-    cells = pd.DataFrame({
-        "row": table["probe"],
-        "column": table["model"],
-        "value": gain,
-        "words": [_probing_words(cell, "*" * star) for cell, star in zip(table.itertuples(), above, strict=True)],
-        "bold": above,
-    })  # fmt: skip
+    words = [_probing_words(cell, "*" * star) for cell, star in zip(table.itertuples(), above, strict=True)]
+    cells = pd.DataFrame(
+        {"row": table["probe"], "column": table["model"], "value": gain, "words": words, "bold": above}
+    )
     majority = table.groupby("probe", sort=False)["majority"].mean()
     said = ["" if pd.isna(score) else f"{score:.1f}" for score in majority]
     last = pd.DataFrame({"row": majority.index, "column": "majority", "value": 0.0, "words": said, "bold": False})

@@ -20,7 +20,7 @@ from intertask.analysis.statistics import (
     paired_permutation,
 )
 from intertask.analysis.tables import panel_name
-from intertask.analysis.transfer import BASELINE, CELL, WHOLE, deltas, target_runs
+from intertask.analysis.transfer import BASELINE, CELL, LIMIT_TYPES, deltas, target_runs
 
 OVER_EXAMPLES = ["examples", "examples_low", "examples_high", "both_low", "both_high", "examples_detectable"]
 
@@ -36,7 +36,7 @@ def over_targets(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     where most targets gain nothing and a few much. A percentile bootstrap over the targets held 74 to 92 % of either.
     """
     means = mean_table(table, CELL[:-1], "delta", confidence, "targets")
-    return means.rename(columns={"mean": "delta"}).astype(WHOLE)
+    return means.rename(columns={"mean": "delta"}).astype(LIMIT_TYPES)
 
 
 def reported_predictions(runs: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def transfer_intervals(
         for cell, pairs in of_target.groupby(CELL, sort=False, dropna=False):
             row = _intervals_of(pairs.dropna(subset="delta"), own, drawn, metrics, confidence)
             rows.append(dict(zip(CELL, cell, strict=True)) | row)
-    return pd.DataFrame(rows, columns=[*CELL, *OVER_EXAMPLES, "examples_note"]).astype(WHOLE)
+    return pd.DataFrame(rows, columns=[*CELL, *OVER_EXAMPLES, "examples_note"]).astype(LIMIT_TYPES)
 
 
 def _intervals_of(

@@ -4,7 +4,7 @@ import pandas as pd
 
 from intertask.analysis.resampling import drawn_scores
 from intertask.analysis.statistics import over_examples, paired_t
-from intertask.analysis.tables import SINGLE, row_label
+from intertask.analysis.tables import row_label
 from intertask.analysis.transfer import target_runs
 
 PROBING_COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
@@ -18,10 +18,11 @@ def probed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _probed_model(role) -> str:
+    single = pd.isna(role.supporting) and role.regime in ("single", "stilts")
     how = row_label(role.supporting, role.supporting_limit, role.regime)
     parts = [
         role.encoder,
-        "" if how == SINGLE else f"after {how}" if role.regime == "stilts" else how,
+        "" if single else f"after {how}" if role.regime == "stilts" else how,
         "" if pd.isna(role.mixing) else role.mixing,
         "" if pd.isna(role.limit) else f"{role.limit} examples",
     ]

@@ -29,13 +29,9 @@ def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float, ends: float)
     """
     rows, columns = by_size(table, "target"), by_size(table, "supporting")
     stars = ["*" * (int(cell.p < alpha) + int(cell.p_holm < alpha)) for cell in table.itertuples()]
-    cells = pd.DataFrame({
-        "row": table["target"],
-        "column": table["supporting"],
-        "value": table["difference"],
-        "words": [_difference_words(cell, marks) for cell, marks in zip(table.itertuples(), stars, strict=True)],
-        "bold": [marks == "**" for marks in stars],
-    })  # fmt: skip
+    words = [_difference_words(cell, marks) for cell, marks in zip(table.itertuples(), stars, strict=True)]
+    cells = table.rename(columns={"target": "row", "supporting": "column", "difference": "value"})
+    cells = cells.assign(words=words, bold=[marks == "**" for marks in stars])
     labels = ({task: _sized(task, size) for task, size in sizes.items()} for sizes in (rows, columns))
     matrix(cells, *labels, ax, METHODS_GRADIENT, (-ends, ends), "MTL − STILTs, points", size=7,
            absent=lambda target, supporting: "same task" if target == supporting else "not in\nthe study")  # fmt: skip

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from intertask.analysis.statistics import check_confidence, holm, paired_t, share_interval, two_sample_t
-from intertask.analysis.transfer import CELL, WHOLE, target_runs
+from intertask.analysis.transfer import CELL, LIMIT_TYPES, target_runs
 from intertask.errors import IntertaskError
 
-TYPES = {**WHOLE, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
+TYPES = {**LIMIT_TYPES, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
 EXPOSURES = {
     "target_examples": "examples_seen",
     "distinct_examples": "distinct_examples",

@@ -9,8 +9,6 @@ import pandas as pd
 from intertask.errors import IntertaskError
 from intertask.files import write
 
-SINGLE = "single"
-
 
 class Shown(pd.DataFrame):
     """A frame that displays itself escaped, its prose below it: beside many columns of numbers, no page has room."""
@@ -47,7 +45,7 @@ def row_label(supporting: str | None, limit: int | None, regime: str = "stilts")
     What a table of scores names otherwise is told by the regime's name.
     """
     if pd.isna(supporting):
-        return SINGLE if regime in ("single", "stilts") else regime
+        return "single" if regime in ("single", "stilts") else regime
     what = supporting + ("" if pd.isna(limit) else f", {limit} examples")
     ways = {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone", "stilts": what}
     return ways.get(regime, f"{what}, {regime}")

@@ -7,7 +7,7 @@ from intertask.errors import IntertaskError
 
 PAIR = ["encoder", "target", "limit", "seed"]
 LIMITS = ["limit", "supporting_limit"]
-WHOLE = dict.fromkeys(LIMITS, "Int64")
+LIMIT_TYPES = dict.fromkeys(LIMITS, "Int64")
 CELL = ["encoder", *LIMITS, "supporting", "target"]
 MODEL = [*CELL, "regime", "mixing"]
 """What is the same for all seeds of one score."""
@@ -86,7 +86,7 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
         control=table["control"],
         note=table["note"],
     )  # fmt: skip
-    return table.astype(WHOLE)
+    return table.astype(LIMIT_TYPES)
 
 
 def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 from intertask.analysis.regimes import followed
 from intertask.analysis.statistics import mean_table
 from intertask.analysis.tables import of_expected
-from intertask.analysis.transfer import CELL, PANEL, WHOLE, target_runs
+from intertask.analysis.transfer import CELL, LIMIT_TYPES, PANEL, target_runs
 from intertask.errors import IntertaskError
 
 METHOD = ["method", "mixing"]
@@ -120,4 +120,4 @@ def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.
     these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
     """
     table = mean_table(differences, [*PANEL, "baseline", "method"], "difference", confidence, "targets")
-    return table.rename(columns={"mean": "difference"}).astype(WHOLE)
+    return table.rename(columns={"mean": "difference"}).astype(LIMIT_TYPES)

@@ -12,7 +12,7 @@ from scipy import stats
 from intertask.analysis.averages import counted, plain, task_average
 from intertask.analysis.statistics import RESAMPLES, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
-from intertask.analysis.transfer import CELL, MODEL, WHOLE, each_once, target_runs
+from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
 from intertask.errors import IntertaskError
 
 BEST = "best of each"
@@ -54,7 +54,7 @@ def cell_table(runs: pd.DataFrame, wnli: str = "trained", restarts: str = "best"
     table = pd.DataFrame(
         [dict(zip(MODEL, cell, strict=True)) | _best_cell(own, restarts, several) for cell, own in cells]
     )
-    return table.astype(WHOLE)
+    return table.astype(LIMIT_TYPES)
 
 
 def _best_cell(own: pd.DataFrame, restarts: str, several: bool) -> dict:
@@ -91,7 +91,7 @@ def with_best(table: pd.DataFrame) -> pd.DataFrame:
             gone = dict.fromkeys(["score", "chosen_by", "majority"], np.nan)
             row |= gone | {"chosen": "", "n": 0, "n_expected": 1, "below": False, "ruled": False}
         rows.append(row)
-    best = pd.DataFrame(rows).astype({**WHOLE, "supporting": "str"})
+    best = pd.DataFrame(rows).astype({**LIMIT_TYPES, "supporting": "str"})
     return pd.concat([table.assign(chosen=""), best], ignore_index=True)
 
 
@@ -172,7 +172,7 @@ def equal_cost(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         without = alone.get(tuple(str(key[name]) for name in ("encoder", "limit", "target")), targets[:0])
         rows.append(key | _at_equal_cost(own[own["score"].notna()], without, confidence))
     columns = [*CELL, "n", "n_single", "k", "single", "best_of_k", "stilts", "gain", "low", "high", "note"]
-    return pd.DataFrame(rows, columns=columns).astype(WHOLE)
+    return pd.DataFrame(rows, columns=columns).astype(LIMIT_TYPES)
 
 
 def _at_equal_cost(after: pd.DataFrame, alone: pd.DataFrame, confidence: float) -> dict:

@@ -11,7 +11,7 @@ from intertask.analysis.figures import signed
 from intertask.analysis.regimes import pairwise, regime_differences
 from intertask.analysis.statistics import holm, mean_table
 from intertask.analysis.tables import of_expected
-from intertask.analysis.transfer import CELL, WHOLE, each_once, refuse_mixtures, target_runs
+from intertask.analysis.transfer import CELL, LIMIT_TYPES, each_once, refuse_mixtures, target_runs
 from intertask.errors import IntertaskError
 
 SIZE_COLUMNS = {"target": "n_train", "supporting": "supporting_n_train"}
@@ -77,7 +77,7 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     sizes = {size: (size, "mean") for size in SIZE_COLUMNS.values()}
     table = mean_table(targets, POINT, "score", confidence, **sizes)
     columns = [*POINT, *sizes, "n", "n_expected", "mean", "low", "high"]
-    return table[columns].astype(WHOLE)
+    return table[columns].astype(LIMIT_TYPES)
 
 
 def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:

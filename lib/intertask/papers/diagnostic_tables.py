@@ -64,15 +64,11 @@ def observed(runs: pd.DataFrame, answers: Tally) -> pd.DataFrame:
     """
     own = runs[runs["stage"] == "target"]
     own = own.assign(encoder=own["encoder"] + ": " + own["task"])
-    parts = [
-        own.assign(target=name, score=own["run"].map(dict(zip(answers.runs, _by_run(counts), strict=True))))
-        for name, counts in answers.counts.items()
-    ]
+    parts = []
+    for name, counts in answers.counts.items():
+        scores = dict(zip(answers.runs, 100 * np.nan_to_num(matthews(counts.sum(0))), strict=True))
+        parts.append(own.assign(target=name, score=own["run"].map(scores)))
     return pd.concat(parts, ignore_index=True).astype({"score": "float64"})
-
-
-def _by_run(counts: np.ndarray) -> np.ndarray:
-    return 100 * np.nan_to_num(matthews(counts.sum(0)))
 
 
 def source_in_words(runs: pd.DataFrame, answers: Tally | None) -> str:

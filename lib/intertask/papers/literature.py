@@ -124,7 +124,7 @@ def averages(results: Path | None = None) -> pd.DataFrame:
 
     A task's metrics are averaged first; Wang's WNLI counts at least as the majority. Missing where a cell is.
     """
-    rows = [*_glue_averages("wang2019_glue", results), *_glue_averages("phang2018_glue", results)]
+    rows = [*_glue_averages("wang2019_glue", results, floor=True), *_glue_averages("phang2018_glue", results)]
     rows += _glue_averages("phang2018_submission", results)
     figure = published("pruksachatkun2020_transfer", results).query("part == 'targets'")
     for supporting, own in figure.groupby(figure["supporting"].fillna("none"), sort=False):
@@ -136,17 +136,17 @@ def averages(results: Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"limit": "Int64"})
 
 
-def _glue_averages(name: str, results: Path | None) -> list[dict]:
+def _glue_averages(name: str, results: Path | None, floor: bool = False) -> list[dict]:
+    """floor: whether WNLI counts at least as its majority, the one majority that the table then holds."""
     table = published(name, results)
     rows = []
     keys = [key for key in ("table", "row", "encoder", "limit", "split") if key in table]
     for _, own in table.groupby(keys, sort=False, dropna=False):
         first = own.iloc[0]
         scores = own[own["target"].isin(GLUE)].groupby("target")["score"].mean()
-        floor = own["majority"].max() if name.startswith("wang") else None  # of WNLI alone it is said
         for line in own[~own["target"].isin(GLUE)].itertuples():
             tasks = [task for task in GLUE if line.target == "average" or task not in ("mnli", "qqp")]
-            mean = task_average(scores, tasks, floor)
+            mean = task_average(scores, tasks, own["majority"].max() if floor else None)
             place = {"split": first["split"], "limit": first.get("limit")}
             rows.append(_average(name, first["table"], first["row"], line.target, line.score, mean, len(tasks)) | place)
     return rows
