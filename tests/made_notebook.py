@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from intertask.studies import worker
+from intertask.studies import kernel, worker
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload([
@@ -21,7 +21,7 @@ FORKS.set_forkserver_preload([
 def execute_notebook(notebook: Path, output: Path, parameters: dict) -> None:
     """As `worker.execute_notebook`, in this process's environment; a warning in the notebook is an error."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in worker.QUIET.items():
+        for name, value in kernel.QUIET.items():
             patch.setenv(name, value)
         forkserver.ensure_running()
     with ProcessPoolExecutor(1, mp_context=FORKS) as pool:
@@ -31,7 +31,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict) -> None:
 def _execute(notebook: Path, output: Path, parameters: dict, environment: dict[str, str], folder: str) -> None:
     os.setpgid(0, 0)  # the kernel ends its group with us
     os.chdir(folder)
-    os.environ.update(environment | worker.QUIET)
+    os.environ.update(environment | kernel.QUIET)
     from intertask.studies.kernel import WarmKernel
 
     warnings.simplefilter("error")

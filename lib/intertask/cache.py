@@ -7,7 +7,7 @@ import mmap
 import os
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
@@ -104,3 +104,19 @@ def _read(path: Path) -> Any:
 
 def _padded(size: int) -> int:
     return size + -size % ALIGNED
+
+
+def while_unchanged(known: dict, key: Hashable, make: Callable[[], tuple[Made, Iterable[Path]]]) -> Made:
+    """known[key] or, where a file or folder that it was made from has changed, what `make` gives: it, and those."""
+    if key not in known or any(_state(path) != state for path, state in known[key][1].items()):
+        value, paths = make()
+        known[key] = value, {os.fspath(path): _state(path) for path in paths}
+    return known[key][0]
+
+
+def _state(path: Path | str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size

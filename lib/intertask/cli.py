@@ -52,6 +52,7 @@ def run(
     from intertask.studies.check import problems
     from intertask.studies.estimate import estimate
     from intertask.studies.execute import WARM, duration, execute
+    from intertask.views.countdown import Countdown
 
     graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
     todo = _unfinished(graph)
@@ -71,7 +72,8 @@ def run(
     before = len(graph.runs) - len(todo)
     print(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.", flush=True)
     warm = WARM and not plain_kernels
-    progress = execute(todo, workers, timeout * 60, estimate(todo), warm) if todo else None
+    countdown = Countdown(estimate(todo).seconds, workers)
+    progress = execute(todo, workers, timeout * 60, countdown, warm) if todo else None
     if progress and progress.failed:
         lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
         raise IntertaskError(

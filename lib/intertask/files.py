@@ -3,15 +3,11 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 from intertask.errors import IntertaskError
-
-Value = TypeVar("Value")
 
 
 def results_root() -> Path:
@@ -53,22 +49,6 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def while_unchanged(known: dict, key: Hashable, make: Callable[[], tuple[Value, Iterable[Path]]]) -> Value:
-    """known[key] or, where a file or folder that it was made from has changed, what `make` gives: it, and those."""
-    if key not in known or any(_state(path) != state for path, state in known[key][1].items()):
-        value, paths = make()
-        known[key] = value, {os.fspath(path): _state(path) for path in paths}
-    return known[key][0]
-
-
-def _state(path: Path | str) -> tuple[int, ...]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size
 
 
 def file_digest(path: Path) -> bytes:

@@ -13,11 +13,11 @@ from intertask.errors import IntertaskError
 from intertask.parameters import injected, refuse_unknown
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.sources import fingerprint
+from intertask.weighting import DYNAMIC, LOSS_SCALING, SAMPLING
 
 SEEDS = ("order_seed", "head_seed", "dropout_seed", "limit_seed")
 NOT_IDENTITY = {"task_file", "keep_encoder"}
 MOST_NAMED = 3  # tasks of a mixture in the name of its folder
-DYNAMIC = ("dynamic_softmax", "dynamic_gap")
 
 STUDY, ENCODER, MIXING = "study", "encoder", "mixing"
 """Whose word decides a parameter: a key of the study and no setting; an encoder's settings alone; any stage's settings,
@@ -49,12 +49,6 @@ class Member(BaseModel):
         return self.task + ("[shuffle_labels=true]" if self.shuffle_labels else "")
 
 
-def _powers(*names: str):
-    """One of the names, or power_a with a number a of 0 or more."""
-    return Field(pattern=rf"^({'|'.join(names)}|power_\d+(\.\d+)?)$")
-
-
-Sampling = Annotated[str, _powers("proportional", "uniform", "log", *DYNAMIC)]
 Probability = Annotated[float, Field(gt=0)]
 
 
@@ -74,13 +68,13 @@ class Run(BaseModel):
     alongside: list[Member] = said(
         [], 'further tasks of one mixture: names, or {"task": ..., "limit": ..., "shuffle_labels": ...}', STUDY
     )
-    sampling: Sampling | list[Probability] = said(
+    sampling: Annotated[str, Field(pattern=SAMPLING)] | list[Probability] = said(
         "proportional", "or uniform, log, power_0.75, dynamic_softmax, dynamic_gap, or numbers, task's first", MIXING
     )
     single_scores: dict[str, float | list[str]] = said(
         {}, "for dynamic sampling: each task's score alone, 0-100, or the runs that have it in the mean", STUDY
     )
-    loss_scaling: Annotated[str, _powers("uniform", "proportional")] = said(
+    loss_scaling: Annotated[str, Field(pattern=LOSS_SCALING)] = said(
         "uniform", "or proportional (to size), power_0.75", MIXING
     )
     batch_schedule: Literal["homogeneous", "heterogeneous", "forced_heterogeneous", "partition"] = said(

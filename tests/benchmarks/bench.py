@@ -36,6 +36,7 @@ from intertask.studies import execute, store  # noqa: E402
 from intertask.studies.estimate import estimate  # noqa: E402
 from intertask.studies.graph import expand  # noqa: E402
 from intertask.studies.study import load_study  # noqa: E402
+from intertask.views.countdown import Countdown  # noqa: E402
 
 TRAIN = ROOT / "notebooks" / "experiments" / "train.ipynb"
 rows: list[tuple[str, str, str, str]] = []
@@ -349,7 +350,7 @@ def mini_run(task: str, seed: int) -> Run:
 
 def run_all(runs: dict[str, Run], number: int, warm: bool = True) -> execute.Progress:
     with redirect_stdout(io.StringIO()):
-        return execute.execute(dict(runs), number, 3600, estimate(runs), warm)
+        return execute.execute(dict(runs), number, 3600, Countdown(estimate(runs).seconds, number), warm)
 
 
 def warm_up(number: int) -> None:

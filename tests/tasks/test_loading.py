@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import minilanguage
-from intertask.tasks import load, sources
+from intertask.tasks import load, rows
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_file
 from intertask.tasks.load import load_as, load_task
@@ -169,7 +169,7 @@ def test_a_task_is_read_and_checked_once(own_task, monkeypatch, tmp_path):
     (tmp_path / "moved").mkdir()
     for name in ("tasks.yaml", "train.csv", "dev.csv"):
         (tmp_path / name).rename(tmp_path / "moved" / name)
-    monkeypatch.setattr(sources, "read_files", None)  # asked again, it would fail
+    monkeypatch.setattr(rows, "read_files", None)  # asked again, it would fail
     again = load_task("reviews", str(tmp_path / "moved" / "tasks.yaml"))
     assert again.entry.labels == first.entry.labels == ["1", "3", "5"]
     for split, frame in first.splits.items():
@@ -189,7 +189,7 @@ def test_other_data_another_entry_or_other_code_are_read_anew(own_task, refused,
     refused(lambda: load_task("reviews", own_task({"t.csv": same}, files=names)), "t.csv", "one column 'text'")
     task_file = own_task()
     monkeypatch.setattr(load, "_code", lambda: ["of another version"])
-    monkeypatch.setattr(sources, "read_files", None)
+    monkeypatch.setattr(rows, "read_files", None)
     with pytest.raises(TypeError):
         load_task("reviews", task_file)
 

@@ -17,6 +17,7 @@ from intertask import cache, hub
 from intertask.tasks import sources
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import load_task
+from intertask.tasks.rows import _row_digest
 from intertask.tasks.sources import fingerprint, locate
 
 ENTRY = {"hub": "someone/pairs", "config": "two", "format": "classification", "inputs": ["a", "b"], "label": "gold"}
@@ -345,7 +346,7 @@ ROOMS = ("minilanguage", "intertask.probes")
 
 
 @pytest.fixture
-def room_copies(tmp_path, monkeypatch):
+def room_copies(empty_cache, tmp_path, monkeypatch):
     """The source of the made-up language and of the probes in copies that a test may write to; returns their folder."""
     folder = tmp_path / "code"
     for room in ROOMS:
@@ -421,10 +422,10 @@ def test_equal_rows_have_one_digest_however_they_are_held():
         kind=[{"is": np.int64(1)}, {"is": 2}],
     )
     parquet.index = [5, 6]
-    assert sources._row_digest({"train": texts}) == sources._row_digest({"train": parquet})
+    assert _row_digest({"train": texts}) == _row_digest({"train": parquet})
 
 
-def test_a_card_is_read_once(mirror, pairs, monkeypatch):
+def test_a_card_is_read_once(mirror, pairs, monkeypatch, empty_cache):
     read = counted(monkeypatch, sources, "_read_card")
     entry = find_entry("pairs", pairs())
     for _ in range(3):

@@ -13,14 +13,12 @@ from intertask.training.batches import schedule
 from intertask.training.mixing import (
     Mixture,
     examples_per_epoch,
-    loss_scales,
     micro_batches,
-    probabilities,
-    reweighted,
     weights,
 )
 from intertask.training.model import build_model
 from intertask.training.train import train_step
+from intertask.weighting import loss_scales, probabilities, reweighted
 from made_task import write_fruit
 
 SCHEDULES = ["homogeneous", "heterogeneous", "forced_heterogeneous", "partition"]

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 from intertask import hub
+from intertask.cache import while_unchanged
 from intertask.encoders import mini
 from intertask.encoders.separators import add_separators
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.files import file_digest, while_unchanged
+from intertask.files import file_digest
 
 ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 

@@ -13,13 +13,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from tqdm import tqdm
-
 from intertask.errors import IntertaskError
 from intertask.files import now, project_root, results_root, write
 from intertask.run import Run
 from intertask.studies import store, worker
-from intertask.studies.estimate import Estimate
 from intertask.studies.worker import BUSY, DONE, FAILED
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -76,21 +73,23 @@ class Progress:
         return any(parent in self.waiting or parent in self.running for parent in run.parents)
 
 
-def execute(runs: dict[str, Run], workers: int, timeout: float, estimate: Estimate, warm: bool = WARM) -> Progress:
+def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm: bool = WARM) -> Progress:
     """Runs everything, `workers` at a time; `timeout` is each run's wall-clock limit in seconds.
+
+    `countdown` knows the seconds that each run is `expected` to take, and is told of each that has `ended`.
 
     With `warm`, processes are forked from one that has imported what runs need. Failures are kept in the store and
     returned; they stop only the runs that start from them.
     """
     # with the main module, which each process would import for itself otherwise
     PROCESSES.set_forkserver_preload(["__main__", "intertask.studies.preload" if warm else "papermill"])
-    progress = Progress(dict(runs), longest_paths(runs, estimate.seconds))
-    with Report(estimate.seconds, workers) as report, children(progress):
+    progress = Progress(dict(runs), longest_paths(runs, countdown.expected))
+    with countdown, children(progress):
         while progress.waiting or progress.running:
             while len(progress.running) < workers and (run_id := progress.ready()):
                 wait = run_id in progress.busy
                 progress.running[run_id] = start(run_id, progress.waiting.pop(run_id), wait, warm)
-            _collect(progress, runs, timeout, report)
+            _collect(progress, runs, timeout, countdown)
             progress.drop_orphans()
     return progress
 
@@ -136,7 +135,7 @@ def _start(process: BaseProcess, attempts: int = 5) -> None:
         _start(process, attempts - 1)
 
 
-def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report: "Report") -> None:
+def _collect(progress: Progress, runs: dict[str, Run], timeout: float, countdown) -> None:
     """Waits until a worker ends or runs out of time, and books what became of its run."""
     while not (ended := next((i for i, one in progress.running.items() if one.process.exitcode is not None), None)):
         for one in progress.running.values():
@@ -151,10 +150,10 @@ def _collect(progress: Progress, runs: dict[str, Run], timeout: float, report: "
         progress.lost.add(ended)
     elif one.process.exitcode == DONE:
         progress.done.append(ended)
-        report.ended(ended)
+        countdown.ended(ended)
     else:
         progress.failed[ended] = _reason(ended, one, timeout)
-        report.ended(ended, progress.failed[ended])
+        countdown.ended(ended, progress.failed[ended])
 
 
 def _reason(run_id: str, one: Worker, timeout: float) -> str:
@@ -180,42 +179,6 @@ def children(progress: Progress) -> Iterator[None]:
             one.alive.close()
         for one in progress.running.values():
             one.process.join()
-
-
-class Report:
-    """Says what has ended and when the rest will have: a bar on a terminal, a line per run elsewhere.
-
-    The time left is the expected seconds of the runs that remain, corrected by how the others kept to theirs.
-    """
-
-    FORMAT = "{n_fmt}/{total_fmt} runs |{bar}| {elapsed}, {postfix}"
-
-    def __init__(self, expected: dict[str, float], workers: int):
-        self.expected, self.began = expected, time.monotonic()
-        self.left, self.speed = sum(expected.values()), float(workers)
-        options = {"disable": not sys.stderr.isatty(), "dynamic_ncols": True}
-        self.bar = tqdm(total=len(expected), bar_format=self.FORMAT, **options)
-
-    def __enter__(self) -> "Report":
-        self._show(f"{len(self.expected)} runs to do")
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.bar.close()
-
-    def ended(self, run_id: str, failure: str = "") -> None:
-        self.left -= self.expected[run_id]
-        self.speed = (sum(self.expected.values()) - self.left) / (time.monotonic() - self.began)
-        self.bar.n += 1
-        if failure:
-            tqdm.write(f"FAILED {run_id}: {failure}", file=sys.stderr)
-        self._show(f"[{self.bar.n}/{len(self.expected)}] {run_id}")
-
-    def _show(self, line: str) -> None:
-        left = f"about {duration(self.left / self.speed)} left"
-        self.bar.set_postfix_str(left)
-        if self.bar.disable:
-            print(f"{line}; {left}", flush=True)
 
 
 def duration(seconds: float) -> str:

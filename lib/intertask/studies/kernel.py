@@ -22,6 +22,19 @@ PROCESSES = multiprocessing.get_context("fork")
 START_TIMEOUT = 120
 """Seconds for a kernel to be ready."""
 
+QUIET = {
+    "TQDM_DISABLE": "1",  # nobody watches this notebook; a bar would fill it with widget states
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",  # beside another run, spinning threads take its processor
+    "GOMP_SPINCOUNT": "0",
+    "OPENBLAS_NUM_THREADS": "1",  # these two start threads with their import: none may be there before the fork
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
+"""The environment of a run; most of it counts only where it is there before the libraries are imported."""
+
 
 class WarmKernel:
     """A forked process that waits for its orders: the arguments, the folder and the environment of a kernel."""

@@ -9,7 +9,7 @@ import importlib
 import io
 import os
 
-from intertask.studies.worker import QUIET
+from intertask.studies.kernel import QUIET
 
 os.environ |= QUIET  # the libraries read most of it when they are imported
 

@@ -23,29 +23,16 @@ from intertask.studies import store
 DONE, FAILED, BUSY = 0, 1, 3
 """Exit codes: published (by us or, meanwhile, by another), failed with a reason in the store, claimed by another."""
 
-QUIET = {
-    "TQDM_DISABLE": "1",  # nobody watches this notebook; a bar would fill it with widget states
-    "TOKENIZERS_PARALLELISM": "false",
-    "OMP_WAIT_POLICY": "PASSIVE",  # beside another run, spinning threads take its processor
-    "GOMP_SPINCOUNT": "0",
-    "OPENBLAS_NUM_THREADS": "1",  # these two start threads with their import: none may be there before the fork
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
-"""The environment of a run; most of it counts only where it is there before the libraries are imported."""
-
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     """Does the job of `execute.start` and exits with one of the codes above."""
+    from intertask.studies.kernel import QUIET, WarmKernel, end_with
+
     os.setpgid(0, 0)
     os.environ |= {"INTERTASK_RESULTS": job["results"]} | QUIET
     with open(os.devnull, "w") as nowhere:  # kernels write to our standard output and error what nobody reads
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
-    from intertask.studies.kernel import WarmKernel, end_with
-
     warm = WarmKernel() if job["warm"] else None  # before there are threads: they do not survive a fork
     threading.Thread(target=end_with, args=(driver,), daemon=True).start()
     try:

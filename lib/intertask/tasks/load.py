@@ -12,8 +12,9 @@ from intertask.files import file_digest
 from intertask.formats import Format, find_format
 from intertask.tasks import checks
 from intertask.tasks.catalogue import find_entry
+from intertask.tasks.rows import raw_splits
 from intertask.tasks.schema import TaskEntry
-from intertask.tasks.sources import Source, fingerprint, locate, raw_splits
+from intertask.tasks.sources import Source, fingerprint, locate
 
 _MUST_HAVE_LABELS = {"train", "validation"}
 

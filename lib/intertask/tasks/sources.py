@@ -12,14 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from intertask import hub
-from intertask.cache import remembered
+from intertask.cache import remembered, while_unchanged
 from intertask.errors import refusal
-from intertask.files import file_digest, while_unchanged
-from intertask.tasks.data_files import read_files, with_rows
+from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry
 
 CONVERTED = "refs/convert/parquet"
@@ -52,13 +50,6 @@ def locate(entry: TaskEntry) -> Source:
     return Source(our_splits(entry, {split: paths for split, paths in found.items() if paths}), card, card_labels)
 
 
-def raw_splits(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
-    """Our split -> frame as in the source or as made or derived, with index (file, row)."""
-    if entry.mini or entry.derive:
-        return remembered("rows", _makes(entry, source), lambda: _made(entry, source))
-    return {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
-
-
 def fingerprint(entry: TaskEntry) -> str:
     """16 hex digits of SHA-256 over the task's data: of files the bytes, of made and derived tasks the rows.
 
@@ -79,46 +70,16 @@ def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
 
     source = locate(entry)
     own = [Path(inspect.getfile(find_format(entry.format)))] if "." in entry.format else []
-    data = _digests(source)
+    data = digests(source)
     if entry.mini or entry.derive:
-        data = remembered("row_digests", _makes(entry, source), lambda: _row_digest(raw_splits(entry, source)))
-    content = json.dumps([data, [_digest(path) for path in own]])
+        from intertask.tasks.rows import digest_of_rows  # here: with pandas
+
+        data = digest_of_rows(entry, source)
+    content = json.dumps([data, [hex_digest(path) for path in own]])
     paths = [path for paths in source.files.values() for path in paths]
     folders = {path.parent for path in paths}  # where a further file of a split would show
-    watched = [*paths, *folders, *([source.card] if source.card else []), *_code(entry), *own]
+    watched = [*paths, *folders, *([source.card] if source.card else []), *code_of(entry), *own]
     return hashlib.sha256(content.encode()).hexdigest()[:16], watched
-
-
-def _makes(entry: TaskEntry, source: Source) -> list:
-    """All that the rows of a made or derived task follow from, but for the versions of libraries: the cache's key."""
-    kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
-    code = [_digest(path) for path in _code(entry)]
-    return [entry.mini, entry.derive, entry.splits, entry.columns, kinds, _digests(source), code]
-
-
-def _made(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
-    if entry.mini:
-        import minilanguage
-
-        made = our_splits(entry, minilanguage.generate(entry.mini))
-        raw = {split: with_rows([frame], [f"mini/{entry.mini} ({split})"]) for split, frame in made.items()}
-    else:
-        raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
-    if entry.derive:
-        from intertask.probes import find_rule
-
-        raw = find_rule(entry.derive)(raw)
-        check_splits(entry, raw, raw)
-    return raw
-
-
-def _row_digest(raw: dict[str, pd.DataFrame]) -> str:
-    """The same for equal rows in equal order, however pandas and Arrow hold them."""
-    digest = hashlib.sha256()
-    for split, frame in sorted(raw.items()):
-        content = frame.to_dict("split", index=False)
-        digest.update(json.dumps([split, content], default=lambda value: value.tolist()).encode())
-    return digest.hexdigest()
 
 
 def our_splits(entry: TaskEntry, available: dict[str, Any]) -> dict[str, Any]:
@@ -239,18 +200,18 @@ def _glob(folder: Path, patterns: list[str]) -> list[Path]:
     return sorted({path for pattern in inside for path in folder.glob(pattern) if path.is_file()})
 
 
-def _code(entry: TaskEntry) -> list[Path]:
+def code_of(entry: TaskEntry) -> list[Path]:
     """The files of the code that makes the rows, if they are not read as they stand."""
     rooms = ["minilanguage"] * bool(entry.mini) + ["intertask.probes"] * bool(entry.derive)
     folders = [Path(find_spec(room).submodule_search_locations[0]) for room in rooms]
     return sorted(path for folder in folders for path in folder.iterdir() if path.suffix in {".py", ".yaml"})
 
 
-def _digests(source: Source) -> dict[str, list[str]]:
-    return {split: [_digest(path) for path in paths] for split, paths in sorted(source.files.items())}
+def digests(source: Source) -> dict[str, list[str]]:
+    return {split: [hex_digest(path) for path in paths] for split, paths in sorted(source.files.items())}
 
 
-def _digest(path: Path) -> str:
+def hex_digest(path: Path) -> str:
     try:
         return file_digest(path).hex()
     except OSError as error:

@@ -19,8 +19,9 @@ from intertask.tasks.load import Task
 from intertask.training import frozen
 from intertask.training.batches import Batch, by_length
 from intertask.training.data import reporting_split, selection_split
-from intertask.training.mixing import Mixture, loss_scales, micro_batches, weights
+from intertask.training.mixing import Mixture, micro_batches, weights
 from intertask.training.model import Model, Part, build_model
+from intertask.weighting import loss_scales
 
 COLUMNS = ["split", "row", "label", "prediction", "logits"]
 

@@ -1,0 +1,55 @@
+"""The rows of a task as its source holds them, or as code makes or derives them: kept, since they take seconds."""
+
+import hashlib
+import json
+
+import pandas as pd
+
+from intertask.cache import remembered
+from intertask.tasks.data_files import read_files, with_rows
+from intertask.tasks.schema import TaskEntry
+from intertask.tasks.sources import Source, check_splits, code_of, digests, hex_digest, our_splits
+
+
+def raw_splits(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
+    """Our split -> frame as in the source or as made or derived, with index (file, row)."""
+    if entry.mini or entry.derive:
+        return remembered("rows", _makes(entry, source), lambda: _made(entry, source))
+    return {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
+
+
+def digest_of_rows(entry: TaskEntry, source: Source) -> str:
+    """What identifies a made or derived task: its rows, whatever code they came from."""
+    return remembered("row_digests", _makes(entry, source), lambda: _row_digest(raw_splits(entry, source)))
+
+
+def _makes(entry: TaskEntry, source: Source) -> list:
+    """All that the rows of a made or derived task follow from, but for the versions of libraries: the cache's key."""
+    kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
+    code = [hex_digest(path) for path in code_of(entry)]
+    return [entry.mini, entry.derive, entry.splits, entry.columns, kinds, digests(source), code]
+
+
+def _made(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
+    if entry.mini:
+        import minilanguage
+
+        made = our_splits(entry, minilanguage.generate(entry.mini))
+        raw = {split: with_rows([frame], [f"mini/{entry.mini} ({split})"]) for split, frame in made.items()}
+    else:
+        raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
+    if entry.derive:
+        from intertask.probes import find_rule
+
+        raw = find_rule(entry.derive)(raw)
+        check_splits(entry, raw, raw)
+    return raw
+
+
+def _row_digest(raw: dict[str, pd.DataFrame]) -> str:
+    """The same for equal rows in equal order, however pandas and Arrow hold them."""
+    sha = hashlib.sha256()
+    for split, frame in sorted(raw.items()):
+        content = frame.to_dict("split", index=False)
+        sha.update(json.dumps([split, content], default=lambda value: value.tolist()).encode())
+    return sha.hexdigest()
