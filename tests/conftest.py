@@ -37,7 +37,9 @@ def absent(reason: str) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def one_cache(tmp_path_factory):
     """What is made and tokenised is so once for all tests; nothing comes from the user's cache or goes there."""
-    os.environ["INTERTASK_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # the processes of a session share it
+    os.environ["INTERTASK_CACHE"] = str(folder / "cache")
 
 
 @pytest.fixture

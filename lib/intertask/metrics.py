@@ -106,6 +106,12 @@ def _overlap(answer: list[str], text: list[str]) -> float:
 OF_VALUES = (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman, micro_f1, exact_match, token_f1)
 METRICS = {metric.__name__: metric for metric in OF_VALUES}
 
+OF_CLASSES = ("accuracy", "f1", "f1_macro", "matthews_correlation", "question_exact_match")
+OF_NUMBERS = ("pearson", "spearman")
+OF_LABEL_SETS = ("micro_f1", "accuracy")
+OF_ANSWERS = ("exact_match", "token_f1")
+"""The metrics that a format may name, by what it predicts."""
+
 
 def score(metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray, groups=None) -> dict[str, float]:
     """Every metric times 100, and `main`, their mean (GLUE averages the metrics of a two-metric task first).

@@ -10,13 +10,13 @@ import pandas as pd
 
 from intertask.formats.base import Format, frame
 from intertask.formats.columns import is_null, listed
-from intertask.metrics import best_overlap
+from intertask.metrics import OF_ANSWERS, best_overlap
 
 
 class AnswerFormat(Format):
     """Labels are lists of accepted answers, a prediction is a text; scored by exact_match and token_f1."""
 
-    metrics = ("exact_match", "token_f1")
+    metrics = OF_ANSWERS
     figure = "overlap"
     label_dtype = object
 

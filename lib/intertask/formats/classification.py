@@ -4,12 +4,13 @@ import pandas as pd
 
 from intertask.formats.columns import at_key, infer_labels
 from intertask.formats.pooled import PooledFormat
+from intertask.metrics import OF_CLASSES
 
 
 class Classification(PooledFormat):
     """Labels are ids in the order of the entry's `labels`."""
 
-    metrics = ("accuracy", "f1", "f1_macro", "matthews_correlation", "question_exact_match")
+    metrics = OF_CLASSES
     default_metrics = ("accuracy",)
     keys = ("labels", "group", "symmetric")
     one_label = True

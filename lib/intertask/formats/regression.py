@@ -8,12 +8,13 @@ from torch.nn import functional
 from intertask.errors import refusal
 from intertask.formats.columns import label_row
 from intertask.formats.pooled import PooledFormat
+from intertask.metrics import OF_NUMBERS
 
 
 class Regression(PooledFormat):
     """Labels are numbers; a `label_range` scales them to 0..1 for the loss, and predictions come back in the range."""
 
-    metrics = ("pearson", "spearman")
+    metrics = OF_NUMBERS
     keys = ("label_range", "symmetric")
     shared_head = "regression-1"
     figure = "scatter"

@@ -19,6 +19,7 @@ from intertask.errors import refusal, row_name
 from intertask.formats.base import hot
 from intertask.formats.columns import label_text, listed
 from intertask.formats.spans import SpanFormat
+from intertask.metrics import OF_LABEL_SETS
 
 PROJECTED = 256  # of the projection and of the hidden layer
 DROPOUT = 0.3
@@ -28,7 +29,7 @@ class SpanClassification(SpanFormat):
     """Labels and predictions are lists of ids: with the metric micro_f1 all whose logit is not negative, else the
     likeliest one."""
 
-    metrics = ("micro_f1", "accuracy")
+    metrics = OF_LABEL_SETS
     default_metrics = ("micro_f1",)
     inputs = (1, 2)
     keys = ("labels", "spans", "unscored_labels")

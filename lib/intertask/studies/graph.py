@@ -1,16 +1,37 @@
 """A study's graph of runs: what is trained, from what, and in which role."""
 
+from __future__ import annotations
+
 import json
 import math
 from dataclasses import asdict, dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from intertask.encoders import PRETRAINING
 from intertask.files import now, results_root, write
 from intertask.run import Member, Run, digest
 from intertask.studies.estimate import examples, steps, training_size
-from intertask.studies.study import Encoder, Mixing, Study, Supporting
+
+if TYPE_CHECKING:  # a study knows what regimes there are
+    from intertask.studies.study import Encoder, Mixing, Study, Supporting
+
+TOGETHER = ("mtl", "mtl_all", "mtl_finetune")
+REGIMES = ("single", "stilts", *TOGETHER)
+"""How a supporting task is used; `_Expansion.expand` wires each."""
+
+
+OBEYING = {
+    "supporting": {"stilts", *TOGETHER},
+    "supporting_limits": {"stilts", *TOGETHER},
+    "mixing": {*TOGETHER},
+    "intermediate_choice": {"stilts"},
+    "same_task": {"stilts"},
+    "intermediate": {"stilts"},
+    "per_task": {"single", "stilts", "mtl_finetune"},
+    "sweep": {"single", "stilts", "mtl_finetune"},
+}
+"""The regimes in which a key of a study decides something; a key that is not here does in every one."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from intertask.encoders import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root
 from intertask.run import MIXING, Member, Run, describe
+from intertask.studies.graph import OBEYING, REGIMES, TOGETHER
 from intertask.tasks.catalogue import counterpart
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
@@ -28,23 +29,10 @@ ELSEWHERE = {
 }
 """What one may look for among the settings, and where it is said."""
 
-TOGETHER = {"mtl", "mtl_all", "mtl_finetune"}
-OBEYING = {
-    "supporting": {"stilts"} | TOGETHER,
-    "supporting_limits": {"stilts"} | TOGETHER,
-    "mixing": TOGETHER,
-    "intermediate_choice": {"stilts"},
-    "same_task": {"stilts"},
-    "intermediate": {"stilts"},
-    "per_task": {"single", "stilts", "mtl_finetune"},
-    "sweep": {"single", "stilts", "mtl_finetune"},
-}
-"""The regimes in which a key of a study decides something; a key that is not here does in every one."""
-
 OF_THE_WHOLE = {"title", "paper", "task_file", "wnli", "parts", "report", "counts", "mini", "quick"}
 """The keys of a study that a part has no say in."""
 
-Regime = Literal["single", "stilts", "mtl", "mtl_all", "mtl_finetune"]
+Regime = Literal[REGIMES]
 
 
 def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
@@ -173,7 +161,7 @@ class Mixing(Open):
     KNOWN = MIXED, "mixing setting"
 
     name: str
-    regimes: list[Literal["mtl", "mtl_all", "mtl_finetune"]] = ["mtl", "mtl_all", "mtl_finetune"]
+    regimes: list[Literal[TOGETHER]] = list(TOGETHER)
     budget: Literal["own", "steps", "target_examples"] = "own"
 
     @model_validator(mode="after")
@@ -362,12 +350,12 @@ class Study(BaseModel):
         in_steps = any(one.budget == "steps" for one in self.mixing)  # of a stage before, which these three describe:
         counted = {"intermediate", "per_task", "supporting"} if in_steps else set()
         for key, obeying in OBEYING.items():
-            if not regimes & (obeying | TOGETHER if key in counted else obeying):
+            if not regimes & (obeying.union(TOGETHER) if key in counted else obeying):
                 found[key, ""] = f"only {', '.join(sorted(obeying))} obey it, found regimes: {', '.join(self.regimes)}"
         for one in self.mixing:
             if not regimes & {*one.regimes}:
                 found["mixing", one.name] = f"it is for {', '.join(one.regimes)}, of which the study has none"
-        for regime in regimes & TOGETHER - {regime for one in self.mixing for regime in one.regimes}:
+        for regime in regimes.intersection(TOGETHER) - {regime for one in self.mixing for regime in one.regimes}:
             found["regimes", regime] = "no entry of mixing is for it"
         for one in self.supporting:
             if regimes <= {"single", "mtl_all"} and not {*one.tasks} - {*self.targets}:
