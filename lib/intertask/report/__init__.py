@@ -11,9 +11,10 @@ import nbformat
 from papermill.exceptions import PapermillExecutionError
 
 from intertask.analysis.read import read_records, read_runs
-from intertask.errors import IntertaskError, did_you_mean
-from intertask.files import project_root, results_root
+from intertask.errors import IntertaskError
+from intertask.files import results_root
 from intertask.report.page import NotebookPage, index_page
+from intertask.studies.check import analysis_notebook
 from intertask.studies.status import read_study
 from intertask.studies.study import Notebook
 from intertask.studies.worker import execute_notebook
@@ -28,7 +29,7 @@ def build_report(study: str, results: Path | None = None) -> Path:
     results = Path(results or results_root()).resolve()
     snapshot = read_study(study, results)
     wanted = [Notebook.model_validate(one) for one in snapshot["study"].get("report", [])]
-    notebooks = [(_notebook(one.notebook), one) for one in wanted]
+    notebooks = [(analysis_notebook(one.notebook), one) for one in wanted]
     runs = read_runs(study, results)
     target = results / study / "report"
     with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent, ignore_cleanup_errors=True) as scratch:
@@ -42,14 +43,6 @@ def build_report(study: str, results: Path | None = None) -> Path:
             target.rename(Path(scratch) / "old")
         building.rename(target)
     return target
-
-
-def _notebook(name: str) -> Path:
-    folder = project_root() / "notebooks" / "analysis"
-    known = sorted(path.stem for path in folder.glob("*.ipynb"))
-    if name not in known:
-        raise IntertaskError(f"report: there is no analysis notebook {name!r} in {folder}.{did_you_mean(name, known)}")
-    return folder / f"{name}.ipynb"
 
 
 def _render(notebook: Path, parameters: dict[str, Any], folder: Path) -> NotebookPage:
