@@ -37,11 +37,11 @@ def test_it_is_made_once_for_equal_inputs_and_anew_for_others():
 def test_no_half_file_is_left_and_a_broken_one_is_made_again():
     make = Maker("value")
     remembered("test", "x", make)
-    (file,) = (cache.folder() / "test").iterdir()
+    (file,) = (cache.cache_folder() / "test").iterdir()
     for broken in (b"", file.read_bytes()[:-3], b"not a pickle"):
         file.write_bytes(broken)
         assert remembered("test", "x", make) == "value"
-    assert make.calls == 4 and list((cache.folder() / "test").iterdir()) == [file]
+    assert make.calls == 4 and list((cache.cache_folder() / "test").iterdir()) == [file]
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
@@ -57,7 +57,7 @@ def test_a_write_that_fails_leaves_nothing_behind(monkeypatch):
 
     monkeypatch.setattr(cache.os, "replace", full)
     assert remembered("test", "x", Maker("value")) == "value"
-    assert not list((cache.folder() / "test").iterdir())
+    assert not list((cache.cache_folder() / "test").iterdir())
 
 
 def large() -> dict:
@@ -87,7 +87,7 @@ def test_large_arrays_and_texts_are_mapped_and_nobodys_writing_reaches_the_file(
 def test_a_file_that_is_cut_short_is_made_anew(kept):
     make = Maker(large())
     remembered("test", "x", make)
-    (file,) = (cache.folder() / "test").iterdir()
+    (file,) = (cache.cache_folder() / "test").iterdir()
     file.write_bytes(file.read_bytes()[:kept])
     for calls in (2, 2):
         assert np.array_equal(remembered("test", "x", make)["ids"], make.value["ids"])
@@ -154,7 +154,7 @@ def test_where_files_cannot_be_locked_it_is_made_all_the_same(monkeypatch):
 def test_the_users_cache_folder_is_the_default(monkeypatch, tmp_path):
     monkeypatch.delenv("INTERTASK_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.folder() == tmp_path / "intertask"
+    assert cache.cache_folder() == tmp_path / "intertask"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/someone")
-    assert str(cache.folder()) == "/home/someone/.cache/intertask"
+    assert str(cache.cache_folder()) == "/home/someone/.cache/intertask"

@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -92,3 +94,20 @@ def test_every_room_knows_only_rooms_below_it():
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml"]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert process.returncode == 0, process.stdout
+
+
+def test_no_two_files_and_no_two_public_things_have_one_name():
+    files, names = Counter(), Counter()
+    for path in (ROOT / "lib").rglob("*.py"):
+        files[path.stem] += path.stem != "__init__"
+        names.update(set(defined(ast.parse(path.read_text()))))
+    assert not [name for found in (files, names) for name, count in found.items() if count > 1]
+
+
+def defined(module: ast.Module) -> Iterator[str]:
+    """The public names that a module defines at its top: functions, classes and constants."""
+    for node in module.body:
+        parts = getattr(node, "targets", [getattr(node, "target", None)])
+        names = [getattr(node, "name", "")]
+        names += [name.id for part in parts if part for name in ast.walk(part) if isinstance(name, ast.Name)]
+        yield from (name for name in names if name and not name.startswith("_"))

@@ -26,7 +26,7 @@ ALIGNED = 64
 """Every part begins at a multiple of so many bytes, as Arrow wants it."""
 
 
-def folder() -> Path:
+def cache_folder() -> Path:
     """INTERTASK_CACHE, or `intertask` in the user's cache folder (XDG_CACHE_HOME or ~/.cache)."""
     given = os.environ.get("INTERTASK_CACHE")
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intertask"
@@ -40,7 +40,7 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
     else; of processes that want the same thing at once, one makes it.
     """
     key = hashlib.sha256(json.dumps([RESULT_VERSION, _libraries(), inputs]).encode()).hexdigest()[:32]
-    path = folder() / kind / f"{key}.pickle"
+    path = cache_folder() / kind / f"{key}.pickle"
     with suppress(Exception):  # there is hardly one that a damaged file may not raise
         return _read(path)
     with _alone(key):
@@ -66,8 +66,8 @@ def _alone(key: str) -> Iterator[None]:
     """Waits for other processes that are making the same; where files cannot be locked, it goes on at once."""
     with ExitStack() as opened:
         with suppress(OSError):
-            folder().mkdir(parents=True, exist_ok=True)
-            lock = opened.enter_context(open(folder() / "lock", "ab"))
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            lock = opened.enter_context(open(cache_folder() / "lock", "ab"))
             fcntl.lockf(lock, fcntl.LOCK_EX, 1, int(key[:8], 16))  # one byte of it for every key
         yield
 

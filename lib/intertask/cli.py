@@ -143,9 +143,9 @@ def submit(
     encoder: Annotated[str, typer.Option(metavar="LABEL", help="which encoder, where the study has several")] = "",
 ) -> None:
     """Writes a submission to the GLUE leaderboard from the runs that are best on dev."""
-    from intertask.papers.submission import submit
+    from intertask.papers.submission import write_submission
 
-    print(os.path.relpath(submit(_name(study, mini, quick), rule, encoder)))
+    print(os.path.relpath(write_submission(_name(study, mini, quick), rule, encoder)))
 
 
 @task_app.command("check")

@@ -179,7 +179,7 @@ class Run(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise IntertaskError(f"{where}: {describe(error)}") from None
+            raise IntertaskError(f"{where}: {faults_in_words(error)}") from None
 
     @classmethod
     def from_notebook(cls, namespace: dict[str, Any]) -> "Run":
@@ -247,7 +247,7 @@ def digest(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def describe(error: ValidationError) -> str:
+def faults_in_words(error: ValidationError) -> str:
     """pydantic's findings in one line: where, what was expected, what was found."""
     return "; ".join(
         f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg'].lower()}, found {item['input']!r}"

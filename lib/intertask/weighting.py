@@ -7,9 +7,9 @@ import numpy as np
 DYNAMIC = ("dynamic_softmax", "dynamic_gap")
 """Samplings that follow the dev scores."""
 
-POWER = r"power_\d+(\.\d+)?"
-SAMPLING = rf"^(proportional|uniform|log|{'|'.join(DYNAMIC)}|{POWER})$"
-LOSS_SCALING = rf"^(proportional|uniform|{POWER})$"
+POWER_A = r"power_\d+(\.\d+)?"
+SAMPLING = rf"^(proportional|uniform|log|{'|'.join(DYNAMIC)}|{POWER_A})$"
+LOSS_SCALING = rf"^(proportional|uniform|{POWER_A})$"
 """The names there are, as patterns."""
 
 

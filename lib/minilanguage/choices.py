@@ -3,8 +3,8 @@
 import numpy as np
 
 from minilanguage import grammar, lexicon, sampling
+from minilanguage.entailment import ENTAILMENT, related
 from minilanguage.grammar import article
-from minilanguage.inference import ENTAILMENT, related
 from minilanguage.meaning import Statement, relation
 from minilanguage.pronouns import deed
 from minilanguage.sampling import HOME, Rows, chance, pick, several, statement, vary
@@ -81,7 +81,7 @@ def common_knowledge(rng: np.random.Generator) -> Rows:
         actions = [action for action, (_, done_to) in lexicon.frames().items() if done_to == roots[right]]
         if roots.count(roots[right]) == 1 and chance(rng, 0.8):
             doing = [("action", pick(rng, actions)), ("object", words[right]), ("time", pick(rng, sampling.TENSES))]
-            place = [("place", pick(rng, lexicon.section("places")))] if chance(rng, 0.5) else []
+            place = [("place", pick(rng, lexicon.listed_under("places")))] if chance(rng, 0.5) else []
             said = Statement("the", (("kind", pick(rng, HOME.names)),), (*doing, *place))
             question = grammar.question(rng, said, "object")
         else:

@@ -36,7 +36,7 @@ def below(root: str) -> tuple[str, ...]:
     return () if root in ("any", "none") else (root, *(w for child in CHILDREN.get(root, ()) for w in below(child)))
 
 
-def section(name: str) -> list[str]:
+def listed_under(name: str) -> list[str]:
     """All concepts of a section of the divisions: kinds, actions, properties, places or times."""
     return list(dict.fromkeys(w for entry in LEXICON["divisions"][name] for line in entry.values() for w in line))
 
@@ -73,7 +73,7 @@ def participle(verb: str) -> str:
 
 def words() -> list[str]:
     """The whole surface vocabulary, sorted: every token of every mini task is one of them."""
-    concepts = {name: section(name) for name in LEXICON["divisions"]}
+    concepts = {name: listed_under(name) for name in LEXICON["divisions"]}
     surface = {name: [form for word in concepts[name] for form in forms(word)] for name in concepts}
     inflected = [f(form) for verb in frames() for form in forms(verb) for f in (progressive, str)]
     inflected += [participle(form) for verb, (_, whom) in frames().items() if whom != "none" for form in forms(verb)]

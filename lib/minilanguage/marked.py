@@ -17,7 +17,7 @@ from minilanguage.sampling import COUNTRY, ERRANDS, HOME, SCENES, Domain, Rows, 
 from minilanguage.sentences import opinion
 from minilanguage.trees import CONSTRUCTIONS
 
-PLACES = lexicon.section("places")
+PLACES = lexicon.listed_under("places")
 TOPICS, GOOD, BAD = (LEXICON["reviews"][key] for key in ("topics", "positive", "negative"))
 
 

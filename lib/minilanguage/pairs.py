@@ -3,7 +3,7 @@
 import numpy as np
 
 from minilanguage import grammar, lexicon
-from minilanguage.inference import ENTAILMENT, NEUTRAL
+from minilanguage.entailment import ENTAILMENT, NEUTRAL
 from minilanguage.meaning import Statement, equivalent, implies, relation
 from minilanguage.sampling import HOME, Rows, chance, pick, statement, vary
 

@@ -53,7 +53,7 @@ TIMES = ("now", "yesterday", "tomorrow")
 
 
 def _forms(section: str) -> Iterable[str]:
-    return (form for word in lexicon.section(section) for form in lexicon.forms(word))
+    return (form for word in lexicon.listed_under(section) for form in lexicon.forms(word))
 
 
 _VERBS = {

@@ -6,7 +6,7 @@ from itertools import combinations, count
 import numpy as np
 
 from minilanguage import grammar, lexicon, sampling
-from minilanguage.inference import CONTRADICTION, ENTAILMENT, NEUTRAL, related, unrelated
+from minilanguage.entailment import CONTRADICTION, ENTAILMENT, NEUTRAL, related, unrelated
 from minilanguage.meaning import Statement, relation
 from minilanguage.pairs import answered
 from minilanguage.parse import parse

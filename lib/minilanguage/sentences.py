@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from minilanguage import grammar, lexicon, sampling
-from minilanguage.inference import ENTAILMENT, related
+from minilanguage.entailment import ENTAILMENT, related
 from minilanguage.lexicon import LEXICON
 from minilanguage.meaning import Statement
 from minilanguage.pairs import askable

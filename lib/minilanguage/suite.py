@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from minilanguage import choices, marked, pronouns, reading, trees
-from minilanguage.inference import (
+from minilanguage.entailment import (
     COARSE,
     ENTAILMENT,
     NEUTRAL,
@@ -49,7 +49,7 @@ def _unseen(rows: Rows, seen: set[str]) -> Rows:
             yield row
 
 
-def sized(rows: Callable, train: int, validation: int = 400) -> dict[str, tuple[Callable, int]]:
+def with_sizes(rows: Callable, train: int, validation: int = 400) -> dict[str, tuple[Callable, int]]:
     return {"train": (rows, train), "validation": (rows, validation)}
 
 
@@ -82,43 +82,46 @@ TASKS = {
     "ax": ([*NLI, *COARSE], {"test": (diagnostics, 300)}),
     "axb": ([*SENTENCES, *COARSE], {"test": (two_way_diagnostics, 300)}),
     "axg": (NLI, {"test": (pronouns.genders, 120)}),
-    "boolq": (["passage", "question", "label"], sized(reading.yes_or_no, 1250)),
-    "cb": (NLI, sized(commitments, 51, 57)),
+    "boolq": (["passage", "question", "label"], with_sizes(reading.yes_or_no, 1250)),
+    "cb": (NLI, with_sizes(commitments, 51, 57)),
     "scitail": (
         ["sentence1", "sentence2", "gold_label"],
-        sized(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000),
+        with_sizes(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000),
     ),
-    "copa": (["premise", "question", "choice1", "choice2", "label"], sized(choices.causes, 60, 100)),
-    "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], sized(choices.motives, 2300)),
-    "commonsenseqa": (["question", "choices", "answerKey"], sized(choices.common_knowledge, 1300)),
-    "cosmosqa": (["context", "question", *[f"answer{k}" for k in range(4)], "label"], sized(choices.stories, 2100)),
-    "multirc": (["paragraph", "question", "answer", "idx", "label"], sized(reading.several_answers, 2200)),
-    "record": (["passage", "query", "entities", "answers"], sized(reading.clozes, 3400)),
+    "copa": (["premise", "question", "choice1", "choice2", "label"], with_sizes(choices.causes, 60, 100)),
+    "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], with_sizes(choices.motives, 2300)),
+    "commonsenseqa": (["question", "choices", "answerKey"], with_sizes(choices.common_knowledge, 1300)),
+    "cosmosqa": (
+        ["context", "question", *[f"answer{k}" for k in range(4)], "label"],
+        with_sizes(choices.stories, 2100),
+    ),
+    "multirc": (["paragraph", "question", "answer", "idx", "label"], with_sizes(reading.several_answers, 2200)),
+    "record": (["passage", "query", "entities", "answers"], with_sizes(reading.clozes, 3400)),
     "wic": (
         ["word", "sentence1", "sentence2", "start1", "end1", "start2", "end2", "label"],
-        sized(marked.senses, 700),
+        with_sizes(marked.senses, 700),
     ),
     "wsc": (
         ["text", "span1_text", "span1_index", "span2_text", "span2_index", "label"],
-        sized(pronouns.mentions, 62, 104),
+        with_sizes(pronouns.mentions, 62, 104),
     ),
-    "qamr": (["question", "passage", "answers"], sized(reading.free_questions, 2600)),
-    "qasrl": (["question", "passage", "answers"], sized(reading.role_questions, 2400)),
-    "ccg": (["words", "supertags"], sized(marked.supertags, 2350)),
-    "treebank": (trees.TREE_COLUMNS, sized(trees.trees, 3000, 1000) | {"test": (trees.trees, 1000)}),
-    "single_words": (trees.TREE_COLUMNS, sized(trees.single_words, 1600) | {"test": (trees.single_words, 400)}),
-    "coordination": (SENTENCE, sized(trees.conjunctions, 1000)),
-    "nonterminal": (TARGETS, sized(marked.constituents, 3500)),
-    "ner": (TARGETS, sized(marked.names, 3500)),
-    "srl": (TARGETS, sized(marked.roles, 4000)),
-    "coref": (TARGETS, sized(pronouns.coreference, 3500)),
-    "spr1": (TARGETS, sized(marked.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
+    "qamr": (["question", "passage", "answers"], with_sizes(reading.free_questions, 2600)),
+    "qasrl": (["question", "passage", "answers"], with_sizes(reading.role_questions, 2400)),
+    "ccg": (["words", "supertags"], with_sizes(marked.supertags, 2350)),
+    "treebank": (trees.TREE_COLUMNS, with_sizes(trees.trees, 3000, 1000) | {"test": (trees.trees, 1000)}),
+    "single_words": (trees.TREE_COLUMNS, with_sizes(trees.single_words, 1600) | {"test": (trees.single_words, 400)}),
+    "coordination": (SENTENCE, with_sizes(trees.conjunctions, 1000)),
+    "nonterminal": (TARGETS, with_sizes(marked.constituents, 3500)),
+    "ner": (TARGETS, with_sizes(marked.names, 3500)),
+    "srl": (TARGETS, with_sizes(marked.roles, 4000)),
+    "coref": (TARGETS, with_sizes(pronouns.coreference, 3500)),
+    "spr1": (TARGETS, with_sizes(marked.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
     "spr2": (
         TARGETS,
-        sized(marked.proto_roles([HOME, COUNTRY, ERRANDS], {"manipulated_by_another", "destroyed"}), 240),
+        with_sizes(marked.proto_roles([HOME, COUNTRY, ERRANDS], {"manipulated_by_another", "destroyed"}), 240),
     ),
-    "dpr": (TARGETS, sized(pronouns.definite_pronouns, 150)),
-    "semeval": (["text", "span1", "span2", "relation"], sized(marked.relations, 900)),
+    "dpr": (TARGETS, with_sizes(pronouns.definite_pronouns, 150)),
+    "semeval": (["text", "span1", "span2", "relation"], with_sizes(marked.relations, 900)),
 }
 NAMES = list(TASKS)
 """The mini tasks, without the prefix "mini/"."""

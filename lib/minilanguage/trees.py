@@ -43,8 +43,8 @@ def single_words(rng: np.random.Generator) -> Rows:
 
 
 CONTENT = (
-    (lexicon.section("properties"), "{0}"),
-    (lexicon.section("places"), "in the {0}"),
+    (lexicon.listed_under("properties"), "{0}"),
+    (lexicon.listed_under("places"), "in the {0}"),
     ([word for word, (_, done_to) in lexicon.frames().items() if done_to == "none"], "{ing}"),
     ([word for word, (_, done_to) in lexicon.frames().items() if done_to == "person"], "{ing} someone"),
     (["chase", "eat", "buy", "sell"], "{ing} something"),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from minilanguage import NAMES, choices, generate, grammar, inference, lexicon, pairs, sampling, suite, words
+from minilanguage import NAMES, choices, entailment, generate, grammar, lexicon, pairs, sampling, suite, words
 from minilanguage.meaning import Statement, relation
 
 SIZES = {
@@ -54,7 +54,7 @@ SIZES = {
     "dpr": {"train": 150, "validation": 400},
     "semeval": {"train": 900, "validation": 400},
 }
-NO_TEXT = {"sent_id", "relation", "answerKey", "label", *inference.COARSE}
+NO_TEXT = {"sent_id", "relation", "answerKey", "label", *entailment.COARSE}
 
 
 @pytest.fixture(scope="module")
@@ -296,8 +296,8 @@ def test_similarity_by_hand() -> None:
 
 def test_diagnostics_are_tagged(tasks: dict) -> None:
     frame = tasks["ax"]["test"]
-    assert (frame[inference.COARSE] != "").any().all()
-    assert (frame[inference.COARSE] != "").any(axis=1).all()
+    assert (frame[entailment.COARSE] != "").any().all()
+    assert (frame[entailment.COARSE] != "").any(axis=1).all()
     assert frame.label.value_counts().between(95, 105).all()
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from intertask.errors import IntertaskError
 from intertask.files import results_root
-from intertask.papers.submission import SUBMISSION_FILES, submit
+from intertask.papers.submission import SUBMISSION_FILES, write_submission
 from intertask.studies import store
 from intertask.tasks.catalogue import find_entry
 from made_store import run_id, write_index, write_run
@@ -107,13 +107,13 @@ def record(results) -> dict:
 
 def refused(message: str, results, **arguments) -> None:
     with pytest.raises(IntertaskError, match=message):
-        submit("made", **arguments)
+        write_submission("made", **arguments)
     assert not list((results / "made").glob("submission*"))
 
 
 def test_the_files_are_the_leaderboards(results):
     Made(results)
-    path = submit("made")
+    path = write_submission("made")
     files = read(path)
     assert path == results / "made" / "submission.zip"
     assert {name: len(table) for name, table in files.items()} == SIZES
@@ -139,7 +139,7 @@ def test_the_best_on_dev_is_picked_and_the_first_of_equals(results):
         )
 
     Made(results, score=score)
-    files = read(submit("made"))
+    files = read(write_submission("made"))
     picked = record(results)["picked"]
     assert picked["cola"] == {
         "run": run_id("cola", 0, None, None, "BERT"),
@@ -158,7 +158,7 @@ def test_the_best_on_dev_is_picked_and_the_first_of_equals(results):
 
 def test_the_baseline_takes_runs_without_a_supporting_task(results):
     Made(results)
-    assert read(submit("made", "single"))["AX.tsv"]["prediction"].eq("entailment").all()
+    assert read(write_submission("made", "single"))["AX.tsv"]["prediction"].eq("entailment").all()
     assert {pick["regime"] for pick in record(results)["picked"].values()} == {"single"}
 
 
@@ -167,7 +167,7 @@ def test_runs_on_fewer_examples_count_only_where_there_are_no_others(results):
     made.add("rte", "mnli", 5, 99.0, limit=1000)
     made.add("sst2", None, 5, 80.0, limit=1000)
     write_index(results, "made", made.roles)
-    submit("made")
+    write_submission("made")
     picked = record(results)["picked"]
     assert picked["rte"]["score"] == 71.0 and "limit" not in picked["rte"]
     assert picked["sst2"]["limit"] == 1000
@@ -180,14 +180,14 @@ def test_of_several_encoders_one_is_to_be_named(results):
     write_index(results, "made", made.roles)
     refused("several encoders: BERT, GPT", results)
     refused("no finished run of encoder 'GTP'. Did you mean 'GPT'", results, encoder="GTP")
-    assert read(submit("made", encoder="GPT"))["CoLA.tsv"]["prediction"].eq(0).all()
+    assert read(write_submission("made", encoder="GPT"))["CoLA.tsv"]["prediction"].eq(0).all()
 
 
 def test_a_run_that_stands_in_for_another_is_one_candidate(results):
     made = Made(results)
     stand_in = [role | {"regime": "stilts", "substituted": True} for role in made.roles if role["target"] == "mnli"]
     write_index(results, "made", made.roles + stand_in)
-    submit("made")
+    write_submission("made")
     assert record(results)["picked"]["mnli"]["candidates"] == 4
 
 
@@ -195,12 +195,12 @@ def test_rows_may_lie_in_any_order(results):
     made = Made(results)
     half = predicted("test", 3000, np.arange(3000) % 2).sample(frac=1, random_state=0)
     made.change("rte", lambda rows: pd.concat([half, rows[rows.split == "validation"]]))
-    assert read(submit("made"))["RTE.tsv"]["prediction"].tolist() == ["entailment", "not_entailment"] * 1500
+    assert read(write_submission("made"))["RTE.tsv"]["prediction"].tolist() == ["entailment", "not_entailment"] * 1500
 
 
 def test_the_labelled_diagnostic_set_serves_as_well(results):
     Made(results).change("mnli", lambda rows: rows.replace({"split": {"ax": "glue_diagnostic"}}))
-    assert len(read(submit("made"))["AX.tsv"]) == 1104
+    assert len(read(write_submission("made"))["AX.tsv"]) == 1104
 
 
 @pytest.mark.parametrize(
@@ -229,11 +229,11 @@ def test_missing_tasks_and_predictions_are_named(results):
 
 def test_a_refusal_leaves_an_older_submission_alone(results):
     made = Made(results)
-    before = submit("made").read_bytes()
-    assert submit("made").read_bytes() == before
+    before = write_submission("made").read_bytes()
+    assert write_submission("made").read_bytes() == before
     made.change("rte", lambda rows: rows[:1])
     with pytest.raises(IntertaskError):
-        submit("made")
+        write_submission("made")
     assert (results / "made" / "submission.zip").read_bytes() == before
     assert sorted(path.name for path in (results / "made").iterdir()) == [
         "study.json",
@@ -244,7 +244,7 @@ def test_a_refusal_leaves_an_older_submission_alone(results):
 
 def test_a_mini_study_rehearses_with_dev_sets_where_there_is_no_test_set(results):
     Made(results, prefix="mini/")
-    files = read(submit("made"))
+    files = read(write_submission("made"))
     assert list(files) == [file.name for file in SUBMISSION_FILES]
     assert {name: len(files[name]) for name in ("CoLA.tsv", "MNLI-m.tsv", "MNLI-mm.tsv", "WNLI.tsv", "AX.tsv")} == {
         "CoLA.tsv": 200,
@@ -260,7 +260,7 @@ def test_a_mini_study_rehearses_with_dev_sets_where_there_is_no_test_set(results
 def test_wnli_may_be_its_majority_class_without_a_run(results):
     tasks = [task for task in GLUE if task != "wnli"]
     Made(results, prefix="mini/", targets=tasks, wnli="majority")
-    assert read(submit("made"))["WNLI.tsv"]["prediction"].tolist() == [0] * 40
+    assert read(write_submission("made"))["WNLI.tsv"]["prediction"].tolist() == [0] * 40
     assert record(results)["picked"]["wnli"] == {"majority": True, "candidates": 0}
 
 
@@ -270,4 +270,4 @@ def test_wnli_may_be_floored_at_the_majority(results, score, predictions):
         return score if target.endswith("wnli") and supporting else Made.score(target, supporting, seed) - 50
 
     Made(results, prefix="mini/", score=scores, wnli="floor")
-    assert set(read(submit("made"))["WNLI.tsv"]["prediction"]) == predictions
+    assert set(read(write_submission("made"))["WNLI.tsv"]["prediction"]) == predictions

@@ -8,7 +8,7 @@ import pytest
 
 from intertask.run import Run
 from intertask.studies.estimate import OVERHEAD, estimate, measured_speeds
-from intertask.studies.execute import Progress, longest_paths
+from intertask.studies.execute import Ledger, longest_paths
 from intertask.studies.status import finished_runs, missing_runs
 from made_store import write_failure, write_run
 
@@ -35,7 +35,7 @@ def test_a_parent_outside_the_runs_to_do_counts_for_nothing():
 
 
 def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
-    progress = Progress(dict(runs), longest_paths(runs, SECONDS))
+    progress = Ledger(dict(runs), longest_paths(runs, SECONDS))
     order = []
     while (ready := progress.ready()) is not None:
         progress.waiting.pop(ready)
@@ -44,7 +44,7 @@ def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
 
 
 def test_a_run_that_another_driver_holds_comes_last(runs):
-    progress = Progress(dict(runs), longest_paths(runs, SECONDS), busy={"a"})
+    progress = Ledger(dict(runs), longest_paths(runs, SECONDS), busy={"a"})
     assert progress.ready() == "b"
 
 

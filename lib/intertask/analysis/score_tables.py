@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import project_root, write
-from intertask.run import describe
+from intertask.run import faults_in_words
 from intertask.studies.study import Notebook
 
 SHUFFLED = "[shuffle_labels=true]"
@@ -69,7 +69,7 @@ def keep(path: Path, name: str, results: Path) -> None:
     try:
         source = TableSource(**given)
     except ValidationError as error:
-        raise IntertaskError(f"{path}: {describe(error)}") from None
+        raise IntertaskError(f"{path}: {faults_in_words(error)}") from None
     files = [source.source] if isinstance(source.source, str) else source.source
     own = [tidy(path.parent / file, source.columns, source.values, source.unit) for file in files]
     table = pd.concat(own, ignore_index=True)

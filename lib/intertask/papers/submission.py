@@ -71,7 +71,7 @@ class Pick:
         return json.loads(self.run.iloc[0][keys].dropna().to_json()) | {"candidates": self.candidates}
 
 
-def submit(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
+def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
     """Writes `submission.zip` and, beside it, `submission.yaml`, which says what was picked and why; returns the zip.
 
     Per task the run with the best main score on dev is picked, the first of equals, among those on all training data

@@ -61,14 +61,14 @@ def _bytes(encoder: str) -> int:
         return ABSENT_BYTES
 
 
-def examples(run: Run) -> int:
+def training_examples(run: Run) -> int:
     """The training examples of all tasks of a run."""
     return sum(min(m.limit or sys.maxsize, training_size(m.task, run.task_file)) for m in run.members)
 
 
 def steps(run: Run) -> int:
     """The optimizer steps that a run takes if it is not stopped early."""
-    per_epoch = math.ceil(examples(run) / (run.per_device_train_batch_size * run.gradient_accumulation_steps))
+    per_epoch = math.ceil(training_examples(run) / (run.per_device_train_batch_size * run.gradient_accumulation_steps))
     return run.max_steps or math.ceil(per_epoch * run.num_train_epochs)
 
 
@@ -78,7 +78,7 @@ def examples_seen(run: Run) -> int:
         return run.max_examples * len(run.members)
     if run.max_steps:
         return run.max_steps * run.per_device_train_batch_size * run.gradient_accumulation_steps
-    return round(examples(run) * run.num_train_epochs)
+    return round(training_examples(run) * run.num_train_epochs)
 
 
 def measured_speeds() -> dict[tuple, float]:

@@ -19,7 +19,7 @@ from intertask.run import Run
 from intertask.studies import store, worker
 from intertask.studies.worker import BUSY, DONE, FAILED
 
-PROCESSES = multiprocessing.get_context("forkserver")
+FORKSERVER = multiprocessing.get_context("forkserver")
 WARM = sys.platform == "linux"
 """Whether a process with torch in it can be forked: not on macOS."""
 LOST = 255
@@ -46,7 +46,7 @@ class Worker:
 
 
 @dataclass
-class Progress:
+class Ledger:
     """What became of the runs that were to do."""
 
     waiting: dict[str, Run]
@@ -73,7 +73,7 @@ class Progress:
         return any(parent in self.waiting or parent in self.running for parent in run.parents)
 
 
-def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm: bool = WARM) -> Progress:
+def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm: bool = WARM) -> Ledger:
     """Runs everything, `workers` at a time; `timeout` is each run's wall-clock limit in seconds.
 
     `countdown` knows the seconds that each run is `expected` to take, and is told of each that has `ended`.
@@ -82,8 +82,8 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm:
     returned; they stop only the runs that start from them.
     """
     # with the main module, which each process would import for itself otherwise
-    PROCESSES.set_forkserver_preload(["__main__", "intertask.studies.preload" if warm else "papermill"])
-    progress = Progress(dict(runs), longest_paths(runs, countdown.expected))
+    FORKSERVER.set_forkserver_preload(["__main__", "intertask.studies.preload" if warm else "papermill"])
+    progress = Ledger(dict(runs), longest_paths(runs, countdown.expected))
     with countdown, children(progress):
         while progress.waiting or progress.running:
             while len(progress.running) < workers and (run_id := progress.ready()):
@@ -111,11 +111,11 @@ def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
             f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {results_root()} before a run starts, found "
             f"{free / 1e6:.0f} MB. Finished runs are safe; free some space and give the same command again."
         )
-    theirs, ours = PROCESSES.Pipe(duplex=False)
+    theirs, ours = FORKSERVER.Pipe(duplex=False)
     notebook = project_root() / "notebooks" / "experiments" / "train.ipynb"
     paths = {"notebook": str(notebook), "results": str(results_root())}
     job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait, "warm": warm} | paths
-    process = PROCESSES.Process(target=worker.main, args=(job, theirs))
+    process = FORKSERVER.Process(target=worker.main, args=(job, theirs))
     _start(process)
     theirs.close()
     return Worker(process, ours)
@@ -135,7 +135,7 @@ def _start(process: BaseProcess, attempts: int = 5) -> None:
         _start(process, attempts - 1)
 
 
-def _collect(progress: Progress, runs: dict[str, Run], timeout: float, countdown) -> None:
+def _collect(progress: Ledger, runs: dict[str, Run], timeout: float, countdown) -> None:
     """Waits until a worker ends or runs out of time, and books what became of its run."""
     while not (ended := next((i for i, one in progress.running.items() if one.process.exitcode is not None), None)):
         for one in progress.running.values():
@@ -170,7 +170,7 @@ def _reason(run_id: str, one: Worker, timeout: float) -> str:
 
 
 @contextmanager
-def children(progress: Progress) -> Iterator[None]:
+def children(progress: Ledger) -> Iterator[None]:
     """Whatever ends the driver's loop ends its workers."""
     try:
         yield

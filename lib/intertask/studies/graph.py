@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from intertask.encoders import PRETRAINING
 from intertask.files import now, results_root, write
 from intertask.run import Member, Run, digest
-from intertask.studies.estimate import examples, steps, training_size
+from intertask.studies.estimate import steps, training_examples, training_size
 
 if TYPE_CHECKING:  # a study knows what regimes there are
     from intertask.studies.study import Encoder, Mixing, Study, Supporting
@@ -212,7 +212,7 @@ class _Expansion:
             return {}
         last = self.target(target, limit, seed, self.start)
         if mixing.budget == "target_examples":
-            return {"max_examples": round(examples(last) * last.num_train_epochs)}
+            return {"max_examples": round(training_examples(last) * last.num_train_epochs)}
         return {"max_steps": steps(self.intermediate(supporting, supporting_limit, seed)) + steps(last)}
 
     def single(self, task: str, limit: int | None, seed: int) -> Run:

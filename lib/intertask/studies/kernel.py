@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-PROCESSES = multiprocessing.get_context("fork")
+FORK = multiprocessing.get_context("fork")
 START_TIMEOUT = 120
 """Seconds for a kernel to be ready."""
 
@@ -40,8 +40,8 @@ class WarmKernel:
     """A forked process that waits for its orders: the arguments, the folder and the environment of a kernel."""
 
     def __init__(self):
-        theirs, self.pipe = PROCESSES.Pipe()
-        self.process = PROCESSES.Process(target=_kernel, args=(theirs, self.pipe), daemon=True)
+        theirs, self.pipe = FORK.Pipe()
+        self.process = FORK.Process(target=_kernel, args=(theirs, self.pipe), daemon=True)
         self.process.start()
         theirs.close()
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from intertask.encoders import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root
-from intertask.run import MIXING, Member, Run, describe
+from intertask.run import MIXING, Member, Run, faults_in_words
 from intertask.studies.graph import OBEYING, REGIMES, TOGETHER
 from intertask.tasks.catalogue import counterpart
 
@@ -415,7 +415,7 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
         own = {**content.get("mini", {}), **(content.get("quick", {}) if quick else {})}
         study.refuse_ignored(own if mini else content)
     except ValidationError as error:
-        raise IntertaskError(f"{path}: {describe(error)}") from None
+        raise IntertaskError(f"{path}: {faults_in_words(error)}") from None
     except IntertaskError as error:
         raise IntertaskError(f"{path}: {error}") from None
     if study.task_file:

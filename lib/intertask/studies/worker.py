@@ -51,10 +51,10 @@ def claimed(job: dict[str, Any], warm) -> int:
         if store.finished(job["id"], run.keep_encoder):
             return DONE
         with store.staging(job["id"]) as folder:
-            return execute(job["id"], run, Path(job["notebook"]), folder, warm)
+            return perform(job["id"], run, Path(job["notebook"]), folder, warm)
 
 
-def execute(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> int:
+def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> int:
     """Executes the notebook into the folder; only the record that its last cell writes counts as success."""
     shutil.rmtree(store.failure_folder(run_id), ignore_errors=True)
     os.environ |= {"INTERTASK_STAGING": str(folder), "OMP_NUM_THREADS": str(run.threads)}

@@ -16,7 +16,7 @@ from intertask.formats.heads import PooledHead
 from intertask.training.batches import by_length
 
 
-def read(model, batch_size: int) -> None:
+def read_splits(model, batch_size: int) -> None:
     """Fills in `features` of every split: what the heads of a `model.Model` read of its frozen encoder.
 
     One vector per sequence is kept for other runs (restarts read the same); one per token, which may be larger than the

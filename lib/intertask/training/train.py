@@ -86,7 +86,7 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
     torch.set_num_threads(run.threads)
     model = build_model(run, tasks, start)
     if model.frozen:
-        frozen.read(model, run.per_device_eval_batch_size)
+        frozen.read_splits(model, run.per_device_eval_batch_size)
     clock.stop("load")
     curve, bests, mixture, steps = fit(run, model, clock)
     outcomes = {}

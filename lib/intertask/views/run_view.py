@@ -26,7 +26,7 @@ def parameters(run: Run) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "differs from the default"])
 
 
-def scores(result: Result) -> pd.DataFrame:
+def score_table(result: Result) -> pd.DataFrame:
     """Every metric of every labelled split beside the majority's, 0–100."""
     rows = [
         {"task": name, "split": split, "metric": metric, "score": value, "majority": outcome.majority[split][metric]}
@@ -91,14 +91,14 @@ def _drawn(outcome: Outcome):
     if form.figure == "overlap":
         return run_figures.answer_overlap(pd.Series(100 * (1 - form.error(rows))), plt.subplots(figsize=(6, 3))[1])
     if form.figure == "label_f1" or len(entry.labels) > MOST_LABELS:
-        table = label_f1(rows, entry.labels).head(MOST_BARS)
+        table = f1_by_label(rows, entry.labels).head(MOST_BARS)
         return run_figures.label_f1(table, plt.subplots(figsize=(6, 1 + 0.25 * len(table)))[1])
     size = 2 + 0.7 * len(entry.labels)
     ax = plt.subplots(figsize=(size, size))[1]
     return run_figures.confusion(rows["label"].astype(int), rows["prediction"].astype(int), entry.labels, ax)
 
 
-def label_f1(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def f1_by_label(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Columns label, f1 (0–100) and n, how often it occurs; the most frequent first. Labels never seen are left out."""
     gold, given = (hot(rows[column], len(names)) for column in ("label", "prediction"))
     n = gold.sum(0)
