@@ -249,7 +249,7 @@ def test_a_format_of_ones_own_is_a_class_that_an_entry_names(tmp_path):
     assert result.main.task.entry.labels == ["0", "1", "2"]
     assert result.main.scores["validation"]["spearman"] > 80
     assert set(run_view.mistakes(result, 16)["error"]) <= {1, 2}
-    assert run_view.predictions(result).get_xlabel() == "predicted label"
+    assert run_view.predictions(result).axes[0].get_xlabel() == "predicted label"
     plt.close("all")
 
 

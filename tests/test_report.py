@@ -102,7 +102,7 @@ def test_nothing_of_this_machine_is_in_the_report(report):
 def test_a_page_holds_its_pictures_its_folded_code_and_no_foreign_address(report):
     html = (report / "transfer_matrix.html").read_text()
     assert html.count("data:image/png;base64,") == 2 and html.count("<details><summary>code</summary>") >= 8
-    assert "statistics" in html and 'alt="Heatmap' in html
+    assert "transfer_table" in html and 'alt="Heatmap' in html
     assert not re.search(r'(src|href)="(https?:)?//(?!arxiv\.org|aclanthology\.org)', html)
     assert "Every seed has a supporting model of its own" in html
 

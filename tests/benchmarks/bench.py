@@ -348,7 +348,7 @@ def mini_run(task: str, seed: int) -> Run:
     return Run(task=task, seed=seed, max_length=64, learning_rate=5e-4, per_device_train_batch_size=32)
 
 
-def run_all(runs: dict[str, Run], number: int, warm: bool = True) -> execute.Progress:
+def run_all(runs: dict[str, Run], number: int, warm: bool = True) -> execute.Ledger:
     with redirect_stdout(io.StringIO()):
         return execute.execute(dict(runs), number, 3600, Countdown(estimate(runs).seconds, number), warm)
 

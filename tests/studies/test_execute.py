@@ -81,6 +81,7 @@ def test_its_scores_come_out_as_a_tidy_table(finished, tiny, tmp_path):
             "regime",
             "mixing",
             "supporting",
+            "control",
             "target",
             "limit",
             "supporting_limit",
