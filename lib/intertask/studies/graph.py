@@ -109,6 +109,7 @@ class _Expansion:
     rows: list[Row]
     planned: bool
     start: str | None = None  # the run that pretrains the encoder
+    measured_by: dict[tuple[str, int | None], list[str]] = field(default_factory=dict)  # of `references`
 
     def expand(self) -> None:
         study = self.study
@@ -256,11 +257,14 @@ class _Expansion:
 
     def references(self, member: Member) -> list[str]:
         """The single runs of a task whose mean score dynamic sampling measures it by."""
-        runs = [self.single(member.task, member.limit, seed) for seed in self.study.seeds]
-        for run in runs:
-            if self.id(run) not in self.runs:
-                self.add(run, stage="reference", task=run.task, regime="single", seed=run.seed)
-        return list(map(self.id, runs))
+        key = member.task, member.limit
+        if key not in self.measured_by:  # every mixture with the task asks
+            runs = [self.single(*key, seed) for seed in self.study.seeds]
+            for run in runs:
+                if self.id(run) not in self.runs:
+                    self.add(run, stage="reference", task=run.task, regime="single", seed=run.seed)
+            self.measured_by[key] = list(map(self.id, runs))
+        return self.measured_by[key]
 
     def swept(self, member: Member) -> list[str]:
         """The runs of the sweep on a task: one for each combination of settings, from which the best is taken."""
