@@ -166,7 +166,7 @@ def test_a_frozen_encoder_is_read_once_and_only_the_head_learns(fruit, monkeypat
     fresh = build_model(result.run, {"fruit": result.main.task}, "mini/bert")
     for name, weights in result.model.encoder.state_dict().items():
         assert torch.equal(weights, fresh.encoder.state_dict()[name]), name
-    monkeypatch.setattr(frozen, "read", lambda model, batch_size: None)
+    monkeypatch.setattr(frozen, "read_splits", lambda model, batch_size: None)
     again = trained(fruit, tuning="frozen", pooling="mean", learning_rate=1e-2)  # the encoder reads every batch anew
     np.testing.assert_allclose(
         np.stack(result.main.predictions.logits), np.stack(again.main.predictions.logits), atol=1e-4
