@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from intertask.cli import basis
 from intertask.run import Run
 from intertask.studies.estimate import OVERHEAD, estimate, measured_speeds
 from intertask.studies.execute import Ledger, longest_paths
@@ -65,11 +66,11 @@ def test_a_run_is_expected_to_take_as_long_as_those_like_it(tmp_path, monkeypatc
 def test_an_estimate_says_which_speeds_are_measured_and_which_guessed(tmp_path, monkeypatch):
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     ours, other = Run(task="mini/rte"), Run(task="mini/rte", encoder="mini/gpt")
-    assert estimate({"a": ours}).source == "a guess; finished runs will better it"
+    assert basis(estimate({"a": ours})) == "a guess; finished runs will better it"
     write_run(tmp_path, "x", "mini/rte", 0, 60, encoder="mini/gpt")
-    assert estimate({"a": ours}).source == "a guess; finished runs will better it"
-    assert estimate({"b": other}).source == "measured on finished runs of mini/gpt"
-    assert estimate({"a": ours, "b": other}).source == ("measured on finished runs of mini/gpt; a guess for mini/bert")
+    assert basis(estimate({"a": ours})) == "a guess; finished runs will better it"
+    assert basis(estimate({"b": other})) == "measured on finished runs of mini/gpt"
+    assert basis(estimate({"a": ours, "b": other})) == ("measured on finished runs of mini/gpt; a guess for mini/bert")
     assert estimate({"c": other.model_copy(update={"tuning": "frozen"})}).measured == set()
 
 

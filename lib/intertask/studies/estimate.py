@@ -31,14 +31,6 @@ class Estimate:
     measured: set[str]
     guessed: set[str]  # for some runs, where it is among the measured too: with other threads or tuning
 
-    @property
-    def source(self) -> str:
-        """Where the seconds come from, in words."""
-        if not self.measured:
-            return "a guess; finished runs will better it"
-        guess = f"; a guess for {', '.join(sorted(self.guessed))}" if self.guessed else ""
-        return f"measured on finished runs of {', '.join(sorted(self.measured))}{guess}"
-
 
 def estimate(runs: dict[str, Run]) -> Estimate:
     """Each run as long as one like it took, else by its encoder's measured speed, else by a guess."""

@@ -1,6 +1,5 @@
 """Execution of a graph: ready runs at once, each in a process of its own, whatever else fails or dies."""
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -14,9 +13,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from intertask.errors import IntertaskError
-from intertask.files import now, project_root, results_root, write
+from intertask.files import project_root, results_root
 from intertask.run import Run
 from intertask.studies import store, worker
+from intertask.studies.status import failure
 from intertask.studies.worker import BUSY, DONE, FAILED
 
 FORKSERVER = multiprocessing.get_context("forkserver")
@@ -158,14 +158,12 @@ def _collect(progress: Ledger, runs: dict[str, Run], timeout: float, countdown) 
 
 def _reason(run_id: str, one: Worker, timeout: float) -> str:
     """The failure that the worker left, or, if it could not, what is known of its end."""
-    path = store.failure_folder(run_id) / "failure.json"
-    if one.process.exitcode == FAILED and path.is_file():
-        failure = json.loads(path.read_text())
-        return f"cell {failure['cell']}: {failure['reason']}" if failure["cell"] is not None else failure["reason"]
+    if one.process.exitcode == FAILED and (left := failure(run_id)):
+        return left
     reason = f"its process ended with code {one.process.exitcode} (-9: killed, often for want of memory)"
     if one.late:
         reason = f"stopped after {duration(timeout)}, the wall-clock limit of a run (--timeout)"
-    write(path, json.dumps({"reason": reason, "cell": None, "when": now()}, indent=1))
+    store.keep_failure(run_id, reason)
     return reason
 
 

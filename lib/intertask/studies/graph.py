@@ -113,7 +113,9 @@ class _Expansion:
 
     def expand(self) -> None:
         study = self.study
-        if pretraining := _pretraining(study, self.encoder):
+        if self.encoder.pretrained_here:  # alike for every study that does not say otherwise
+            name = self.encoder.encoder
+            pretraining = Run(encoder=name, **{**PRETRAINING[name], **study.pretraining})
             self.start = self.add(pretraining, stage="pretraining", task=pretraining.task)
         for limit in study.limits:
             if "single" in study.regimes:
@@ -248,7 +250,7 @@ class _Expansion:
         fixed = {"task_file": study.task_file, "threads": study.threads, "encoder": self.encoder.encoder}
         if str(settings.get("sampling")).startswith("dynamic") and len(members) > 1:
             fixed["single_scores"] = {member.task: self.references(member) for member in members}
-        if study.sweep and len(members) == 1:
+        if study.sweep and len(members) == 1 and "settings_from" not in settings:
             fixed["settings_from"] = self.swept(members[0])
         if parent:  # it began with random weights, if the encoder does: from there training goes on
             settings = {name: value for name, value in settings.items() if name != "random_weights"}
@@ -268,13 +270,12 @@ class _Expansion:
 
     def swept(self, member: Member) -> list[str]:
         """The runs of the sweep on a task: one for each combination of settings, from which the best is taken."""
-        base = self.study.with_keys({"sweep": {}, "seeds": self.study.seeds[:1]})
-        alone = _Expansion(base, self.part, self.encoder, self.runs, self.rows, self.planned, self.start)
-        found = []
-        for values in product(*self.study.sweep.values()):
-            chosen = dict(zip(self.study.sweep, values, strict=True))
-            # one sweep per task, for whatever part of its data a run trains on
-            run = alone.target(member.task, base.limits[0], base.seeds[0], self.start, **chosen)
+        study, found = self.study, []
+        for values in product(*study.sweep.values()):
+            chosen = dict(zip(study.sweep, values, strict=True))
+            # one sweep per task, for whatever part of its data a run trains on; it takes nothing from itself
+            fixed = member.task, study.limits[0], study.seeds[0], self.start
+            run = self.target(*fixed, settings_from=[], **chosen)
             found.append(self.id(run))
             if not any(row.run == found[-1] and row.stage == "sweep" for row in self.rows):
                 self.add(run, stage="sweep", task=run.task, regime="single", seed=run.seed)
@@ -295,10 +296,3 @@ def _ordered(members: list[Member], settings: dict[str, Any], tasks: list[str]) 
     if isinstance(numbers := settings.get("sampling"), list):
         settings = settings | {"sampling": [numbers[place] for place in places]}
     return [members[place] for place in places], settings
-
-
-def _pretraining(study: Study, encoder: Encoder) -> Run | None:
-    """The pretraining of a mini encoder: the same for every study that does not say otherwise."""
-    if not encoder.pretrained_here:
-        return None
-    return Run(encoder=encoder.encoder, **{**PRETRAINING[encoder.encoder], **study.pretraining})

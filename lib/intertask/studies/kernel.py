@@ -8,6 +8,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -15,8 +16,11 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from jupyter_client import AsyncKernelClient, AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
+# jsonschema, by which Jupyter checks notebooks, would build a grammar of internet addresses that no notebook has: 2 s
+sys.modules.setdefault("rfc3987_syntax", None)
+
+from jupyter_client import AsyncKernelClient, AsyncKernelManager  # noqa: E402
+from jupyter_client.provisioning import LocalProvisioner  # noqa: E402
 
 FORK = multiprocessing.get_context("fork")
 START_TIMEOUT = 120

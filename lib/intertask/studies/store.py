@@ -17,7 +17,7 @@ from statistics import fmean, median
 from typing import Any
 
 from intertask.errors import IntertaskError
-from intertask.files import now, results_root, sync
+from intertask.files import now, results_root, sync, write
 from intertask.run import Run, digest
 
 
@@ -155,6 +155,12 @@ def publish(folder: Path, run_id: str) -> Path:
 
 def failure_folder(run_id: str) -> Path:
     return pool() / ".failed" / run_id
+
+
+def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
+    """Leaves why a run failed, and in which cell of its notebook, where `status.failure` finds it."""
+    left = {"reason": reason, "cell": cell, "when": now()}
+    write(failure_folder(run_id) / "failure.json", json.dumps(left, indent=1))
 
 
 def predictions_file(folder: Path, task: str) -> Path:

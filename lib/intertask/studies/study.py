@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from intertask.encoders import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean
@@ -59,6 +68,13 @@ class Open(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
     KNOWN: ClassVar[tuple[set[str], str] | None] = None
+    ALONE: ClassVar[str | None] = None
+    """The key whose value may stand for all: `mini/bert` for `{encoder: mini/bert}`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_value_alone(cls, value: Any) -> Any:
+        return {cls.ALONE: value} if cls.ALONE and isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _settings_are_known(self) -> Self:
@@ -79,14 +95,10 @@ class Encoder(Open):
     """
 
     KNOWN = SETTINGS | {"random_weights"}, "training setting"
+    ALONE = "encoder"
 
     encoder: str
     name: str = Field("", description="what results call it; empty: the encoder with its settings")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: Any) -> Any:
-        return {"encoder": value} if isinstance(value, str) else value
 
     @property
     def pretrained_here(self) -> bool:
@@ -110,19 +122,14 @@ class Supporting(Open):
     """
 
     KNOWN = MIXED, "mixing setting"
+    ALONE = "task"
 
-    tasks: list[str] = Field(min_length=1)
+    tasks: Annotated[list[str], BeforeValidator(lambda task: [task] if isinstance(task, str) else task)] = Field(
+        min_length=1, validation_alias=AliasChoices("task", "tasks")
+    )
     name: str = ""
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1, description="training examples of each task; null: all")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name_or_task(cls, value: Any) -> Any:
-        value = {"task": value} if isinstance(value, str) else value
-        if isinstance(value, dict) and "task" in value:
-            value = {"tasks": [value["task"]]} | {key: own for key, own in value.items() if key != "task"}
-        return value
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -181,12 +188,9 @@ class Mixing(Open):
 class Notebook(Open):
     """An analysis notebook of the report, with the parameters that it gets beside the study's name."""
 
-    notebook: str
+    ALONE = "notebook"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: Any) -> Any:
-        return {"notebook": value} if isinstance(value, str) else value
+    notebook: str
 
 
 class Count(Open):

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from intertask.files import now, project_root, write
+from intertask.files import project_root
 from intertask.run import Run
 from intertask.studies import store
 
@@ -38,7 +38,7 @@ def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     try:
         sys.exit(claimed(job, warm))
     except Exception as error:
-        keep_failure(job["id"], Path(), error)
+        _keep_failure(job["id"], Path(), error)
         sys.exit(FAILED)
 
 
@@ -69,7 +69,7 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
             )
         store.publish(folder, run_id)
     except Exception as error:
-        keep_failure(run_id, folder / "notebook.ipynb", error)
+        _keep_failure(run_id, folder / "notebook.ipynb", error)
         return FAILED
     return DONE
 
@@ -96,16 +96,13 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
         )
 
 
-def keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
-    """Leaves the notebook and the reason where `intertask status` finds them."""
-    folder = store.failure_folder(run_id)
-    folder.mkdir(parents=True, exist_ok=True)
+def _keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
+    """Leaves the reason, and the notebook beside it."""
     cell = getattr(error, "cell_index", _last_started(notebook))
     reason = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else f"{type(error).__name__}: {error}"
+    store.keep_failure(run_id, reason.strip(), cell)
     if notebook.is_file():
-        os.replace(notebook, folder / "notebook.ipynb")
-    failure = {"reason": reason.strip(), "cell": cell, "when": now()}
-    write(folder / "failure.json", json.dumps(failure, indent=1))
+        os.replace(notebook, store.failure_folder(run_id) / "notebook.ipynb")
 
 
 def _last_started(notebook: Path) -> int | None:

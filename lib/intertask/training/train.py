@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 from tqdm.auto import tqdm
 
 from intertask.errors import IntertaskError
@@ -23,36 +24,34 @@ from intertask.training.mixing import Mixture, micro_batches, weights
 from intertask.training.model import Model, Part, build_model
 from intertask.weighting import loss_scales
 
-COLUMNS = ["split", "row", "label", "prediction", "logits"]
+PREDICTED = ["split", "row", "label", "prediction", "logits"]
+"""The columns of predictions; a label is missing where the data set has none."""
 
 
-@dataclass
-class Outcome:
-    """What a finished training leaves of one task; scores are in 0–100 (see `formats.score`)."""
+class Outcome(BaseModel):
+    """What a finished training leaves of one task, and, without the task and its predictions, what `run.json` says."""
 
-    task: Task
-    predictions: pd.DataFrame  # split, row, label (missing where unlabelled), prediction, logits
-    scores: dict[str, dict[str, float]]  # split to metric to score, at the best checkpoint
-    majority: dict[str, dict[str, float]]  # the same for the majority class, in regression the mean
-    best_step: int
-    examples_seen: int
-    distinct_examples: int
-    truncated: dict[str, int]  # examples of each split that lost tokens to max_length
-    cut_spans: dict[str, int]  # spans of each split that did; of formats that have spans
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    @property
-    def reported(self) -> str:
-        """The split whose scores the run reports."""
-        return reporting_split(self.task)
-
-    @property
-    def degenerate(self) -> bool:
-        """Whether the run does not beat the majority class or, in regression, a constant (Phang 2018, section 4)."""
-        return self.scores[self.reported]["main"] <= self.majority[self.reported]["main"]
-
-    @property
-    def constant_predictions(self) -> bool:
-        return self.predictions.loc[self.predictions.split == self.reported, "prediction"].map(repr).nunique() == 1
+    task: SkipValidation[Task] = Field(exclude=True)
+    predictions: pd.DataFrame = Field(exclude=True, description="of every split but train: PREDICTED")
+    shuffle_labels: bool = Field(description="whether the training labels were permuted")
+    limit: int | None = Field(description="training examples drawn; null: all")
+    selection: str = Field(description="how the checkpoint was chosen")
+    reported: str = Field(description="the split whose main score the run reports")
+    scores: dict[str, dict[str, float]] = Field(description="split to metric to score, 0-100, at the best checkpoint")
+    majority: dict[str, dict[str, float]] = Field(description="the same for the majority class (regression: the mean)")
+    degenerate: bool = Field(description="main of the reported split does not exceed the majority's (Phang 2018, 4)")
+    constant_predictions: bool = Field(description="one prediction for the whole reported split")
+    sizes: dict[str, int] = Field(description="examples in each split, as used")
+    truncated: dict[str, int] = Field(description="examples cut at max_length")
+    cut_spans: dict[str, int] = Field(description="spans cut at max_length; of formats that have spans")
+    best_step: int = Field(description="the step of the checkpoint that is scored")
+    examples_seen: int = Field(description="training examples, repetitions counted")
+    distinct_examples: int = Field(description="training examples, each counted once")
+    overlap: dict[str, int] = Field(
+        description="of its dev examples, how many are in the training data of each task trained before or alongside"
+    )
 
 
 @dataclass
@@ -93,29 +92,41 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
     for place in reversed(range(len(model.parts))):
         part, best = model.parts[place], bests[place]
         model.load_state(best.state)
-        seen = int(mixture.seen[place]), mixture.distinct[place]
-        outcomes[part.name] = outcome(model, part, best.step, *seen, run.per_device_eval_batch_size)
+        seen = {"examples_seen": int(mixture.seen[place]), "distinct_examples": mixture.distinct[place]}
+        outcomes[part.name] = outcome(run, model, part, best_step=best.step, **seen)
     clock.stop("evaluate")
     return Result(run, model, {name: outcomes[name] for name in tasks}, curve, steps, clock.seconds)
 
 
-def outcome(model: Model, part: Part, best_step: int, seen: int, distinct: int, batch_size: int) -> Outcome:
+def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
     """Predictions and scores of one task by the model as it is now."""
-    splits = [split for split in part.task.splits if split != "train"]
-    rows = [predict(model, part, part.encoded[split], batch_size).assign(split=split) for split in splits]
+    task, form, member = part.task, part.format, next(one for one in run.members if one.task == part.name)
+    splits = [split for split in task.splits if split != "train"]
+    rows = [
+        predict(model, part, part.encoded[split], run.per_device_eval_batch_size).assign(split=split)
+        for split in splits
+    ]
     predictions = pd.concat(rows, ignore_index=True)
     labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
-    form = part.format
+    scores = {split: form.score(rows) for split, rows in labelled}
+    majority = {split: form.score(rows.assign(prediction=form.majority(rows.label))) for split, rows in labelled}
+    reported = reporting_split(task)
+    best = "best checkpoint" if run.selection == "each" or not run.alongside else "checkpoint with the best average"
     return Outcome(
-        part.task,
-        predictions[COLUMNS],
-        {split: form.score(rows) for split, rows in labelled},
-        {split: form.score(rows.assign(prediction=form.majority(rows.label))) for split, rows in labelled},
-        best_step,
-        seen,
-        distinct,
-        {split: rows.truncated for split, rows in part.encoded.items()},
-        {split: rows.cut_spans for split, rows in part.encoded.items() if isinstance(rows, SpanEncoded)},
+        task=task,
+        predictions=predictions[PREDICTED],
+        **member.model_dump(include={"shuffle_labels", "limit"}),
+        selection=f"{best} on {selection_split(task)}",
+        reported=reported,
+        scores=scores,
+        majority=majority,
+        degenerate=scores[reported]["main"] <= majority[reported]["main"],
+        constant_predictions=predictions.loc[predictions.split == reported, "prediction"].map(repr).nunique() == 1,
+        sizes={split: len(rows) for split, rows in task.splits.items()},
+        truncated={split: rows.truncated for split, rows in part.encoded.items()},
+        cut_spans={split: rows.cut_spans for split, rows in part.encoded.items() if isinstance(rows, SpanEncoded)},
+        overlap=task.overlap,
+        **counts,
     )
 
 
