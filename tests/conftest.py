@@ -34,12 +34,16 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
+def common(tmp_path_factory) -> Path:
+    """The folder that all processes of a session share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_cache(tmp_path_factory):
     """What is made and tokenised is so once for all tests; nothing comes from the user's cache or goes there."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # the processes of a session share it
-    os.environ["INTERTASK_CACHE"] = str(folder / "cache")
+    os.environ["INTERTASK_CACHE"] = str(common(tmp_path_factory) / "cache")
 
 
 @pytest.fixture

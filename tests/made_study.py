@@ -1,5 +1,6 @@
 """A whole tiny study: real notebooks, kernels and processes; a BERT of one layer; six runs of a second or two each."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from made_task import write_fruit
@@ -62,10 +64,36 @@ def succeed(*arguments, results: Path) -> str:
     return output
 
 
-def wait_for(condition, seconds: float = 120):
+def wait_for(condition, seconds: float = 300):
     """Asks until the condition holds; fails after `seconds`."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "waited in vain"
         threading.Event().wait(0.02)
     return found
+
+
+def records(results: Path) -> dict:
+    return {path.parent.name: json.loads(path.read_text()) for path in results.glob("runs/*/run.json")}
+
+
+def own(record: dict) -> dict:
+    """What a record says of its first task."""
+    return record["tasks"][record["task"]]
+
+
+def predictions(results: Path, run: str, record: dict) -> pd.DataFrame:
+    return pd.read_parquet(results / "runs" / run / "predictions" / f"{record['task']}.parquet")
+
+
+def scores(results: Path) -> dict:
+    """Scores and every logit: what must be the same however a study came to its end."""
+    found = records(results)
+    logits = {run: predictions(results, run, record).logits for run, record in found.items()}
+    return {run: (own(record)["scores"], [tuple(values) for values in logits[run]]) for run, record in found.items()}
+
+
+def states(results: Path) -> dict:
+    """What must not change when nothing is to do."""
+    files = [path for path in results.glob("runs/*/*") if not path.parent.name.startswith(".")]
+    return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}

@@ -1,21 +1,27 @@
 """The tiny study, executed once for all tests that only read it."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
 
+from conftest import common
 from made_study import succeed, write_study
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> Path:
-    return write_study(tmp_path_factory.mktemp("tiny"))
+def tiny(finished) -> Path:
+    return finished.with_name("tiny.yaml")
 
 
 @pytest.fixture(scope="session")
-def finished(tiny, tmp_path_factory) -> Path:
+def finished(tmp_path_factory) -> Path:
     """The results folder of the tiny study, executed without interruption."""
-    results = tmp_path_factory.mktemp("finished") / "results"
-    results.mkdir()
-    succeed("run", tiny, results=results)
-    return results
+    folder = common(tmp_path_factory) / "tiny"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "results").exists():
+            succeed("run", write_study(folder), results=folder / "made")
+            (folder / "made").rename(folder / "results")
+    return folder / "results"

@@ -1,6 +1,7 @@
 """The papers' studies: what they train, counted by hand from the papers, and the same on the mini suite."""
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ RUNS = {
 }
 
 
+@cache
 def graph(name, mini=False, quick=False):
     return expand(*load_study(name, mini, quick), planned=True)
 

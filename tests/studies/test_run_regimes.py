@@ -1,6 +1,5 @@
 """Every regime, choice and budget once, from the command to the report, on tasks of a few dozen sentences."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 
 from intertask.analysis.read import read_runs
-from made_study import succeed, write_study
+from made_study import own, records, succeed, write_study
 
 STUDY = {
     "supporting": ["ripeness"],
@@ -51,12 +50,8 @@ def runs(results) -> pd.DataFrame:
     return read_runs("tiny", results)
 
 
-def records(results) -> dict:
-    return {path.parent.name: json.loads(path.read_text()) for path in results.glob("runs/*/run.json")}
-
-
 def dev(record) -> float:
-    return record["tasks"][record["task"]]["scores"]["validation"]["main"]
+    return own(record)["scores"]["validation"]["main"]
 
 
 def test_every_run_is_done(runs):
