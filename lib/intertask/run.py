@@ -162,7 +162,8 @@ class Run(BaseModel):
             raise IntertaskError(f"alongside: expected each task of a mixture once, found {twice[0]} twice.")
         if isinstance(self.sampling, list) and len(self.sampling) != len(names):
             raise IntertaskError(
-                f"sampling: expected a number for each of {', '.join(names)}, found {self.sampling}. List as many."
+                f"sampling: expected a number for each of {', '.join(names)}, in this order, found {self.sampling}. "
+                "List as many."
             )
         if self.dynamic and set(self.single_scores) != set(names):
             raise IntertaskError(

@@ -253,20 +253,28 @@ def test_a_study_on_the_mini_suite(tmp_path):
         ({"parts": [{"name": "a", "target": {}, "seds": 1}]}, "no key 'seds' in a study. Did you mean 'seeds'"),
         ({"intermediate": {"limit": 5}}, r"supporting_limits: \[1000\]"),
         ({"small_data": {"num_train_epochs": 40}}, "small_data.at_most: field required"),
-        ({"mixing": [{"name": "a", "sampling": [1, 2, 3]}]}, "mixing a: sampling: expected a number for each of mini/"),
-        (
-            {"regimes": ["mtl_all"], "mixing": [{"name": "a", "sampling": [1]}]},
-            "mixing a: sampling: expected a number for each of mini/rte, mini/mrpc, in this order",
-        ),
-        (
-            {"supporting": [{"name": "s", "tasks": ["mini/rte", "mini/stsb"], "sampling": [1]}]},
-            "supporting s: sampling: expected a number for each of mini/rte, mini/stsb",
-        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, changes, message):
     with pytest.raises(IntertaskError, match=message):
         load_study(written(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    "regime, changes, tasks",
+    [
+        ("mtl", {"mixing": [{"name": "a", "sampling": [1, 2, 3]}]}, "mini/rte, mini/stsb"),
+        ("mtl_all", {"mixing": [{"name": "a", "sampling": [1]}]}, "mini/rte, mini/mrpc, mini/stsb"),
+        (
+            "stilts",
+            {"supporting": [{"name": "s", "tasks": ["mini/rte", "mini/stsb"], "sampling": [1]}]},
+            "mini/rte, mini/stsb",
+        ),
+    ],
+)
+def test_numbers_are_as_many_as_the_tasks_before_anything_starts(tmp_path, regime, changes, tasks):
+    with pytest.raises(IntertaskError, match=f"sampling: expected a number for each of {tasks}, in this order, found"):
+        expand(*load_study(written(tmp_path, **{"regimes": [regime], "supporting": ["mini/stsb"], **changes})))
 
 
 def record(score: float, **identity) -> dict:

@@ -316,7 +316,10 @@ def test_a_head_is_reused_where_the_parent_has_one_that_fits(tmp_path, heads, re
     "parameters, message",
     [
         ({"alongside": ["fruit"]}, "expected each task of a mixture once, found fruit twice"),
-        ({"sampling": [1, 2, 3]}, r"expected a number for each of fruit, ripeness, found \[1.0, 2.0, 3.0\]"),
+        (
+            {"sampling": [1, 2, 3]},
+            r"expected a number for each of fruit, ripeness, in this order, found \[1.0, 2.0, 3.0\]",
+        ),
         ({"sampling": "dynamic_gap"}, "dynamic_gap needs the score that each task has alone: .* found none"),
         ({"max_steps": 3, "max_examples": 3}, "expected one of them, found both"),
     ],

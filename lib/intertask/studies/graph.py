@@ -240,9 +240,9 @@ class _Expansion:
         """The members are given by role, and trained in the order of their tasks that is given, if one is."""
         settings = {**self.study.train, **self.study.target, **self.small(*members), **self.encoder.settings}
         settings |= {"holdout": self.study.holdout} | mixing.settings | budget
-        if order and settings.get("batch_schedule") != "partition":  # there the order is what one task does to the next
-            members, settings = _ordered(members, settings, order)
-        return self.run(members, seed, self.start, settings)
+        run = self.run(members, seed, self.start, settings)
+        # of a partition the order is what one task does to the next
+        return _ordered(run, order) if order and run.batch_schedule != "partition" else run
 
     def run(self, members: list[Member], seed: int, parent, settings: dict[str, Any]) -> Run:
         study = self.study
@@ -290,9 +290,9 @@ class _Expansion:
         return rule.settings if sum(sizes) <= rule.at_most else {}
 
 
-def _ordered(members: list[Member], settings: dict[str, Any], tasks: list[str]) -> tuple[list[Member], dict[str, Any]]:
-    """A mixture in another order; numbers that were given to its members go with them."""
-    places = sorted(range(len(members)), key=lambda place: tasks.index(members[place].task))
-    if isinstance(numbers := settings.get("sampling"), list):
-        settings = settings | {"sampling": [numbers[place] for place in places]}
-    return [members[place] for place in places], settings
+def _ordered(run: Run, tasks: list[str]) -> Run:
+    """A mixture with its tasks in another order; numbers that were given to them go with them."""
+    places = sorted(range(len(run.members)), key=lambda place: tasks.index(run.members[place].task))
+    first, *alongside = [run.members[place] for place in places]
+    numbers = {"sampling": [run.sampling[place] for place in places]} if isinstance(run.sampling, list) else {}
+    return run.model_copy(update={**first.model_dump(), "alongside": alongside, **numbers})

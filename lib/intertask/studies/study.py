@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -140,7 +140,6 @@ class Supporting(Open):
                 f"supporting {self.label}: {', '.join(self.settings)} is of a set, found one task. Say it under "
                 "`intermediate` or `per_task`."
             )
-        check_numbers(f"supporting {self.label}", self.settings, self.tasks)
         return self
 
     @property
@@ -209,16 +208,6 @@ class SmallData(Open):
     at_most: int = Field(ge=1, description="training examples")
 
 
-def check_numbers(where: str, settings: dict[str, Any], tasks: list[str]) -> None:
-    """Refuses numbers as `sampling` that are not as many as the tasks of the mixture."""
-    numbers = settings.get("sampling")
-    if isinstance(numbers, list) and len(numbers) != len(tasks):
-        raise IntertaskError(
-            f"{where}: sampling: expected a number for each of {', '.join(tasks)}, in this order, found {numbers}. "
-            "List as many."
-        )
-
-
 def _known_keys(content: dict[str, Any], known: Collection[str], where: str = "") -> dict[str, Any]:
     for key in content:
         if key not in known:
@@ -279,17 +268,14 @@ class Study(BaseModel):
 
     _given: dict[str, Any] = PrivateAttr()
 
+    def __init__(self, **given: Any):
+        super().__init__(**given)
+        self._given = given
+
     @property
     def given(self) -> dict[str, Any]:
         """The keys and values from which it was made, without defaults."""
         return self._given
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep_given(cls, value: Any, make: Callable[[Any], "Study"]) -> "Study":
-        study = make(value)
-        study._given = value
-        return study
 
     @model_validator(mode="before")
     @classmethod
@@ -305,14 +291,11 @@ class Study(BaseModel):
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
                 raise IntertaskError(f"{name} names {twice[0]} twice.")
         for mixing in self.mixing:
-            used = {*mixing.regimes} & {*self.regimes}
-            if mixing.budget == "target_examples" and "mtl_all" in used:
+            if mixing.budget == "target_examples" and "mtl_all" in {*mixing.regimes} & {*self.regimes}:
                 raise IntertaskError(
                     f"mixing {mixing.name}: budget target_examples is about one target, and mtl_all has many. "
                     "Say regimes: [mtl]."
                 )
-            for tasks in [] if self.parts else self.mixtures(used):  # of a study in parts, each has its own
-                check_numbers(f"mixing {mixing.name}", mixing.settings, tasks)
         for name, values in self.sweep.items():
             for value in values:
                 checked({name: value}, SETTINGS, "training setting")
@@ -330,14 +313,6 @@ class Study(BaseModel):
         found = [member for one in self.supporting for member in one.members(supporting_limit)]
         others = {one.task: one for one in found if one.task not in self.targets and not one.shuffle_labels}
         return targets + list(others.values())
-
-    def mixtures(self, regimes: set[str]) -> list[list[str]]:
-        """The tasks of every mixture of these regimes, by role."""
-        alongside = [
-            [target, *one.tasks] for one in self.supporting for target in self.targets if target not in one.tasks
-        ]
-        together = [[member.task for member in self.all_tasks()]]
-        return alongside * bool(regimes & {"mtl", "mtl_finetune"}) + together * ("mtl_all" in regimes)
 
     def with_keys(self, keys: dict[str, Any]) -> "Study":
         """The study with some of its keys replaced; those of a part, whose name is none, included."""
