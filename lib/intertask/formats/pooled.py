@@ -5,7 +5,6 @@ import torch
 
 from intertask.formats.base import Format
 from intertask.formats.heads import PooledHead
-from intertask.formats.tokens import tokens
 
 
 class PooledFormat(Format):
@@ -14,16 +13,11 @@ class PooledFormat(Format):
     outputs: int
     """How many the head has."""
 
-    def encode(self, rows, tokenizer, max_length):
-        if not self.both_orders:
-            return super().encode(rows, tokenizer, max_length)
-        # Both orders stand next to each other, so that a batch of examples is a slice of sequences.
-        read = tokens(self.texts(rows), tokenizer, max_length)
-        encoded = self.encoded(rows, read, counts=np.full(len(rows), 2))
-        encoded.truncated = int(read.cut.reshape(-1, 2).any(1).sum())
-        return encoded
+    def counts(self, rows):
+        return np.full(len(rows), 2) if self.both_orders else None
 
     def texts(self, rows):
+        """Both orders stand next to each other, so that a batch of examples is a slice of sequences."""
         texts = super().texts(rows)
         return [np.stack(order, 1).ravel() for order in (texts, texts[::-1])] if self.both_orders else texts
 

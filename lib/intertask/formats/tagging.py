@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import torch
 
 from intertask.errors import refusal, row_name
 from intertask.formats.columns import as_text, label_text, listed
@@ -28,10 +27,7 @@ class Tagging(SpanFormat):
         return " ".join(f"{word}/{self.shown(ids)}" for word, ids in zip(text.split(), label, strict=True))
 
     def labels(self, rows):
-        return np.array([tag for row in rows["label"] for (tag,) in row])
-
-    def gold(self, encoded, index, batch):
-        return {"labels": torch.from_numpy(encoded.labels[encoded.targets_of(index)])}
+        return self.ids(rows["label"]).to_numpy(np.int64)
 
     def head(self, encoder, pooling, dropout=None):
         return TagHead(encoder, len(self.entry.labels), dropout)
