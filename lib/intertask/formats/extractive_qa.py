@@ -74,12 +74,8 @@ class ExtractiveQA(AnswerFormat):
         return torch.stack(losses).mean() if losses else 0.0 * logits[batch["passage"]].sum()
 
     def predict(self, logits, encoded, index):
-        texts, at = [], 0
-        for example in index:
-            windows = logits[at : at + encoded.counts[example]]
-            at += encoded.counts[example]
-            texts.append(self._best(windows, encoded, example))
-        return texts
+        windows = np.split(logits, np.cumsum(encoded.counts[index])[:-1])
+        return [self._best(own, encoded, example) for own, example in zip(windows, index, strict=True)]
 
     def _best(self, windows: np.ndarray, encoded: Encoded, example: int) -> str:
         """The text between the bounds with the highest sum, in order and at most LONGEST_ANSWER tokens apart."""

@@ -25,7 +25,11 @@ class TokenHead(nn.Module):
 
 
 class PooledHead(TokenHead):
-    """The same on one vector per sequence (Devlin et al. 2019, section 4.1)."""
+    """The same on one vector per sequence (Devlin et al. 2019, section 4.1); those of a pair's two orders are added.
+
+    (Radford et al. 2018, section 3.3.) The batch tells: a head may serve tasks read in both orders and tasks that are
+    not.
+    """
 
     def __init__(self, encoder: nn.Module, outputs: int, pooling: str, dropout: float | None = None):
         if pooling == "first" and not reads_ahead(encoder):
@@ -38,6 +42,11 @@ class PooledHead(TokenHead):
 
     def reads(self, outputs, batch) -> torch.Tensor:
         return pool_states(outputs, batch["attention_mask"], self.pooling)
+
+    def forward(self, vectors: torch.Tensor, batch) -> torch.Tensor:
+        if "swapped" in batch:
+            vectors = vectors[~batch["swapped"]] + vectors[batch["swapped"]]
+        return super().forward(vectors, batch)
 
 
 class TiedHead(nn.Module):

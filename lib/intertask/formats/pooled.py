@@ -26,16 +26,4 @@ class PooledFormat(Format):
         return {"swapped": torch.arange(2 * len(index)) % 2 == 1} if self.both_orders else {}
 
     def head(self, encoder, pooling, dropout=None):
-        return PairHead(encoder, self.outputs, pooling, dropout)
-
-
-class PairHead(PooledHead):
-    """The vectors of a pair's two orders are added before the linear layer (Radford et al. 2018, section 3.3).
-
-    The batch tells: a head may serve tasks that are read in both orders and tasks that are not.
-    """
-
-    def forward(self, vectors, batch):
-        if "swapped" in batch:
-            vectors = vectors[~batch["swapped"]] + vectors[batch["swapped"]]
-        return super().forward(vectors, batch)
+        return PooledHead(encoder, self.outputs, pooling, dropout)

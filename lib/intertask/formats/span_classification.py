@@ -5,7 +5,6 @@ trained as well; its sizes and dropout are those of their released code.
 """
 
 import re
-from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
@@ -18,10 +17,9 @@ from torch.nn import functional
 from intertask.errors import refusal, row_name
 from intertask.formats.base import hot
 from intertask.formats.columns import label_text, listed
-from intertask.formats.spans import SpanFormat
+from intertask.formats.spans import UNITS, SpanFormat
 from intertask.metrics import OF_LABEL_SETS
 
-UNITS = {"words": r"\S+", "characters": r"(?s)."}
 PROJECTED = 256  # of the projection and of the hidden layer
 DROPOUT = 0.3
 
@@ -43,15 +41,23 @@ class SpanClassification(SpanFormat):
         rows = [[_names(value) for value in targets] for targets in per_target(raw, self.entry.label)]
         return pd.Series(rows, index=raw.index, name=self.entry.label, dtype=object)
 
-    def columns(self, raw, labels):
-        """Refuses a row that has not as many labels as spans."""
-        columns = super().columns(raw, labels)
-        spans = spans_of(raw, self.entry.inputs, self.entry.spans, self.entry.span_unit)
-        for where, given, named in zip(raw.index, spans, spans if labels is None else labels, strict=True):
-            if len(given) != len(named):
-                expected = f"a label for each of {len(given)} targets"
-                raise refusal(row_name(where), expected, str(len(named)), "Mend the row.")
-        return columns | {"spans": spans}
+    def spans(self, raw):
+        """With two inputs span k lies in input k, else all lie in the one."""
+        columns = [per_target(raw, column) for column in self.entry.spans]
+        texts = [raw[self.entry.inputs[self.text_of_span(k)]].tolist() for k in range(len(columns))]
+        unit, rows = self.entry.span_unit, []
+        for where, *cells in zip(raw.index, *texts, *columns, strict=True):
+            held, values = cells[: len(columns)], cells[len(columns) :]
+            if len({len(targets) for targets in values}) > 1:
+                found = " and ".join(str(len(targets)) for targets in values)
+                raise refusal(row_name(where), f"as many spans in each of {self.entry.spans}", found, "Mend the row.")
+            places = [[match.span() for match in re.finditer(UNITS[unit], text)] for text in held]
+            row = [
+                [_span(where, value, unit, among) for value, among in zip(target, places, strict=True)]
+                for target in zip(*values, strict=True)
+            ]
+            rows.append(np.array(row, np.int32).reshape(-1, len(columns), 2))
+        return pd.Series(rows, index=raw.index, dtype=object)
 
     def labels(self, rows):
         return rows["label"].explode().dropna().to_numpy()
@@ -134,28 +140,6 @@ class AttentivePool(nn.Module):
         projected = self.project(hidden)[sequence[:, None], places.clamp(max=hidden.shape[1] - 1)]
         scores = self.score(projected).squeeze(2).masked_fill(places >= end, -torch.inf)
         return (scores.softmax(1).unsqueeze(2) * projected).sum(1)
-
-
-def spans_of(raw: pd.DataFrame, inputs: Sequence[str], spans: Sequence[str], unit: str) -> pd.Series:
-    """Per row an int32 array (targets, spans, 2) of [start, end) in characters of the text that holds the span.
-
-    With two inputs span k lies in input k, else all lie in the one; words are those of `text.split()`.
-    """
-    columns = [per_target(raw, column) for column in spans]
-    texts = [raw[inputs[k % len(inputs)]].tolist() for k in range(len(columns))]
-    rows = []
-    for where, *cells in zip(raw.index, *texts, *columns, strict=True):
-        held, values = cells[: len(columns)], cells[len(columns) :]
-        if len({len(targets) for targets in values}) > 1:
-            found = " and ".join(str(len(targets)) for targets in values)
-            raise refusal(row_name(where), f"as many spans in each of {spans}", found, "Mend the row.")
-        places = [[match.span() for match in re.finditer(UNITS[unit], text)] for text in held]
-        row = [
-            [_span(where, value, unit, among) for value, among in zip(target, places, strict=True)]
-            for target in zip(*values, strict=True)
-        ]
-        rows.append(np.array(row, np.int32).reshape(-1, len(columns), 2))
-    return pd.Series(rows, index=raw.index, dtype=object)
 
 
 def _span(where: tuple, value: Any, unit: str, places: list[tuple[int, int]]) -> tuple[int, int]:

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, refusal, row_name
 from intertask.formats.base import Format
 from intertask.formats.columns import label_ids
 from intertask.formats.tokens import SPECIAL, Tokens, bounds, tokens
+
+UNITS = {"words": r"\S+", "characters": r"(?s)."}
+"""What spans are counted in: patterns of one; words are those of `text.split()`."""
 
 MOST_CUT = 0.05
 """The largest share of a split's spans that max_length may cut: beyond it the score would tell of the cutting."""
@@ -22,6 +26,19 @@ class SpanFormat(Format):
 
     keys: Sequence[str] = ("labels",)
     several_targets = True
+    paired = "labels as targets"  # of which a row must have as many of the one as of the other
+
+    def columns(self, raw, labels):
+        """With `spans`; refuses a row that has not a label for each target."""
+        columns, spans = super().columns(raw, labels), self.spans(raw)
+        for where, given, named in zip(raw.index, spans, spans if labels is None else labels, strict=True):
+            if len(given) != len(named):
+                raise refusal(row_name(where), f"as many {self.paired}, {len(given)}", str(len(named)), "Mend the row.")
+        return columns | {"spans": spans}
+
+    def spans(self, raw: pd.DataFrame) -> pd.Series:
+        """The column `spans` of a raw frame."""
+        raise NotImplementedError
 
     def found_labels(self, splits):
         """Those of any split: an inventory is often larger than what train happens to hold."""
