@@ -10,8 +10,7 @@ from intertask.formats.heads import PooledHead
 class PooledFormat(Format):
     """With `both_orders` an example is two sequences, A B and B A."""
 
-    outputs: int
-    """How many the head has."""
+    outputs = 1  # of the head
 
     def counts(self, rows):
         return np.full(len(rows), 2) if self.both_orders else None

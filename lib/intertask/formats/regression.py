@@ -20,7 +20,6 @@ class Regression(PooledFormat):
     figure = "scatter"
     label_type = torch.float32
     label_dtype = np.float64
-    outputs = 1
 
     def numbered(self, frame):
         """Each label finite and, where the entry gives it, within `label_range`."""
