@@ -4,7 +4,6 @@ The head is that of Tenney et al. 2019 (ICLR, section 3.3), which Pruksachatkun 
 trained as well; its sizes and dropout are those of their released code.
 """
 
-import re
 from fnmatch import fnmatch
 from typing import Any
 
@@ -17,7 +16,7 @@ from torch.nn import functional
 from intertask.errors import refusal, row_name
 from intertask.formats.base import hot
 from intertask.formats.columns import label_text, listed
-from intertask.formats.spans import UNITS, SpanFormat
+from intertask.formats.spans import SpanFormat, unit_places
 from intertask.metrics import OF_LABEL_SETS
 
 PROJECTED = 256  # of the projection and of the hidden layer
@@ -51,7 +50,7 @@ class SpanClassification(SpanFormat):
             if len({len(targets) for targets in values}) > 1:
                 found = " and ".join(str(len(targets)) for targets in values)
                 raise refusal(row_name(where), f"as many spans in each of {self.entry.spans}", found, "Mend the row.")
-            places = [[match.span() for match in re.finditer(UNITS[unit], text)] for text in held]
+            places = [unit_places(text, unit) for text in held]
             row = [
                 [_span(where, value, unit, among) for value, among in zip(target, places, strict=True)]
                 for target in zip(*values, strict=True)

@@ -1,5 +1,6 @@
 """What the formats share that predict something of spans within a text: span classification and tagging."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,9 +11,6 @@ from intertask.errors import IntertaskError, refusal, row_name
 from intertask.formats.base import Format
 from intertask.formats.columns import label_ids
 from intertask.formats.tokens import SPECIAL, Tokens, bounds, tokens
-
-UNITS = {"words": r"\S+", "characters": r"(?s)."}
-"""What spans are counted in: patterns of one; words are those of `text.split()`."""
 
 MOST_CUT = 0.05
 """The largest share of a split's spans that max_length may cut: beyond it the score would tell of the cutting."""
@@ -78,6 +76,11 @@ class SpanFormat(Format):
         """`spans` (targets, spans, 2) of all examples, and `sequence`, the row of the batch that holds each."""
         targets, sequence = encoded.targets_of(index)
         return {"spans": torch.from_numpy(encoded.spans[targets]), "sequence": torch.from_numpy(sequence)}
+
+
+def unit_places(text: str, unit: str = "words") -> list[tuple[int, int]]:
+    """[start, end) in characters of each of the text's units: of words, those of `text.split()`, or of characters."""
+    return [match.span() for match in re.finditer(r"\S+" if unit == "words" else "(?s).", text)]
 
 
 def token_spans(read: Tokens, spans: np.ndarray, sequence: np.ndarray, texts: int) -> tuple[np.ndarray, np.ndarray]:

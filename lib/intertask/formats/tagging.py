@@ -1,14 +1,12 @@
 """Tagging: a label for every word, read off its first sub-word (Devlin et al. 2019, section 5.3)."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal, row_name
 from intertask.formats.columns import label_text, listed
 from intertask.formats.heads import TokenHead
-from intertask.formats.spans import UNITS, SpanFormat
+from intertask.formats.spans import SpanFormat, unit_places
 
 
 class Tagging(SpanFormat):
@@ -28,8 +26,7 @@ class Tagging(SpanFormat):
         return super().columns(raw.assign(**{column: words_of(raw[column]).map(" ".join)}), labels)
 
     def spans(self, raw):
-        places = [[[word.span()] for word in re.finditer(UNITS["words"], text)] for text in raw[self.entry.inputs[0]]]
-        return pd.Series([np.array(row, np.int32) for row in places], index=raw.index, dtype=object)
+        return raw[self.entry.inputs[0]].map(lambda text: np.array(unit_places(text), np.int32)[:, None])
 
     def tagged(self, text, label):
         return " ".join(f"{word}/{self.shown(ids)}" for word, ids in zip(text.split(), label, strict=True))
