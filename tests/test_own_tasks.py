@@ -263,10 +263,13 @@ def test_the_code_of_a_format_of_ones_own_is_part_of_the_run(tmp_path, monkeypat
     assert Run(task="own", task_file=task_file).id() != first
 
 
-@pytest.mark.parametrize("name", ["made_format.Cardinal", "no_such_lab.Ordinal", "ordinal"])
+@pytest.mark.parametrize(
+    "name", ["made_format.Cardinal", "no_such_lab.Ordinal", "ordinal", "made_format.PooledHead", "math.pi"]
+)
 def test_a_format_that_is_none_is_refused(name, tmp_path):
     task_file = write_task(tmp_path, "ripe.csv", ripeness, f"format: {name}\ninputs: [text]\nlabel: ripeness")
-    assert f"task 'own': Key 'format': expected the name of a format, found '{name}'" in checked(2, task_file)
+    said = checked(2, task_file)
+    assert "task 'own': Key 'format': expected the name of a format, " in said and f"found '{name}'" in said
 
 
 def test_a_study_of_own_tasks_is_checked_run_and_scored_from_the_command_line(tmp_path):
@@ -320,6 +323,7 @@ def spoiled(folder, file: str, number: int, changes: dict) -> str:
         ("squad.jsonl", {"answers": {"text": ["plum"], "answer_start": [7]}}, ["stands in the passage", "'plum'"]),
         ("squad.jsonl", {"answers": {"text": [], "answer_start": []}}, ["an answer", "none", "Drop the row"]),
         ("tagging.csv", {"tags": "DET NOUN"}, ["as many tags as words, 5", "found 2"]),
+        ("tagging.jsonl", {"tags": []}, ["as many tags as words", "found 0"]),
         ("tagging.jsonl", {"words": ["the", "red plum", "is", "1"]}, ["words", "a word is a text without blanks"]),
         ("regression.csv", {"ripeness": 7}, ["a number from 0 to 5", "'7'"]),
         ("classification.csv", {"fruit": ""}, ["a label in every row", "null"]),

@@ -106,12 +106,15 @@ def _padded(size: int) -> int:
     return size + -size % ALIGNED
 
 
-def while_unchanged(known: dict, key: Hashable, make: Callable[[], tuple[Made, Iterable[Path]]]) -> Made:
-    """known[key] or, where a file or folder that it was made from has changed, what `make` gives: it, and those."""
-    if key not in known or any(_state(path) != state for path, state in known[key][1].items()):
+def while_unchanged(key: Hashable, make: Callable[[], tuple[Made, Iterable[Path]]]) -> Made:
+    """What `make` gave, with the files and folders that it was made from, as long as none of these has changed."""
+    if key not in _known or any(_state(path) != state for path, state in _known[key][1].items()):
         value, paths = make()
-        known[key] = value, {os.fspath(path): _state(path) for path in paths}
-    return known[key][0]
+        _known[key] = value, {os.fspath(path): _state(path) for path in paths}
+    return _known[key][0]
+
+
+_known: dict = {}
 
 
 def _state(path: Path | str) -> tuple[int, ...]:

@@ -187,13 +187,11 @@ def tasks(
 
 def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
     from intertask.tasks.load import load_task
+    from intertask.views import preview
     from intertask.views.findings import findings
     from intertask.views.overview import section, task_page
 
     task = load_task(name, file)
-
-    from intertask.views import preview
-
     print(task_page(task, preview.majority(task), findings(task)), end="", flush=True)
     if encoder:
         from intertask.encoders import load_tokenizer
@@ -207,7 +205,7 @@ def _expanded(study: str, mini: bool, quick: bool, planned: bool = False):
     from intertask.studies.graph import expand
     from intertask.studies.study import load_study
 
-    _check_flags(mini, quick)
+    _flags(mini, quick)
     return expand(*load_study(study, mini, quick), planned)
 
 
@@ -220,12 +218,10 @@ def _planned(study: str, mini: bool, quick: bool):
 
 
 def _flags(mini: bool, quick: bool) -> list[str]:
-    return ["--mini"] * mini + ["--quick"] * quick
-
-
-def _check_flags(mini: bool, quick: bool) -> None:
+    """As they were given; refuses --quick alone."""
     if quick and not mini:
         raise IntertaskError("--quick: expected --mini with it, found it alone. Full studies have no quick form.")
+    return ["--mini"] * mini + ["--quick"] * quick
 
 
 def _unfinished(graph) -> dict:
@@ -240,7 +236,6 @@ def _name(study: str, mini: bool, quick: bool) -> str:
     from intertask.files import results_root
     from intertask.studies.study import study_file, study_name
 
-    _check_flags(mini, quick)
     suffix = "".join(flag[1:] for flag in _flags(mini, quick))
     try:
         path = study_file(study)

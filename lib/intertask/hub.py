@@ -31,18 +31,13 @@ def offline() -> Iterator[None]:
 
 
 def folder(repo: str, kind: str, patterns: Iterable[str], revision: str = "main") -> Path:
-    """The local folder of a repository (`kind`: "dataset" or "model") with the files that match `patterns`."""
-    return mirrored(repo) or _download(repo, kind, tuple(patterns), revision, _asked.get())
-
-
-def mirrored(repo: str) -> Path | None:
-    """The local clone of a repository in the mirror that INTERTASK_HUB names; None when that is not set.
+    """The local folder of a repository (`kind`: "dataset" or "model") with the files that match `patterns`.
 
     Raises IntertaskError, with what the mirror holds, when the repository is not in it: nothing is downloaded then.
     """
     root = os.environ.get("INTERTASK_HUB", "")
     if not root:
-        return None
+        return _download(repo, kind, tuple(patterns), revision, _asked.get())
     clone = Path(root) / repo
     if not clone.is_dir():
         held = [path.relative_to(root).as_posix() for path in sorted(Path(root).glob("*/*")) if path.is_dir()]

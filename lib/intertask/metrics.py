@@ -8,6 +8,7 @@ import string
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -120,11 +121,6 @@ def score(metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray, g
     places: the last bits of a long sum depend on where its numbers lie in memory, and equal predictions must have equal
     scores.
     """
-    values = {
-        name: question_exact_match(labels, predictions, groups)
-        if name == "question_exact_match"
-        else METRICS[name](labels, predictions)
-        for name in metrics
-    }
-    scores = {name: round(100 * value, 6) for name, value in values.items()}
+    known = METRICS | {"question_exact_match": partial(question_exact_match, groups=groups)}
+    scores = {name: round(100 * known[name](labels, predictions), 6) for name in metrics}
     return {**scores, "main": round(float(np.mean(list(scores.values()))), 6)}

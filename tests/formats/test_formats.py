@@ -42,7 +42,7 @@ def test_a_pair_becomes_padded_ids_with_segments_and_mask(encoder):
 
 def test_rows_keep_their_numbers_and_truncation_is_counted(encoder):
     encoded = made("classification").encode(rows(), encoder[1], 7)
-    assert encoded.rows.tolist() == [7, 8, 9] and encoded.truncated == 1
+    assert encoded.rows.index.tolist() == [7, 8, 9] and encoded.truncated == 1
     assert encoded.lengths.tolist() == [6, 5, 7]
 
 
@@ -246,7 +246,7 @@ def test_examples_of_a_group_are_scored_as_one(encoder):
     entry = {"inputs": ["a"], "label": "label", "labels": ["no", "yes"], "metrics": ["f1", "question_exact_match"]}
     form = FORMATS["classification"](TaskEntry(name="t", mini="rte", format="classification", group=["q"], **entry))
     frame = pd.DataFrame({"a": ["a"] * 5, "group": [0, 0, 1, 1, 2], "label": [0, 1, 1, 1, 0]})
-    assert form.encode(frame, encoder[1], 16).groups.tolist() == [0, 0, 1, 1, 2]
+    assert form.encode(frame, encoder[1], 16).rows["group"].tolist() == [0, 0, 1, 1, 2]
     table = pd.DataFrame({"label": [0, 1, 1, 1, 0], "prediction": [0, 1, 1, 0, 0], "group": [0, 0, 1, 1, 2]})
     # yes: 2 of 3 found, none wrongly: F1 2 · 2 / 5; of three questions the second has a wrong option
     assert form.score(table) == {"f1": 80.0, "question_exact_match": 66.666667, "main": 73.333334}

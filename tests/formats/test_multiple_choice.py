@@ -34,9 +34,9 @@ def rows() -> pd.DataFrame:
 def test_every_choice_is_a_sequence_beside_its_context(encoder):
     tokenizer = encoder[1]
     encoded = form().encode(rows(), tokenizer, 16)
-    assert encoded.counts.tolist() == [2, 3] and encoded.firsts.tolist() == [0, 2]
+    assert encoded.counts.tolist() == [2, 3] and encoded.firsts.tolist() == [0, 2, 5]
     # [CLS] a dog [SEP] is a a [SEP] is 8 tokens, [CLS] a [SEP] is a a a a [SEP] is 9
-    assert encoded.lengths.tolist() == [8, 9] and encoded.rows.tolist() == [5, 9]
+    assert encoded.lengths.tolist() == [8, 9] and encoded.rows.index.tolist() == [5, 9]
     batch = form().collate(encoded, np.array([1, 0]), tokenizer, None)
     read = tokenizer.batch_decode(batch["input_ids"], skip_special_tokens=True)
     assert read == ["a is a a", "a is a a a a", "a is a a a", "a dog is a", "a dog is a a"]

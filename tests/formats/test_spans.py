@@ -42,7 +42,7 @@ def test_characters_become_tokens_of_all_that_they_touch(encoder):
         *("[CLS]", "x", "##y", "##z", "is", "a", "q", "##w", "[SEP]")
     ]
     assert encoded.spans.tolist() == [[[1, 4], [6, 8]], [[4, 6], [2, 3]], [[1, 2], [3, 4]]]
-    assert encoded.targets.tolist() == [2, 1] and encoded.cut_spans == encoded.truncated == 0
+    assert encoded.targets.tolist() == [0, 2, 3] and encoded.cut_spans == encoded.truncated == 0
 
 
 def test_with_two_inputs_each_span_lies_in_its_own(encoder):

@@ -31,7 +31,7 @@ def test_chunks_give_what_one_call_of_the_tokenizer_gives(encoder, short_chunks,
     assert read.cut.tolist() == [bool(one.overflowing) for one in batch.encodings] and 0 < read.cut.sum() < 5
     assert read.offsets.tolist() == [list(place) for one in batch["offset_mapping"] for place in one]
     numbers = [SPECIAL if number is None else number for i in range(5) for number in batch.sequence_ids(i)]
-    assert read.text.tolist() == numbers and read.example is None
+    assert read.text.tolist() == numbers and read.counts is None
     without = tokens(texts, tokenizer, 8)
     assert without.offsets is None and np.array_equal(without.inputs["input_ids"], read.inputs["input_ids"])
 
@@ -41,11 +41,11 @@ def test_texts_are_tokenised_where_nobody_says_which_processors_a_process_has(en
     assert len(tokens([FIRST], encoder[1], 8).starts) == len(FIRST) + 1
 
 
-def test_windows_know_their_example_across_chunks(encoder, short_chunks):
+def test_windows_are_counted_across_chunks(encoder, short_chunks):
     passages = ["a", "a a a a a", "a", "a a a a", "a"]
     read = tokens([["a"] * 5, passages], encoder[1], 7, overlap=1)  # [CLS] a [SEP] 1 2 3 [SEP]
     # five words are 1 2 3 and 3 4 5; four are 1 2 3 and 3 4
-    assert read.example.tolist() == [0, 1, 1, 2, 3, 3, 4] and not read.cut.any()
+    assert read.counts.tolist() == [1, 2, 1, 2, 1] and not read.cut.any()
     assert np.diff(read.starts).tolist() == [5, 7, 7, 5, 7, 6, 5]
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 
 from intertask.tasks import overlap as module
@@ -12,7 +13,7 @@ def pairs(*rows: tuple[str, str]) -> pd.DataFrame:
 
 
 def overlap(dev, dev_inputs, train, train_inputs) -> int:
-    return module._count(module._hashes(dev, dev_inputs), module._orders(train, train_inputs))
+    return np.isin(module._hashes(dev, dev_inputs), module._orders(train, train_inputs)).sum()
 
 
 def test_only_whole_examples_count_whatever_their_case_and_blanks():

@@ -353,7 +353,7 @@ def room_copies(empty_cache, tmp_path, monkeypatch):
         shutil.copytree(find_spec(room).submodule_search_locations[0], folder / room)
     places = {room: SimpleNamespace(submodule_search_locations=[folder / room]) for room in ROOMS}
     monkeypatch.setattr(sources, "find_spec", places.get)
-    monkeypatch.setattr(sources, "_known", {})
+    monkeypatch.setattr(cache, "_known", {})
     return folder
 
 
@@ -405,11 +405,11 @@ def test_other_rows_have_another_fingerprint(room_copies, monkeypatch, changed):
 def test_a_numpy_that_draws_other_numbers_gives_another_fingerprint(room_copies, monkeypatch):
     first = fingerprint(find_entry("mini/wnli"))
     monkeypatch.setattr(cache, "_libraries", lambda: ["another numpy"])
-    monkeypatch.setattr(sources, "_known", {})  # as in a new process
+    monkeypatch.setattr(cache, "_known", {})  # as in a new process
     assert fingerprint(find_entry("mini/wnli")) == first
     made = minilanguage.generate("wnli")
     monkeypatch.setattr(cache, "_libraries", lambda: ["a third"])
-    monkeypatch.setattr(sources, "_known", {})
+    monkeypatch.setattr(cache, "_known", {})
     monkeypatch.setattr(minilanguage, "generate", lambda name: made | {"train": made["train"][::-1]})
     assert fingerprint(find_entry("mini/wnli")) != first
 

@@ -130,10 +130,7 @@ def encoder_fingerprint(source: str) -> str:
     """A hash of an encoder's configuration and weights as they lie on disk; a mini encoder, being code, is its name."""
     if source.startswith("mini/"):
         return _known_mini(source)
-    return while_unchanged(_known, (source, os.environ.get("INTERTASK_HUB")), lambda: _fingerprint(source))
-
-
-_known: dict = {}
+    return while_unchanged((source, os.environ.get("INTERTASK_HUB")), lambda: _fingerprint(source))
 
 
 def _fingerprint(source: str) -> tuple[str, list[Path]]:

@@ -29,11 +29,15 @@ def find_format(name: str) -> type[Format]:
     """The class of the format `name`, of the library or, as module.Class, of the user's own."""
     module, _, own = name.rpartition(".")
     try:
-        return getattr(import_module(module), own) if module else FORMATS[name]
+        form = getattr(import_module(module), own) if module else FORMATS[name]
     except (KeyError, ImportError, AttributeError) as error:
         found = f"'{name}'" + (f" ({error})" if module else "")
         remedy = did_you_mean(name, FORMATS) + " A format of your own is named as module.Class."
         raise refusal("Key 'format'", "the name of a format", found, remedy) from None
+    if not (isinstance(form, type) and issubclass(form, Format)):
+        expected = "the name of a format, a class derived from intertask.formats.Format"
+        raise refusal("Key 'format'", expected, f"'{name}', which is none", "Derive it, or name another class.")
+    return form
 
 
 __all__ = ["FORMATS", "Encoded", "Format", "find_format"]

@@ -1,8 +1,6 @@
 """What the formats share whose labels are accepted answers and whose predictions are texts."""
 
-from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -37,12 +35,9 @@ class AnswerFormat(Format):
         column = self.entry.inputs[self.question]
         return train.assign(**{column: rng.permutation(train[column])})
 
-    def labels(self, rows):
-        return [list(answers) for answers in rows["label"]]
-
     def predictions(self, logits, encoded, index, batch):
-        labels = [None if encoded.labels is None else encoded.labels[i] for i in index]
-        return frame(encoded.rows[index], labels, self.predict(logits, encoded, index))
+        labels = np.nan if encoded.labels is None else encoded.labels[index]
+        return frame(encoded.rows.index[index], labels, self.predict(logits, encoded, index))
 
     def predict(self, logits, encoded, index) -> list[str]:
         """The text that is the model's answer to each of the examples at `index`."""
@@ -50,9 +45,7 @@ class AnswerFormat(Format):
 
     def majority(self, labels):
         """The most frequent answer for every example; of equals, the first in the alphabet."""
-        counts = Counter(chain.from_iterable(labels))
-        common = min(counts, key=lambda answer: (-counts[answer], answer))
-        return pd.Series([common] * len(labels), index=labels.index, dtype=object)
+        return pd.Series(labels.explode().mode()[0], index=labels.index, dtype=object)
 
     def shown(self, label):
         return label if isinstance(label, str) else " | ".join(label)

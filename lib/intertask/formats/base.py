@@ -1,8 +1,7 @@
 """What every format shares: columns of the data to token ids, batches, a loss, predictions and their display."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,45 +10,50 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from intertask.errors import refusal
 from intertask.formats.columns import as_text, label_ids, label_text
-from intertask.formats.tokens import Tokens, tokens
+from intertask.formats.tokens import Tokens, bounds, tokens
 from intertask.metrics import score
 
 
-@dataclass
-class Encoded:
-    """One split as token ids, the sequences one after another: sequence i of `inputs[name]` begins at starts[i].
+@dataclass(kw_only=True)
+class Encoded(Tokens):
+    """One split as token ids: a sequence is an example, or one of its choices, of its windows or of its two orders."""
 
-    A sequence is an example, or one of the `counts[i]` of example i: its choices, or the windows of its passage.
-    """
-
-    inputs: dict[str, np.ndarray]  # int32
-    starts: np.ndarray  # one more than there are sequences
-    rows: np.ndarray  # the row number of each example in its split, as in the data set
-    labels: np.ndarray | list | None  # None if unlabelled
-    truncated: int  # how many examples lost tokens to max_length
-    counts: np.ndarray | None = None  # how many sequences each example has; None: one
-    groups: np.ndarray | None = None  # which examples are scored as one; None: each by itself
-    cut_spans: int = 0  # how many spans lost tokens to max_length
+    rows: pd.DataFrame  # the split, indexed by the row numbers in the data set
+    labels: np.ndarray | None  # of each prediction; None: the split is unlabelled
+    targets: np.ndarray | None = None  # where the targets of each example begin; None: an example is its only target
+    spans: np.ndarray | None = None  # (targets, spans, 2): [start, end) in tokens of the sequence
+    cut_spans: int | None = None  # how many of them lost tokens to max_length
     features: np.ndarray | None = None  # what a frozen encoder makes of each sequence or, at `starts`, of each token
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def firsts(self) -> np.ndarray:
+        """Where the sequences of each example begin, if it has several."""
+        return bounds(self.counts)
+
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each example; of its longest sequence, if it has several."""
         lengths = np.diff(self.starts)
-        return lengths if self.counts is None else np.maximum.reduceat(lengths, self.firsts)
+        return lengths if self.counts is None else np.maximum.reduceat(lengths, self.firsts[:-1])
 
-    @cached_property
-    def firsts(self) -> np.ndarray:
-        """The number of each example's first sequence."""
-        return np.cumsum(self.counts) - self.counts
+    @property
+    def truncated(self) -> int:
+        """How many examples lost tokens to max_length."""
+        cut = self.cut if self.counts is None else np.logical_or.reduceat(self.cut, self.firsts[:-1])
+        return int(cut.sum())
 
     def sequences(self, index: np.ndarray) -> np.ndarray:
         """The numbers of all sequences of the examples at `index`."""
-        return index if self.counts is None else ranges(self.firsts[index], self.counts[index])
+        return index if self.counts is None else parts(self.firsts, index)[0]
+
+    def targets_of(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of all targets of the examples at `index`, and of each target its example's place there."""
+        return (index, np.arange(len(index))) if self.targets is None else parts(self.targets, index)
 
 
 class Format:
@@ -112,21 +116,23 @@ class Format:
 
     def encode(self, rows: pd.DataFrame, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
-        return self.encoded(rows, tokens(self.texts(rows), tokenizer, max_length))
+        return self.encoded(rows, replace(tokens(self.texts(rows), tokenizer, max_length), counts=self.counts(rows)))
 
-    def encoded(self, rows: pd.DataFrame, read: Tokens, kind: type[Encoded] = Encoded, **more) -> Encoded:
+    def encoded(self, rows: pd.DataFrame, read: Tokens, **more) -> Encoded:
         """The split as token ids with what its rows say of each example."""
-        groups = rows["group"].to_numpy() if "group" in rows else None
-        labels = self.labels(rows) if "label" in rows else None
-        rest = {"groups": groups} | more
-        return kind(read.inputs, read.starts, rows.index.to_numpy(), labels, int(read.cut.sum()), **rest)
+        return Encoded(**vars(read), rows=rows, labels=self.labels(rows) if "label" in rows else None, **more)
+
+    def counts(self, rows: pd.DataFrame) -> np.ndarray | None:
+        """How many sequences each example is read as; None: one."""
+        return None
 
     def texts(self, rows: pd.DataFrame) -> list[Sequence[str]]:
         """The one or two texts of every sequence, as one or two columns; inputs after the first are joined."""
         first, *others = (rows[column] for column in self.entry.inputs)
         return [first, others[0].str.cat(others[1:], sep=" ") if others[1:] else others[0]] if others else [first]
 
-    def labels(self, rows: pd.DataFrame) -> np.ndarray | list:
+    def labels(self, rows: pd.DataFrame) -> np.ndarray:
+        """The label, or list of labels, of each prediction."""
         return rows["label"].to_numpy()
 
     def collate(self, encoded: Encoded, index, tokenizer, rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -141,7 +147,7 @@ class Format:
 
     def gold(self, encoded: Encoded, index, batch) -> dict[str, torch.Tensor]:
         """What the loss compares the logits of the examples at `index` with."""
-        return {"labels": torch.as_tensor(encoded.labels[index], dtype=self.label_type)}
+        return {"labels": torch.as_tensor(encoded.labels[encoded.targets_of(index)[0]], dtype=self.label_type)}
 
     def head(self, encoder: nn.Module, pooling: str, dropout: float | None = None) -> nn.Module:
         """A fresh task head; `dropout` 0–1 of what it reads, None: as the encoder's or, of spans, the head's paper.
@@ -157,8 +163,10 @@ class Format:
 
     def predictions(self, logits: np.ndarray, encoded: Encoded, index: np.ndarray, batch) -> pd.DataFrame:
         """One row per prediction for the examples at `index`, as of `frame`; the label is missing where unlabelled."""
-        labels = np.nan if encoded.labels is None else encoded.labels[index]
-        return frame(encoded.rows[index], labels, self.predict(logits), logits if self.keeps_logits else None)
+        targets, at = encoded.targets_of(index)
+        labels = np.nan if encoded.labels is None else encoded.labels[targets]
+        rows = encoded.rows.index[index][at]
+        return frame(rows, labels, self.predict(logits), logits if self.keeps_logits else None)
 
     def predict(self, logits: np.ndarray) -> np.ndarray:
         """Predictions in the labels' own terms, from logits of shape (examples, outputs): the likeliest id."""
@@ -166,11 +174,7 @@ class Format:
 
     def majority(self, labels: pd.Series) -> pd.Series:
         """The most frequent label for every prediction: what a degenerate run does not beat; of equals, the lowest."""
-        if labels.empty:
-            return labels
-        counts = Counter(labels)
-        common = min(counts, key=lambda label: (-counts[label], label))
-        return pd.Series([common] * len(labels), index=labels.index, dtype=labels.dtype)
+        return pd.Series(labels.mode()[0], index=labels.index)
 
     def score(self, rows: pd.DataFrame) -> dict[str, float]:
         """Every metric and `main`, 0–100, of a frame of predictions (see `metrics.score`)."""
@@ -192,6 +196,13 @@ class Format:
         if rest := len(names) - len(most):
             percent[f"% {rest} other labels"] = shares.sum() - sum(percent.values())
         return {name: f"{share:.1f}" for name, share in percent.items()}
+
+    def written(self, predictions: pd.Series, where: str, names: bool) -> list:
+        """Predictions as a leaderboard's file has them, ids or `names`; refused, at `where`, if one is no label."""
+        if illegal := set(predictions) - set(range(len(self.entry.labels))):
+            known = ", ".join(f"{i} ({name})" for i, name in enumerate(self.entry.labels))
+            raise refusal(where, f"the labels {known}", f"{min(illegal)}", "Predict with a run of this task.")
+        return [self.entry.labels[int(i)] if names else int(i) for i in predictions]
 
     def text_of_span(self, k: int) -> int:
         """The place among the inputs of the text that holds span `k` of a target."""
@@ -217,17 +228,13 @@ def pad(encoded: Encoded, index: np.ndarray, tokenizer) -> dict[str, torch.Tenso
     places = np.arange((ends - starts).max())
     mask = places < (ends - starts)[:, None]
     at = (starts[:, None] + places)[mask]
-    batch = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
+    batch = {"attention_mask": mask.astype(np.int64)}
     for name, ids in encoded.inputs.items():
-        batch[name] = torch.from_numpy(
-            spread(ids[at].astype(np.int64), mask, tokenizer.pad_token_id or 0 if name == "input_ids" else 0)
-        )
+        batch[name] = spread(ids[at].astype(np.int64), mask, tokenizer.pad_token_id or 0 if name == "input_ids" else 0)
     if encoded.features is not None:
         of_tokens = len(encoded.features) == encoded.starts[-1]
-        batch["features"] = torch.from_numpy(
-            spread(encoded.features[at], mask, 0) if of_tokens else encoded.features[index]
-        )
-    return batch
+        batch["features"] = spread(encoded.features[at], mask, 0) if of_tokens else encoded.features[index]
+    return {name: torch.from_numpy(values) for name, values in batch.items()}
 
 
 def spread(values: np.ndarray, mask: np.ndarray, fill: float) -> np.ndarray:
@@ -237,25 +244,20 @@ def spread(values: np.ndarray, mask: np.ndarray, fill: float) -> np.ndarray:
     return padded
 
 
-def ranges(firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The numbers first, first + 1 … of each range, one range after another."""
-    ends = np.cumsum(counts)
-    return np.repeat(firsts - ends + counts, counts) + np.arange(ends[-1] if len(ends) else 0)
+def parts(firsts: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers firsts[i] … firsts[i + 1] - 1 for every i of `index`, in its order; of each, the place of its i."""
+    starts, ends = firsts[:-1][index], firsts[1:][index]
+    at = np.repeat(np.arange(len(index)), ends - starts)
+    return np.arange(len(at)) + (starts - bounds(ends - starts)[:-1])[at], at
 
 
 def frame(rows, labels, predictions, logits=None) -> pd.DataFrame:
     """The columns of a frame of predictions; each value of `predictions` and `logits` is one cell."""
-    return pd.DataFrame(
-        {
-            "row": rows,
-            "label": labels,
-            "prediction": predictions,
-            "logits": [None] * len(rows) if logits is None else list(logits),
-        }
-    )
+    kept = [None] * len(rows) if logits is None else list(logits)
+    return pd.DataFrame({"row": rows, "label": labels, "prediction": predictions, "logits": kept})
 
 
-def hot(cells: pd.Series, width: int) -> np.ndarray:
+def hot(cells: pd.Series | np.ndarray, width: int) -> np.ndarray:
     """(cells, width): True at the id or ids that a cell holds."""
     places = np.zeros((len(cells), width), bool)
     for row, cell in zip(places, cells, strict=True):

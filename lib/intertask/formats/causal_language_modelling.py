@@ -7,6 +7,7 @@ from torch.nn import functional
 from intertask.encoders import reads_ahead
 from intertask.errors import IntertaskError
 from intertask.formats.base import pad
+from intertask.formats.heads import TiedHead
 from intertask.formats.masked_language_modelling import MaskedLanguageModelling
 
 
@@ -27,20 +28,6 @@ class CausalLanguageModelling(MaskedLanguageModelling):
 
     def loss(self, logits, batch):
         return super().loss(logits, batch) if len(logits) else logits.sum()  # a batch of texts of one token
-
-
-class TiedHead(nn.Module):
-    """A decoder that is the encoder's input embeddings and nothing else, as in GPT."""
-
-    def __init__(self, encoder: nn.Module):
-        super().__init__()
-        self._embeddings = [encoder.get_input_embeddings()]  # in a list: the weights belong to the encoder
-
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return outputs.last_hidden_state[batch["chosen"]]
-
-    def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
-        return hidden @ self._embeddings[0].weight.T
 
 
 def language_modelling_loss(

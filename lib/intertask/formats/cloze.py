@@ -3,24 +3,15 @@
 ReCoRD (Zhang et al. 2018), whose choices are the passage's entities, several of which may be right.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import torch
 
 from intertask.errors import refusal, row_name
 from intertask.formats.answers import AnswerFormat
-from intertask.formats.base import Encoded, spread
+from intertask.formats.base import spread
 from intertask.formats.multiple_choice import MultipleChoice
 
 GAP = "@placeholder"
-
-
-@dataclass
-class ClozeEncoded(Encoded):
-    """With the choices of each example."""
-
-    choices: list[list[str]] = field(default_factory=list)
 
 
 class Cloze(AnswerFormat, MultipleChoice):
@@ -42,16 +33,14 @@ class Cloze(AnswerFormat, MultipleChoice):
                     raise refusal(row_name(where), expected, repr(right)[:80], "Mend or drop the row.")
         return columns
 
-    def encode(self, rows, tokenizer, max_length):
-        choices = [list(row) for row in rows["choices"]]
-        return super().encode(rows, tokenizer, max_length, ClozeEncoded, choices=choices)
-
     def fill(self, text, choice):
         return text.replace(GAP, choice)
 
     def gold(self, encoded, index, batch):
         """`right`, shaped as `present`: the places of accepted answers."""
-        right = [choice in encoded.labels[i] for i in index for choice in encoded.choices[i]]
+        choices = encoded.rows["choices"].iloc[index]
+        pairs = zip(choices, encoded.labels[index], strict=True)
+        right = [choice in answers for row, answers in pairs for choice in row]
         return {"right": torch.from_numpy(spread(np.array(right), batch["present"].numpy(), False))}
 
     def loss(self, logits, batch):
@@ -59,4 +48,5 @@ class Cloze(AnswerFormat, MultipleChoice):
         return (logits.float().logsumexp(1) - right.logsumexp(1)).mean()
 
     def predict(self, logits, encoded, index):
-        return [encoded.choices[i][best] for i, best in zip(index, logits.argmax(axis=1), strict=True)]
+        choices = encoded.rows["choices"].iloc[index]
+        return [row[best] for row, best in zip(choices, logits.argmax(axis=1), strict=True)]

@@ -39,10 +39,7 @@ def label_text(value: object) -> str:
 def infer_labels(texts: pd.Series) -> list[str]:
     """The distinct labels of train, in numerical order if all are whole numbers, else in alphabetical order."""
     _check_gold(texts, [])
-    names = sorted(texts.unique())
-    numbers = [name for name in names if re.fullmatch(_WHOLE, name)]
-    if 0 < len(numbers) < len(names):
-        _refuse_mixture(texts)
+    names, numbers = sorted(texts.unique()), _are_numbers(texts)
     fractions = texts.str.fullmatch(r"[+-]?\d*\.\d+")
     if fractions.any():
         remedy = "Use `format: regression`, or list `labels` in the entry."
@@ -56,10 +53,7 @@ def label_ids(texts: pd.Series, names: Sequence[str]) -> pd.Series:
     Names that are numbers themselves (`labels: ["1", "2"]`) are never read as ids.
     """
     _check_gold(texts, names)
-    numbers = texts.str.fullmatch(_WHOLE)
-    by_id = numbers.any() and not any(re.fullmatch(_WHOLE, name) for name in names)
-    if by_id and not numbers.all():
-        _refuse_mixture(texts)
+    by_id = not any(re.fullmatch(_WHOLE, name) for name in names) and _are_numbers(texts)
     ids = {str(i) if by_id else name: i for i, name in enumerate(names)}
     unknown = ~texts.isin(list(ids))
     if unknown.any():
@@ -79,14 +73,15 @@ def _check_gold(texts: pd.Series, names: Sequence[str]) -> None:
         raise refusal(label_row(fault), "a label in every row of a labelled split", found, remedy)
 
 
-def _refuse_mixture(texts: pd.Series) -> None:
+def _are_numbers(texts: pd.Series) -> bool:
+    """Whether the labels are whole numbers; some of them only is refused."""
     numbers = texts.str.fullmatch(_WHOLE)
-    raise refusal(
-        label_row(~numbers),
-        "labels of one column all as numbers or all as names",
-        f"the name '{texts[~numbers].iloc[0]}' here and the number {texts[numbers].iloc[0]} in {first_row(numbers)}",
-        "Write all of them in one way.",
-    )
+    if numbers.nunique() > 1:
+        name, number = texts[~numbers].iloc[0], texts[numbers].iloc[0]
+        found = f"the name '{name}' here and the number {number} in {first_row(numbers)}"
+        expected = "labels of one column all as numbers or all as names"
+        raise refusal(label_row(~numbers), expected, found, "Write all of them in one way.")
+    return numbers.any()
 
 
 def listed(value: object, key: str = "") -> list:

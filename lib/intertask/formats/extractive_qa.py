@@ -4,31 +4,19 @@ A passage that is too long is read in overlapping windows; the softmax runs over
 that their scores can be compared (Clark and Gardner 2018, ACL, section 3.2, shared normalization).
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 import torch
 
 from intertask.errors import refusal, row_name
 from intertask.formats.answers import AnswerFormat, given_answers
-from intertask.formats.base import Encoded, ranges, spread
+from intertask.formats.base import Encoded, parts, spread
 from intertask.formats.heads import TokenHead
 from intertask.formats.tokens import tokens
 
 PASSAGE = 1  # the number of its text among a sequence's two
 LONGEST_ANSWER = 30  # tokens, as in the released code of BERT
 OVERLAP = 1 / 3  # of max_length, between neighbouring windows: 128 of 384 in BERT's
-
-
-@dataclass
-class QAEncoded(Encoded):
-    """With the passages, the place of every token in them, and the answers' places."""
-
-    passages: list[str] = field(default_factory=list)
-    offsets: np.ndarray | None = None  # (tokens, 2): [start, end) in characters of its text
-    text: np.ndarray | None = None  # of each token 1 in the passage, 0 in the question, SPECIAL in neither
-    spans: list[np.ndarray] | None = None  # of each example (answers, 2): [start, end) in characters of the passage
 
 
 class ExtractiveQA(AnswerFormat):
@@ -39,28 +27,22 @@ class ExtractiveQA(AnswerFormat):
     def columns(self, raw, labels):
         """With `spans`, as of span classification: the answers in the passage, where there are labels."""
         columns = super().columns(raw, labels)
-        return (
-            columns
-            if labels is None
-            else columns | {"spans": answer_spans(raw, *self.entry.inputs[1:], self.entry.label)}
-        )
+        if labels is not None:
+            columns["spans"] = answer_spans(raw, self.entry.inputs[PASSAGE], self.entry.label)
+        return columns
 
     def text_of_span(self, k):
         return PASSAGE
 
     def encode(self, rows, tokenizer, max_length):
         read = tokens(self.texts(rows), tokenizer, max_length, offsets=True, overlap=int(OVERLAP * max_length))
-        more = {"passages": self.texts(rows)[1].tolist(), "offsets": read.offsets, "text": read.text}
-        if "spans" in rows:
-            more["spans"] = [spans[:, 0] for spans in rows["spans"]]
-        return self.encoded(rows, read, QAEncoded, counts=np.bincount(read.example, minlength=len(rows)), **more)
+        return self.encoded(rows, read)
 
     def layout(self, encoded, index, batch):
         """`passage` (sequences, tokens): where an answer may lie; and `example`, the example of each sequence."""
-        sequences = encoded.sequences(index)
-        at = ranges(encoded.starts[sequences], np.diff(encoded.starts)[sequences])
+        sequences, example = parts(encoded.firsts, index)
+        at, _ = parts(encoded.starts, sequences)
         passage = spread(encoded.text[at] == PASSAGE, batch["attention_mask"].numpy() > 0, False)
-        example = np.repeat(np.arange(len(index)), encoded.counts[index])
         return {"passage": torch.from_numpy(passage), "example": torch.from_numpy(example)}
 
     def gold(self, encoded, index, batch):
@@ -71,7 +53,7 @@ class ExtractiveQA(AnswerFormat):
             window = slice(encoded.starts[sequence], encoded.starts[sequence + 1])
             at = np.flatnonzero(encoded.text[window] == PASSAGE)
             starts, ends = encoded.offsets[window][at].T
-            for start, end in encoded.spans[example]:
+            for start, end in encoded.rows["spans"].iloc[example][:, 0]:
                 # An answer that the window cuts is none of its: a neighbour, which overlaps, may hold the whole.
                 if len(at) and starts[0] <= start and end <= ends[-1]:
                     row[at[np.searchsorted(ends, start, "right")], 0] = True
@@ -92,14 +74,10 @@ class ExtractiveQA(AnswerFormat):
         return torch.stack(losses).mean() if losses else 0.0 * logits[batch["passage"]].sum()
 
     def predict(self, logits, encoded, index):
-        texts, at = [], 0
-        for example in index:
-            windows = logits[at : at + encoded.counts[example]]
-            at += encoded.counts[example]
-            texts.append(self._best(windows, encoded, example))
-        return texts
+        windows = np.split(logits, np.cumsum(encoded.counts[index])[:-1])
+        return [self._best(own, encoded, example) for own, example in zip(windows, index, strict=True)]
 
-    def _best(self, windows: np.ndarray, encoded: QAEncoded, example: int) -> str:
+    def _best(self, windows: np.ndarray, encoded: Encoded, example: int) -> str:
         """The text between the bounds with the highest sum, in order and at most LONGEST_ANSWER tokens apart."""
         length = windows.shape[1]
         apart = np.arange(length) - np.arange(length)[:, None]
@@ -107,7 +85,8 @@ class ExtractiveQA(AnswerFormat):
         sums = np.where((apart >= 0) & (apart < LONGEST_ANSWER), sums, -np.inf)
         window, first, last = np.unravel_index(sums.argmax(), sums.shape)
         start = encoded.starts[encoded.firsts[example] + window]
-        return encoded.passages[example][encoded.offsets[start + first, 0] : encoded.offsets[start + last, 1]]
+        passage = encoded.rows[self.entry.inputs[PASSAGE]].iloc[example]
+        return passage[encoded.offsets[start + first, 0] : encoded.offsets[start + last, 1]]
 
 
 class BoundsHead(TokenHead):

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from intertask.formats.base import Format, frame, pad
+from intertask.formats.heads import TiedHead
 
 CHOSEN = 0.15  # the share of the tokens that is predicted
 MASKED, RANDOM = 0.8, 0.1  # what becomes of a chosen token; the rest stays as it is
@@ -41,21 +42,15 @@ class MaskedLanguageModelling(Format):
         return frame([-1] * len(logits), batch["labels"].cpu().numpy(), self.predict(logits))
 
 
-class VocabularyHead(nn.Module):
+class VocabularyHead(TiedHead):
     """A dense layer, and a decoder that shares its weights with the encoder's input embeddings."""
 
     def __init__(self, encoder: nn.Module):
-        super().__init__()
-        embeddings = encoder.get_input_embeddings()
-        width = embeddings.weight.shape[1]
+        super().__init__(encoder)
+        size, width = encoder.get_input_embeddings().weight.shape
         self.dense = nn.Linear(encoder.config.hidden_size, width)
         self.norm = nn.LayerNorm(width)
-        self.bias = nn.Parameter(torch.zeros(embeddings.weight.shape[0]))
-        self._embeddings = [embeddings]  # in a list: the weights belong to the encoder, not to the head
-
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return outputs.last_hidden_state[batch["chosen"]]
+        self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
-        hidden = self.norm(functional.gelu(self.dense(hidden)))
-        return hidden @ self._embeddings[0].weight.T + self.bias
+        return super().forward(self.norm(functional.gelu(self.dense(hidden))), batch) + self.bias

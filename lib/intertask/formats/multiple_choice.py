@@ -4,17 +4,15 @@ As Devlin et al. 2019 do for SWAG (section 4.4) and Pruksachatkun et al. 2020 fo
 """
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 import pandas as pd
 import torch
 
 from intertask.errors import refusal
-from intertask.formats.base import Encoded, Format
+from intertask.formats.base import Format
 from intertask.formats.columns import first_row, is_null, is_text, label_row, listed
 from intertask.formats.heads import PooledHead
-from intertask.formats.tokens import tokens
 
 
 class MultipleChoice(Format):
@@ -46,21 +44,15 @@ class MultipleChoice(Format):
         shuffled = super().shuffled(train, rng)
         return shuffled.assign(label=shuffled["label"] % train["choices"].map(len))
 
-    def encode(self, rows, tokenizer, max_length, kind=Encoded, **more):
-        read = tokens(self.texts(rows), tokenizer, max_length)
-        encoded = self.encoded(rows, read, kind, counts=rows["choices"].map(len).to_numpy(), **more)
-        encoded.truncated = int(np.logical_or.reduceat(read.cut, encoded.firsts).sum())
-        return encoded
+    def counts(self, rows):
+        return rows["choices"].map(len).to_numpy()
 
     def texts(self, rows):
         """A sequence per choice: the first input against the choice, with the other inputs, if any, before it."""
         first, *others = super().texts(rows)
         before = others[0] if others else [""] * len(rows)
-        filled = [
-            [self.fill(text, choice) for choice in row] for text, row in zip(before, rows["choices"], strict=True)
-        ]
-        counts = rows["choices"].map(len)
-        return [np.repeat(np.array(first, object), counts).tolist(), list(chain.from_iterable(filled))]
+        pairs = zip(before, rows["choices"], strict=True)
+        return [first.repeat(self.counts(rows)), [self.fill(text, choice) for text, row in pairs for choice in row]]
 
     def fill(self, text: str, choice: str) -> str:
         return f"{text} {choice}" if text else choice

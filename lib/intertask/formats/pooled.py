@@ -5,25 +5,18 @@ import torch
 
 from intertask.formats.base import Format
 from intertask.formats.heads import PooledHead
-from intertask.formats.tokens import tokens
 
 
 class PooledFormat(Format):
     """With `both_orders` an example is two sequences, A B and B A."""
 
-    outputs: int
-    """How many the head has."""
+    outputs = 1  # of the head
 
-    def encode(self, rows, tokenizer, max_length):
-        if not self.both_orders:
-            return super().encode(rows, tokenizer, max_length)
-        # Both orders stand next to each other, so that a batch of examples is a slice of sequences.
-        read = tokens(self.texts(rows), tokenizer, max_length)
-        encoded = self.encoded(rows, read, counts=np.full(len(rows), 2))
-        encoded.truncated = int(read.cut.reshape(-1, 2).any(1).sum())
-        return encoded
+    def counts(self, rows):
+        return np.full(len(rows), 2) if self.both_orders else None
 
     def texts(self, rows):
+        """Both orders stand next to each other, so that a batch of examples is a slice of sequences."""
         texts = super().texts(rows)
         return [np.stack(order, 1).ravel() for order in (texts, texts[::-1])] if self.both_orders else texts
 
@@ -32,16 +25,4 @@ class PooledFormat(Format):
         return {"swapped": torch.arange(2 * len(index)) % 2 == 1} if self.both_orders else {}
 
     def head(self, encoder, pooling, dropout=None):
-        return PairHead(encoder, self.outputs, pooling, dropout)
-
-
-class PairHead(PooledHead):
-    """The vectors of a pair's two orders are added before the linear layer (Radford et al. 2018, section 3.3).
-
-    The batch tells: a head may serve tasks that are read in both orders and tasks that are not.
-    """
-
-    def forward(self, vectors, batch):
-        if "swapped" in batch:
-            vectors = vectors[~batch["swapped"]] + vectors[batch["swapped"]]
-        return super().forward(vectors, batch)
+        return PooledHead(encoder, self.outputs, pooling, dropout)

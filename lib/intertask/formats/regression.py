@@ -20,7 +20,6 @@ class Regression(PooledFormat):
     figure = "scatter"
     label_type = torch.float32
     label_dtype = np.float64
-    outputs = 1
 
     def numbered(self, frame):
         """Each label finite and, where the entry gives it, within `label_range`."""
@@ -35,10 +34,19 @@ class Regression(PooledFormat):
         return values
 
     def loss(self, logits, batch):
-        return functional.mse_loss(logits.float().squeeze(1), (batch["labels"] - self._low) / self._width)
+        low, high = self._ends
+        return functional.mse_loss(logits.float().squeeze(1), (batch["labels"] - low) / (high - low))
 
     def predict(self, logits):
-        return self._low + logits[:, 0].astype(np.float64) * self._width  # correlations want the precision
+        low, high = self._ends
+        return low + logits[:, 0].astype(np.float64) * (high - low)  # correlations want the precision
+
+    def written(self, predictions, where, names):
+        """Within the range of the labels, in three decimals."""
+        if predictions.isna().any():
+            found = f"{predictions.isna().sum()} without"
+            raise refusal(where, "a number for each row", found, "Predict with a run of this task.")
+        return predictions.clip(*self.entry.label_range or (None, None)).map("{:.3f}".format).tolist()
 
     def majority(self, labels):
         """The mean for every example."""
@@ -55,9 +63,6 @@ class Regression(PooledFormat):
         return (rows["label"] - rows["prediction"]).abs().to_numpy()
 
     @property
-    def _low(self) -> float:
-        return self.entry.label_range[0] if self.entry.label_range else 0.0
-
-    @property
-    def _width(self) -> float:
-        return self.entry.label_range[1] - self._low if self.entry.label_range else 1.0
+    def _ends(self) -> tuple[float, float]:
+        """The labels that the outputs 0 and 1 stand for."""
+        return self.entry.label_range or (0.0, 1.0)

@@ -4,8 +4,6 @@ The head is that of Tenney et al. 2019 (ICLR, section 3.3), which Pruksachatkun 
 trained as well; its sizes and dropout are those of their released code.
 """
 
-import re
-from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
@@ -18,7 +16,7 @@ from torch.nn import functional
 from intertask.errors import refusal, row_name
 from intertask.formats.base import hot
 from intertask.formats.columns import label_text, listed
-from intertask.formats.spans import SpanFormat
+from intertask.formats.spans import SpanFormat, unit_places
 from intertask.metrics import OF_LABEL_SETS
 
 PROJECTED = 256  # of the projection and of the hidden layer
@@ -42,26 +40,31 @@ class SpanClassification(SpanFormat):
         rows = [[_names(value) for value in targets] for targets in per_target(raw, self.entry.label)]
         return pd.Series(rows, index=raw.index, name=self.entry.label, dtype=object)
 
-    def columns(self, raw, labels):
-        """Refuses a row that has not as many labels as spans."""
-        columns = super().columns(raw, labels)
-        spans = spans_of(raw, self.entry.inputs, self.entry.spans, self.entry.span_unit)
-        for where, given, named in zip(raw.index, spans, spans if labels is None else labels, strict=True):
-            if len(given) != len(named):
-                expected = f"a label for each of {len(given)} targets"
-                raise refusal(row_name(where), expected, str(len(named)), "Mend the row.")
-        return columns | {"spans": spans}
+    def spans(self, raw):
+        """With two inputs span k lies in input k, else all lie in the one."""
+        columns = [per_target(raw, column) for column in self.entry.spans]
+        texts = [raw[self.entry.inputs[self.text_of_span(k)]].tolist() for k in range(len(columns))]
+        unit, rows = self.entry.span_unit, []
+        for where, *cells in zip(raw.index, *texts, *columns, strict=True):
+            held, values = cells[: len(columns)], cells[len(columns) :]
+            if len({len(targets) for targets in values}) > 1:
+                found = " and ".join(str(len(targets)) for targets in values)
+                raise refusal(row_name(where), f"as many spans in each of {self.entry.spans}", found, "Mend the row.")
+            places = [unit_places(text, unit) for text in held]
+            row = [
+                [_span(where, value, unit, among) for value, among in zip(target, places, strict=True)]
+                for target in zip(*values, strict=True)
+            ]
+            rows.append(np.array(row, np.int32).reshape(-1, len(columns), 2))
+        return pd.Series(rows, index=raw.index, dtype=object)
 
     def labels(self, rows):
-        return [list(target) for row in rows["label"] for target in row]
+        return rows["label"].explode().dropna().to_numpy()
 
     def gold(self, encoded, index, batch):
         """`labels` of shape (targets, labels), 1 where the target has the label."""
-        targets = encoded.targets_of(index)
-        hot = np.zeros((len(targets), len(self.entry.labels)), np.float32)
-        for row, target in zip(hot, targets, strict=True):
-            row[encoded.labels[target]] = 1
-        return {"labels": torch.from_numpy(hot)}
+        targets, _ = encoded.targets_of(index)
+        return {"labels": torch.from_numpy(hot(encoded.labels[targets], len(self.entry.labels)).astype(np.float32))}
 
     def head(self, encoder, pooling, dropout=None):
         dropout = DROPOUT if dropout is None else dropout
@@ -82,9 +85,9 @@ class SpanClassification(SpanFormat):
 
     def majority(self, labels):
         """The most frequent labels, of those that count, for every target."""
-        scored = self._scored(labels)
-        common = super().majority(scored[scored.map(len) > 0].map(tuple))
-        return pd.Series([list(common.iloc[0]) if len(common) else []] * len(labels), index=labels.index, dtype=object)
+        scored = self._scored(labels).map(tuple)
+        common = scored[scored != ()].mode()
+        return pd.Series([list(common[0]) if len(common) else []] * len(labels), index=labels.index, dtype=object)
 
     def error(self, rows):
         if "micro_f1" not in self.entry.metrics:
@@ -138,37 +141,8 @@ class AttentivePool(nn.Module):
         return (scores.softmax(1).unsqueeze(2) * projected).sum(1)
 
 
-def spans_of(raw: pd.DataFrame, inputs: Sequence[str], spans: Sequence[str], unit: str) -> pd.Series:
-    """Per row an int32 array (targets, spans, 2) of [start, end) in characters of the text that holds the span.
-
-    With two inputs span k lies in input k, else all lie in the one; words are those of `text.split()`.
-    """
-    columns = [per_target(raw, column) for column in spans]
-    texts = [raw[inputs[k % len(inputs)]].tolist() for k in range(len(columns))]
-    rows = []
-    for where, *cells in zip(raw.index, *texts, *columns, strict=True):
-        held, values = cells[: len(columns)], cells[len(columns) :]
-        if len({len(targets) for targets in values}) > 1:
-            found = " and ".join(str(len(targets)) for targets in values)
-            raise refusal(row_name(where), f"as many spans in each of {spans}", found, "Mend the row.")
-        places = [_characters(text, unit) for text in held]
-        row = [
-            [_span(where, value, *place) for value, place in zip(target, places, strict=True)]
-            for target in zip(*values, strict=True)
-        ]
-        rows.append(np.array(row, np.int32).reshape(-1, len(columns), 2))
-    return pd.Series(rows, index=raw.index, dtype=object)
-
-
-def _characters(text: str, unit: str) -> tuple[str, list[int], list[int]]:
-    """The unit, and the first and last-but-one character of each of the text's units."""
-    if unit == "characters":
-        return unit, list(range(len(text))), list(range(1, len(text) + 1))
-    words = list(re.finditer(r"\S+", text))
-    return unit, [word.start() for word in words], [word.end() for word in words]
-
-
-def _span(where: tuple, value: Any, unit: str, starts: list[int], ends: list[int]) -> tuple[int, int]:
+def _span(where: tuple, value: Any, unit: str, places: list[tuple[int, int]]) -> tuple[int, int]:
+    """In characters what `value` says in units of the text, which stand in these places."""
     try:
         start, end = (int(bound) for bound in value)
     except (TypeError, ValueError):
@@ -176,14 +150,14 @@ def _span(where: tuple, value: Any, unit: str, starts: list[int], ends: list[int
         if isinstance(value, str):
             remedy = 'A cell of a CSV holds no list: name two columns, `spans: ["start:end"]`, or use JSONL.'
         raise refusal(row_name(where), "a span as [start, end), two whole numbers", repr(value), remedy) from None
-    if not 0 <= start < end <= len(starts):
+    if not 0 <= start < end <= len(places):
         raise refusal(
             row_name(where),
-            f"a span within the text's {len(starts)} {unit}, its end behind its start",
+            f"a span within the text's {len(places)} {unit}, its end behind its start",
             f"[{start}, {end})",
             "Mend the row; ends are exclusive, and counts begin at 0.",
         )
-    return starts[start], ends[end - 1]
+    return places[start][0], places[end - 1][1]
 
 
 def per_target(raw: pd.DataFrame, column: str) -> list[list[Any]]:

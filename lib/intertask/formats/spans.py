@@ -1,36 +1,19 @@
 """What the formats share that predict something of spans within a text: span classification and tagging."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import torch
 
-from intertask.errors import IntertaskError
-from intertask.formats.base import Encoded, Format, frame, ranges
+from intertask.errors import IntertaskError, refusal, row_name
+from intertask.formats.base import Format
 from intertask.formats.columns import label_ids
-from intertask.formats.tokens import SPECIAL, Tokens, tokens
+from intertask.formats.tokens import SPECIAL, Tokens, bounds, tokens
 
 MOST_CUT = 0.05
 """The largest share of a split's spans that max_length may cut: beyond it the score would tell of the cutting."""
-
-
-@dataclass
-class SpanEncoded(Encoded):
-    """With the targets of all examples, one after another; `labels` holds those of all targets."""
-
-    spans: np.ndarray | None = None  # (targets, spans, 2): [start, end) in tokens of the sequence
-    targets: np.ndarray | None = None  # how many targets each example has
-
-    @cached_property
-    def first_targets(self) -> np.ndarray:
-        return np.cumsum(self.targets) - self.targets
-
-    def targets_of(self, index: np.ndarray) -> np.ndarray:
-        """The numbers of all targets of the examples at `index`."""
-        return ranges(self.first_targets[index], self.targets[index])
 
 
 class SpanFormat(Format):
@@ -41,23 +24,32 @@ class SpanFormat(Format):
 
     keys: Sequence[str] = ("labels",)
     several_targets = True
+    paired = "labels as targets"  # of which a row must have as many of the one as of the other
+
+    def columns(self, raw, labels):
+        """With `spans`; refuses a row that has not a label for each target."""
+        columns, spans = super().columns(raw, labels), self.spans(raw)
+        for where, given, named in zip(raw.index, spans, spans if labels is None else labels, strict=True):
+            if len(given) != len(named):
+                raise refusal(row_name(where), f"as many {self.paired}, {len(given)}", str(len(named)), "Mend the row.")
+        return columns | {"spans": spans}
+
+    def spans(self, raw: pd.DataFrame) -> pd.Series:
+        """The column `spans` of a raw frame."""
+        raise NotImplementedError
 
     def found_labels(self, splits):
         """Those of any split: an inventory is often larger than what train happens to hold."""
-        labelled = [frame["label"] for frame in splits.values() if "label" in frame]
-        return sorted({name for labels in labelled for row in labels for target in row for name in target})
+        return sorted({name for frame in splits.values() if "label" in frame for name in self.ids(frame["label"])})
 
     def numbered(self, frame):
         labels = frame["label"].rename(self.entry.label)
-        rows = [name for row in labels for target in row for name in target]
-        at = np.repeat(np.arange(len(labels)), [sum(map(len, row)) for row in labels])
-        flat = pd.Series(rows, index=labels.index[at], name=labels.name, dtype="str")
-        ids = iter(label_ids(flat, self.entry.labels).tolist() if rows else [])
+        ids = iter(label_ids(self.ids(labels).astype("str"), self.entry.labels).tolist())
         return labels.map(lambda row: [[next(ids) for _ in target] for target in row])
 
     def shuffled(self, train, rng):
         """The labels of all targets are permuted."""
-        labels = [target for row in train["label"] for target in row]
+        labels = train["label"].explode().dropna().tolist()
         shuffled = iter([labels[i] for i in rng.permutation(len(labels))])
         return train.assign(label=train["label"].map(lambda row: [next(shuffled) for _ in row]))
 
@@ -69,30 +61,26 @@ class SpanFormat(Format):
 
     def encode(self, rows, tokenizer, max_length):
         read = tokens(self.texts(rows), tokenizer, max_length, offsets=True)
-        targets = rows["spans"].map(len).to_numpy()
+        counts = rows["spans"].map(len).to_numpy()
         characters = np.concatenate(rows["spans"].tolist()).astype(np.int64)
-        sequence = np.repeat(np.arange(len(rows)), targets)
+        sequence = np.repeat(np.arange(len(rows)), counts)
         spans, cut = token_spans(read, characters, sequence, len(self.entry.inputs))
         if cut.sum() > MOST_CUT * cut.size:
             raise IntertaskError(
                 f"max_length: expected that at most {MOST_CUT:.0%} of the spans of {self.entry.name} lose tokens, "
                 f"found {cut.sum()} of {cut.size} at {max_length} tokens. Raise max_length, or drop the long texts."
             )
-        return self.encoded(rows, read, SpanEncoded, spans=spans, targets=targets, cut_spans=int(cut.sum()))
+        return self.encoded(rows, read, spans=spans, targets=bounds(counts), cut_spans=int(cut.sum()))
 
     def layout(self, encoded, index, batch):
         """`spans` (targets, spans, 2) of all examples, and `sequence`, the row of the batch that holds each."""
-        sequence = np.repeat(np.arange(len(index)), encoded.targets[index])
-        return {
-            "spans": torch.from_numpy(encoded.spans[encoded.targets_of(index)]),
-            "sequence": torch.from_numpy(sequence),
-        }
+        targets, sequence = encoded.targets_of(index)
+        return {"spans": torch.from_numpy(encoded.spans[targets]), "sequence": torch.from_numpy(sequence)}
 
-    def predictions(self, logits, encoded, index, batch):
-        targets = encoded.targets_of(index)
-        labels = [None if encoded.labels is None else encoded.labels[target] for target in targets]
-        rows = np.repeat(encoded.rows[index], encoded.targets[index])
-        return frame(rows, labels, self.predict(logits), logits if self.keeps_logits else None)
+
+def unit_places(text: str, unit: str = "words") -> list[tuple[int, int]]:
+    """[start, end) in characters of each of the text's units: of words, those of `text.split()`, or of characters."""
+    return [match.span() for match in re.finditer(r"\S+" if unit == "words" else "(?s).", text)]
 
 
 def token_spans(read: Tokens, spans: np.ndarray, sequence: np.ndarray, texts: int) -> tuple[np.ndarray, np.ndarray]:

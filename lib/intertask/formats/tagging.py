@@ -2,12 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import torch
 
 from intertask.errors import refusal, row_name
-from intertask.formats.columns import as_text, label_text, listed
+from intertask.formats.columns import label_text, listed
 from intertask.formats.heads import TokenHead
-from intertask.formats.spans import SpanFormat
+from intertask.formats.spans import SpanFormat, unit_places
 
 
 class Tagging(SpanFormat):
@@ -15,23 +14,25 @@ class Tagging(SpanFormat):
 
     inputs = (1, 1)
     keeps_logits = False
+    paired = "tags as words"
 
     def label_names(self, raw):
-        return tags_of(raw[self.entry.label], words_of(raw[self.entry.inputs[0]]))
+        """Per row, for each word, a list of its one tag; given as a list or separated by blanks."""
+        return parted(raw[self.entry.label]).map(lambda tags: [[label_text(tag)] for tag in tags])
 
     def columns(self, raw, labels):
+        """The words of a row are read as a text in which single blanks part them."""
         (column,) = self.entry.inputs
-        words = words_of(raw[column])
-        return {column: as_text(words.map(" ".join)), "spans": words.map(word_spans)}
+        return super().columns(raw.assign(**{column: words_of(raw[column]).map(" ".join)}), labels)
+
+    def spans(self, raw):
+        return raw[self.entry.inputs[0]].map(lambda text: np.array(unit_places(text), np.int32)[:, None])
 
     def tagged(self, text, label):
         return " ".join(f"{word}/{self.shown(ids)}" for word, ids in zip(text.split(), label, strict=True))
 
     def labels(self, rows):
-        return np.array([tag for row in rows["label"] for (tag,) in row])
-
-    def gold(self, encoded, index, batch):
-        return {"labels": torch.from_numpy(encoded.labels[encoded.targets_of(index)])}
+        return self.ids(rows["label"]).to_numpy(np.int64)
 
     def head(self, encoder, pooling, dropout=None):
         return TagHead(encoder, len(self.entry.labels), dropout)
@@ -44,29 +45,16 @@ class TagHead(TokenHead):
         return super().forward(hidden[batch["sequence"], batch["spans"][:, 0, 0]], batch)
 
 
+def parted(raw: pd.Series) -> pd.Series:
+    """Per row what the text holds between blanks, or a list as it stands."""
+    return raw.map(lambda value: value.split() if isinstance(value, str) else listed(value))
+
+
 def words_of(raw: pd.Series) -> pd.Series:
     """Per row the words of a text, given as a list or separated by blanks; no word is empty or holds a blank."""
-    words = raw.map(lambda value: value.split() if isinstance(value, str) else listed(value))
+    words = parted(raw)
     for where, row in words.items():
         if not row or not all(isinstance(word, str) and len(word.split()) == 1 for word in row):
             remedy = "Mend the row; a word is a text without blanks."
             raise refusal(f"{row_name(where)}, column '{raw.name}'", "words", repr(row)[:80], remedy)
     return words
-
-
-def tags_of(raw: pd.Series, words: pd.Series) -> pd.Series:
-    """Per row, for each word, a list of its one tag; given as a list or separated by blanks."""
-    tags = [value.split() if isinstance(value, str) else [label_text(tag) for tag in listed(value)] for value in raw]
-    for where, row, named in zip(raw.index, words, tags, strict=True):
-        if named and len(row) != len(named):
-            expected = f"as many tags as words, {len(row)}"
-            remedy = "Mend the row; words are separated by blanks."
-            raise refusal(f"{row_name(where)}, column '{raw.name}'", expected, str(len(named)), remedy)
-    return pd.Series([[[tag] for tag in row] for row in tags], index=raw.index, name=raw.name, dtype=object)
-
-
-def word_spans(words: list[str]) -> np.ndarray:
-    """(words, 1, 2): where each stands in the text when they are joined by single blanks."""
-    lengths = np.array([len(word) for word in words])
-    ends = np.cumsum(lengths + 1) - 1
-    return np.stack([ends - lengths, ends], axis=1).astype(np.int32)[:, None]

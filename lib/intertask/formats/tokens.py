@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError
-from intertask.files import processors
+from intertask.files import file_digest, processors
 
 LARGE = 5000
 """Sequences from which a split's token ids are kept for other runs: fewer are made anew in no time."""
@@ -40,7 +41,7 @@ class Tokens:
     cut: np.ndarray  # which sequences lost tokens to max_length
     offsets: np.ndarray | None = None  # (tokens, 2): [start, end) of each token, in characters of its text
     text: np.ndarray | None = None  # of each token, the number of its text, or SPECIAL
-    example: np.ndarray | None = None  # of each window, the number of its example
+    counts: np.ndarray | None = None  # how many sequences each example has; None: one
 
 
 def tokens(
@@ -61,7 +62,7 @@ def tokens(
         if len(columns[0]) < LARGE:
             return _read_all(read, len(columns[0]))
         state = [tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, names, offsets]
-        key = [*state, *map(_digest, columns)]
+        key = [*state, *map(_digest, columns), file_digest(Path(__file__)).hex()]
         return remembered("tokens", key, lambda: _read_all(read, len(columns[0])))
     except BaseException as error:  # a panic of the tokenizer, which is no Exception
         if "runcation" not in str(error) and "stride" not in str(error):
@@ -79,41 +80,43 @@ def _set_up(tokenizer, texts: int, max_length: int, overlap: int | None) -> list
     return list(tokenizer(*[[""]] * texts, return_attention_mask=False, **settings))
 
 
-def _read_all(read: Callable[[int], Tokens], count: int) -> Tokens:
+def _read_all(read: Callable[[int], dict[str, np.ndarray]], count: int) -> Tokens:
     """All sequences, CHUNK at a time, on all processors: also in a run that trains with one thread.
 
     The threads are ours, which end with the call. The tokenizer's own would hang in a process forked from this one.
     """
     with _serial(), ThreadPoolExecutor(processors()) as threads:
         chunks = list(threads.map(read, range(0, count, CHUNK)))
-    lengths = [np.diff(chunk.starts) for chunk in chunks]
-    inputs = {name: np.concatenate([chunk.inputs.pop(name) for chunk in chunks]) for name in list(chunks[0].inputs)}
-    rest = {
-        name: None if getattr(chunks[0], name) is None else np.concatenate([getattr(chunk, name) for chunk in chunks])
-        for name in ("cut", "offsets", "text", "example")
-    }
-    return Tokens(inputs, np.cumsum(np.concatenate([[0], *lengths])), **rest)
+    whole = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in list(chunks[0])}
+    inputs = {name: whole.pop(name) for name in _IDS if name in whole}
+    return Tokens(inputs, bounds(whole.pop("lengths")), **whole)
 
 
 def _read(
     columns: list, backend, names: list[str], offsets: bool, windows: bool, most: int | None, first: int
-) -> Tokens:
-    """The CHUNK sequences from number `first` on, of no more than the first `most` words of each text."""
+) -> dict[str, np.ndarray]:
+    """The CHUNK sequences from number `first` on, of no more than the first `most` words of each text.
+
+    Their inputs, and `lengths` beside what Tokens hold of them.
+    """
     texts = [[_head(text, most) for text in column[first : first + CHUNK].to_pylist()] for column in columns]
     encode = backend.encode_batch if offsets else backend.encode_batch_fast  # the same ids, without their places
     encodings = encode(list(zip(*texts, strict=True)) if len(texts) > 1 else texts[0])
-    example = None
+    read = {}
     if windows:
-        counts = [1 + len(encoding.overflowing) for encoding in encodings]
-        example = first + np.repeat(np.arange(len(counts)), counts)
+        read["counts"] = np.array([1 + len(encoding.overflowing) for encoding in encodings])
         encodings = [window for encoding in encodings for window in (encoding, *encoding.overflowing)]
-    starts = np.cumsum([0, *map(len, encodings)])
-    inputs = {
-        name: np.fromiter(chain.from_iterable(getattr(one, _IDS[name]) for one in encodings), np.int32, starts[-1])
-        for name in names
-    }
-    cut = np.array([not windows and bool(encoding.overflowing) for encoding in encodings])
-    return Tokens(inputs, starts, cut, *(_places(encodings) if offsets else (None, None)), example)
+    read["lengths"] = np.array([len(encoding) for encoding in encodings])
+    read["cut"] = np.array([not windows and bool(encoding.overflowing) for encoding in encodings])
+    for name in names:
+        ids = chain.from_iterable(getattr(encoding, _IDS[name]) for encoding in encodings)
+        read[name] = np.fromiter(ids, np.int32, read["lengths"].sum())
+    if offsets:
+        places = [np.array(encoding.offsets, np.int32).reshape(-1, 2) for encoding in encodings]
+        numbers = chain.from_iterable(encoding.sequence_ids for encoding in encodings)
+        read["offsets"] = np.concatenate(places)
+        read["text"] = np.fromiter((SPECIAL if k is None else k for k in numbers), np.int8, read["lengths"].sum())
+    return read
 
 
 def _head(text: str, most: int | None) -> str:
@@ -127,11 +130,9 @@ def _head(text: str, most: int | None) -> str:
     return text[: len(text) - len(words[most])] if len(words) > most else text
 
 
-def _places(encodings) -> tuple[np.ndarray, np.ndarray]:
-    """`offsets` and `text` of Tokens."""
-    offsets = np.concatenate([np.array(encoding.offsets, np.int32).reshape(-1, 2) for encoding in encodings])
-    numbers = chain.from_iterable(encoding.sequence_ids for encoding in encodings)
-    return offsets, np.fromiter((SPECIAL if k is None else k for k in numbers), np.int8, len(offsets))
+def bounds(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Where the parts that hold so many each begin, one after another; and where the last ends."""
+    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _digest(column) -> list[str]:

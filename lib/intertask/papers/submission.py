@@ -14,6 +14,7 @@ import yaml
 from intertask.analysis.read import read_predictions, read_runs, read_settings
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import now, results_root, write
+from intertask.formats import find_format
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import load_task
 from intertask.tasks.schema import TaskEntry
@@ -158,7 +159,8 @@ def _file_table(file: File, pick: Pick, entry: TaskEntry, split: str) -> pd.Data
             f"{where}: expected a prediction for each of rows 0 to {size - 1}, found {len(rows)} predictions, for "
             f"{rows['row'].nunique()} different rows. {hint}"
         )
-    return pd.DataFrame({"index": range(size), "prediction": _labels(rows["prediction"], file, entry, where)})
+    labels = find_format(entry.format)(entry).written(rows["prediction"], where, file.names)
+    return pd.DataFrame({"index": range(size), "prediction": labels})
 
 
 def _predictions(run: pd.DataFrame, file: File, entry: TaskEntry, split: str) -> pd.DataFrame:
@@ -166,18 +168,6 @@ def _predictions(run: pd.DataFrame, file: File, entry: TaskEntry, split: str) ->
     names = [split] if file.task == file.predictor else [entry.name, DIAGNOSTIC]
     found = [read_predictions(run, name) for name in names]
     return next((rows for rows in found if len(rows)), found[0])
-
-
-def _labels(predictions: pd.Series, file: File, entry: TaskEntry, where: str) -> list:
-    """Label ids or names, or scores within the range of a regression's labels."""
-    if entry.format == "regression":
-        if predictions.isna().any():
-            raise IntertaskError(f"{where}: expected a number for each row, found {predictions.isna().sum()} without.")
-        return predictions.clip(*entry.label_range).map("{:.3f}".format).tolist()
-    if illegal := set(predictions) - set(range(len(entry.labels))):
-        known = ", ".join(f"{i} ({name})" for i, name in enumerate(entry.labels))
-        raise IntertaskError(f"{where}: expected the labels {known}, found {min(illegal)}.")
-    return [entry.labels[int(i)] if file.names else int(i) for i in predictions]
 
 
 def _write_zip(path: Path, tables: dict[str, pd.DataFrame]) -> Path:

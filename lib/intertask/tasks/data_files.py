@@ -72,8 +72,8 @@ def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
         records = _parse_json(str(path), text)
     else:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-        places = [f"{path}, row {row} (line {number})" for row, (number, _) in enumerate(lines, start=1)]
-        records = [_parse_json(place, line) for place, (_, line) in zip(places, lines, strict=True)]
+        rows = enumerate(lines, start=1)
+        records = [_parse_json(f"{path}, row {row} (line {number})", line) for row, (number, line) in rows]
     for row, record in enumerate(records, start=1):
         if not isinstance(record, dict):
             found = type(record).__name__

@@ -19,11 +19,7 @@ def task_overlap(target: Task, supporting: Task, split: str = "validation") -> i
     entry = supporting.entry
     key = [fingerprint(entry), entry.content()]
     known = remembered("overlap", key, lambda: _orders(supporting.splits["train"], entry.inputs))
-    return _count(_hashes(target.splits[split], target.entry.inputs), known)
-
-
-def _count(hashes: np.ndarray, known: np.ndarray) -> int:
-    return int(np.isin(hashes, known).sum())
+    return int(np.isin(_hashes(target.splits[split], target.entry.inputs), known).sum())
 
 
 def _orders(rows: pd.DataFrame, inputs: Sequence[str]) -> np.ndarray:

@@ -14,8 +14,8 @@ from intertask.tasks.sources import Source, check_splits, code_of, digests, hex_
 def raw_splits(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
     """Our split -> frame as in the source or as made or derived, with index (file, row)."""
     if entry.mini or entry.derive:
-        return remembered("rows", _makes(entry, source), lambda: _made(entry, source))
-    return {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
+        return remembered("rows", _makes(entry, source), lambda: _raw(entry, source))
+    return _raw(entry, source)
 
 
 def digest_of_rows(entry: TaskEntry, source: Source) -> str:
@@ -30,7 +30,7 @@ def _makes(entry: TaskEntry, source: Source) -> list:
     return [entry.mini, entry.derive, entry.splits, entry.columns, kinds, digests(source), code]
 
 
-def _made(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
+def _raw(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
     if entry.mini:
         import minilanguage
 

@@ -8,8 +8,6 @@ from intertask.errors import refusal
 
 def limited(train: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
     """`limit` rows drawn without replacement, in their original order; all rows if `limit` is None or not below."""
-    if limit is not None and limit < 1:
-        raise refusal("limit", "None or at least 1 example", str(limit), "Correct it in the parameters.")
     if limit is None or limit >= len(train):
         return train
     return train.sample(n=limit, random_state=np.random.default_rng(seed)).sort_index()
@@ -23,8 +21,6 @@ def split_dev(dev: pd.DataFrame, holdout: float, seed: int, stratify: bool) -> t
     """
     from sklearn.model_selection import train_test_split  # half a second that most runs need not pay
 
-    if not 0 < holdout < 1:
-        raise refusal("holdout", "a share above 0 and below 1", str(holdout), "0.5 halves the dev set.")
     try:
         select, report = train_test_split(
             dev, test_size=holdout, random_state=seed, stratify=dev["label"] if stratify else None

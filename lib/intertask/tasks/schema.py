@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
 Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 Column = Annotated[str, Field(min_length=1)]
+OneOrMore = Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
+LabelName = Annotated[str, BeforeValidator(lambda given: str(given) if type(given) is int else given)]
 
 
 class TaskEntry(BaseModel):
@@ -24,7 +26,7 @@ class TaskEntry(BaseModel):
     config: str = ""
     revision: str = "main"
     # Split -> CSV, TSV, JSONL, Parquet or CoNLL-U files, relative to the YAML file; a * stands for any characters.
-    files: dict[Split, list[str]] = {}
+    files: dict[Split, OneOrMore] = {}
     # A corpus that the user fetches: `files` lie in the folder of that name in INTERTASK_CORPORA; `get` says how to.
     corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = ""
     get: str = ""
@@ -50,7 +52,7 @@ class TaskEntry(BaseModel):
     label: str = ""
     # Label names in id order; None: those of the data set's card, else the values in train, sorted.
     # Of multiple_choice, what the label column says for the first choice, the second …; None: 0, 1 …
-    labels: list[str] | None = None
+    labels: list[LabelName] | None = None
     # Labels, or patterns such as R-*, that micro_f1 leaves out.
     unscored_labels: list[str] = []
     # Of classification and regression on two inputs: whether these may change places.
@@ -110,35 +112,25 @@ class TaskEntry(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _default_metrics(cls, fields: Any) -> Any:
+        from intertask.formats import find_format  # here: it needs torch, and what only reads results does not
+
         if "metrics" in fields or not isinstance(fields.get("format"), str):
             return fields
-        form = _find_format(fields["format"])
+        form = find_format(fields["format"])
         return {**fields, "metrics": list(form.default_metrics or form.metrics)}
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _one_file_is_a_list(cls, files: Any) -> Any:
-        if not isinstance(files, dict):
-            return files
-        return {split: [paths] if isinstance(paths, str) else paths for split, paths in files.items()}
-
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _whole_numbers_are_names(cls, labels: Any) -> Any:
-        if not isinstance(labels, list):
-            return labels
-        return [str(label) if type(label) is int else label for label in labels]
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskEntry":
-        form = _find_format(self.format)
+        from intertask.formats import find_format
+
+        form = find_format(self.format)
         self._check_source()
         self._check_keys(form)
         self._check_columns()
         self._check_labels(form)
         for metric in self.metrics:
             if metric not in form.metrics:
-                raise ValueError(
+                raise IntertaskError(
                     f"expected metrics of the format {self.format} ({', '.join(form.metrics)}), found '{metric}'."
                     + (did_you_mean(metric, form.metrics) or " Name one of these.")
                 )
@@ -148,12 +140,12 @@ class TaskEntry(BaseModel):
         given = [key for key in ("hub", "files", "mini") if getattr(self, key)]
         if len(given) != 1:
             found = " and ".join(given) or "none"
-            raise ValueError(f"expected exactly one source among hub, files and mini, found {found}. Give one.")
+            raise IntertaskError(f"expected exactly one source among hub, files and mini, found {found}. Give one.")
         for key, source in {"config": "hub", "corpus": "files", "columns": "files"}.items():
             if getattr(self, key) and source not in given:
-                raise ValueError(f"expected {key} only beside {source}, found it beside {given[0]}. Take it out.")
+                raise IntertaskError(f"expected {key} only beside {source}, found it beside {given[0]}. Take it out.")
         if self.corpus and not self.get:
-            raise ValueError(f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it.")
+            raise IntertaskError(f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it.")
 
     def _check_keys(self, form: type) -> None:
         from intertask.formats import FORMATS
@@ -162,14 +154,14 @@ class TaskEntry(BaseModel):
             given = getattr(self, key)
             if given and key not in form.keys or not given and key in form.needs:
                 knowing = [name for name, known in FORMATS.items() if key in known.keys]
-                raise ValueError(
+                raise IntertaskError(
                     f"expected {key} for {' and '.join(knowing)} and for nothing else, found {given or 'none'} for "
                     f"{self.format}. Mend the key {key}, or the format."
                 )
         fewest, most = form.inputs
         if not fewest <= len(self.inputs) <= most:
             expected = f"{fewest} inputs" if fewest == most else f"{fewest} to {most} inputs"
-            raise ValueError(f"expected {expected} for {self.format}, found {self.inputs}. Mend them.")
+            raise IntertaskError(f"expected {expected} for {self.format}, found {self.inputs}. Mend them.")
 
     def _check_columns(self) -> None:
         label = [self.label_column] if self.label and self.label_column not in self.structured_columns else []
@@ -177,47 +169,37 @@ class TaskEntry(BaseModel):
         structured = _roots([*self.choices, *self.spans, *group])
         named = [*self.inputs, *structured, *label, *self.tags, *self.unused]
         if twice := sorted({column for column in named if named.count(column) > 1}):
-            raise ValueError(f"expected each column in one role, found '{twice[0]}' twice. Name it once.")
+            raise IntertaskError(f"expected each column in one role, found '{twice[0]}' twice. Name it once.")
         for name in RESERVED:
             if name in [*self.inputs, *self.tags]:
-                raise ValueError(
+                raise IntertaskError(
                     f"expected '{name}' to be no input or tag (it is a column's name once read), found it there. "
                     "Rename that column in the data."
                 )
         if bool(self.group) != ("question_exact_match" in self.metrics):
-            raise ValueError(
+            raise IntertaskError(
                 f"expected group with the metric question_exact_match and without it not, found group {self.group} "
                 f"and metrics {self.metrics}. Add the one or take out the other."
             )
         if self.symmetric and len(self.inputs) != 2:
-            raise ValueError(f"expected two inputs beside symmetric, found {self.inputs}. Take symmetric out.")
+            raise IntertaskError(f"expected two inputs beside symmetric, found {self.inputs}. Take symmetric out.")
 
     def _check_labels(self, form: type) -> None:
         if self.label and not form.labelled:
-            raise ValueError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
+            raise IntertaskError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
         if form.labelled and not self.label:
-            raise ValueError(f"expected the label column for {self.format}, found no key label. Add it.")
+            raise IntertaskError(f"expected the label column for {self.format}, found no key label. Add it.")
         names = self.labels or []
         if self.labels is not None and len(set(names)) < 2:
-            raise ValueError(f"expected labels, two or more, found {names}. Mend them.")
+            raise IntertaskError(f"expected labels, two or more, found {names}. Mend them.")
         if len(set(names)) < len(names):
-            raise ValueError(f"expected each label name once, found {names}. Take the double out.")
+            raise IntertaskError(f"expected each label name once, found {names}. Take the double out.")
         if self.label_range and self.label_range[0] >= self.label_range[1]:
-            raise ValueError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")
+            raise IntertaskError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")
 
 
 RESERVED = ("label", "choices", "spans", "group")
 """Names that columns have once read."""
-
-
-def _find_format(name: str) -> type:
-    """The class. Imported when an entry is checked: formats need torch, and what only reads results does not."""
-    from intertask.formats import find_format
-
-    try:
-        return find_format(name)
-    except IntertaskError as error:
-        raise ValueError(str(error)) from None  # pydantic takes it for a finding, to which the task's place is added
 
 
 def _roots(columns: list[str]) -> list[str]:
@@ -239,12 +221,12 @@ def parse_entry(name: str, fields: Any, where: str) -> TaskEntry:
         return TaskEntry.model_validate({**fields, "name": name})
     except ValidationError as error:
         raise _readable(where, error) from None
+    except IntertaskError as error:
+        raise IntertaskError(f"{where}: {error}") from None
 
 
 def _readable(where: str, error: ValidationError) -> IntertaskError:
     first = error.errors()[0]
-    if first["type"] == "value_error":
-        return IntertaskError(f"{where}: {first['ctx']['error']}")
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
         return refusal(where, f"the key '{key}'", "none", "Add it.")

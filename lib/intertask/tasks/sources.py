@@ -58,10 +58,7 @@ def fingerprint(entry: TaskEntry) -> str:
     """
     # A study asks for the data of few tasks in thousands of runs.
     key = entry, os.environ.get("INTERTASK_HUB"), os.environ.get("INTERTASK_CORPORA")
-    return while_unchanged(_known, key, lambda: _fingerprint(entry))
-
-
-_known: dict = {}
+    return while_unchanged(key, lambda: _fingerprint(entry))
 
 
 def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
@@ -155,7 +152,7 @@ def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[s
     """What a data set's card says: config -> split -> patterns of its files, and config -> column -> label names."""
     try:
         key = [file_digest(path).hex(), file_digest(Path(__file__)).hex(), version("datasets")]
-        return while_unchanged(_known, path, lambda: (remembered("cards", key, lambda: _read_card(path)), [path]))
+        return while_unchanged(path, lambda: (remembered("cards", key, lambda: _read_card(path)), [path]))
     except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
         found = str(error).strip(" .")
         raise refusal(path, "the data set's card (README.md)", found, "Fetch the repository again.") from None

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from intertask.cache import remembered
 from intertask.formats import Encoded
-from intertask.formats.base import ranges
+from intertask.formats.base import parts
 from intertask.formats.heads import PooledHead
 from intertask.training.batches import by_length
 
@@ -56,7 +56,7 @@ def _read(model, part, encoded: Encoded, batch_size: int) -> np.ndarray:
         read = model.reads(part, *model.outputs([batch]), batch).float().cpu().numpy()
         at, rows = encoded.sequences(index), len(encoded.starts) - 1
         if read.ndim == 3:
-            at, rows = ranges(encoded.starts[at], np.diff(encoded.starts)[at]), encoded.starts[-1]
+            (at, _), rows = parts(encoded.starts, at), encoded.starts[-1]
             read = read[batch["attention_mask"].cpu().numpy() > 0]
         if found is None:
             with tempfile.TemporaryFile() as file:

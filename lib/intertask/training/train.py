@@ -14,7 +14,6 @@ from tqdm.auto import tqdm
 
 from intertask.errors import IntertaskError
 from intertask.formats import Encoded
-from intertask.formats.spans import SpanEncoded
 from intertask.run import Run
 from intertask.tasks.load import Task
 from intertask.training import frozen
@@ -124,7 +123,7 @@ def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
         constant_predictions=predictions.loc[predictions.split == reported, "prediction"].map(repr).nunique() == 1,
         sizes={split: len(rows) for split, rows in task.splits.items()},
         truncated={split: rows.truncated for split, rows in part.encoded.items()},
-        cut_spans={split: rows.cut_spans for split, rows in part.encoded.items() if isinstance(rows, SpanEncoded)},
+        cut_spans={split: rows.cut_spans for split, rows in part.encoded.items() if rows.cut_spans is not None},
         overlap=task.overlap,
         **counts,
     )
@@ -317,8 +316,8 @@ def predict(model: Model, part: Part, encoded: Encoded, batch_size: int) -> pd.D
         logits = model.logits(part, batch).float().cpu().numpy()
         found.append(part.format.predictions(logits, encoded, index, batch))
     rows = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
-    if encoded.groups is not None:
-        rows["group"] = pd.Series(encoded.groups, encoded.rows).loc[rows["row"]].to_numpy()
+    if "group" in encoded.rows:
+        rows["group"] = encoded.rows["group"].loc[rows["row"]].to_numpy()
     return rows
 
 

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from intertask.formats.spans import SpanEncoded
 from intertask.tasks.load import Task
 from intertask.views.overview import percentiles
 
@@ -31,6 +30,6 @@ def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
         rows[split] = percentiles(form.encode(frame, tokenizer, UNCUT).lengths)
         encoded = form.encode(frame, tokenizer, max_length)
         rows[split]["examples cut"] = encoded.truncated
-        if isinstance(encoded, SpanEncoded):
+        if encoded.cut_spans is not None:
             rows[split]["spans cut"] = encoded.cut_spans
     return pd.DataFrame.from_dict(rows, orient="index")
