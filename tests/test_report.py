@@ -212,7 +212,9 @@ def test_an_unknown_notebook_in_the_report_is_refused(tmp_path):
     make_store(tmp_path, scores, seeds=1)
     path = tmp_path / "demo" / "study.json"
     path.write_text(path.read_text().replace('"transfer_matrix"', '"transfer_matrx"'))
-    with pytest.raises(IntertaskError, match="there is no notebook transfer_matrx in .* Did you mean 'transfer_matrix'"):
+    with pytest.raises(
+        IntertaskError, match="there is no notebook transfer_matrx in .* Did you mean 'transfer_matrix'"
+    ):
         build_report("demo", tmp_path)
 
 

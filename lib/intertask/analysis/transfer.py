@@ -75,18 +75,17 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
             "Give it supporting tasks and regimes: [single, stilts], or take this notebook out of the study's report."
         )
     both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
-    means = {"single": ("baseline", "mean"), "stilts": ("score", "mean")}
-    models = {"models": ("supporting_run", "nunique"), "told": ("supporting_run", "count")}
-    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **means, **models, control=("control", "first"))
-    known = table["told"] == table["n_expected"]
-    table = table.drop(columns=["models", "told", "control", "note"]).rename(columns={"mean": "delta"}).assign(
-        p_holm=holm(table["p"]),
-        family=int(table["p"].count()),
-        pseudo_replicates=(table["models"] < table["n_expected"]).astype("boolean").where(known),
-        control=table["control"],
-        note=table["note"],
-    )  # fmt: skip
-    return table.astype(LIMIT_TYPES)
+    columns = {"single": ("baseline", "mean"), "stilts": ("score", "mean"), "control": ("control", "first")}
+    columns |= {"pseudo_replicates": ("supporting_run", shared_models)}
+    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **columns).rename(columns={"mean": "delta"})
+    table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()))
+    last = {name: table.pop(name) for name in ("pseudo_replicates", "control", "note")}
+    return table.assign(**last).astype({**LIMIT_TYPES, "pseudo_replicates": "boolean"})
+
+
+def shared_models(supporting_runs: pd.Series) -> bool | None:
+    """Whether several seeds start from one supporting model; missing where not all say which is theirs."""
+    return None if supporting_runs.isna().any() else supporting_runs.nunique() < len(supporting_runs)
 
 
 def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
