@@ -234,8 +234,8 @@ def test_the_diagnostic_is_the_first_or_the_named_one():
 
 
 def test_the_notebook_on_a_made_store(tmp_path, forked_kernels):
-    make_diagnostic_store(tmp_path)
-    folder = build_report("demo", tmp_path)
+    make_diagnostic_store(tmp_path / "results")
+    folder = build_report("demo")
     cells = nbformat.read(folder / "diagnostic_breakdown.ipynb", as_version=4).cells
     outputs = {cell.id: str(cell.get("outputs")) for cell in cells}
     assert "the store holds none of its predictions" in outputs["missing"] and "not run yet" in outputs["missing"]
@@ -245,6 +245,6 @@ def test_the_notebook_on_a_made_store(tmp_path, forked_kernels):
 
 
 def test_the_notebook_with_nothing_done(tmp_path, forked_kernels):
-    make_diagnostic_store(tmp_path, done=())
-    text = (build_report("demo", tmp_path) / "diagnostic_breakdown.html").read_text()
+    make_diagnostic_store(tmp_path / "results", done=())
+    text = (build_report("demo") / "diagnostic_breakdown.html").read_text()
     assert text.partition("[1] not run yet")[0].count("<td>[1]</td>") == 5 and "there is nothing to say" in text
