@@ -82,7 +82,8 @@ def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
 def _paired_by_seed(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     mtl, stilts = (rows[rows["regime"] == regime] for regime in ("mtl", "stilts"))
     seeds = mtl.merge(stilts[["cell", "seed", "score"]], on=["cell", "seed"], how="left", suffixes=("", "_stilts"))
-    return mean_table(seeds.assign(by=seeds["score"] - seeds["score_stilts"]), ["cell"], "by", confidence)
+    seeds["difference"] = seeds["score"] - seeds["score_stilts"]
+    return mean_table(seeds, ["cell"], "difference", confidence)
 
 
 def variant_name(encoder: str, mixing: str | None) -> str:

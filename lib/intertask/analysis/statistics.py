@@ -49,7 +49,8 @@ def paired_t(differences, confidence: float = 0.95) -> PairedT:
     sd = x.std(ddof=1) if len(x) > 1 else 0.0
     error = sd / np.sqrt(len(x)) if sd > EQUAL else np.nan
     low, high, p = map(float, student(mean, error, len(x) - 1, confidence))
-    return PairedT(mean, low, high, p, len(x), why_no_interval(len(x), low))
+    note = "" if sd > EQUAL else "needs two seeds or more" if len(x) < 2 else "all differences are equal"
+    return PairedT(mean, low, high, p, len(x), note)
 
 
 def two_sample_t(first: pd.DataFrame, second: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -83,23 +84,19 @@ def student(mean, error, freedom, confidence: float) -> tuple[np.ndarray, np.nda
     return mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, freedom)
 
 
-def why_no_interval(n: int, low: float) -> str:
-    return "" if not np.isnan(low) else "needs two seeds or more" if n < 2 else "all differences are equal"
-
-
 def mean_table(
     frame: pd.DataFrame, keys: list[str], value: str, confidence: float, what: str = "seeds", **more
 ) -> pd.DataFrame:
-    """`paired_t` of a column by group: keys, n of n_expected that are there, mean, low, high, p, note.
+    """`paired_t` of a column by group: keys, n of n_expected that are there, the mean (as `value`), low, high, p, note.
 
     what: the rows of a group, in the note's words; more: further columns, as of `DataFrame.agg`, before the mean.
     """
-    table = frame.groupby(keys, sort=False, dropna=False).agg(
-        n=(value, "count"), n_expected=(value, "size"), **more, mean=(value, "mean"), sd=(value, "std")
-    )
+    more = {"n": (value, "count"), "n_expected": (value, "size"), **more}
+    table = frame.groupby(keys, sort=False, dropna=False).agg(**more, **{value: (value, "mean")}, sd=(value, "std"))
     error = table["sd"].where(table["sd"] > EQUAL) / np.sqrt(table["n"])
-    low, high, p = student(table["mean"], error, table["n"] - 1, confidence)
-    note = [why_no_interval(*cell).replace("seeds", what) for cell in zip(table["n"], low, strict=True)]
+    low, high, p = student(table[value], error, table["n"] - 1, confidence)
+    why = [f"needs two {what} or more", "all differences are equal"]
+    note = np.select([table["n"] < 2, error.isna()], why, default="")
     return table.assign(low=low, high=high, p=p, note=note).drop(columns="sd").reset_index()
 
 
@@ -202,44 +199,35 @@ def over_seeds_and_examples(differences, drawn, examples: int, confidence: float
     return float(seeds.mean - half), float(seeds.mean + half)
 
 
-class Permutation(NamedTuple):
-    """Two-sided p, a number for each row of differences, and the smallest p that so many pairs can give at all."""
-
-    p: np.ndarray
-    smallest: float
-
-
-def paired_permutation(differences) -> Permutation:
+def paired_permutation(differences) -> tuple[np.ndarray, float]:
     """Could the sign of every difference as well be the other one? differences: (n,) or (cells, n), none missing.
 
-    Assumes no distribution, but that it is symmetric around zero where there is no effect. All sign changes are tried
-    where they are at most PERMUTATIONS (13 pairs), otherwise as many, drawn, the same for all cells. With 3 pairs no p
-    is below .25, with 5 below .0625. NaN with fewer than two.
+    Two-sided p, a number for each row of differences, and the smallest p that so many pairs can give at all. Assumes no
+    distribution, but that it is symmetric around zero where there is no effect. All sign changes are tried where they
+    are at most PERMUTATIONS (13 pairs), otherwise as many, drawn, the same for all cells. With 3 pairs no p is below
+    .25, with 5 below .0625. NaN with fewer than two.
     """
     x = np.asarray(differences, dtype=float)
     n = x.shape[-1]
     if n < 2:
-        return Permutation(np.full(x.shape[:-1], np.nan), np.nan)
+        return np.full(x.shape[:-1], np.nan), np.nan
     test = stats.permutation_test(
         (x,), lambda x, axis: x.mean(axis), permutation_type="samples", vectorized=True, n_resamples=PERMUTATIONS,
         batch=max(1, 10**6 // x.size), axis=-1, rng=np.random.default_rng(0),
     )  # fmt: skip
-    return Permutation(test.pvalue, 2 / min(2**n, PERMUTATIONS + 1))
+    return test.pvalue, 2 / min(2**n, PERMUTATIONS + 1)
 
 
-def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: float = POWER) -> float:
-    """The mean of n paired differences that a two-sided t test finds (p < alpha) in the share `power` of studies.
+def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05) -> float:
+    """The mean of n paired differences that a two-sided t test finds (p < alpha) in the share POWER of studies.
 
     sd: of the differences, in their unit (points). From the noncentral t. NaN with fewer than two pairs or no spread.
     A study that finds less than this has not shown that there is nothing. Of simulated studies with just such an effect
     and 3, 5, 10 and 20 seeds, 81, 81, 80 and 80 % found it.
     """
-    for name, share in (("alpha", alpha), ("power", power)):
-        if not 0 < share < 1:
-            raise IntertaskError(f"{name} is a share between 0 and 1; found {share!r}.")
     if n < 2 or not sd > 0:
         return np.nan
-    return float(sd * TTestPower().solve_power(nobs=n, alpha=alpha, power=power))
+    return float(sd * TTestPower().solve_power(nobs=n, alpha=alpha, power=POWER))
 
 
 def matthews(confusion: np.ndarray) -> np.ndarray:

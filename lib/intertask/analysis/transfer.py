@@ -77,10 +77,10 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
     columns = {"single": ("baseline", "mean"), "stilts": ("score", "mean"), "control": ("control", "first")}
     columns |= {"pseudo_replicates": ("supporting_run", shared_models)}
-    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **columns).rename(columns={"mean": "delta"})
+    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **columns)
     table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()))
     last = {name: table.pop(name) for name in ("pseudo_replicates", "control", "note")}
-    return table.assign(**last).astype({**LIMIT_TYPES, "pseudo_replicates": "boolean"})
+    return table.assign(**last).astype({"pseudo_replicates": "boolean"})
 
 
 def shared_models(supporting_runs: pd.Series) -> bool | None:
