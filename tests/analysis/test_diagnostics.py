@@ -14,17 +14,18 @@ from intertask.analysis.diagnostics import (
     breakdown,
     breakdown_in_words,
     by_category,
+    by_set,
     categories,
     confusions,
     diagnosed,
-    interval_over_sets,
+    mean_r3,
     scored_on,
     sentence_sets,
     without_predictions,
 )
 from intertask.analysis.figures import diagnostic_dots
 from intertask.analysis.read import read_predictions, read_runs
-from intertask.analysis.statistics import matthews
+from intertask.analysis.statistics import example_interval, matthews
 from intertask.errors import IntertaskError
 from intertask.report import build_report
 from intertask.tasks.load import load_task, scored_rows
@@ -50,6 +51,10 @@ def predicted(predictions, labels=TRUE, run="a", model="m") -> pd.DataFrame:
 
 def cell(table, coarse="", fine=""):
     return table[(table["coarse"] == coarse) & (table["fine"] == fine)].iloc[0]
+
+
+def interval_over_sets(counts, sets, confidence):
+    return example_interval(by_set(counts, sets), mean_r3, confidence)
 
 
 def test_r3_by_hand():

@@ -15,7 +15,7 @@ from intertask.analysis import averages
 from intertask.analysis.averages import counted, plain, task_average
 from intertask.analysis.statistics import check_confidence, holm
 from intertask.analysis.tables import panel_name
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, check_choice, did_you_mean
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""
@@ -24,33 +24,9 @@ METHODS = ("pearson", "spearman")
 WNLI_RULES = ("trained", "majority", "floor")
 AVERAGE = "average"
 FEWEST, FEWEST_CLUSTERS = 3, 10
-
-
 EXACT = 8  # observations up to which all orders are counted: with 3, Student's t would make 0 of a p of 1/3
-CORRELATION_COLUMNS = [
-    "panel",
-    "encoder",
-    "task_a",
-    "task_b",
-    "n",
-    "clusters",
-    "r",
-    "low",
-    "high",
-    "p",
-    "p_clusters",
-    "note",
-]
-
-
-def check_method(method: str) -> None:
-    if method not in METHODS:
-        raise IntertaskError(f"method: expected one of {', '.join(METHODS)}; found {method!r}.")
-
-
-def check_wnli(rule: str) -> None:
-    if rule not in WNLI_RULES:
-        raise IntertaskError(f"wnli: expected one of {', '.join(WNLI_RULES)}; found {rule!r}.")
+CORRELATION_COLUMNS = ["panel", "encoder", "task_a", "task_b", "n", "clusters", "r", "low", "high", "p", "p_clusters"]
+CORRELATION_COLUMNS += ["note"]
 
 
 # From runs to observations
@@ -188,7 +164,7 @@ def correlation_table(
     p_clusters: the same test on the means of the clusters, 4-7 % (measured). note: why r or its interval is
     missing: fewer than three observations, a score that does not vary, fewer than ten clusters.
     """
-    check_method(method)
+    check_choice("method", method, METHODS)
     check_confidence(confidence)
     tables = []
     for name, own in panels(wide) if pairs else ():

@@ -5,12 +5,14 @@ A resample says how often each example was drawn; a metric is a function of thes
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from intertask.analysis.statistics import RESAMPLES, matthews
+from intertask.metrics import any_equal, best_overlap
 
 Metric = Callable[[np.ndarray], np.ndarray]
 
@@ -81,16 +83,8 @@ def _micro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
     return _ratio(right, labels.map(len) + predictions.map(len))
 
 
-def _exact_match(labels: pd.Series, predictions: pd.Series) -> Metric:
-    from intertask.metrics import any_equal
-
-    return _ratio([any_equal(*pair) for pair in zip(labels, predictions, strict=True)], 1)
-
-
-def _token_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
-    from intertask.metrics import best_overlap
-
-    return _ratio([best_overlap(*pair) for pair in zip(labels, predictions, strict=True)], 1)
+def _mean_of(share: Callable, labels: pd.Series, predictions: pd.Series) -> Metric:
+    return _ratio([share(*pair) for pair in zip(labels, predictions, strict=True)], 1)
 
 
 def _confusion(labels: pd.Series, predictions: pd.Series) -> Metric:
@@ -154,8 +148,9 @@ def _weighted_correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
 
 
 BY_COUNTS = {
-    "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1, "exact_match": _exact_match,
-    "token_f1": _token_f1, "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
+    "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1,
+    "exact_match": partial(_mean_of, any_equal), "token_f1": partial(_mean_of, best_overlap),
+    "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip
 """Metric -> of labels and predictions, a row each, what gives it by counts. Not question_exact_match: the predictions
 do not say which rows make one question."""

@@ -31,11 +31,6 @@ OVER_TARGETS = "average over the targets"
 FEW_SIZES = 3
 
 
-def check_axis(x: str) -> None:
-    if x not in SIZE_COLUMNS:
-        raise IntertaskError(f"x: expected one of {', '.join(SIZE_COLUMNS)}; found {x!r}.")
-
-
 def _all_targets(runs: pd.DataFrame) -> pd.DataFrame:
     targets = target_runs(runs)
     if targets.empty:
