@@ -104,7 +104,7 @@ def test_two_runs_for_one_observation_are_refused(tmp_path):
     runs, scores = made(tmp_path)
     double = pd.concat([runs, runs.assign(run=runs["run"] + "-again")])
     again = pd.concat([scores, scores.assign(run=scores["run"] + "-again")])
-    with pytest.raises(IntertaskError, match="are the same observation .*regime single.* on mini/rte"):
+    with pytest.raises(IntertaskError, match="Two different single runs of mini/rte with seed 0 would count as one"):
         observations(measured(double, again, {}))
 
 

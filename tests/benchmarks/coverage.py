@@ -145,8 +145,8 @@ def drawn_of(metric: str, labels: np.ndarray, predictions: np.ndarray, at_once: 
 def drawn_accuracy(right: np.ndarray) -> np.ndarray:
     """The same for accuracy, of which examples are right: (..., examples) to (..., resamples)."""
     m = right.shape[-1]
-    drawn = np.random.default_rng(0).integers(0, m, (resampling.RESAMPLES, m))
-    return right.astype("float32") @ (100 / m * resampling._draw_counts(drawn, m)).astype("float32").T
+    counts = np.concatenate([*statistics.draws(m)])
+    return right.astype("float32") @ (100 / m * counts).astype("float32").T
 
 
 def discordant(studies: int, m: int = 71) -> pd.DataFrame:

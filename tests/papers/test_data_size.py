@@ -263,7 +263,7 @@ def test_a_target_that_is_left_out_leaves_no_average_and_one_that_is_substituted
 def test_two_runs_of_one_seed_are_refused(tmp_path):
     twice = [role | {"run": role["run"] + "-b", "part": "b"} for role in average_roles() if role["stage"] == "target"]
     make_regimes(tmp_path, [*average_roles(), *twice])
-    with pytest.raises(IntertaskError, match="Two different single runs of a with seed 0 would be averaged"):
+    with pytest.raises(IntertaskError, match="Two different single runs of a with seed 0 would count as one"):
         seed_averages(read_runs("made", tmp_path))
 
 

@@ -53,14 +53,10 @@ def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
             "supporting tasks other than the targets, or take this notebook out of its report."
         )
     rows = rows.assign(cell=rows.groupby(keys, sort=False, dropna=False).ngroup())
-    both = rows.groupby(["regime", "cell"]).agg(
-        n=("score", "count"),
-        n_expected=("score", "size"),
-        mean=("score", "mean"),
-        sd=("score", "std"),
-        pseudo_replicates=("supporting_run", shared_models),
-        **{of: (of, "mean") for of in EXPOSURES.values()},
-    )
+    groups = rows.groupby(["regime", "cell"])
+    both = groups["score"].agg(n="count", n_expected="size", mean="mean", sd="std")
+    both = both.join(groups[[*EXPOSURES.values()]].mean())
+    both["pseudo_replicates"] = groups["supporting_run"].agg(shared_models)
     mtl, stilts = both.loc["mtl"], both.loc["stilts"]
     table = rows.drop_duplicates("cell").set_index("cell")[keys]
     for name, own in (("mtl", mtl), ("stilts", stilts)):
@@ -155,16 +151,9 @@ def rules(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> 
 def _followed(cells: pd.DataFrame, choice: pd.Series, confidence: float) -> dict:
     decided = choice.isin(["MTL", "STILTs"])
     right, of = int((choice[decided] == cells.loc[decided, "better"]).sum()), int(decided.sum())
-    low, high = share_interval(right, of, confidence)
-    return {
-        "n": len(cells),
-        "abstains": len(cells) - of,
-        "right": right,
-        "accuracy": 100 * right / of if of else np.nan,
-        "low": low,
-        "high": high,
-        "score": followed(cells, choice).mean(),
-    }
+    accuracy, low, high = share_interval(right, of, confidence)
+    counts = {"n": len(cells), "abstains": len(cells) - of, "right": right}
+    return counts | {"accuracy": accuracy, "low": low, "high": high, "score": followed(cells, choice).mean()}
 
 
 def followed(cells: pd.DataFrame, choice: pd.Series) -> pd.Series:

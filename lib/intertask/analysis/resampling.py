@@ -9,9 +9,8 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from intertask.analysis.statistics import RESAMPLES, matthews
+from intertask.analysis.statistics import RESAMPLES, draws, matthews
 from intertask.metrics import any_equal, best_overlap
 
 Metric = Callable[[np.ndarray], np.ndarray]
@@ -22,8 +21,8 @@ def drawn_scores(predictions: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
     A row per run, a column per resample; so a difference of two rows is paired. An example is drawn with all its rows
     (the words of a sentence, the spans of a text). predictions: columns run, row (the example), label, prediction, all
-    of one task and one split; runs that were scored on different examples are drawn from the union. The draws have a
-    fixed seed. Without rows where there is no prediction, or where one of the metrics is none of BY_COUNTS.
+    of one task and one split; runs that were scored on different examples are drawn from the union. Without rows where
+    there is no prediction, or where one of the metrics is none of BY_COUNTS.
     """
     if predictions.empty or not metrics or set(metrics) - BY_COUNTS.keys():
         return pd.DataFrame(columns=range(RESAMPLES), dtype="float64")
@@ -33,18 +32,8 @@ def drawn_scores(predictions: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
         run: (own["place"].to_numpy(), [BY_COUNTS[name](own["label"], own["prediction"]) for name in metrics])
         for run, own in runs
     }
-    found = stats.bootstrap(
-        (np.arange(len(examples)),), lambda drawn, axis=-1: _run_scores(parts, _draw_counts(drawn, len(examples))),
-        n_resamples=RESAMPLES, batch=max(1, 10**6 // len(examples)), vectorized=True, method="percentile",
-        rng=np.random.default_rng(0),
-    )  # fmt: skip
-    return pd.DataFrame(found.bootstrap_distribution, index=list(parts))
-
-
-def _draw_counts(drawn: np.ndarray, examples: int) -> np.ndarray:
-    """How often each example was drawn: (resamples, draws) to (resamples, examples)."""
-    shifted = drawn + examples * np.arange(len(drawn))[:, None]
-    return np.bincount(shifted.ravel(), minlength=len(drawn) * examples).reshape(len(drawn), examples).astype(float)
+    scores = [_run_scores(parts, counts) for counts in draws(len(examples))]
+    return pd.DataFrame(np.concatenate(scores, axis=1), index=list(parts))
 
 
 def _run_scores(parts: dict, counts: np.ndarray) -> np.ndarray:

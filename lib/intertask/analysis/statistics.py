@@ -1,6 +1,6 @@
 """Transfer deltas paired by seed, their intervals and tests, and the summaries that the papers print."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -129,31 +129,39 @@ def check_confidence(confidence: float) -> None:
         raise IntertaskError(f"confidence is a share between 0 and 1, such as 0.95; found {confidence!r}.")
 
 
+def draws(examples: int) -> Iterator[np.ndarray]:
+    """RESAMPLES samples of so many examples with replacement, as counts: (resamples, examples), a part at a time.
+
+    How often each example was drawn. The same at every call: the seed is fixed.
+    """
+    rng, at_once = np.random.default_rng(0), max(1, 10**6 // examples)
+    for done in range(0, RESAMPLES, at_once):
+        drawn = rng.integers(0, examples, (min(at_once, RESAMPLES - done), examples))
+        shifted = drawn + examples * np.arange(len(drawn))[:, None]
+        yield np.bincount(shifted.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
+
+
 def example_interval(
     sums: np.ndarray, score: Callable[[np.ndarray], np.ndarray], confidence: float
 ) -> tuple[float, float]:
     """Percentile bootstrap interval, over examples, of a score of their sum; the models are held fixed.
 
-    sums: (examples, …), what each independent example adds; score: (resamples, …) to (resamples,). The same for the
-    same arguments: the draws have a fixed seed. Missing (NaN) with fewer than two examples and where all resamples
-    agree.
+    sums: (examples, …), what each independent example adds; score: (resamples, …) to (resamples,). Missing (NaN) with
+    fewer than two examples and where all resamples agree.
     """
     if len(sums) < 2:
         return np.nan, np.nan
-    interval = stats.bootstrap(
-        (np.arange(len(sums)),), lambda drawn, axis=-1: score(sums[drawn].sum(drawn.ndim - 1)),
-        n_resamples=RESAMPLES, batch=50, vectorized=True, confidence_level=confidence, method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    return (np.nan, np.nan) if interval.low == interval.high else (float(interval.low), float(interval.high))
+    found = np.concatenate([score(np.tensordot(counts, sums, 1)) for counts in draws(len(sums))])
+    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return (np.nan, np.nan) if low == high else (float(low), float(high))
 
 
-def share_interval(right: int, of: int, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of a share, in percent; NaN of nothing."""
+def share_interval(right: int, of: int, confidence: float) -> tuple[float, float, float]:
+    """A share with Wilson's interval, low and high, in percent; NaN of nothing."""
     if not of:
-        return np.nan, np.nan
+        return np.nan, np.nan, np.nan
     interval = stats.binomtest(right, of).proportion_ci(confidence, method="wilson")
-    return 100 * float(interval.low), 100 * float(interval.high)
+    return 100 * right / of, 100 * float(interval.low), 100 * float(interval.high)
 
 
 def over_examples(drawn, examples: int, confidence: float = 0.95) -> tuple[float, float, str]:

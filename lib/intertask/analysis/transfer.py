@@ -39,7 +39,7 @@ def refuse_mixtures(runs: pd.DataFrame) -> None:
         one = twice.iloc[0]
         raise IntertaskError(
             f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
-            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
+            f"{one['seed']} would count as one: parts of the study train them with different settings. "
             "Give these parts a study each."
         )
 
@@ -96,21 +96,13 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     supporting task's labels were shuffled.
     """
     groups = target_runs(runs, "single", "stilts").groupby(["target", *CELL[:-1]], sort=False, dropna=False)
-    table = groups.agg(
-        n=("score", "count"),
-        n_expected=("run", "size"),
-        mean=("score", "mean"),
-        sd=("score", "std"),
-        min=("score", "min"),
-        median=("score", "median"),
-        max=("score", "max"),
-        majority=("majority", "mean"),
-        degenerate=("degenerate", "sum"),
-        told=("degenerate", "count"),
-        control=("control", "first"),
-    ).reset_index()
-    degenerate = table["degenerate"].astype("Int64").mask(table.pop("told") < table["n"])
-    return table.assign(degenerate=degenerate)
+    scores = groups["score"].agg(
+        n="count", n_expected="size", mean="mean", sd="std", min="min", median="median", max="max"
+    )
+    unknown = groups["degenerate"].count() < scores["n"]
+    degenerate = groups["degenerate"].sum().astype("Int64").mask(unknown)
+    more = {"majority": groups["majority"].mean(), "degenerate": degenerate, "control": groups["control"].first()}
+    return scores.assign(**more).reset_index()
 
 
 def replicates_in_words(table: pd.DataFrame) -> str:
