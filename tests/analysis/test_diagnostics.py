@@ -14,13 +14,13 @@ from intertask.analysis.diagnostics import (
     breakdown,
     breakdown_in_words,
     by_category,
-    by_set,
     categories,
     confusions,
     diagnosed,
     mean_r3,
     scored_on,
     sentence_sets,
+    summed_by_set,
     without_predictions,
 )
 from intertask.analysis.figures import diagnostic_dots
@@ -54,7 +54,7 @@ def cell(table, coarse="", fine=""):
 
 
 def interval_over_sets(counts, sets, confidence):
-    return example_interval(by_set(counts, sets), mean_r3, confidence)
+    return example_interval(summed_by_set(counts, sets), mean_r3, confidence)
 
 
 def test_r3_by_hand():

@@ -108,7 +108,7 @@ def breakdown(predictions: pd.DataFrame, rows: pd.DataFrame, entry, confidence: 
     for model, own in predictions.groupby("model", sort=False):
         answers = confusions(own, rows)
         for category, mask in masks.items():
-            counts = by_set(answers[mask], sets[mask])
+            counts = summed_by_set(answers[mask], sets[mask])
             by_seed = 100 * matthews(counts.sum(0))
             seeds = paired_t(np.nan_to_num(by_seed), confidence)
             sizes = mask.sum(), len(counts), len(by_seed)
@@ -147,7 +147,7 @@ def _same_labels(theirs: pd.Series, ours: pd.Series) -> bool:
     return len(pairs) == theirs.nunique() == ours.nunique()
 
 
-def by_set(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
+def summed_by_set(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Sums over the rows of each set, which are drawn together: (rows, …) to (sets, …); sets: of `sentence_sets`."""
     own, places = np.unique(sets, return_inverse=True)
     summed = np.zeros((len(own), *counts.shape[1:]), dtype=int)
