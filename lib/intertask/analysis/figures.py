@@ -15,9 +15,9 @@ DENSE = 150  # cells of a matrix; in a larger one nobody could read more than a 
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
 
 
-def panel_title(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
-    """The heading of one panel, as of `panel_name`."""
-    return text(panel_name(encoder, limit, supporting_limit))
+def panel_title(encoder: str, limit: int | None, supporting_limit: int | None = None, mixing: str | None = None) -> str:
+    """The heading of one panel: as of `panel_name`, and how its tasks were mixed, where that is known."""
+    return text(panel_name(encoder, limit, supporting_limit)) + ("" if pd.isna(mixing) else f"\nmixing: {text(mixing)}")
 
 
 def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, ends: float | None = None) -> Axes:

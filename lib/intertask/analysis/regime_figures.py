@@ -6,18 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from intertask.analysis.figures import panel_title
 from intertask.analysis.regimes import misjudged
 from intertask.analysis.tables import of_expected
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix
 
 METHODS_GRADIENT = "PuOr"  # purple: MTL is better; orange: STILTs is; other colours than "helps" and "harms"
-
-
-def regimes_title(encoder: str, limit: int | None, supporting_limit: int | None, mixing: str | None = None) -> str:
-    """The heading of one panel: encoder, training data of target and supporting task, and the mixing variant."""
-    return panel_title(encoder, limit, supporting_limit) + ("" if pd.isna(mixing) else f"\nmixing: {text(mixing)}")
 
 
 def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float, ends: float) -> Axes:
