@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 
 from intertask.analysis.statistics import check_confidence, holm, mean_table, share_interval, two_sample_t
-from intertask.analysis.transfer import CELL, LIMIT_TYPES, shared_models, target_runs
+from intertask.analysis.transfer import CELL, shared_models, target_runs
 from intertask.errors import IntertaskError
 
-TYPES = {**LIMIT_TYPES, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
 EXPOSURES = {
     "target_examples": "examples_seen",
     "distinct_examples": "distinct_examples",
@@ -72,7 +71,7 @@ def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     table["heuristic"], table["better"] = by_sign(table["size_ratio"] - 1), by_sign(table["difference"])
     by_variant = table.groupby("mixing", sort=False, dropna=False)["p"]
     table["p_holm"], table["family"] = by_variant.transform(holm), by_variant.transform("count")
-    return table.assign(note=note).reset_index(drop=True).astype(TYPES)
+    return table.assign(note=note).reset_index(drop=True).astype({"pseudo_replicates": "boolean"})
 
 
 def _paired_by_seed(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
