@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from conftest import absent
 from intertask.errors import IntertaskError
 from intertask.report import build_report
-from intertask.report.page import NotebookPage, clean
+from intertask.report.page import clean, notebook_page
 from made_store import make_store
 
 HOSTILE = "<img src=x onerror=window.pwned=1></script><script>window.pwned=1</script>"
@@ -37,9 +37,16 @@ def report(tmp_path_factory):
     make_store(results, scores, supporting=supporting, seeds=3, title=f"A title {HOSTILE}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONWARNINGS", STRICT)
-        folder = build_report("demo", results)
+        patch.setenv("INTERTASK_RESULTS", str(results))
+        folder = build_report("demo")
     assert folder == results / "demo" / "report"
     return folder
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Where `own_environment` has results lie."""
+    return tmp_path / "results"
 
 
 @pytest.fixture
@@ -82,14 +89,14 @@ def test_the_index_counts_runs_and_lists_what_is_missing_first(report):
     assert "0123456789abcdef" in index and "best checkpoint on validation" in index
 
 
-def test_the_index_shows_the_study_as_it_was_written(tmp_path):
-    make_store(tmp_path, scores, seeds=1)
-    path = tmp_path / "demo" / "study.json"
+def test_the_index_shows_the_study_as_it_was_written(results):
+    make_store(results, scores, seeds=1)
+    path = results / "demo" / "study.json"
     snapshot = json.loads(path.read_text())
     snapshot["study"] |= {"report": [], "wnli": "trained"}
     snapshot["given"] = {"title": "T", "encoders": ["mini/bert"], "train": {"max_length": 64}}
     path.write_text(json.dumps(snapshot))
-    index = (build_report("demo", tmp_path) / "index.html").read_text()
+    index = (build_report("demo") / "index.html").read_text()
     assert "<pre>title: T\nencoders: [mini/bert]\ntrain: {max_length: 64}\n</pre>" in index
 
 
@@ -161,9 +168,9 @@ def test_outputs_of_unknown_kinds_are_dropped_and_html_is_cleaned():
         new_output("execute_result", {"text/plain": HOSTILE}),
     ]
     cells = [new_markdown_cell("# A title\n\nand words"), new_code_cell(f"x = {HOSTILE!r}", outputs=outputs)]
-    page = NotebookPage.of("x", new_notebook(cells=cells))
-    body = page.html.partition("<body>")[2]
-    assert page.title == "A title" and page.picture == ""
+    page = notebook_page(new_notebook(cells=cells))
+    body = page["html"].partition("<body>")[2]
+    assert page["title"] == "A title" and page["picture"] == ""
     assert '<table class="t"><tbody><tr><td>1</td></tr></tbody></table>' in body and "<strong>bold</strong>" in body
     assert "<img" not in body and "svg" not in body and "widget" not in body and body.count("<script>") == 1
     assert "onclick" not in body.partition("<script>")[0]
@@ -174,22 +181,21 @@ def test_clean_keeps_tables_headings_and_classes():
     assert clean(html) == html
 
 
-def test_a_failing_notebook_is_named_and_leaves_the_former_report(tmp_path, forked_kernels):
-    results = tmp_path / "results"
+def test_a_failing_notebook_is_named_and_leaves_the_former_report(results, forked_kernels):
     make_store(results, scores, supporting=(), seeds=1)
     (results / "demo" / "report").mkdir()
     (results / "demo" / "report" / "index.html").write_text("former")
     with pytest.raises(IntertaskError, match=r"transfer_matrix.ipynb failed in cell \d+ with IntertaskError: No trans"):
-        build_report("demo", results)
+        build_report("demo")
     assert os.listdir(results / "demo") in (["report", "study.json"], ["study.json", "report"])
     assert (results / "demo" / "report" / "index.html").read_text() == "former"
 
 
-def test_a_study_with_nothing_done_still_has_a_report(tmp_path, forked_kernels):
-    make_store(tmp_path, lambda *_: None, seeds=2)
-    for record in tmp_path.glob("runs/*/run.json"):
+def test_a_study_with_nothing_done_still_has_a_report(results, forked_kernels):
+    make_store(results, lambda *_: None, seeds=2)
+    for record in results.glob("runs/*/run.json"):
         record.unlink()
-    index = (build_report("demo", tmp_path) / "index.html").read_text()
+    index = (build_report("demo") / "index.html").read_text()
     assert (
         "<b>17</b> expected: <b>0</b> done" in index
         and index.count("<td>[1]</td>") == 17
@@ -197,23 +203,23 @@ def test_a_study_with_nothing_done_still_has_a_report(tmp_path, forked_kernels):
     )
 
 
-def test_a_second_report_replaces_the_first(tmp_path):
-    make_store(tmp_path, scores, seeds=1)
-    snapshot = json.loads((tmp_path / "demo" / "study.json").read_text())
+def test_a_second_report_replaces_the_first(results):
+    make_store(results, scores, seeds=1)
+    snapshot = json.loads((results / "demo" / "study.json").read_text())
     snapshot["study"]["report"] = []
-    (tmp_path / "demo" / "study.json").write_text(json.dumps(snapshot))
-    (tmp_path / "demo" / "report").mkdir()
-    (tmp_path / "demo" / "report" / "stale.html").write_text("old")
-    assert [path.name for path in build_report("demo", tmp_path).iterdir()] == ["index.html"]
-    assert sorted(os.listdir(tmp_path / "demo")) == ["report", "study.json"]
+    (results / "demo" / "study.json").write_text(json.dumps(snapshot))
+    (results / "demo" / "report").mkdir()
+    (results / "demo" / "report" / "stale.html").write_text("old")
+    assert [path.name for path in build_report("demo").iterdir()] == ["index.html"]
+    assert sorted(os.listdir(results / "demo")) == ["report", "study.json"]
 
 
-def test_an_unknown_notebook_in_the_report_is_refused(tmp_path):
-    make_store(tmp_path, scores, seeds=1)
-    path = tmp_path / "demo" / "study.json"
+def test_an_unknown_notebook_in_the_report_is_refused(results):
+    make_store(results, scores, seeds=1)
+    path = results / "demo" / "study.json"
     path.write_text(path.read_text().replace('"transfer_matrix"', '"transfer_matrx"'))
     with pytest.raises(IntertaskError, match="no notebook transfer_matrx in .* Did you mean 'transfer_matrix'"):
-        build_report("demo", tmp_path)
+        build_report("demo")
 
 
 def test_executed_notebooks_stay_valid(report):

@@ -16,10 +16,9 @@ from intertask.analysis import correlation_figures
 from intertask.analysis.correlations import (
     AVERAGE,
     OBSERVATION,
+    WNLI_RULES,
     average_in_words,
     caption,
-    check_method,
-    check_wnli,
     cluster_intervals,
     correlation_table,
     family_in_words,
@@ -34,7 +33,7 @@ from intertask.analysis.correlations import (
     with_holm,
 )
 from intertask.analysis.read import read_runs, read_scores
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, check_choice
 from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
@@ -105,7 +104,7 @@ def test_two_runs_for_one_observation_are_refused(tmp_path):
     runs, scores = made(tmp_path)
     double = pd.concat([runs, runs.assign(run=runs["run"] + "-again")])
     again = pd.concat([scores, scores.assign(run=scores["run"] + "-again")])
-    with pytest.raises(IntertaskError, match="are the same observation .*regime single.* on mini/rte"):
+    with pytest.raises(IntertaskError, match="Two different single runs of mini/rte with seed 0 would count as one"):
         observations(measured(double, again, {}))
 
 
@@ -341,9 +340,9 @@ def test_the_family_in_words(tmp_path):
 
 def test_legal_values():
     with pytest.raises(IntertaskError, match="method: expected one of pearson, spearman; found 'kendall'"):
-        check_method("kendall")
+        correlation_table(wide_of({"a": [1.0]}), [], "kendall")
     with pytest.raises(IntertaskError, match="wnli: expected one of trained, majority, floor"):
-        check_wnli("never")
+        check_choice("wnli", "never", WNLI_RULES)
 
 
 def printed(folder, text):

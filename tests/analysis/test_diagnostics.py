@@ -17,14 +17,15 @@ from intertask.analysis.diagnostics import (
     categories,
     confusions,
     diagnosed,
-    interval_over_sets,
+    mean_r3,
     scored_on,
     sentence_sets,
+    summed_by_set,
     without_predictions,
 )
 from intertask.analysis.figures import diagnostic_dots
 from intertask.analysis.read import read_predictions, read_runs
-from intertask.analysis.statistics import matthews
+from intertask.analysis.statistics import example_interval, matthews
 from intertask.errors import IntertaskError
 from intertask.report import build_report
 from intertask.tasks.load import load_task, scored_rows
@@ -50,6 +51,10 @@ def predicted(predictions, labels=TRUE, run="a", model="m") -> pd.DataFrame:
 
 def cell(table, coarse="", fine=""):
     return table[(table["coarse"] == coarse) & (table["fine"] == fine)].iloc[0]
+
+
+def interval_over_sets(counts, sets, confidence):
+    return example_interval(summed_by_set(counts, sets), mean_r3, confidence)
 
 
 def test_r3_by_hand():
@@ -234,8 +239,8 @@ def test_the_diagnostic_is_the_first_or_the_named_one():
 
 
 def test_the_notebook_on_a_made_store(tmp_path, forked_kernels):
-    make_diagnostic_store(tmp_path)
-    folder = build_report("demo", tmp_path)
+    make_diagnostic_store(tmp_path / "results")
+    folder = build_report("demo")
     cells = nbformat.read(folder / "diagnostic_breakdown.ipynb", as_version=4).cells
     outputs = {cell.id: str(cell.get("outputs")) for cell in cells}
     assert "the store holds none of its predictions" in outputs["missing"] and "not run yet" in outputs["missing"]
@@ -245,6 +250,6 @@ def test_the_notebook_on_a_made_store(tmp_path, forked_kernels):
 
 
 def test_the_notebook_with_nothing_done(tmp_path, forked_kernels):
-    make_diagnostic_store(tmp_path, done=())
-    text = (build_report("demo", tmp_path) / "diagnostic_breakdown.html").read_text()
+    make_diagnostic_store(tmp_path / "results", done=())
+    text = (build_report("demo") / "diagnostic_breakdown.html").read_text()
     assert text.partition("[1] not run yet")[0].count("<td>[1]</td>") == 5 and "there is nothing to say" in text

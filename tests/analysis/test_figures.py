@@ -86,6 +86,8 @@ def test_signed_keeps_the_side_of_zero():
 def test_panel_title():
     assert figures.panel_title("mini/bert", pd.NA) == "mini/bert, all training data"
     assert figures.panel_title("mini/bert", 1000) == "mini/bert, 1000 training examples"
+    title = figures.panel_title("bert", 500, 1000, "dynamic")
+    assert title == "bert, 500 training examples, 1000 of the supporting task\nmixing: dynamic"
 
 
 def test_a_large_matrix_shows_whole_points_and_marks_alone(tmp_path, ax):

@@ -17,7 +17,7 @@ RIGHT = {"untrained": 50, "frozen, layer 0": 80, "frozen, layer 1": 90}  # of 10
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, monkeypatch):
     """Probe `a` by every model; probe `b` by the first alone, with one of two seeds done."""
     roles = []
     for probe in "ab":
@@ -37,6 +37,7 @@ def store(tmp_path):
                 if probe == "a" or (model, seed) == ("untrained", 0):
                     made(tmp_path, run, probe, seed, RIGHT[model])
     write_index(tmp_path, "probes", roles, report=["probing"])
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     return tmp_path
 
 
@@ -149,7 +150,7 @@ def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):
 
 
 def test_the_notebook_shows_the_table_of_the_study_it_is_given(store, forked_kernels):
-    html = (build_report("probes", store) / "probing.html").read_text()
+    html = (build_report("probes") / "probing.html").read_text()
     assert "frozen, layer 1</strong>: above the majority on 1 of 1 probes" in html
     assert "not run yet" in html  # the five runs of probe b that are missing stand first
     assert html.index("not run yet") < html.index("above the majority on 1 of 1 probes")
@@ -157,7 +158,7 @@ def test_the_notebook_shows_the_table_of_the_study_it_is_given(store, forked_ker
 
 def test_the_notebook_with_nothing_done(store, forked_kernels):
     shutil.rmtree(store / "runs")
-    html = (build_report("probes", store) / "probing.html").read_text()
+    html = (build_report("probes") / "probing.html").read_text()
     assert (
         html.partition("[1] not run yet")[0].count("<td>[1]</td>") == 12
         and "above the majority on 0 of 0 probes" in html

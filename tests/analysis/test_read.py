@@ -137,7 +137,9 @@ def test_a_control_is_one_whatever_the_study_calls_it():
     controls = ["control", "mini/mnli, shuffled labels", "noise"]
     assert named.index[named["min"]].tolist() == controls and named.index[~named["max"]].tolist() == ["mini/mnli"]
     assert named["size"].eq(6).all() and not runs.loc[runs["supporting"].isna(), "control"].any()
-    found = runs.assign(done=True, score=60.0 + runs["seed"], majority=50.0, n_train=9, supporting_n_train=99)
+    found = runs.assign(
+        done=True, score=60.0 + runs["seed"].astype("float64"), majority=50.0, n_train=9, supporting_n_train=99
+    )
     assert "0 of 3 cells have an interval" in control_in_words(transfer_table(found))
     assert set(regimes.pairwise(found)["supporting"]) == {"mini/mnli"}
     cells = best_of_each.cell_table(found.assign(chosen_by=found["score"]))

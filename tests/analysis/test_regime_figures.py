@@ -1,6 +1,5 @@
 import math
 
-import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle, StepPatch
 
@@ -88,9 +87,3 @@ def test_method_differences_count_targets(runs, ax):
     paper_figures.method_differences(differences[differences["baseline"] == "single"], means[one], ax)
     assert labels(ax.get_yticklabels())[0] == "STILTs, average\n(3 targets)"
     assert len(ax.get_yticklabels()) == 5
-
-
-def test_titles():
-    assert plots.regimes_title("bert", pd.NA, pd.NA) == "bert, all training data"
-    title = plots.regimes_title("bert", 500, 1000, "dynamic")
-    assert title == "bert, 500 training examples, 1000 of the supporting task\nmixing: dynamic"

@@ -98,7 +98,7 @@ def test_a_run_that_serves_two_parts_is_one_seed(runs):
 
 def test_parts_with_different_settings_are_refused_in_words(runs):
     other = runs.assign(part="B", run=runs["run"] + "-lr1e-3")
-    with pytest.raises(IntertaskError, match="Two different single runs of mini/rte with seed 0 would be averaged"):
+    with pytest.raises(IntertaskError, match="Two different single runs of mini/rte with seed 0 would count as one"):
         deltas(pd.concat([runs.assign(part="A"), other]))
 
 

@@ -64,9 +64,9 @@ def seeds(studies: int) -> pd.DataFrame:
             single, stilts, truth = draw(np.random.default_rng(n), studies, n)
             seen = 100 * np.mean(np.minimum(single, stilts).min(axis=1) < 60)
             paired = [paired_t(b - a) for a, b in zip(single, stilts, strict=True)]
-            two = [two_sample_t(b, a) for a, b in zip(single, stilts, strict=True)]
-            for what, tests in (("paired_t", paired), ("two_sample_t", two)):
-                rows.append((what, name, n, *held([t.low for t in tests], [t.high for t in tests], truth), seen))
+            arms = [pd.DataFrame({"n": n, "mean": x.mean(1), "sd": x.std(1, ddof=1)}) for x in (stilts, single)]
+            for what, tests in (("paired_t", pd.DataFrame(paired)), ("two_sample_t", two_sample_t(*arms))):
+                rows.append((what, name, n, *held(tests["low"], tests["high"], truth), seen))
     return pd.DataFrame(rows, columns=["interval", "restarts", "seeds", "covers", "none", "seen"])
 
 
@@ -145,8 +145,8 @@ def drawn_of(metric: str, labels: np.ndarray, predictions: np.ndarray, at_once: 
 def drawn_accuracy(right: np.ndarray) -> np.ndarray:
     """The same for accuracy, of which examples are right: (..., examples) to (..., resamples)."""
     m = right.shape[-1]
-    drawn = np.random.default_rng(0).integers(0, m, (resampling.RESAMPLES, m))
-    return right.astype("float32") @ (100 / m * resampling._draw_counts(drawn, m)).astype("float32").T
+    counts = np.concatenate([*statistics.draws(m)])
+    return right.astype("float32") @ (100 / m * counts).astype("float32").T
 
 
 def discordant(studies: int, m: int = 71) -> pd.DataFrame:

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from intertask.analysis.read import read_runs
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, check_choice
 from intertask.papers import paper_figures
 from intertask.papers.data_size import (
     LINES,
     OVER_TARGETS,
+    SIZE_COLUMNS,
     averages_in_words,
-    check_axis,
     seed_averages,
     size_differences,
     size_differences_in_words,
@@ -165,7 +165,7 @@ def test_differences_are_drawn_by_target_size(tmp_path):
 
 def test_bad_axes_and_empty_studies_are_refused(tmp_path):
     with pytest.raises(IntertaskError, match="expected one of target, supporting; found 'steps'"):
-        check_axis("steps")
+        check_choice("x", "steps", SIZE_COLUMNS)
     runs = made(tmp_path)
     with pytest.raises(IntertaskError, match="Take this notebook out"):
         size_table(runs[runs["stage"] != "target"])
@@ -263,7 +263,7 @@ def test_a_target_that_is_left_out_leaves_no_average_and_one_that_is_substituted
 def test_two_runs_of_one_seed_are_refused(tmp_path):
     twice = [role | {"run": role["run"] + "-b", "part": "b"} for role in average_roles() if role["stage"] == "target"]
     make_regimes(tmp_path, [*average_roles(), *twice])
-    with pytest.raises(IntertaskError, match="Two different single runs of a with seed 0 would be averaged"):
+    with pytest.raises(IntertaskError, match="Two different single runs of a with seed 0 would count as one"):
         seed_averages(read_runs("made", tmp_path))
 
 

@@ -15,7 +15,8 @@ from intertask.analysis import averages
 from intertask.analysis.averages import counted, plain, task_average
 from intertask.analysis.statistics import check_confidence, holm
 from intertask.analysis.tables import panel_name
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.analysis.transfer import target_runs
+from intertask.errors import IntertaskError, check_choice, did_you_mean
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""
@@ -24,33 +25,9 @@ METHODS = ("pearson", "spearman")
 WNLI_RULES = ("trained", "majority", "floor")
 AVERAGE = "average"
 FEWEST, FEWEST_CLUSTERS = 3, 10
-
-
 EXACT = 8  # observations up to which all orders are counted: with 3, Student's t would make 0 of a p of 1/3
-CORRELATION_COLUMNS = [
-    "panel",
-    "encoder",
-    "task_a",
-    "task_b",
-    "n",
-    "clusters",
-    "r",
-    "low",
-    "high",
-    "p",
-    "p_clusters",
-    "note",
-]
-
-
-def check_method(method: str) -> None:
-    if method not in METHODS:
-        raise IntertaskError(f"method: expected one of {', '.join(METHODS)}; found {method!r}.")
-
-
-def check_wnli(rule: str) -> None:
-    if rule not in WNLI_RULES:
-        raise IntertaskError(f"wnli: expected one of {', '.join(WNLI_RULES)}; found {rule!r}.")
+CORRELATION_COLUMNS = ["panel", "encoder", "task_a", "task_b", "n", "clusters", "r", "low", "high", "p", "p_clusters"]
+CORRELATION_COLUMNS += ["note"]
 
 
 # From runs to observations
@@ -61,18 +38,18 @@ def measured(runs: pd.DataFrame, scores: pd.DataFrame, metrics: dict[str, str]) 
 
     metrics: target, with or without `mini/`, to the metric that is its `score` here; the others keep their main score.
     scores: of `read_scores`. Substituted runs are left out: nothing was measured; and so are tasks learned alongside:
-    there is no one model before the target. Refused: a metric that no run of the target has, and a main score that is
-    the mean of other metrics in some of its runs than in others, since one column would mix them.
+    there is no one model before the target. Refused: two runs of one observation on one target, a metric that no run of
+    the target has, and a main score that is the mean of other metrics in some of its runs than in others, since one
+    column would mix them.
     """
-    own = runs[(runs["stage"] == "target") & runs["regime"].isin(["single", "stilts"]) & ~runs["substituted"]]
+    own = target_runs(runs, "single", "stilts")
     if own.empty:
         raise IntertaskError(
             "Nothing to correlate: expected target runs with regime single or stilts, found none. "
             "Take this notebook out of the study's report."
         )
-    long = (
-        own[["run", "target", "split"]].drop_duplicates().merge(scores[["run", "target", "split", "metric", "score"]])
-    )
+    place = ["run", "target", "split"]
+    long = own[place].drop_duplicates().merge(scores[[*place, "metric", "score"]])
     counts = long.groupby(["target", "metric"])["run"].nunique()
     chosen = {target: metrics.get(target, metrics.get(plain(target), "main")) for target in own["target"].unique()}
     for target in counts.index.unique("target"):
@@ -102,22 +79,13 @@ def observations(rows: pd.DataFrame, single: bool = True, controls: bool = True)
     """One row per observation (the columns OBSERVATION), one column per target; scores 0-100, missing where missing.
 
     rows: of `measured`. single: whether models without a supporting task are observations, as in Wang et al. 2019;
-    Pruksachatkun et al. 2020 leave them out. controls: whether models after shuffled labels are. Refused: two runs of
-    one observation on one target.
+    Pruksachatkun et al. 2020 leave them out. controls: whether models after shuffled labels are.
     """
     targets = rows["target"].unique()
-    own = rows[rows["score"].notna()].drop_duplicates([*OBSERVATION, "target", "run"])  # a run may serve in two parts
+    own = rows[rows["score"].notna()]
     own = own if single else own[own["regime"] != "single"]
     own = own if controls else own[~own["control"]]
     own = own.reset_index(drop=True)
-    twice = own[own.duplicated([*OBSERVATION, "target"])]
-    if len(twice):
-        one = twice.iloc[0]
-        words = ", ".join(f"{name} {one[name]}" for name in OBSERVATION if pd.notna(one[name]))
-        raise IntertaskError(
-            f"Two different runs are the same observation ({words}) on {one['target']}: parts of the study train it "
-            "with different settings, or the table has a row twice. Keep one of them, or give these parts a study each."
-        )
     code = own.groupby(OBSERVATION, sort=False, dropna=False).ngroup()
     about = own.loc[~code.duplicated(), OBSERVATION].reset_index(drop=True)
     wide = own.assign(observation=code).pivot(index="observation", columns="target", values="score")
@@ -188,7 +156,7 @@ def correlation_table(
     p_clusters: the same test on the means of the clusters, 4-7 % (measured). note: why r or its interval is
     missing: fewer than three observations, a score that does not vary, fewer than ten clusters.
     """
-    check_method(method)
+    check_choice("method", method, METHODS)
     check_confidence(confidence)
     tables = []
     for name, own in panels(wide) if pairs else ():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from intertask.analysis.statistics import check_confidence, example_interval, matthews, paired_t
+from intertask.analysis.statistics import example_interval, matthews, paired_t
 from intertask.analysis.tables import category_label
 from intertask.errors import IntertaskError, did_you_mean, refusal
 
@@ -103,14 +103,19 @@ def breakdown(predictions: pd.DataFrame, rows: pd.DataFrame, entry, confidence: 
     FEW_SETS.
     predictions: of `read_predictions`, with the column `model`; rows, entry: the diagnostic task's.
     """
-    check_confidence(confidence)
     sets, masks = sentence_sets(rows, entry.inputs), categories(rows, entry.tags)
     table = []
     for model, own in predictions.groupby("model", sort=False):
-        counts = confusions(own, rows)
-        for (coarse, fine), mask in masks.items():
-            scores = _category_scores(counts[mask], sets[mask], confidence)
-            table.append({"model": model, "coarse": coarse, "fine": fine} | scores)
+        answers = confusions(own, rows)
+        for category, mask in masks.items():
+            counts = summed_by_set(answers[mask], sets[mask])
+            by_seed = 100 * matthews(counts.sum(0))
+            seeds = paired_t(np.nan_to_num(by_seed), confidence)
+            sizes = mask.sum(), len(counts), len(by_seed)
+            over_sets = example_interval(counts, mean_r3, confidence)
+            accuracy = 100 * np.trace(counts.sum((0, 1))) / counts.sum()
+            more = accuracy, np.isnan(by_seed).sum(), len(counts) < FEW_SETS
+            table.append((model, *category, *sizes, seeds.mean, *over_sets, seeds.low, seeds.high, *more))
     return pd.DataFrame(table, columns=BREAKDOWN_COLUMNS)
 
 
@@ -142,35 +147,17 @@ def _same_labels(theirs: pd.Series, ours: pd.Series) -> bool:
     return len(pairs) == theirs.nunique() == ours.nunique()
 
 
-def interval_over_sets(counts: np.ndarray, sets: np.ndarray, confidence: float) -> tuple[float, float]:
-    """The `example_interval` of the mean R3 x100 over seeds; whole sets of examples are drawn."""
-    of_sets = np.stack([counts[sets == one].sum(0) for one in np.unique(sets)])
-    return example_interval(of_sets, mean_r3, confidence)
+def summed_by_set(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
+    """Sums over the rows of each set, which are drawn together: (rows, …) to (sets, …); sets: of `sentence_sets`."""
+    own, places = np.unique(sets, return_inverse=True)
+    summed = np.zeros((len(own), *counts.shape[1:]), dtype=int)
+    np.add.at(summed, places, counts)
+    return summed
 
 
 def mean_r3(confusion: np.ndarray) -> np.ndarray:
     """R3 x100, an undefined one as 0, averaged over the seeds: shape (..., seeds, K, K) to (...)."""
     return 100 * np.nan_to_num(matthews(confusion)).mean(-1)
-
-
-def _category_scores(counts: np.ndarray, sets: np.ndarray, confidence: float) -> dict:
-    """The numbers of one model and category; counts: of `confusions`, sets: of `sentence_sets`."""
-    by_seed = 100 * matthews(counts.sum(0))
-    seeds = paired_t(np.nan_to_num(by_seed), confidence)
-    low, high = interval_over_sets(counts, sets, confidence)
-    return {
-        "n": len(counts),
-        "sets": len(np.unique(sets)),
-        "seeds": len(by_seed),
-        "r3": seeds.mean,
-        "low": low,
-        "high": high,
-        "seeds_low": seeds.low,
-        "seeds_high": seeds.high,
-        "accuracy": 100 * np.trace(counts.sum((0, 1))) / counts.sum(),
-        "undefined": int(np.isnan(by_seed).sum()),
-        "few_sets": len(np.unique(sets)) < FEW_SETS,
-    }
 
 
 def by_category(table: pd.DataFrame) -> pd.DataFrame:
@@ -182,9 +169,8 @@ def by_category(table: pd.DataFrame) -> pd.DataFrame:
         for row in table.itertuples()
     ]
     named = table.assign(category=[category_label(row.coarse, row.fine) for row in table.itertuples()], cell=cells)
-    key = ["category", "n", "sets"]
-    wide = named.pivot(index=key, columns="model", values="cell").reindex(columns=table["model"].unique())
-    return wide.reindex(pd.MultiIndex.from_frame(named[key].drop_duplicates())).reset_index().rename_axis(columns=None)
+    wide = named.set_index(["category", "n", "sets", "model"])["cell"].unstack(sort=False)
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def breakdown_in_words(table: pd.DataFrame) -> str:

@@ -3,8 +3,6 @@
 Nothing is told by colour alone: signs, marks and counts stand beside it, so a figure survives grey print.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,9 +15,9 @@ DENSE = 150  # cells of a matrix; in a larger one nobody could read more than a 
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
 
 
-def panel_title(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
-    """The heading of one panel, as of `panel_name`."""
-    return text(panel_name(encoder, limit, supporting_limit))
+def panel_title(encoder: str, limit: int | None, supporting_limit: int | None = None, mixing: str | None = None) -> str:
+    """The heading of one panel: as of `panel_name`, and how its tasks were mixed, where that is known."""
+    return text(panel_name(encoder, limit, supporting_limit)) + ("" if pd.isna(mixing) else f"\nmixing: {text(mixing)}")
 
 
 def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, ends: float | None = None) -> Axes:
@@ -109,27 +107,24 @@ def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Ax
     members = [pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)] for cell in cells]
     seeds = [f" ({cell.n} of {cell.n_expected} seeds)" * (cell.n < cell.n_expected) for cell in cells]
     labels = [text(f"{cell.supporting} → {cell.target}{n}") for cell, n in zip(cells, seeds, strict=True)]
-    rows_with_means(table, "delta", [own["delta"] for own in members], labels, ax, hollow=table["control"])
+    rows_with_means(table, "delta", [own["delta"] for own in members], labels, ax)
     ax.set(xlabel="delta, points (× one seed; ● mean and interval; □ control)")
     return ax
 
 
-def rows_with_means(
-    table: pd.DataFrame, value: str, members: list[pd.Series], labels: list[str], ax: Axes, hollow: Iterable[bool] = ()
-) -> Axes:
+def rows_with_means(table: pd.DataFrame, value: str, members: list[pd.Series], labels: list[str], ax: Axes) -> Axes:
     """A line per row of the table: `members` as crosses, their mean, the column `value`, as a dot with a bar low-high.
 
-    A row whose n is 0 is called missing; a mean without an interval has no bar; hollow: rows with an open square.
+    A row whose n is 0 is called missing; a mean without an interval has no bar; a `control` has an open square.
     """
-    hollow = list(hollow) or [False] * len(table)
-    for y, (row, own, other) in enumerate(zip(table.to_dict("records"), members, hollow, strict=True)):
+    for y, (row, own) in enumerate(zip(table.to_dict("records"), members, strict=True)):
         ax.plot(own, [y + 0.22] * len(own), "x", color=FAINT, markersize=5)
         if row["n"] == 0:
             ax.text(0, y, " missing", va="center", color=FAINT)
             continue
         bar = None if pd.isna(row["low"]) else [[row[value] - row["low"]], [row["high"] - row[value]]]
-        ax.errorbar(row[value], y - 0.08, xerr=bar, fmt="s" if other else "o", color=INK, capsize=3, markersize=5,
-                    markerfacecolor="white" if other else INK)  # fmt: skip
+        mark, fill = ("s", "white") if row.get("control", False) else ("o", INK)
+        ax.errorbar(row[value], y - 0.08, xerr=bar, fmt=mark, color=INK, capsize=3, markersize=5, markerfacecolor=fill)
     ax.set_yticks(range(len(table)), labels)
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.axvline(0, color=INK, linewidth=1)

@@ -7,7 +7,6 @@ known truth (`tests/benchmarks/coverage.py`).
 import numpy as np
 import pandas as pd
 
-from intertask.analysis.read import read_predictions
 from intertask.analysis.resampling import BY_COUNTS, drawn_scores
 from intertask.analysis.statistics import (
     POWER,
@@ -20,9 +19,10 @@ from intertask.analysis.statistics import (
     paired_permutation,
 )
 from intertask.analysis.tables import panel_name
-from intertask.analysis.transfer import BASELINE, CELL, LIMIT_TYPES, deltas, target_runs
+from intertask.analysis.transfer import BASELINE, CELL, LIMIT_TYPES, deltas
 
 OVER_EXAMPLES = ["examples", "examples_low", "examples_high", "both_low", "both_high", "examples_detectable"]
+OVER_EXAMPLES += ["examples_note"]
 
 
 def over_targets(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -35,15 +35,7 @@ def over_targets(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     Measured coverage of 95 % over 4, 6, 8 and 10 targets: 96, 95, 95 and 95 % of normal transfers; 88, 88, 90 and 91 %
     where most targets gain nothing and a few much. A percentile bootstrap over the targets held 74 to 92 % of either.
     """
-    means = mean_table(table, CELL[:-1], "delta", confidence, "targets")
-    return means.rename(columns={"mean": "delta"}).astype(LIMIT_TYPES)
-
-
-def reported_predictions(runs: pd.DataFrame) -> pd.DataFrame:
-    """What the single and stilts runs predicted on the split that each reports: columns of `read_predictions`."""
-    own = target_runs(runs, "single", "stilts")
-    parts = [read_predictions(own[own["split"] == split], split) for split in own["split"].dropna().unique()]
-    return pd.concat(parts) if parts else read_predictions(own[:0], "")
+    return mean_table(table, CELL[:-1], "delta", confidence, "targets")
 
 
 def transfer_intervals(
@@ -55,7 +47,7 @@ def transfer_intervals(
     difference, the rows drawn jointly with and without the supporting task; both_low, both_high:
     `over_seeds_and_examples`, from two seeds on; examples_detectable: `minimum_detectable_effect` of these models on so
     many examples; examples_note: why there is no interval. scores: of `read_scores`, which names the metrics;
-    predictions: of `reported_predictions`.
+    predictions: of `read_predictions`, on the split that each run reports.
     """
     check_confidence(confidence)
     rows = []
@@ -66,7 +58,7 @@ def transfer_intervals(
         for cell, pairs in of_target.groupby(CELL, sort=False, dropna=False):
             row = _intervals_of(pairs.dropna(subset="delta"), own, drawn, metrics, confidence)
             rows.append(dict(zip(CELL, cell, strict=True)) | row)
-    return pd.DataFrame(rows, columns=[*CELL, *OVER_EXAMPLES, "examples_note"]).astype(LIMIT_TYPES)
+    return pd.DataFrame(rows, columns=[*CELL, *OVER_EXAMPLES]).astype(LIMIT_TYPES)
 
 
 def _intervals_of(
@@ -173,12 +165,11 @@ def optimism(runs: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95)
     keys = [*BASELINE, "target"]
     wide = held.pivot(index=[*keys, "seed", "run"], columns="split", values="score")
     wide = wide.reindex(columns=["validation_select", "validation_report"]).dropna().reset_index()
-    wide["gap"] = wide["validation_select"] - wide["validation_report"]
-    of_choice = {name: (f"validation_{name}", "mean") for name in ("select", "report")}
-    runs_and_means = wide.groupby(keys, sort=False, dropna=False).agg(runs=("run", "size"), **of_choice)
-    by_seed = wide.groupby([*keys, "seed"], sort=False, dropna=False)["gap"].mean().reset_index()
-    table = mean_table(by_seed, keys, "gap", confidence).drop(columns=["n_expected", "p"])
-    table = runs_and_means.reset_index().merge(table.rename(columns={"mean": "optimism"}), on=keys)
+    wide["optimism"] = wide["validation_select"] - wide["validation_report"]
+    means = {name: (f"validation_{name}", "mean") for name in ("select", "report")}
+    over_runs = wide.groupby(keys, sort=False, dropna=False).agg(runs=("run", "size"), **means)
+    by_seed = wide.groupby([*keys, "seed"], sort=False, dropna=False)["optimism"].mean().reset_index()
+    table = over_runs.reset_index().merge(mean_table(by_seed, keys, "optimism", confidence), on=keys)
     return table[[*keys, "runs", "n", "select", "report", "optimism", "low", "high", "note"]].astype({"limit": "Int64"})
 
 

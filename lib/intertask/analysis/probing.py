@@ -35,20 +35,17 @@ def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataF
 
     records: of `read_records`. A run of a table of scores has none, and the scores of the split that it reports.
     """
-    of_split = {
-        run: [record["tasks"][record["task"]][kind].get(split, {}) for kind in ("scores", "majority")]
-        for run, record in records.items()
-    }
-    stated = runs["split"].eq(split) & ~runs["run"].isin(list(records))
-    score, majority = (
-        runs["run"]
-        .map({run: parts[place].get("main") for run, parts in of_split.items()})
-        .astype("float64")
-        .mask(stated, runs[name])
-        for place, name in enumerate(("score", "majority"))
-    )
-    metrics = [[name for name in of_split.get(run, [{}])[0] if name != "main"] for run in runs["run"]]
-    return runs.assign(score=score, majority=majority, metrics=metrics)
+    rows = []
+    for role in runs.itertuples():
+        scores, majority = {}, {}
+        if role.run in records:
+            own = records[role.run]["tasks"][records[role.run]["task"]]
+            scores, majority = (own[kind].get(split, {}) for kind in ("scores", "majority"))
+        elif role.split == split:
+            scores, majority = {"main": role.score}, {"main": role.majority}
+        rows.append((scores.get("main"), majority.get("main"), [name for name in scores if name != "main"]))
+    found = pd.DataFrame(rows, index=runs.index, columns=["score", "majority", "metrics"])
+    return runs.assign(**found.astype({"score": "float64", "majority": "float64"}))
 
 
 def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -68,11 +65,11 @@ def probing_table(runs: pd.DataFrame, predictions: pd.DataFrame, confidence: flo
         examples = found["row"].nunique()
         drawn = drawn_scores(found, done["metrics"].iloc[0] if len(done) else [])
         low, high, _ = over_examples(drawn.mean(), examples, confidence)
-        rows.append(
-            dict(zip(PROBING_COLUMNS, (probe, model, seeds.n, len(own), examples, seeds.mean, low, high), strict=False))
-            | {"seeds_low": seeds.low, "seeds_high": seeds.high, "majority": done["majority"].mean()}
-            | {"degenerate": (done["score"] <= done["majority"]).sum() if done["majority"].notna().all() else pd.NA}
-        )
+        known = done["majority"].notna().all()
+        degenerate = (done["score"] <= done["majority"]).sum() if known else pd.NA
+        sizes, over_seeds = (seeds.n, len(own), examples), (seeds.low, seeds.high)
+        more = done["majority"].mean(), degenerate
+        rows.append((probe, model, *sizes, seeds.mean, low, high, *over_seeds, *more))
     return pd.DataFrame(rows, columns=PROBING_COLUMNS).astype({"degenerate": "Int64"})
 
 

@@ -14,39 +14,13 @@ from intertask.files import results_root
 from intertask.studies.status import failure, read_study, why_missing
 from intertask.studies.store import predictions_file
 
-ROLE = {
-    "stage": "str",
-    "part": "str",
-    "regime": "str",
-    "mixing": "str",
-    "encoder": "str",
-    "supporting": "str",
-    "control": "bool",
-    "target": "str",
-    "task": "str",
-    "limit": "Int64",
-    "supporting_limit": "Int64",
-    "seed": "Int64",
-    "run": "str",
-    "supporting_run": "str",
-    "supporting_seed": "Int64",
-    "substituted": "bool",
-}
-OUTCOME = {
-    "done": "bool",
-    "failed": "str",
-    "split": "str",
-    "score": "float64",
-    "majority": "float64",
-    "degenerate": "boolean",
-    "constant_predictions": "boolean",
-    "n_train": "Int64",
-    "examples_seen": "Int64",
-    "distinct_examples": "Int64",
-    "best_step": "Int64",
-    "steps": "Int64",
-    "seconds": "float64",
-}
+ROLE = dict.fromkeys(["stage", "part", "regime", "mixing", "encoder", "supporting", "target", "task", "run"], "str")
+ROLE |= dict.fromkeys(["limit", "supporting_limit", "seed", "supporting_seed"], "Int64")
+ROLE |= {"supporting_run": "str", "control": "bool", "substituted": "bool"}
+OUTCOME = {"done": "bool", "failed": "str", "split": "str"}
+OUTCOME |= dict.fromkeys(["score", "majority", "seconds"], "float64")
+OUTCOME |= dict.fromkeys(["degenerate", "constant_predictions"], "boolean")
+OUTCOME |= dict.fromkeys(["n_train", "examples_seen", "distinct_examples", "best_step", "steps"], "Int64")
 SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
 SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "control", "target"]
 SCORE_COLUMNS += ["limit", "supporting_limit", "seed", "task", "split", "metric", "score"]
@@ -111,21 +85,18 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
     """
     results = Path(results or results_root())
     if path := score_tables.find_table(study, results):
-        return score_tables.as_scores(score_tables.tidy(path, unit="points"), study)[SCORE_COLUMNS].astype(
-            dict(limit="Int64")
-        )
+        return score_tables.as_scores(score_tables.tidy(path, unit="points"), study)[SCORE_COLUMNS]
     runs, records = _frame_and_records(study, results)
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
-    scores = pd.DataFrame(
-        [
-            {"run": run, "task": task, "split": split, "metric": metric, "score": score}
-            for run, record in records.items()
-            for task, own in record["tasks"].items()
-            for split, metrics in own["scores"].items()
-            for metric, score in metrics.items()
-        ],
-        columns=["run", "task", "split", "metric", "score"],
-    ).astype({"run": "str", "task": "str", "split": "str", "metric": "str", "score": "float64"})
+    found = [
+        (run, task, split, metric, score)
+        for run, record in records.items()
+        for task, own in record["tasks"].items()
+        for split, metrics in own["scores"].items()
+        for metric, score in metrics.items()
+    ]
+    texts = dict.fromkeys(["run", "task", "split", "metric"], "str")
+    scores = pd.DataFrame(found, columns=[*texts, "score"]).astype({**texts, "score": "float64"})
     return runs.merge(scores, on=["run", "task"])[SCORE_COLUMNS]
 
 
@@ -147,18 +118,19 @@ def read_settings(study: str, results: Path | None = None) -> dict:
     return read_study(study, results)["study"]
 
 
-def read_predictions(runs: pd.DataFrame, split: str, results: Path | None = None) -> pd.DataFrame:
+def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None = None) -> pd.DataFrame:
     """What every run that is done predicted on one split, at the best checkpoint: columns run, row, label, prediction.
 
-    split: `validation` or a task of the run's `evaluate_on`; row: the number of the row in that task. A run whose
-    predictions are not in the store, or not of this split, has no rows.
+    split: `validation` or a task of the run's `evaluate_on`, or, if empty, what each run reports; row: the number of
+    the row in that task. A run whose predictions are not in the store, or not of this split, has no rows.
     """
     parts = [pd.DataFrame({"run": [], "row": [], "label": [], "prediction": []})]
-    for run, task in runs.loc[runs["done"], ["run", "task"]].drop_duplicates().itertuples(index=False):
-        path = predictions_file(Path(results or results_root()) / "runs" / run, task)
+    pool = Path(results or results_root()) / "runs"
+    for run, task, own in runs.loc[runs["done"], ["run", "task", "split"]].drop_duplicates().itertuples(index=False):
+        path = predictions_file(pool / run, task)
         if path.is_file():
-            own = pd.read_parquet(path, columns=["row", "label", "prediction"], filters=[("split", "==", split)])
-            parts.append(own.assign(run=run))
+            wanted = [("split", "==", split or own)]
+            parts.append(pd.read_parquet(path, columns=parts[0].columns[1:], filters=wanted).assign(run=run))
     return pd.concat(parts[1:] or parts)[parts[0].columns]
 
 

@@ -6,17 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from intertask.analysis.figures import panel_title
+from intertask.analysis.regimes import misjudged
 from intertask.analysis.tables import of_expected
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix
 
 METHODS_GRADIENT = "PuOr"  # purple: MTL is better; orange: STILTs is; other colours than "helps" and "harms"
-
-
-def regimes_title(encoder: str, limit: int | None, supporting_limit: int | None, mixing: str | None = None) -> str:
-    """The heading of one panel: encoder, training data of target and supporting task, and the mixing variant."""
-    return panel_title(encoder, limit, supporting_limit) + ("" if pd.isna(mixing) else f"\nmixing: {text(mixing)}")
 
 
 def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float, ends: float) -> Axes:
@@ -35,8 +30,7 @@ def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float, ends: float)
     labels = ({task: _sized(task, size) for task, size in sizes.items()} for sizes in (rows, columns))
     matrix(cells, *labels, ax, METHODS_GRADIENT, (-ends, ends), "MTL − STILTs, points", size=7,
            absent=lambda target, supporting: "same task" if target == supporting else "not in\nthe study")  # fmt: skip
-    wrong = table["heuristic"].notna() & ~table["heuristic"].isin(["neither"]) & table["heuristic"].ne(table["better"])
-    for cell in table[wrong & (table["p"] < alpha)].itertuples():
+    for cell in misjudged(table, alpha).itertuples():
         corner = columns.index.get_loc(cell.supporting) + 0.04, rows.index.get_loc(cell.target) + 0.04
         ax.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=INK, linewidth=2.5))
     ax.set(xlabel="supporting (training examples)", ylabel="target (training examples)")

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from intertask.analysis.statistics import check_confidence, holm, paired_t, share_interval, two_sample_t
-from intertask.analysis.transfer import CELL, LIMIT_TYPES, target_runs
+from intertask.analysis.statistics import check_confidence, holm, mean_table, share_interval, two_sample_t
+from intertask.analysis.transfer import CELL, shared_models, target_runs
 from intertask.errors import IntertaskError
 
-TYPES = {**LIMIT_TYPES, "target_size": "Int64", "supporting_size": "Int64", "pseudo_replicates": "boolean"}
 EXPOSURES = {
     "target_examples": "examples_seen",
     "distinct_examples": "distinct_examples",
@@ -46,47 +45,40 @@ def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     of MTL to STILTs, ratios of means. pseudo_replicates: several of STILTs' seeds share a supporting model;
     missing where not all say which is theirs.
     """
-    cells = pairwise(runs).groupby(["mixing", *CELL], sort=False, dropna=False)
-    keys = ["mixing", *CELL]
-    table = pd.DataFrame([dict(zip(keys, cell, strict=True)) | _compared(own, confidence) for cell, own in cells])
-    if table.empty:
+    rows, keys = pairwise(runs), ["mixing", *CELL]
+    if rows.empty:
         raise IntertaskError(
             "Nothing to compare: no pair of tasks has both regimes. Give the study regimes: [single, stilts, mtl] and "
             "supporting tasks other than the targets, or take this notebook out of its report."
         )
-    table["size_ratio"] = table["supporting_size"] / table["target_size"]
+    rows = rows.assign(cell=rows.groupby(keys, sort=False, dropna=False).ngroup())
+    groups = rows.groupby(["regime", "cell"])
+    both = groups["score"].agg(n="count", n_expected="size", mean="mean", sd="std")
+    both = both.join(groups[[*EXPOSURES.values()]].mean())
+    both["pseudo_replicates"] = groups["supporting_run"].agg(shared_models)
+    mtl, stilts = both.loc["mtl"], both.loc["stilts"]
+    table = rows.drop_duplicates("cell").set_index("cell")[keys]
+    for name, own in (("mtl", mtl), ("stilts", stilts)):
+        table[[f"n_{name}", f"n_{name}_expected"]] = own[["n", "n_expected"]]
+    table = table.assign(mtl=mtl["mean"], stilts=stilts["mean"]).join(two_sample_t(mtl, stilts, confidence))
+    note, paired, sizes = table.pop("note"), _paired_by_seed(rows, confidence), rows.groupby("cell")
+    table["p_paired"], table["n_paired"] = paired["p"], paired["n"]
+    table["target_size"], table["supporting_size"] = sizes["n_train"].max(), sizes["supporting_n_train"].max()
+    table["pseudo_replicates"] = stilts["pseudo_replicates"]
+    for name, of in EXPOSURES.items():
+        table[f"{name}_ratio"] = (mtl[of] / stilts[of]).astype("float64")
+    table["size_ratio"] = (table["supporting_size"] / table["target_size"]).astype("float64")
     table["heuristic"], table["better"] = by_sign(table["size_ratio"] - 1), by_sign(table["difference"])
     by_variant = table.groupby("mixing", sort=False, dropna=False)["p"]
     table["p_holm"], table["family"] = by_variant.transform(holm), by_variant.transform("count")
-    return table.assign(note=table.pop("note")).astype(TYPES)
+    return table.assign(note=note).reset_index(drop=True).astype({"pseudo_replicates": "boolean"})
 
 
-def _compared(runs: pd.DataFrame, confidence: float) -> dict:
-    mtl, stilts = (runs[runs["regime"] == regime] for regime in ("mtl", "stilts"))
-    test = two_sample_t(mtl["score"], stilts["score"], confidence)
-    seeds = mtl.merge(stilts, on="seed", suffixes=("", "_stilts"))
-    paired = paired_t(seeds["score"] - seeds["score_stilts"], confidence)
-    exposures = {f"{name}_ratio": mtl[of].mean() / stilts[of].mean() for name, of in EXPOSURES.items()}
-    return {
-        "n_mtl": test.n_first,
-        "n_mtl_expected": len(mtl),
-        "n_stilts": test.n_second,
-        "n_stilts_expected": len(stilts),
-        "mtl": test.first,
-        "stilts": test.second,
-        "difference": test.difference,
-        "low": test.low,
-        "high": test.high,
-        "p": test.p,
-        "p_paired": paired.p,
-        "n_paired": paired.n,
-        "target_size": runs["n_train"].astype("float64").max(),
-        "supporting_size": runs["supporting_n_train"].astype("float64").max(),
-        "pseudo_replicates": pd.NA
-        if stilts["supporting_run"].isna().any()
-        else stilts["supporting_run"].nunique() < len(stilts),
-        "note": test.note,
-    } | {name: float(ratio) if pd.notna(ratio) else np.nan for name, ratio in exposures.items()}
+def _paired_by_seed(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    mtl, stilts = (rows[rows["regime"] == regime] for regime in ("mtl", "stilts"))
+    seeds = mtl.merge(stilts[["cell", "seed", "score"]], on=["cell", "seed"], how="left", suffixes=("", "_stilts"))
+    seeds["difference"] = seeds["score"] - seeds["score_stilts"]
+    return mean_table(seeds, ["cell"], "difference", confidence)
 
 
 def variant_name(encoder: str, mixing: str | None) -> str:
@@ -158,16 +150,9 @@ def rules(table: pd.DataFrame, alpha: float = 0.1, confidence: float = 0.95) -> 
 def _followed(cells: pd.DataFrame, choice: pd.Series, confidence: float) -> dict:
     decided = choice.isin(["MTL", "STILTs"])
     right, of = int((choice[decided] == cells.loc[decided, "better"]).sum()), int(decided.sum())
-    low, high = share_interval(right, of, confidence)
-    return {
-        "n": len(cells),
-        "abstains": len(cells) - of,
-        "right": right,
-        "accuracy": 100 * right / of if of else np.nan,
-        "low": low,
-        "high": high,
-        "score": followed(cells, choice).mean(),
-    }
+    accuracy, low, high = share_interval(right, of, confidence)
+    counts = {"n": len(cells), "abstains": len(cells) - of, "right": right}
+    return counts | {"accuracy": accuracy, "low": low, "high": high, "score": followed(cells, choice).mean()}
 
 
 def followed(cells: pd.DataFrame, choice: pd.Series) -> pd.Series:

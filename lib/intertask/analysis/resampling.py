@@ -5,12 +5,13 @@ A resample says how often each example was drawn; a metric is a function of thes
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from intertask.analysis.statistics import RESAMPLES, matthews
+from intertask.analysis.statistics import RESAMPLES, draws, matthews
+from intertask.metrics import any_equal, best_overlap
 
 Metric = Callable[[np.ndarray], np.ndarray]
 
@@ -20,8 +21,8 @@ def drawn_scores(predictions: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
     A row per run, a column per resample; so a difference of two rows is paired. An example is drawn with all its rows
     (the words of a sentence, the spans of a text). predictions: columns run, row (the example), label, prediction, all
-    of one task and one split; runs that were scored on different examples are drawn from the union. The draws have a
-    fixed seed. Without rows where there is no prediction, or where one of the metrics is none of BY_COUNTS.
+    of one task and one split; runs that were scored on different examples are drawn from the union. Without rows where
+    there is no prediction, or where one of the metrics is none of BY_COUNTS.
     """
     if predictions.empty or not metrics or set(metrics) - BY_COUNTS.keys():
         return pd.DataFrame(columns=range(RESAMPLES), dtype="float64")
@@ -31,18 +32,8 @@ def drawn_scores(predictions: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
         run: (own["place"].to_numpy(), [BY_COUNTS[name](own["label"], own["prediction"]) for name in metrics])
         for run, own in runs
     }
-    found = stats.bootstrap(
-        (np.arange(len(examples)),), lambda drawn, axis=-1: _run_scores(parts, _draw_counts(drawn, len(examples))),
-        n_resamples=RESAMPLES, batch=max(1, 10**6 // len(examples)), vectorized=True, method="percentile",
-        rng=np.random.default_rng(0),
-    )  # fmt: skip
-    return pd.DataFrame(found.bootstrap_distribution, index=list(parts))
-
-
-def _draw_counts(drawn: np.ndarray, examples: int) -> np.ndarray:
-    """How often each example was drawn: (resamples, draws) to (resamples, examples)."""
-    shifted = drawn + examples * np.arange(len(drawn))[:, None]
-    return np.bincount(shifted.ravel(), minlength=len(drawn) * examples).reshape(len(drawn), examples).astype(float)
+    scores = [_run_scores(parts, counts) for counts in draws(len(examples))]
+    return pd.DataFrame(np.concatenate(scores, axis=1), index=list(parts))
 
 
 def _run_scores(parts: dict, counts: np.ndarray) -> np.ndarray:
@@ -81,16 +72,8 @@ def _micro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
     return _ratio(right, labels.map(len) + predictions.map(len))
 
 
-def _exact_match(labels: pd.Series, predictions: pd.Series) -> Metric:
-    from intertask.metrics import any_equal
-
-    return _ratio([any_equal(*pair) for pair in zip(labels, predictions, strict=True)], 1)
-
-
-def _token_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
-    from intertask.metrics import best_overlap
-
-    return _ratio([best_overlap(*pair) for pair in zip(labels, predictions, strict=True)], 1)
+def _mean_of(share: Callable, labels: pd.Series, predictions: pd.Series) -> Metric:
+    return _ratio([share(*pair) for pair in zip(labels, predictions, strict=True)], 1)
 
 
 def _confusion(labels: pd.Series, predictions: pd.Series) -> Metric:
@@ -154,8 +137,9 @@ def _weighted_correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
 
 
 BY_COUNTS = {
-    "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1, "exact_match": _exact_match,
-    "token_f1": _token_f1, "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
+    "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1,
+    "exact_match": partial(_mean_of, any_equal), "token_f1": partial(_mean_of, best_overlap),
+    "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip
 """Metric -> of labels and predictions, a row each, what gives it by counts. Not question_exact_match: the predictions
 do not say which rows make one question."""

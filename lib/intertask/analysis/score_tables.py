@@ -71,11 +71,13 @@ def keep(path: Path, name: str, results: Path) -> None:
     except ValidationError as error:
         raise IntertaskError(f"{path}: {faults_in_words(error)}") from None
     files = [source.source] if isinstance(source.source, str) else source.source
-    own = [tidy(path.parent / file, source.columns, source.values, source.unit) for file in files]
-    table = pd.concat(own, ignore_index=True)
-    rows = [f"{place + 2} of {file}" for file, one in zip(files, own, strict=True) for place in one.index]
-    _refuse_twice(table, path, pd.Index(rows))
-    _refuse_mixed_metrics(table, path, pd.Index(rows))
+    parts = []
+    for file in files:
+        own = tidy(path.parent / file, source.columns, source.values, source.unit)
+        parts.append(own.set_axis([f"{row} of {file}" for row in own.index]))
+    table = pd.concat(parts)
+    _refuse_twice(table, path)
+    _refuse_mixed_metrics(table, path)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "given": given}
     write(results / name / "source.csv", table.to_csv(index=False))
@@ -98,7 +100,8 @@ def find_table(name: str, results: Path) -> Path | None:
 def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:
     """The table in a CSV under our names: one row per score, columns TABLE_COLUMNS, scores in points, all checks made.
 
-    columns, values, unit: as in `Source`. Raises IntertaskError that names the file and its rows; the heading is row 1.
+    columns, values, unit: as in `TableSource`. The index counts the file's rows, of which the heading is 1. Raises
+    IntertaskError that names the file and its rows.
     """
     raw, columns, values = _raw(path), columns or {}, values or {}
     for ours in [*columns, *values]:
@@ -122,8 +125,8 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     if "validation" not in table["split"].unique():
         found = f"only {', '.join(table['split'].unique())}"
         raise refusal(path, "rows of split validation", found, "Say under values: {split: validation}, if that is it.")
-    _refuse_twice(table, path, table.index + 2)
-    _refuse_mixed_metrics(table, path, table.index + 2)
+    _refuse_twice(table, path)
+    _refuse_mixed_metrics(table, path)
     return table
 
 
@@ -131,9 +134,10 @@ def _raw(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise IntertaskError(f"{path}: expected a CSV of scores, found no such file.")
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise IntertaskError(f"{path}: expected a CSV of scores in UTF-8: {error}") from None
+    return raw.set_axis(raw.index + 2)
 
 
 def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -178,21 +182,18 @@ def _factor(scores: pd.Series, unit: str | None, path: Path) -> float:
 
 def _refuse(bad: pd.Series, expected: str, column: pd.Series, path: Path) -> None:
     if bad.any():
-        rows = bad[bad].index
-        named = ", ".join(str(row + 2) for row in rows[:5]) + (", …" if len(rows) > 5 else "")
-        raise IntertaskError(
-            f"{path}: {expected}; found {column[rows[0]]} in row {rows[0] + 2} ({len(rows)} such rows: {named})."
-        )
+        rows = [str(row) for row in bad[bad].index]
+        such = f"{len(rows)} such rows: {', '.join(rows[:5])}" + ", …" * (len(rows) > 5)
+        raise IntertaskError(f"{path}: {expected}; found {column[bad].iloc[0]} in row {rows[0]} ({such}).")
 
 
-def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
-    """rows: what to call each row of the table in the message."""
+def _refuse_twice(table: pd.DataFrame, path: Path) -> None:
     key = [*RUN_KEY, "split", "metric"]
     twice = table.duplicated(key, keep=False)
     if twice.any():
         alike = table.groupby(key, sort=False, dropna=False).ngroup()
         first = table[twice].iloc[0]
-        same = rows[alike == alike[twice].iloc[0]]
+        same = table.index[alike == alike[twice].iloc[0]]
         said = ", ".join(f"{name} {first[name]}" for name in key if pd.notna(first[name]))
         raise refusal(
             path,
@@ -202,7 +203,7 @@ def _refuse_twice(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
         )
 
 
-def _refuse_mixed_metrics(table: pd.DataFrame, path: Path, rows: pd.Index) -> None:
+def _refuse_mixed_metrics(table: pd.DataFrame, path: Path) -> None:
     """An encoder's runs on one target must have the same metrics, else their main scores are of different kinds."""
     own, matrix = table[~table["derived"]], ["part", "encoder", "target", "split"]
     runs = own.groupby([*RUN_KEY, "split"], sort=False, dropna=False).ngroup()
@@ -212,7 +213,7 @@ def _refuse_mixed_metrics(table: pd.DataFrame, path: Path, rows: pd.Index) -> No
         first = own[odd].iloc[0]
         others = own[own[["encoder", "target", "split"]].eq(first[["encoder", "target", "split"]]).all(axis="columns")]
         raise refusal(
-            f"{path}, row {rows[odd.idxmax()]}", f"the same metrics for every run on {first['target']}",
+            f"{path}, row {odd.idxmax()}", f"the same metrics for every run on {first['target']}",
             f"{' and '.join(others['metric'].unique())}, not all of them for each ({odd.sum()} such rows)",
             "Scores of different metrics do not compare: give them targets of different names, or split the table.",
         )  # fmt: skip

@@ -39,7 +39,7 @@ def refuse_mixtures(runs: pd.DataFrame) -> None:
         one = twice.iloc[0]
         raise IntertaskError(
             f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
-            f"{one['seed']} would be averaged: parts of the study train them with different settings. "
+            f"{one['seed']} would count as one: parts of the study train them with different settings. "
             "Give these parts a study each."
         )
 
@@ -75,18 +75,17 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
             "Give it supporting tasks and regimes: [single, stilts], or take this notebook out of the study's report."
         )
     both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
-    means = {"single": ("baseline", "mean"), "stilts": ("score", "mean")}
-    models = {"models": ("supporting_run", "nunique"), "told": ("supporting_run", "count")}
-    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **means, **models, control=("control", "first"))
-    known = table["told"] == table["n_expected"]
-    table = table.drop(columns=["models", "told", "control", "note"]).rename(columns={"mean": "delta"}).assign(
-        p_holm=holm(table["p"]),
-        family=int(table["p"].count()),
-        pseudo_replicates=(table["models"] < table["n_expected"]).astype("boolean").where(known),
-        control=table["control"],
-        note=table["note"],
-    )  # fmt: skip
-    return table.astype(LIMIT_TYPES)
+    columns = {"single": ("baseline", "mean"), "stilts": ("score", "mean"), "control": ("control", "first")}
+    columns |= {"pseudo_replicates": ("supporting_run", shared_models)}
+    table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **columns)
+    table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()))
+    last = {name: table.pop(name) for name in ("pseudo_replicates", "control", "note")}
+    return table.assign(**last).astype({"pseudo_replicates": "boolean"})
+
+
+def shared_models(supporting_runs: pd.Series) -> bool | None:
+    """Whether several seeds start from one supporting model; missing where not all say which is theirs."""
+    return None if supporting_runs.isna().any() else supporting_runs.nunique() < len(supporting_runs)
 
 
 def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
@@ -97,21 +96,13 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
     supporting task's labels were shuffled.
     """
     groups = target_runs(runs, "single", "stilts").groupby(["target", *CELL[:-1]], sort=False, dropna=False)
-    table = groups.agg(
-        n=("score", "count"),
-        n_expected=("run", "size"),
-        mean=("score", "mean"),
-        sd=("score", "std"),
-        min=("score", "min"),
-        median=("score", "median"),
-        max=("score", "max"),
-        majority=("majority", "mean"),
-        degenerate=("degenerate", "sum"),
-        told=("degenerate", "count"),
-        control=("control", "first"),
-    ).reset_index()
-    degenerate = table["degenerate"].astype("Int64").mask(table.pop("told") < table["n"])
-    return table.assign(degenerate=degenerate)
+    scores = groups["score"].agg(
+        n="count", n_expected="size", mean="mean", sd="std", min="min", median="median", max="max"
+    )
+    unknown = groups["degenerate"].count() < scores["n"]
+    degenerate = groups["degenerate"].sum().astype("Int64").mask(unknown)
+    more = {"majority": groups["majority"].mean(), "degenerate": degenerate, "control": groups["control"].first()}
+    return scores.assign(**more).reset_index()
 
 
 def replicates_in_words(table: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from intertask.analysis.regimes import followed
 from intertask.analysis.statistics import mean_table
 from intertask.analysis.tables import of_expected
-from intertask.analysis.transfer import CELL, LIMIT_TYPES, PANEL, target_runs
+from intertask.analysis.transfer import CELL, PANEL, target_runs
 from intertask.errors import IntertaskError
 
 METHOD = ["method", "mixing"]
@@ -119,5 +119,4 @@ def mean_differences(differences: pd.DataFrame, confidence: float = 0.95) -> pd.
     n of n_expected targets have both; low, high, p: Student's t over the targets, so "in general" means for tasks like
     these; the spread over seeds enters only through the targets' scores. note: why there is no interval.
     """
-    table = mean_table(differences, [*PANEL, "baseline", "method"], "difference", confidence, "targets")
-    return table.rename(columns={"mean": "difference"}).astype(LIMIT_TYPES)
+    return mean_table(differences, [*PANEL, "baseline", "method"], "difference", confidence, "targets")

@@ -13,7 +13,7 @@ from intertask.analysis.averages import counted, plain, task_average
 from intertask.analysis.statistics import RESAMPLES, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, check_choice
 
 BEST = "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
@@ -44,8 +44,7 @@ def cell_table(runs: pd.DataFrame, wnli: str = "trained", restarts: str = "best"
 
     runs: of `selected`; restarts: one of RESTARTS.
     """
-    if restarts not in RESTARTS:
-        raise IntertaskError(f"restarts: expected one of {', '.join(RESTARTS)}; found {restarts!r}.")
+    check_choice("restarts", restarts, RESTARTS)
     targets = each_once(counted(runs, wnli))
     if targets.empty:
         raise IntertaskError("Expected runs of stage target, found none. Take this notebook out of the study's report.")

@@ -11,7 +11,7 @@ from intertask.analysis.figures import signed
 from intertask.analysis.regimes import pairwise, regime_differences
 from intertask.analysis.statistics import holm, mean_table
 from intertask.analysis.tables import of_expected
-from intertask.analysis.transfer import CELL, LIMIT_TYPES, each_once, refuse_mixtures, target_runs
+from intertask.analysis.transfer import CELL, each_once, refuse_mixtures, target_runs
 from intertask.errors import IntertaskError
 
 SIZE_COLUMNS = {"target": "n_train", "supporting": "supporting_n_train"}
@@ -29,11 +29,6 @@ LINES = {
 POINT = ["encoder", "target", "regime", "mixing", "supporting", "limit", "supporting_limit"]
 OVER_TARGETS = "average over the targets"
 FEW_SIZES = 3
-
-
-def check_axis(x: str) -> None:
-    if x not in SIZE_COLUMNS:
-        raise IntertaskError(f"x: expected one of {', '.join(SIZE_COLUMNS)}; found {x!r}.")
 
 
 def _all_targets(runs: pd.DataFrame) -> pd.DataFrame:
@@ -75,9 +70,8 @@ def size_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """
     targets = _all_targets(runs).astype(dict.fromkeys(SIZE_COLUMNS.values(), "float64"))
     sizes = {size: (size, "mean") for size in SIZE_COLUMNS.values()}
-    table = mean_table(targets, POINT, "score", confidence, **sizes)
-    columns = [*POINT, *sizes, "n", "n_expected", "mean", "low", "high"]
-    return table[columns].astype(LIMIT_TYPES)
+    table = mean_table(targets.rename(columns={"score": "mean"}), POINT, "mean", confidence, **sizes)
+    return table[[*POINT, *sizes, "n", "n_expected", "mean", "low", "high"]]
 
 
 def sized(points: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -112,7 +106,7 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
     by_seed = _seed_slopes(targets.assign(expected=lines["place"].transform("nunique")), key)
     table = mean_table(by_seed, key, "slope", confidence, expected=("expected", "first"))
     # out: lines whose sizes turned out to be one, and those that have scores but not their sizes
-    table = sizes.reset_index().merge(table.rename(columns={"mean": "slope"}), on=key)
+    table = sizes.reset_index().merge(table, on=key)
     table = table.query("expected > 1 and (sizes > 1 or scored <= known < rows)").reset_index(drop=True)
     note = table["note"].str.replace("differences", "slopes")
     table = table[[*key, "sizes", "smallest", "largest", "slope", "n", "n_expected", "low", "high", "p"]]

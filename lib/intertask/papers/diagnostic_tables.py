@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from intertask.analysis.diagnostics import categories, confusions, mean_r3, sentence_sets
+from intertask.analysis.diagnostics import categories, confusions, mean_r3, sentence_sets, summed_by_set
 from intertask.analysis.statistics import example_interval, matthews
 from intertask.analysis.tables import category_label, row_label
 from intertask.analysis.transfer import BASELINE, CELL, PAIR, transfer_table
@@ -45,15 +45,8 @@ def tally(predictions: pd.DataFrame, rows: pd.DataFrame, entry) -> Tally:
     sets = sentence_sets(rows, entry.inputs)
     masks = {coarse: mask for (coarse, fine), mask in categories(rows, entry.tags).items() if fine == ""}
     masks[""] = masks.pop("")  # to the end
-    of_sets = {category_label(name, ""): _by_set(counts[mask], sets[mask]) for name, mask in masks.items()}
+    of_sets = {category_label(name, ""): summed_by_set(counts[mask], sets[mask]) for name, mask in masks.items()}
     return Tally(predictions["run"].unique().tolist(), of_sets)
-
-
-def _by_set(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:
-    own, places = np.unique(sets, return_inverse=True)
-    summed = np.zeros((len(own), *counts.shape[1:]), dtype=int)
-    np.add.at(summed, places, counts)
-    return summed
 
 
 def observed(runs: pd.DataFrame, answers: Tally) -> pd.DataFrame:

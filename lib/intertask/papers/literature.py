@@ -81,12 +81,12 @@ def agreement(table: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
         both = both[(both != 0).all(axis="columns")]
         up = (both > 0).to_numpy()
         same, share = int((up[:, 0] == up[:, 1]).sum()), up.mean(0) if len(both) else np.full(2, np.nan)
-        low, high = share_interval(same, len(both), confidence)
+        agree, low, high = share_interval(same, len(both), confidence)
         ordered = len(both) > 2 and (both.nunique() > 1).all()
         rows.append(
             {"one": one, "other": other, "same_source": source[one] == source[other]}
             | {"n": len(both), "same_sign": same}
-            | {"agree": 100 * same / len(both) if len(both) else np.nan, "low": low, "high": high}
+            | {"agree": agree, "low": low, "high": high}
             | {"chance": 100 * float(share.prod() + (1 - share).prod())}
             | {"spearman": stats.spearmanr(both[one], both[other]).statistic if ordered else np.nan}
         )

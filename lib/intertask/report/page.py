@@ -6,8 +6,6 @@ policy still forbids it to run: only the one script below, named by its hash, ma
 
 import base64
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -97,15 +95,17 @@ script-src 'sha256-{{ sort_hash }}'; base-uri 'none'; form-action 'none'">
 """
 
 INDEX = """
-<h1>{{ title }}</h1>
+<h1>{{ study.title }}</h1>
 <p class="note">
-{%- if trained %}Study <b>{{ name }}</b>, expanded {{ written }}; its {{ count.done }} finished runs ended
-{{ first }} to {{ last }} (UTC); {% else %}Table <b>{{ name }}</b>, read {{ written }}; its scores were not
+{%- if trained %}Study <b>{{ study.name }}</b>, expanded {{ study.written }}; its {{ done }} finished runs ended
+{{ ended | first }} to {{ ended | last }} (UTC); {% else %}Table <b>{{ study.name }}</b>, read
+{{ study.written }}; its scores were not
 trained here; {% endif %}report built {{ built }}.</p>
 
 <h2>Runs</h2>
-<p><b>{{ count.expected }}</b> expected: <b>{{ count.done }}</b> done, <b>{{ count.failed }}</b> failed,
-<b>{{ count.waiting }}</b> not run. {% if absent %}Missing, and so absent from every figure:{% else %}Nothing is
+<p><b>{{ expected }}</b> expected: <b>{{ done }}</b> done, <b>{{ failed }}</b> failed,
+<b>{{ expected - done - failed }}</b> not run.
+{% if absent %}Missing, and so absent from every figure:{% else %}Nothing is
 missing.{% endif %}</p>
 {% if absent %}<div class="scroll">{{ absent | safe }}</div>{% endif %}
 
@@ -125,7 +125,7 @@ src="data:image/png;base64,{{ page.picture }}"></a></p>{% endif %}
 <p class="note">One row per role of a run; click a heading to sort. Scores in 0–100 on the split named
 {%- if trained %}; the executed notebook of a run lies in <code>runs/&lt;run&gt;/notebook.ipynb</code> in the results
 folder{% endif %}.</p>
-<details><summary>{{ count.rows }} rows</summary><div class="scroll">{{ table | safe }}</div></details>
+<details><summary>{{ rows }} rows</summary><div class="scroll">{{ table | safe }}</div></details>
 
 <h2>Provenance</h2>
 <p class="note">{% if trained %}What the runs record of themselves, with the number of runs, and what{% else %}What
@@ -136,40 +136,25 @@ folder{% endif %}.</p>
 ENVIRONMENT = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
 
 
-@dataclass(frozen=True)
-class NotebookPage:
-    """An executed notebook as HTML, its code folded away; title: its first heading; picture: its first, base64 PNG."""
-
-    stem: str
-    title: str
-    html: str
-    picture: str = ""
-    alt: str = ""
-
-    @classmethod
-    def of(cls, stem: str, notebook: NotebookNode) -> "NotebookPage":
-        title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-        _drop_unknown_outputs(notebook)
-        body, _ = _exporter().from_notebook_node(notebook)
-        back = '<p><a href="index.html">Back to the report</a></p>'
-        html = page(title, f"{back}\n{body}", HtmlFormatter().get_style_defs(".highlight"))
-        return cls(stem, title, html, *next(_pictures(notebook), ()))
-
-
-def _drop_unknown_outputs(notebook: NotebookNode) -> None:
+def notebook_page(notebook: NotebookNode) -> dict[str, str]:
+    """An executed notebook as `html`, its code folded away; title: its first heading; picture: its first, base64 PNG,
+    and `alt`, the text for it, both empty without any. Outputs of other kinds than SHOWN are lost from the notebook."""
+    title, picture, alt = notebook.cells[0].source.splitlines()[0].lstrip("# "), "", ""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = {kind: output.data[kind] for kind in SHOWN if kind in output.data}
+                if "image/png" in output.data and not picture:
+                    picture, alt = output.data["image/png"], cell.metadata.get("alt", "")
         cell.outputs = [output for output in cell.get("outputs", []) if output.get("data") != {}]
-
-
-def _pictures(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    """(base64 PNG, alternative text) of every picture among the outputs."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                yield output.data["image/png"], cell.metadata.get("alt", "")
+    # nh3 stands in the place of nbconvert's own cleaner, which drops tables and headings
+    exporter = HTMLExporter(
+        template_name="basic", raw_template=CODE_FOLDED, sanitize_html=True, filters={"clean_html": clean}
+    )
+    body, _ = exporter.from_notebook_node(notebook)
+    back = '<p><a href="index.html">Back to the report</a></p>'
+    html = page(title, f"{back}\n{body}", HtmlFormatter().get_style_defs(".highlight"))
+    return {"title": title, "html": html, "picture": picture, "alt": alt}
 
 
 def page(title: str, body: str, style: str = "") -> str:
@@ -184,44 +169,26 @@ def clean(html: str) -> str:
     return nh3.clean(html, tags=tags, attributes=nh3.ALLOWED_ATTRIBUTES | {"*": {"class"}})
 
 
-def _exporter() -> HTMLExporter:
-    """nbconvert with nh3 in the place of its own cleaner, which drops tables and headings."""
-    exporter = HTMLExporter(template_name="basic", raw_template=CODE_FOLDED, sanitize_html=True)
-    exporter.register_filter("clean_html", clean)
-    return exporter
-
-
-def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pages: list[NotebookPage]) -> str:
+def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pages: list[dict]) -> str:
     """The first page: what is missing, the notebooks with their first pictures, settings, runs and provenance."""
-    absent = missing(runs)
-    ended = sorted(record["finished"] for record in records.values())
-    title = snapshot["title"]
+    absent, once = missing(runs), runs.drop_duplicates("run")
+    given = snapshot.get("given", snapshot["study"])  # of an older version, with its defaults
     body = ENVIRONMENT.from_string(INDEX).render(
-        title=title,
-        name=snapshot["name"],
-        written=snapshot["written"],
+        study=snapshot,
         trained="source" not in snapshot["study"],
         built=datetime.now(UTC).isoformat(timespec="seconds"),
-        first=ended[0] if ended else "–",
-        last=ended[-1] if ended else "–",
-        count=_counts(runs),
+        ended=sorted(record["finished"] for record in records.values()) or ["–"],
+        expected=len(once),
+        done=once["done"].sum(),
+        failed=once["failed"].count(),
         absent="" if absent.empty else _table(absent, "missing"),
         pages=pages,
-        settings=_written(snapshot.get("given", snapshot["study"])),  # of an older version, with its defaults
+        settings=yaml.safe_dump(given, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100),
+        rows=len(runs),
         table=_table(runs[RUN_COLUMNS], "sortable"),
         provenance=_table(_provenance(records), "sortable"),
     )
-    return page(title, body)
-
-
-def _written(settings: dict) -> str:
-    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
-
-
-def _counts(runs: pd.DataFrame) -> dict[str, int]:
-    once = runs.drop_duplicates("run")
-    counts = {"expected": len(once), "done": int(once["done"].sum()), "failed": int(once["failed"].count())}
-    return counts | {"waiting": counts["expected"] - counts["done"] - counts["failed"], "rows": len(runs)}
+    return page(snapshot["title"], body)
 
 
 def _provenance(records: dict[str, dict]) -> pd.DataFrame:
