@@ -27,6 +27,11 @@ SHARED = os.environ.get("INTERTASK_SHARED")
 HUB = os.environ.get("INTERTASK_HUB") or SHARED and f"{SHARED}/hub"
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """The longest files first, or one process would be left with one of them while the others have ended."""
+    items.sort(key=lambda item: item.path.parent.name != "studies")
+
+
 def absent(reason: str) -> None:
     """Skips the test, or fails it where everything must run."""
     if REQUIRED:

@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from conftest import absent
 from intertask.analysis.tables import shown
+from made_notebook import execute_notebook
 from made_study import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -24,14 +25,10 @@ FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory) -> Path:
-    """A folder with `train.ipynb` executed by the papermill command, as a user would."""
+    """A folder with `train.ipynb` executed."""
     folder = tmp_path_factory.mktemp("lab")
-    papermill = Path(sys.executable).with_name("papermill")
     notebook = ROOT / "notebooks" / "experiments" / "train.ipynb"
-    settings = ["-p", "limit", "64", "-p", "num_train_epochs", "1"]
-    environment = os.environ | {"INTERTASK_RESULTS": str(folder / "results")}
-    command = [papermill, notebook, folder / "run.ipynb", *settings]
-    subprocess.run([str(part) for part in command], check=True, capture_output=True, env=environment)
+    execute_notebook(notebook, folder / "run.ipynb", {"limit": 64, "num_train_epochs": 1})
     return folder
 
 

@@ -11,6 +11,7 @@ atoms (role, word), all of which hold. The conventions that make every label cer
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from minilanguage import lexicon
@@ -19,6 +20,8 @@ Description = tuple[tuple[str, str], ...]
 PROTAGONIST = (("scene", "it"),)
 COUNT = {"the": 1, "some": 1, "every": 1, "two": 2, "three": 3}
 LABELS = ("entailment", "neutral", "contradiction")
+
+remembered = lru_cache(2**16)  # statements are drawn until one fits: the same few meet again and again
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,13 @@ class Claim(NamedTuple):
     inhabited: bool
 
 
+@remembered
 def implies(known: Description, asked: Description) -> bool:
     """True where whatever fits the first description fits the second."""
     return all(any(role == r and word in lexicon.lineage(w) for r, w in known) for role, word in asked)
 
 
+@remembered
 def exclusive(one: Description, other: Description) -> bool:
     """True where nothing fits both descriptions at one time."""
     return _same_time(one, other) and any(
@@ -62,6 +67,7 @@ def exclusive(one: Description, other: Description) -> bool:
     )
 
 
+@remembered
 def relation(premise: Statement, hypothesis: Statement) -> str:
     """Entailment where the premise and the denied hypothesis clash, contradiction where the two clash, else neutral."""
     if _clash(_claim(premise), _denial(hypothesis)):

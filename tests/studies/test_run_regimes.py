@@ -1,14 +1,14 @@
 """Every regime, choice and budget once, from the command to the report, on tasks of a few dozen sentences."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from intertask.analysis.read import read_runs
+from intertask.files import project_root
+from made_notebook import execute_notebook
 from made_study import own, records, succeed, write_study
 
 STUDY = {
@@ -111,12 +111,10 @@ def test_the_report_is_built(study, results):
     assert "alpha = 0.05" in (index.parent / "size_heuristic.ipynb").read_text()
 
 
-def test_a_mixture_repeats_by_hand(results, runs, tmp_path):
+def test_a_mixture_repeats_by_hand(results, runs, tmp_path, monkeypatch):
     run = runs.loc[runs["mixing"].eq("dynamic") & runs["regime"].eq("mtl"), "run"].iloc[0]
-    output = subprocess.run(
-        [Path(sys.executable).with_name("papermill"), "notebooks/experiments/train.ipynb", tmp_path / "out.ipynb"]
-        + ["-f", results / "runs" / run / "parameters.yaml"],
-        env=os.environ | {"INTERTASK_RESULTS": str(results)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert output.returncode == 0, output.stderr[-2000:]
+    monkeypatch.setenv("INTERTASK_RESULTS", str(results))
+    parameters = yaml.safe_load((results / "runs" / run / "parameters.yaml").read_text())
+    notebook = project_root() / "notebooks" / "experiments" / "train.ipynb"
+    execute_notebook(notebook, tmp_path / "out.ipynb", parameters)
     assert f"Every score equals that of {run}" in (tmp_path / "out.ipynb").read_text()

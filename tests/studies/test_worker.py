@@ -56,7 +56,7 @@ def _busy(process: psutil.Process) -> bool:
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
     """One run of a few seconds."""
-    train = STUDY["train"] | {"num_train_epochs": 200}
+    train = STUDY["train"] | {"num_train_epochs": 100}
     return write_study(tmp_path_factory.mktemp("slow"), regimes=["single"], supporting=[], seeds=1, train=train)
 
 
