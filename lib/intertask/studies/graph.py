@@ -12,6 +12,7 @@ from intertask.encoders import PRETRAINING
 from intertask.files import now, results_root, write
 from intertask.run import Member, Run, digest
 from intertask.studies.estimate import steps, training_examples, training_size
+from intertask.weighting import DYNAMIC
 
 if TYPE_CHECKING:  # a study knows what regimes there are
     from intertask.studies.study import Encoder, Mixing, Study, Supporting
@@ -248,7 +249,7 @@ class _Expansion:
         study = self.study
         members = [m.model_copy(update={"evaluate_on": study.evaluate_on.get(m.task, [])}) for m in members]
         fixed = {"task_file": study.task_file, "threads": study.threads, "encoder": self.encoder.encoder}
-        if str(settings.get("sampling")).startswith("dynamic") and len(members) > 1:
+        if settings.get("sampling") in DYNAMIC and len(members) > 1:
             fixed["single_scores"] = {member.task: self.references(member) for member in members}
         if study.sweep and len(members) == 1 and "settings_from" not in settings:
             fixed["settings_from"] = self.swept(members[0])
