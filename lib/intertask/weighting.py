@@ -22,7 +22,7 @@ def probabilities(sampling: str | Sequence[float], sizes: Sequence[int]) -> np.n
     n = np.asarray(sizes, float)
     if not isinstance(sampling, str):
         weights = np.asarray(sampling, float)
-    elif sampling == "log" and len(n) > 1:
+    elif sampling == "log" and len(n) > 1:  # alone, a task of one example would weigh log 1 = 0
         weights = np.log(n)
     else:
         weights = n ** exponent(sampling)
@@ -40,6 +40,7 @@ def loss_scales(scaling: str, sizes: Sequence[int]) -> np.ndarray:
 
 def exponent(name: str) -> float:
     """The power of N behind the name of a sampling or a scaling."""
+    # proportional, and the dynamic ones, which begin so
     return float(name.removeprefix("power_")) if name.startswith("power_") else float(name != "uniform")
 
 

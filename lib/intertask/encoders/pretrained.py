@@ -53,6 +53,7 @@ def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0, rand
     model.config.use_cache = False  # of keys and values, which serves generation alone
     tokenizer = load_tokenizer(folder)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        # the new rows at random, as in Radford et al. 2018
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     return model, tokenizer
 
@@ -97,11 +98,12 @@ def reads_ahead(encoder) -> bool:
 
     training = encoder.training
     encoder.eval()
+    # ids of any vocabulary, alike but for the last
     ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=next(encoder.parameters()).device)
     with torch.inference_mode():
         one, other = encoder(input_ids=ids).last_hidden_state[:, :3]
     encoder.train(training)
-    return not torch.allclose(one, other, atol=1e-5)
+    return not torch.allclose(one, other, atol=1e-5)  # rounding may differ between the rows of a batch
 
 
 def checkpoint_gradients(encoder) -> None:

@@ -76,7 +76,7 @@ class SpanClassification(SpanFormat):
 
     def predict(self, logits):
         if "micro_f1" in self.entry.metrics:
-            return [np.flatnonzero(row >= 0).tolist() for row in logits]
+            return [np.flatnonzero(row >= 0).tolist() for row in logits]  # a probability of a half or more
         return [[int(best)] for best in logits.argmax(axis=1)]
 
     def score(self, rows):
@@ -136,6 +136,7 @@ class AttentivePool(nn.Module):
         """(sequences, tokens, width), and of each target the sequence and [start, end): (targets, PROJECTED)."""
         start, end = spans[:, :1], spans[:, 1:]
         places = start + torch.arange(int((end - start).max()), device=spans.device)
+        # behind its end a short span reads any token, which is masked below
         projected = self.project(hidden)[sequence[:, None], places.clamp(max=hidden.shape[1] - 1)]
         scores = self.score(projected).squeeze(2).masked_fill(places >= end, -torch.inf)
         return (scores.softmax(1).unsqueeze(2) * projected).sum(1)

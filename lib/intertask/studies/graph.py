@@ -141,7 +141,9 @@ class _Expansion:
         """Adds a run in a role; `task`, else `target`, is what is scored."""
         run_id = self.id(run)
         self.runs.setdefault(run_id, run)
+        # the other runs that it needs lend scores or settings, and no encoder
         for parent in [run.parent] if isinstance(run.parent, str) else run.parent or []:
+            # no part of a run's identity, so it may still change
             self.runs[parent] = self.runs[parent].model_copy(update={"keep_encoder": True})
         task = role.pop("task", None) or role["target"]
         limit = next(member.limit for member in run.members if member.task == task)
@@ -229,6 +231,7 @@ class _Expansion:
         return self.run([member], seed, parent, settings | {"holdout": self.study.holdout} | more)
 
     def intermediate(self, supporting: Supporting, supporting_limit: int | None, seed: int) -> Run:
+        # what an intermediate task trains, it trains whole
         reading = {name: value for name, value in self.encoder.settings.items() if name not in ("tuning", "layer")}
         members = supporting.members(supporting_limit)
         own = self.study.per_task.get(members[0].task, {}) if len(members) == 1 else {}
