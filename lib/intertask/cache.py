@@ -58,7 +58,6 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
 
 @cache
 def _libraries() -> list[str]:
-    # whose objects are pickled, or whose results are kept
     return [version(name) for name in ("numpy", "pandas", "pyarrow", "tokenizers")]
 
 

@@ -40,7 +40,6 @@ def loss_scales(scaling: str, sizes: Sequence[int]) -> np.ndarray:
 
 def exponent(name: str) -> float:
     """The power of N behind the name of a sampling or a scaling."""
-    # proportional, and the dynamic ones, which begin so
     return float(name.removeprefix("power_")) if name.startswith("power_") else float(name != "uniform")
 
 

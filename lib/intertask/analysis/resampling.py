@@ -41,6 +41,7 @@ def drawn_scores(predictions: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
 def _draw_counts(drawn: np.ndarray, examples: int) -> np.ndarray:
     """How often each example was drawn: (resamples, draws) to (resamples, examples)."""
+    # numbers of its own for each resample: then one count does for all
     shifted = drawn + examples * np.arange(len(drawn))[:, None]
     return np.bincount(shifted.ravel(), minlength=len(drawn) * examples).reshape(len(drawn), examples).astype(float)
 

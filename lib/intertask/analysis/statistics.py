@@ -196,6 +196,7 @@ def over_examples(drawn, examples: int, confidence: float = 0.95) -> tuple[float
     check_confidence(confidence)
     if examples < EXAMPLES:
         return np.nan, np.nan, f"{examples} examples: an interval over examples needs {EXAMPLES}"
+    # the root, since a bootstrap divides the squares by n and not by n - 1
     tail = stats.norm.cdf(-np.sqrt(examples / (examples - 1)) * stats.t.ppf((1 + confidence) / 2, examples - 1))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     if low == high:
@@ -218,6 +219,7 @@ def over_seeds_and_examples(differences, drawn, examples: int, confidence: float
     """
     seeds = paired_t(differences, confidence)
     of_mean = np.mean(drawn, axis=0)
+    # interaction V of seed and example: V (1 - 1/n) / (n - 1) = V / n, its part of of_mean.var()
     together = np.var(drawn - of_mean, axis=1).mean() / max(seeds.n - 1, 1)
     added = max(of_mean.var() - together, 0) * examples / max(examples - 1, 1)
     half = np.hypot((seeds.high - seeds.low) / 2, stats.t.ppf((1 + confidence) / 2, examples - 1) * np.sqrt(added))

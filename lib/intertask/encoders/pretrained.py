@@ -53,7 +53,6 @@ def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0, rand
     model.config.use_cache = False  # of keys and values, which serves generation alone
     tokenizer = load_tokenizer(folder)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        # the new rows at random, as in Radford et al. 2018
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     return model, tokenizer
 

@@ -76,7 +76,7 @@ class SpanClassification(SpanFormat):
 
     def predict(self, logits):
         if "micro_f1" in self.entry.metrics:
-            return [np.flatnonzero(row >= 0).tolist() for row in logits]  # a probability of a half or more
+            return [np.flatnonzero(row >= 0).tolist() for row in logits]
         return [[int(best)] for best in logits.argmax(axis=1)]
 
     def score(self, rows):

@@ -143,7 +143,6 @@ class _Expansion:
         self.runs.setdefault(run_id, run)
         # the other runs that it needs lend scores or settings, and no encoder
         for parent in [run.parent] if isinstance(run.parent, str) else run.parent or []:
-            # no part of a run's identity, so it may still change
             self.runs[parent] = self.runs[parent].model_copy(update={"keep_encoder": True})
         task = role.pop("task", None) or role["target"]
         limit = next(member.limit for member in run.members if member.task == task)

@@ -303,7 +303,7 @@ class Study(BaseModel):
         for part in self.parts:
             if whole := OF_THE_WHOLE & part.keys():
                 raise IntertaskError(f"parts: {', '.join(sorted(whole))} is of the whole study, found it in a part.")
-            self.with_keys(part)
+            self.with_keys(part)  # for its refusals alone: `expanded_parts` makes it again
         for form in ("mini", "quick"):
             _known_keys(getattr(self, form), Study.model_fields.keys() - {"mini", "quick", "counts"}, f" under {form}")
         return self

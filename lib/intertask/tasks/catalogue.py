@@ -11,7 +11,7 @@ from intertask.tasks.schema import TaskEntry, parse_entry
 
 def find_entry(name: str, task_file: str = "") -> TaskEntry:
     """The entry called `name`, of the catalogue or of the user's `task_file` (YAML)."""
-    entries = dict(catalogue())  # a copy: below, |= would change the cached one
+    entries = dict(catalogue())
     if task_file:
         own = read_entries(Path(task_file))
         if taken := own.keys() & entries.keys():

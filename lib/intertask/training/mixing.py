@@ -28,7 +28,6 @@ def shared_out(total: int, p: np.ndarray) -> np.ndarray:
     """Whole numbers that sum to `total`, as near to total × p as they can be."""
     exact = total * p
     counts = np.floor(exact + 1e-9).astype(int)  # whole but for rounding is whole
-    # the largest remainders first; of equals, the earlier task
     counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
     return counts
 

@@ -53,7 +53,6 @@ class Model:
         return self.tuning == "frozen"
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        # with LoRA the adapters alone
         encoder = [] if self.frozen else [weights for weights in self.encoder.parameters() if weights.requires_grad]
         return [*encoder, *self.heads.parameters()]
 
@@ -156,7 +155,6 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         check_reading(run, encoder, form)
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         key = form.shared_head if run.heads == "shared" else None
-        # a ModuleDict allows no dot in a key
         parts.append(Part(name, task, form, key or name.replace(".", "_"), encoded))
     torch.manual_seed(run.seed_of("head"))  # anew: how much the encoder drew before must not change the heads
     heads = torch.nn.ModuleDict()

@@ -120,7 +120,6 @@ def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
         scores=scores,
         majority=majority,
         degenerate=scores[reported]["main"] <= majority[reported]["main"],
-        # as texts: a prediction may be a list, which has no hash
         constant_predictions=predictions.loc[predictions.split == reported, "prediction"].map(repr).nunique() == 1,
         sizes={split: len(rows) for split, rows in task.splits.items()},
         truncated={split: rows.truncated for split, rows in part.encoded.items()},
@@ -167,7 +166,6 @@ class Progress:
         self.total = self.run.max_steps or max(1, math.ceil(self.per_epoch * self.run.num_train_epochs))
         if self.run.max_examples:
             each = sum(len(index) for batch in self.mixture.batches for task, index in batch if task == 0)
-            # the steps until then, if all epochs are like the first
             self.total = max(1, math.ceil(self.run.max_examples * self.per_epoch / max(each, 1)))
 
     @property
