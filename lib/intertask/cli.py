@@ -288,7 +288,7 @@ def _tasks(stage: str, rows: list) -> str:
         return ", ".join(tasks)
     if stage == "intermediate" and not rows[0].mixing:
         return ", ".join(supporting)
-    word = "after" if rows[0].regime in ("stilts", "mtl_finetune") else "with"
+    word = "with" if rows[0].mixing and not rows[0].supporting_run else "after"
     return f"{', '.join(tasks)} {word} {', '.join(supporting)}"
 
 

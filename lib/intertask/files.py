@@ -35,10 +35,11 @@ def now() -> str:
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # beside its place: only within one file system a rename is atomic
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
         stream.write(text)
         stream.flush()
-        os.fsync(stream.fileno())
+        os.fsync(stream.fileno())  # else a power cut may keep the rename and lose the text
     os.replace(stream.name, path)
 
 

@@ -16,6 +16,7 @@ from intertask.tasks.sources import fingerprint
 from intertask.weighting import DYNAMIC, LOSS_SCALING, SAMPLING
 
 SEEDS = ("order_seed", "head_seed", "dropout_seed", "limit_seed")
+# of a task file its entries count, not its path; an encoder that is kept changes no score
 NOT_IDENTITY = {"task_file", "keep_encoder"}
 MOST_NAMED = 3  # tasks of a mixture in the name of its folder
 
@@ -218,6 +219,7 @@ class Run(BaseModel):
 
         Parameters at their default are left out, so that one added to this class later changes no identity.
         """
+        # a parent's id is the hash of all that it came from, its encoder included
         start = {"parent": self.parent} if self.parent else {"encoder": encoders.encoder_fingerprint(self.encoder)}
         data = {
             name: [entry.content(), fingerprint(entry)]
@@ -227,6 +229,7 @@ class Run(BaseModel):
         }
         return {
             **self.model_dump(mode="json", exclude=NOT_IDENTITY | {"encoder", "parent"}, exclude_defaults=True),
+            # as decided: whether a seed was given or follows `seed`, the run is the same
             **{name: self.seed_of(name.removesuffix("_seed")) for name in SEEDS},
             **start,
             "data": data,

@@ -22,7 +22,7 @@ def probabilities(sampling: str | Sequence[float], sizes: Sequence[int]) -> np.n
     n = np.asarray(sizes, float)
     if not isinstance(sampling, str):
         weights = np.asarray(sampling, float)
-    elif sampling == "log" and len(n) > 1:
+    elif sampling == "log" and len(n) > 1:  # alone, a task of one example would weigh log 1 = 0
         weights = np.log(n)
     else:
         weights = n ** exponent(sampling)

@@ -99,13 +99,16 @@ def _denial(s: Statement) -> Claim:
 def _clash(a: Claim, b: Claim) -> bool:
     """True where the two cannot both hold."""
     if a.universal and b.universal:
+        # there is one of whom the one holds, and it may contradict the other
         return any(x.inhabited and _clash(x._replace(universal=False, count=1), y) for x, y in ((a, b), (b, a)))
     if not a.universal and not b.universal:
-        return False
+        return False  # each may be about somebody else
     some, all_ = (b, a) if a.universal else (a, b)
     witness = some.restrictor + (some.scope if some.positive else ())
     if not implies(witness, all_.restrictor):
         return False
     if not all_.positive:
+        # fewer than all_.count do it, and these are as many
         return some.count >= all_.count and implies(witness, all_.scope)
+    # of the witness all_.scope holds too, which may exclude what it does or imply what it does not do
     return exclusive(witness, all_.scope) if some.positive else implies(witness + all_.scope, some.scope)

@@ -16,6 +16,7 @@ TENSES = ("past", "present", "present", "present", "future")
 
 
 def pick(rng: np.random.Generator, choices: Sequence) -> Any:
+    # rng.choice would make an array of them first: slow, and tuples come out as rows
     return choices[int(rng.random() * len(choices))]
 
 

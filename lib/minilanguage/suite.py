@@ -30,7 +30,7 @@ def generate(name: str) -> dict[str, pd.DataFrame]:
     Labels are ids in the order of the catalogue's names (stsb: 0 to 5); the split `test` has none, except for ax.
     """
     columns, parts = TASKS[name]
-    seen: set[str] = set()
+    seen: set[str] = set()  # by all splits: no dev example is in train
     frames = {}
     for split, (make, size) in parts.items():
         rng = np.random.default_rng(zlib.crc32(f"{name} {split}".encode()))

@@ -243,6 +243,7 @@ def test_a_study_on_the_mini_suite(tmp_path):
     [
         ({"mixing": [{"name": "a", "smpling": "log"}]}, "no mixing setting 'smpling'. Did you mean 'sampling'"),
         ({"mixing": [{"name": "a", "sampling": "lg"}]}, "sampling.*found 'lg'"),
+        ({"mixing": [{"name": "a", "sampling": "dynamic_sofmax"}]}, "sampling.*found 'dynamic_sofmax'"),
         (
             {"regimes": ["mtl_all"], "mixing": [{"name": "a", "budget": "target_examples"}]},
             r"mtl_all has many. Say regimes: \[mtl\]",

@@ -53,7 +53,7 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
             "pooling: input should be 'first', 'pooler', 'mean' or 'last', found 'least'",
         ),
         ({"regimes": ["stils"]}, "regimes.0: input should be 'single', 'stilts', .*, found 'stils'"),
-        ({"supporting": []}, "regimes stilts and mtl need at least one task under supporting"),
+        ({"supporting": []}, "all regimes but single and mtl_all need at least one task under supporting"),
         ({"seeds": [1, 1]}, "seeds names 1 twice"),
         ({"target": {"limit": 5}}, r"keys of the study: limits: \[1000\]"),
         ({"limits": [0]}, "limits.0.*greater than or equal to 1, found 0"),

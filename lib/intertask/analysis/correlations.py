@@ -213,7 +213,7 @@ def _rank_orders(n: int) -> np.ndarray:
 def p_of(r: pd.Series, n: pd.Series, given: int = 0) -> pd.Series:
     """Two-sided p of "there is no correlation", Student's t; given: variables that were held fixed."""
     freedom = (n - 2 - given).where(lambda freedom: freedom > 0)
-    t = r.abs() * np.sqrt(freedom / (1 - r**2).clip(lower=1e-300))
+    t = r.abs() * np.sqrt(freedom / (1 - r**2).clip(lower=1e-300))  # of r = 1 a p of 0, not 1 / 0
     return pd.Series(2 * stats.t.sf(t, freedom), index=r.index)
 
 
@@ -235,7 +235,7 @@ def cluster_intervals(
     n, share = there.sum(), there / there.sum()
     z = _fisher_z(values, pairs, method)
     without = pd.DataFrame({name: _fisher_z(values[clusters != name], pairs, method) for name in there.index}).T
-    mean = (share * without).sum(skipna=False)
+    mean = (share * without).sum(skipna=False)  # undefined without one cluster: then nothing is known of the spread
     error = np.sqrt((n - 1) * (share * (without - mean) ** 2).sum(skipna=False))
     half = stats.t.ppf((1 + confidence) / 2, n - 1) * error.where(n >= FEWEST_CLUSTERS)
     few = n.astype(str) + " clusters, fewer than ten"

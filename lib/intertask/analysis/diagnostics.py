@@ -90,6 +90,7 @@ def sentence_sets(rows: pd.DataFrame, inputs: list[str]) -> np.ndarray:
     sentences, _ = pd.factorize(rows[inputs].to_numpy(dtype=object).ravel())
     left, right = sentences.reshape(-1, 2).T
     links = sparse.coo_array((np.ones(len(rows)), (left, right)), shape=(sentences.max() + 1,) * 2)
+    # both sentences of a row are in one set: the left one tells it
     return sparse.csgraph.connected_components(links, directed=False)[1][left]
 
 

@@ -76,7 +76,7 @@ def _intervals_of(
     if note:
         return row
     both = over_seeds_and_examples(found["delta"], difference, examples, confidence)
-    spread = np.sqrt(examples) * difference.mean(0).std()
+    spread = np.sqrt(examples) * difference.mean(0).std()  # of one example, from that of a mean over so many
     least = minimum_detectable_effect(spread, examples, 1 - confidence)
     return row | {"both_low": both[0], "both_high": both[1], "examples_detectable": least}
 
@@ -124,7 +124,7 @@ def pooled_spread(pairs: pd.DataFrame) -> pd.DataFrame:
     found = pairs.dropna(subset="delta")
     around = found["delta"] - found.groupby(CELL, dropna=False)["delta"].transform("mean")
     cells = found.assign(squares=around**2).groupby(CELL, sort=False, dropna=False)["squares"].agg(["sum", "count"])
-    cells["count"] -= 1
+    cells["count"] -= 1  # one degree of freedom each went into the mean
     sums = cells.groupby([*BASELINE, "target"], sort=False, dropna=False).sum().reset_index()
     return sums.assign(sd=np.sqrt(sums["sum"] / sums["count"].where(sums["count"] > 0)))[[*BASELINE, "target", "sd"]]
 

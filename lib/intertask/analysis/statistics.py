@@ -137,7 +137,7 @@ def draws(examples: int) -> Iterator[np.ndarray]:
     rng, at_once = np.random.default_rng(0), max(1, 10**6 // examples)
     for done in range(0, RESAMPLES, at_once):
         drawn = rng.integers(0, examples, (min(at_once, RESAMPLES - done), examples))
-        shifted = drawn + examples * np.arange(len(drawn))[:, None]
+        shifted = drawn + examples * np.arange(len(drawn))[:, None]  # numbers of its own for each: one count does
         yield np.bincount(shifted.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(float)
 
 
@@ -179,6 +179,7 @@ def over_examples(drawn, examples: int, confidence: float = 0.95) -> tuple[float
     check_confidence(confidence)
     if examples < EXAMPLES:
         return np.nan, np.nan, f"{examples} examples: an interval over examples needs {EXAMPLES}"
+    # the root, since a bootstrap divides the squares by n and not by n - 1
     tail = stats.norm.cdf(-np.sqrt(examples / (examples - 1)) * stats.t.ppf((1 + confidence) / 2, examples - 1))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     if low == high:
@@ -201,6 +202,7 @@ def over_seeds_and_examples(differences, drawn, examples: int, confidence: float
     """
     seeds = paired_t(differences, confidence)
     of_mean = np.mean(drawn, axis=0)
+    # interaction V of seed and example: V (1 - 1/n) / (n - 1) = V / n, its part of of_mean.var()
     together = np.var(drawn - of_mean, axis=1).mean() / max(seeds.n - 1, 1)
     added = max(of_mean.var() - together, 0) * examples / max(examples - 1, 1)
     half = np.hypot((seeds.high - seeds.low) / 2, stats.t.ppf((1 + confidence) / 2, examples - 1) * np.sqrt(added))

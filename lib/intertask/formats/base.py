@@ -232,7 +232,7 @@ def pad(encoded: Encoded, index: np.ndarray, tokenizer) -> dict[str, torch.Tenso
     for name, ids in encoded.inputs.items():
         batch[name] = spread(ids[at].astype(np.int64), mask, tokenizer.pad_token_id or 0 if name == "input_ids" else 0)
     if encoded.features is not None:
-        of_tokens = len(encoded.features) == encoded.starts[-1]
+        of_tokens = len(encoded.features) == encoded.starts[-1]  # a sequence has two tokens or more, its special ones
         batch["features"] = spread(encoded.features[at], mask, 0) if of_tokens else encoded.features[index]
     return {name: torch.from_numpy(values) for name, values in batch.items()}
 

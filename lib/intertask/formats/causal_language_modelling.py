@@ -40,6 +40,7 @@ def language_modelling_loss(
     """
     chosen, labels = following(input_ids, attention_mask)
     logits = hidden[chosen] @ encoder.get_input_embeddings().weight.T
+    # without a next token 0, but one that backward can go through
     return functional.cross_entropy(logits.float(), labels) if len(labels) else 0.0 * hidden.float().sum()
 
 
@@ -47,7 +48,7 @@ def following(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[to
     """Where a token is followed by another, (batch, tokens); and the ids of those others."""
     chosen = attention_mask.bool()
     chosen = chosen & chosen.roll(-1, dims=1)
-    chosen[:, -1] = False
+    chosen[:, -1] = False  # roll brought the first column round to the last
     return chosen, input_ids[:, 1:][chosen[:, :-1]]
 
 

@@ -56,6 +56,7 @@ class ExtractiveQA(AnswerFormat):
             for start, end in encoded.rows["spans"].iloc[example][:, 0]:
                 # An answer that the window cuts is none of its: a neighbour, which overlaps, may hold the whole.
                 if len(at) and starts[0] <= start and end <= ends[-1]:
+                    # of the tokens that overlap the answer the first and, below, the last
                     row[at[np.searchsorted(ends, start, "right")], 0] = True
                     row[at[np.searchsorted(starts, end, "left") - 1], 1] = True
         return {"bounds": torch.from_numpy(bounds)}
@@ -71,6 +72,7 @@ class ExtractiveQA(AnswerFormat):
             if bounds.any():
                 right = scores.masked_fill(~bounds, -torch.inf)
                 losses.append((scores.flatten(0, 1).logsumexp(0) - right.flatten(0, 1).logsumexp(0)).mean())
+        # outside the passage logits are -inf, and 0 × -inf is NaN
         return torch.stack(losses).mean() if losses else 0.0 * logits[batch["passage"]].sum()
 
     def predict(self, logits, encoded, index):

@@ -136,6 +136,7 @@ class AttentivePool(nn.Module):
         """(sequences, tokens, width), and of each target the sequence and [start, end): (targets, PROJECTED)."""
         start, end = spans[:, :1], spans[:, 1:]
         places = start + torch.arange(int((end - start).max()), device=spans.device)
+        # behind its end a short span reads any token, which is masked below
         projected = self.project(hidden)[sequence[:, None], places.clamp(max=hidden.shape[1] - 1)]
         scores = self.score(projected).squeeze(2).masked_fill(places >= end, -torch.inf)
         return (scores.softmax(1).unsqueeze(2) * projected).sum(1)

@@ -57,6 +57,7 @@ def tokens(
     columns = [pyarrow.array(text, pyarrow.large_string()) for text in texts]
     try:
         names = _set_up(tokenizer, len(columns), max_length, overlap)
+        # windows want the whole text, truncation on the left its last words
         most = WORDS * max_length if overlap is None and tokenizer.truncation_side == "right" else None
         read = partial(_read, columns, tokenizer.backend_tokenizer, names, offsets, overlap is not None, most)
         if len(columns[0]) < LARGE:

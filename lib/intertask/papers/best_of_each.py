@@ -164,6 +164,7 @@ def equal_cost(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     targets = target_runs(runs, "single", "stilts")
     stilts = targets[targets["regime"] == "stilts"].groupby(CELL, sort=False, dropna=False)
     single = targets[targets["regime"] == "single"].groupby(["encoder", "limit", "target"], dropna=False)
+    # as texts: one missing limit does not equal another
     alone = {tuple(map(str, key)): own[own["score"].notna()] for key, own in single}
     rows = []
     for cell, own in stilts:

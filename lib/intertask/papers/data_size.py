@@ -93,6 +93,7 @@ def slopes(runs: pd.DataFrame, x: str, confidence: float = 0.95) -> pd.DataFrame
     """
     key = ["encoder", "target", *LINES[x]]
     targets = _all_targets(runs).astype({SIZE_COLUMNS[x]: "float64"})
+    # no limit is a place too, which nunique would not count
     targets = targets.assign(size=targets[SIZE_COLUMNS[x]], place=targets[VARIED[x]].fillna(-1))
     lines = targets.groupby(key, sort=False, dropna=False)
     sizes = lines.agg(

@@ -52,6 +52,7 @@ def sentence_length(splits: Splits) -> Splits:
     """
     frames = parsed(splits)
     lengths = frames["train"]["words"].map(len)
+    # lower: an edge is a length that occurs
     tops = np.unique(np.quantile(lengths, np.arange(1, BINS) / BINS, method="lower"))
     return labelled("sentence_length", frames, lambda row: str(1 + np.searchsorted(tops, len(row.words))))
 
@@ -284,6 +285,7 @@ def _span(row: Any, head: int) -> list[int]:
 
 
 def _depth(row: Any) -> int:
+    # the root also where it is a mark: every sentence has a depth
     return max(1 + _steps_to_root(row, i) for i in range(len(row.words)) if row.upos[i] != "PUNCT" or not row.head[i])
 
 

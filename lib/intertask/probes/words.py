@@ -30,7 +30,7 @@ class Slot(NamedTuple):
 
 def generator(rule: str, split: str) -> np.random.Generator:
     """The random numbers of one rule on one split; they depend on these two names alone."""
-    return np.random.default_rng(zlib.crc32(f"{rule} {split}".encode()))
+    return np.random.default_rng(zlib.crc32(f"{rule} {split}".encode()))  # hash() differs from process to process
 
 
 def is_word(token: str) -> bool:
@@ -47,7 +47,7 @@ def sentences(splits: Splits) -> Splits:
     """
     seen: set[str] = set()
     distinct = {}
-    for split in sorted(splits, key="train".__eq__):
+    for split in sorted(splits, key="train".__eq__):  # train last, as False comes before True
         frame = _with_words(splits[split], split)
         if frame.empty:
             raise refusal(f"Split {split}", "a sentence or more", "none", "Give the rule text.")

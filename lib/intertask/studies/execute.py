@@ -87,7 +87,7 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm:
     with countdown, children(progress):
         while progress.waiting or progress.running:
             while len(progress.running) < workers and (run_id := progress.ready()):
-                wait = run_id in progress.busy
+                wait = run_id in progress.busy  # then all that could start are held: it waits for its lock
                 progress.running[run_id] = start(run_id, progress.waiting.pop(run_id), wait, warm)
             _collect(progress, runs, timeout, countdown)
             progress.drop_orphans()

@@ -12,6 +12,7 @@ from intertask.encoders import PRETRAINING
 from intertask.files import now, results_root, write
 from intertask.run import Member, Run, digest
 from intertask.studies.estimate import steps, training_examples, training_size
+from intertask.weighting import DYNAMIC
 
 if TYPE_CHECKING:  # a study knows what regimes there are
     from intertask.studies.study import Encoder, Mixing, Study, Supporting
@@ -140,6 +141,7 @@ class _Expansion:
         """Adds a run in a role; `task`, else `target`, is what is scored."""
         run_id = self.id(run)
         self.runs.setdefault(run_id, run)
+        # the other runs that it needs lend scores or settings, and no encoder
         for parent in [run.parent] if isinstance(run.parent, str) else run.parent or []:
             self.runs[parent] = self.runs[parent].model_copy(update={"keep_encoder": True})
         task = role.pop("task", None) or role["target"]
@@ -228,6 +230,7 @@ class _Expansion:
         return self.run([member], seed, parent, settings | {"holdout": self.study.holdout} | more)
 
     def intermediate(self, supporting: Supporting, supporting_limit: int | None, seed: int) -> Run:
+        # what an intermediate task trains, it trains whole
         reading = {name: value for name, value in self.encoder.settings.items() if name not in ("tuning", "layer")}
         members = supporting.members(supporting_limit)
         own = self.study.per_task.get(members[0].task, {}) if len(members) == 1 else {}
@@ -248,7 +251,7 @@ class _Expansion:
         study = self.study
         members = [m.model_copy(update={"evaluate_on": study.evaluate_on.get(m.task, [])}) for m in members]
         fixed = {"task_file": study.task_file, "threads": study.threads, "encoder": self.encoder.encoder}
-        if str(settings.get("sampling")).startswith("dynamic") and len(members) > 1:
+        if settings.get("sampling") in DYNAMIC and len(members) > 1:
             fixed["single_scores"] = {member.task: self.references(member) for member in members}
         if study.sweep and len(members) == 1 and "settings_from" not in settings:
             fixed["settings_from"] = self.swept(members[0])

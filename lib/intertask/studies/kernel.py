@@ -47,7 +47,7 @@ class WarmKernel:
         theirs, self.pipe = FORK.Pipe()
         self.process = FORK.Process(target=_kernel, args=(theirs, self.pipe), daemon=True)
         self.process.start()
-        theirs.close()
+        theirs.close()  # or we would hold the kernel's end open beyond its death
 
     def order(self, arguments: list[str], folder: str, environment: dict[str, str]) -> None:
         """Returns when the kernel listens: a client that knocks earlier waits longer."""

@@ -111,7 +111,7 @@ def claim(run_id: str, wait: bool) -> Iterator[bool]:
     """Yields whether the run is ours: the lock is freed at the end of the block, or when this process dies."""
     folder = pool() / ".claims"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / run_id, "a") as lock:
+    with open(folder / run_id, "a") as lock:  # never deleted: others may wait on this very file
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -141,10 +141,11 @@ def staging(run_id: str) -> Iterator[Path]:
 
 def publish(folder: Path, run_id: str) -> Path:
     """Renames a complete folder into the pool; an older one (kept without its encoder, say) makes room first."""
-    for path in folder.rglob("*"):
+    for path in folder.rglob("*"):  # before the rename: a folder that is there must be whole after a power cut too
         sync(path)
     target = pool() / run_id
     if target.exists():
+        # until the next line there is no such run, but never half of one
         target.rename(folder.with_name(f"{folder.name}.old"))
     folder.rename(target)
     sync(target.parent)

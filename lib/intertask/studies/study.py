@@ -24,6 +24,7 @@ from intertask.files import project_root
 from intertask.run import MIXING, Member, Run, faults_in_words
 from intertask.studies.graph import OBEYING, REGIMES, TOGETHER
 from intertask.tasks.catalogue import counterpart
+from intertask.weighting import DYNAMIC
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
 """The parameters of a run that a mixture may set for itself."""
@@ -53,7 +54,7 @@ def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
             hint = f" {ELSEWHERE[name]}" if name in ELSEWHERE else did_you_mean(name, known)
             raise IntertaskError(f"there is no {what} {name!r}.{hint}")
     sampling = values.get("sampling", "")
-    if isinstance(sampling, list) or str(sampling).startswith("dynamic"):  # these need to know the tasks
+    if isinstance(sampling, list) or sampling in DYNAMIC:  # these need to know the tasks
         values = {name: value for name, value in values.items() if name != "sampling"}
         return checked(values, known, what) | {"sampling": sampling}
     run = Run.checked({"task": "any", **values}, "settings")
@@ -284,8 +285,8 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if {"stilts", "mtl", "mtl_finetune"} & {*self.regimes} and not self.supporting:
-            raise IntertaskError("regimes stilts and mtl need at least one task under supporting.")
+        if {*self.regimes} - {"single", "mtl_all"} and not self.supporting:
+            raise IntertaskError("all regimes but single and mtl_all need at least one task under supporting.")
         for name in ("encoders", "supporting", "targets", "seeds", "limits", "supporting_limits", "mixing"):
             values = [getattr(value, "label", value) for value in getattr(self, name)]
             if twice := [value for i, value in enumerate(values) if value in values[:i]]:
@@ -302,7 +303,7 @@ class Study(BaseModel):
         for part in self.parts:
             if whole := OF_THE_WHOLE & part.keys():
                 raise IntertaskError(f"parts: {', '.join(sorted(whole))} is of the whole study, found it in a part.")
-            self.with_keys(part)
+            self.with_keys(part)  # for its refusals alone: `expanded_parts` makes it again
         for form in ("mini", "quick"):
             _known_keys(getattr(self, form), Study.model_fields.keys() - {"mini", "quick", "counts"}, f" under {form}")
         return self
@@ -341,7 +342,7 @@ class Study(BaseModel):
                 found["supporting", one.label] = "mtl_all trains it as a target already"
             if regimes <= {"single", "mtl_all"} and one.shuffle_labels:
                 found["supporting", one.label] = "mtl_all trains no control"
-            if one.settings and "supporting" not in counted and "stilts" not in regimes:
+            if one.settings and "supporting" not in counted and not regimes & OBEYING["intermediate"]:
                 found["supporting", one.label] = f"{', '.join(one.settings)}: only stilts trains the set by itself"
         others = [task for one in self.supporting if not one.shuffle_labels for task in {*one.tasks} - {*self.targets}]
         for task in {task for task in others if "mtl_all" in regimes and others.count(task) > 1}:

@@ -28,7 +28,7 @@ def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     """Does the job of `execute.start` and exits with one of the codes above."""
     from intertask.studies.kernel import QUIET, WarmKernel, end_with
 
-    os.setpgid(0, 0)
+    os.setpgid(0, 0)  # a group of its own: killed as one, a warm kernel with it
     os.environ |= {"INTERTASK_RESULTS": job["results"]} | QUIET
     with open(os.devnull, "w") as nowhere:  # kernels write to our standard output and error what nobody reads
         os.dup2(nowhere.fileno(), 1)

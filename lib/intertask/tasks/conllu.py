@@ -68,7 +68,7 @@ def _heads(path: Path, words: list[tuple[int, list[str]]]) -> list[int]:
         number, found = (roots[1], f"a second one after line {roots[0]}") if roots else (words[0][0], "none")
         raise _broken(f"{path}, line {number}", "one root (head 0) in the sentence", found)
     for (number, _), head in zip(words, heads, strict=True):
-        for _ in heads:
+        for _ in heads:  # a way up that takes more steps than there are words is a cycle
             if not head:
                 break
             head = heads[head - 1]

@@ -50,7 +50,7 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
 def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: Any) -> pd.DataFrame:
     lines = csv.reader(io.StringIO(_decode(path, content), newline=""), **dialect)
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
-    csv.field_size_limit(2**31 - 1)
+    csv.field_size_limit(2**31 - 1)  # the default refuses texts above 131,072 characters
     rows: list[list[str]] = []
     try:
         header = list(columns) or next(lines, [])

@@ -10,6 +10,7 @@ def limited(train: pd.DataFrame, limit: int | None, seed: int) -> pd.DataFrame:
     """`limit` rows drawn without replacement, in their original order; all rows if `limit` is None or not below."""
     if limit is None or limit >= len(train):
         return train
+    # in their order: which comes when is the order seed's to say
     return train.sample(n=limit, random_state=np.random.default_rng(seed)).sort_index()
 
 

@@ -81,7 +81,7 @@ class TaskEntry(BaseModel):
     counterpart: str = ""
 
     def __hash__(self) -> int:
-        return hash(self.name)
+        return hash(self.name)  # other fields hold lists, which have no hash
 
     def columns_in(self, split: str) -> list[str]:
         """Names of the columns of a split's files where these have no header; else none."""

@@ -20,6 +20,7 @@ def schedule(
     length come together; only one batch, of homogeneous and partition one per task, may be smaller than batch_size.
     """
     if name == "heterogeneous":
+        # or each window would be trained from short to long
         return _shuffled(_heterogeneous(drawn, lengths, batch_size, rng), rng)
     if name == "forced_heterogeneous":
         return _shuffled(_forced(drawn, lengths, batch_size), rng)
@@ -37,6 +38,7 @@ def windows(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np.
     batches = []
     for i in range(0, len(order), WINDOW * batch_size):
         window = slice(i, i + WINDOW * batch_size)
+        # stable: of equal length, the order stays the random one
         by_size = order[window][np.argsort(lengths[window], kind="stable")]
         batches += [by_size[j : j + batch_size] for j in range(0, len(by_size), batch_size)]
     return batches
@@ -57,6 +59,7 @@ def _forced(drawn, lengths, batch_size: int) -> list[Batch]:
     batches = [[] for _ in range(count)]
     edges = np.array([*range(0, count, WINDOW), count])
     for task, index in enumerate(drawn):
+        # in whole numbers: each window gets its share of the task to within one example
         cuts = len(index) * edges // count
         for first, last, start, end in zip(edges, edges[1:], cuts, cuts[1:], strict=False):
             window = index[start:end][np.argsort(lengths[task][index[start:end]], kind="stable")]

@@ -37,6 +37,7 @@ def _prepared(run: Run, member: Member, task: Task) -> Task:
     check_trainable(task)
     splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in member.evaluate_on}
     train = limited(splits["train"], member.limit, run.seed_of("limit"))
+    # by the master seed: anew for each restart, also where limit_seed keeps one subset
     splits["train"] = task.form.shuffled(train, np.random.default_rng(run.seed)) if member.shuffle_labels else train
     if run.holdout:
         select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, task.form.one_label)

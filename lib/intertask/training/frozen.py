@@ -22,6 +22,7 @@ def read_splits(model, batch_size: int) -> None:
     One vector per sequence is kept for other runs (restarts read the same); one per token, which may be larger than the
     memory, lies in a file without a name.
     """
+    # batch size and threads too: they change the last bits
     encoder = cache(lambda: [*_encoder(model), batch_size, torch.get_num_threads()])
     splits = [(part, encoded) for part in model.parts for encoded in part.encoded.values()]
     for part, encoded in tqdm(splits, desc="frozen encoder", leave=False):
@@ -60,6 +61,7 @@ def _read(model, part, encoded: Encoded, batch_size: int) -> np.ndarray:
             read = read[batch["attention_mask"].cpu().numpy() > 0]
         if found is None:
             with tempfile.TemporaryFile() as file:
+                # the mapping outlives the closed file, whose space is freed with it
                 found = np.memmap(file, np.float32, "w+", shape=(rows, read.shape[1]))
         found[at] = read
     return found

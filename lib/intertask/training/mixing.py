@@ -20,13 +20,14 @@ def examples_per_epoch(p: np.ndarray, sizes: Sequence[int], batch_size: int, len
     if length == "sum":
         return shared_out(int(sum(sizes)), p)
     each = np.maximum(1, np.round(p * batch_size)).astype(int)
+    # a task smaller than its part of a batch is repeated, not left out
     return each * max(1, int(min(np.asarray(sizes) // each)))
 
 
 def shared_out(total: int, p: np.ndarray) -> np.ndarray:
     """Whole numbers that sum to `total`, as near to total × p as they can be."""
     exact = total * p
-    counts = np.floor(exact + 1e-9).astype(int)
+    counts = np.floor(exact + 1e-9).astype(int)  # whole but for rounding is whole
     counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
     return counts
 
@@ -63,7 +64,7 @@ class Mixture:
         self.streams = [Stream(size, rng) for size in self.sizes]
         self.seen = np.zeros(len(lengths), int)
         self._ever = [np.zeros(size, bool) for size in self.sizes]
-        self.batches = self._epoch()
+        self.batches = self._epoch()  # at once: by its length the learning rate is planned
 
     @property
     def distinct(self) -> list[int]:
@@ -86,6 +87,7 @@ class Mixture:
             self.p = reweighted(self.run.sampling, self.single, scores)
 
     def _epoch(self) -> list[Batch]:
+        # of an optimizer step: `micro_batches` divides it
         size = self.run.per_device_train_batch_size * self.run.gradient_accumulation_steps
         counts = examples_per_epoch(self.p, self.sizes, size, self.run.epoch_length)
         drawn = [stream.take(count) for stream, count in zip(self.streams, counts, strict=True)]

@@ -57,7 +57,7 @@ class Model:
         return [*encoder, *self.heads.parameters()]
 
     def train(self, mode: bool = True) -> None:
-        self.encoder.train(mode and not self.frozen)
+        self.encoder.train(mode and not self.frozen)  # no dropout where its features are computed once for all epochs
         self.heads.train(mode)
 
     def head(self, part: Part) -> torch.nn.Module:
@@ -111,10 +111,12 @@ class Model:
 
     def _together(self, batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
         """The encoder's inputs of all batches, one below the other, padded to the longest."""
+        # the mask also where a tokenizer does not list it: the rows are padded
         names = [name for name in {*self.tokenizer.model_input_names, "attention_mask"} if name in batches[0]]
         if len(batches) == 1:
             return {name: batches[0][name] for name in names}
         longest = max(batch["attention_mask"].shape[1] for batch in batches)
+        # GPT has no padding token: the mask hides what stands there
         fill = {"input_ids": self.tokenizer.pad_token_id or 0}
         return {
             name: torch.cat(
@@ -132,6 +134,7 @@ class Model:
     def state(self) -> list[dict[str, torch.Tensor]]:
         """All weights that training changes, in the processor's memory."""
         return [
+            # on a CPU, without copy, these would be the very weights that go on training
             {name: weights.detach().to("cpu", copy=True) for name, weights in module.state_dict().items()}
             for module in ([] if self.frozen else [self.encoder]) + [self.heads]
         ]
@@ -153,7 +156,7 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         key = form.shared_head if run.heads == "shared" else None
         parts.append(Part(name, task, form, key or name.replace(".", "_"), encoded))
-    torch.manual_seed(run.seed_of("head"))
+    torch.manual_seed(run.seed_of("head"))  # anew: how much the encoder drew before must not change the heads
     heads = torch.nn.ModuleDict()
     for part in parts:
         if part.head not in heads:

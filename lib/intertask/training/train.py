@@ -88,7 +88,7 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
     clock.stop("load")
     curve, bests, mixture, steps = fit(run, model, clock)
     outcomes = {}
-    for place in reversed(range(len(model.parts))):
+    for place in reversed(range(len(model.parts))):  # the first task comes last: at its checkpoint the model stays
         part, best = model.parts[place], bests[place]
         model.load_state(best.state)
         seen = {"examples_seen": int(mixture.seen[place]), "distinct_examples": mixture.distinct[place]}
@@ -204,7 +204,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     progress, scales = Progress(run, mixture), loss_scales(run.loss_scaling, mixture.sizes)
     optimizer = adamw(model, run)
     schedule = linear_schedule(optimizer, _steps(run.warmup_steps, progress.total), progress)
-    torch.manual_seed(run.seed_of("dropout"))
+    torch.manual_seed(run.seed_of("dropout"))  # only here: what drew the weights before must not change the dropout
     one = Best()
     bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
     curve, losses = [], Losses()
@@ -212,7 +212,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     with tqdm(total=progress.total, desc=run.label, leave=False, mininterval=1) as bar:
         for batch, ends_epoch in mixture:
             losses.add(train_step(run, model, batch, scales, rng))
-            progress.count(ends_epoch)
+            progress.count(ends_epoch)  # before update, which sets the next step's rate by the position
             update(model, optimizer, schedule, run.max_grad_norm)
             bar.update()
             if progress.evaluates(ends_epoch):
@@ -344,7 +344,7 @@ def linear_schedule(optimizer, warmup: float, progress) -> torch.optim.lr_schedu
 
     def share(_) -> float:
         # by the position, not the steps counted: max_examples ends by what was seen, and epochs may become shorter
-        rest = (progress.total - progress.position) / max(1.0, progress.total - warmup)
+        rest = (progress.total - progress.position) / max(1.0, progress.total - warmup)  # above 1 during the warm-up
         return min(progress.position / warmup if warmup else 1.0, rest)
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
