@@ -21,7 +21,7 @@ PROTAGONIST = (("scene", "it"),)
 COUNT = {"the": 1, "some": 1, "every": 1, "two": 2, "three": 3}
 LABELS = ("entailment", "neutral", "contradiction")
 
-remembered = lru_cache(2**16)  # statements are drawn until one fits: the same few meet again and again
+_remembered = lru_cache(2**16)  # statements are drawn until one fits: the same few meet again and again
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Claim(NamedTuple):
     inhabited: bool
 
 
-@remembered
+@_remembered
 def implies(known: Description, asked: Description) -> bool:
     """True where whatever fits the first description fits the second."""
     return all(any(role == r and word in lexicon.lineage(w) for r, w in known) for role, word in asked)
 
 
-@remembered
+@_remembered
 def exclusive(one: Description, other: Description) -> bool:
     """True where nothing fits both descriptions at one time."""
     return _same_time(one, other) and any(
@@ -67,7 +67,7 @@ def exclusive(one: Description, other: Description) -> bool:
     )
 
 
-@remembered
+@_remembered
 def relation(premise: Statement, hypothesis: Statement) -> str:
     """Entailment where the premise and the denied hypothesis clash, contradiction where the two clash, else neutral."""
     if _clash(_claim(premise), _denial(hypothesis)):
