@@ -50,9 +50,9 @@ def run(
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
     from intertask.studies.check import problems
-    from intertask.studies.estimate import estimate
-    from intertask.studies.execute import WARM, duration, execute
-    from intertask.views.countdown import Countdown
+    from intertask.studies.execute import WARM, execute
+    from intertask.views.countdown import Countdown, duration
+    from intertask.views.estimate import estimate
 
     graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
     todo = _unfinished(graph)
@@ -64,7 +64,7 @@ def run(
             print(f"Not everything is at hand, so what is finished already cannot be told: {absent}")
         seconds = sum(expected.seconds.values()) / workers
         disk = f"{expected.bytes / 1e6:.0f} MB of disk"
-        print(f"About {duration(seconds)} with {workers} workers ({basis(expected)}) and {disk}.")
+        print(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
         return
     if found := problems(graph.study, todo, graph.runs.keys() - todo.keys()):
         raise IntertaskError("\n".join(found))
@@ -246,14 +246,6 @@ def _name(study: str, mini: bool, quick: bool) -> str:
     if not suffix and score_tables.is_source(path):
         score_tables.keep(path, study_name(path), results_root())
     return study_name(path) + suffix
-
-
-def basis(expected) -> str:
-    """Where the seconds of an estimate come from, in words."""
-    if not expected.measured:
-        return "a guess; finished runs will better it"
-    guess = f"; a guess for {', '.join(sorted(expected.guessed))}" if expected.guessed else ""
-    return f"measured on finished runs of {', '.join(sorted(expected.measured))}{guess}"
 
 
 def _default_workers(threads: int) -> int:

@@ -33,10 +33,10 @@ from intertask.errors import IntertaskError  # noqa: E402
 from intertask.files import processors, results_root  # noqa: E402
 from intertask.run import Member, Run  # noqa: E402
 from intertask.studies import execute, store  # noqa: E402
-from intertask.studies.estimate import estimate  # noqa: E402
 from intertask.studies.graph import expand  # noqa: E402
 from intertask.studies.study import load_study  # noqa: E402
 from intertask.views.countdown import Countdown  # noqa: E402
+from intertask.views.estimate import estimate  # noqa: E402
 
 TRAIN = ROOT / "notebooks" / "experiments" / "train.ipynb"
 rows: list[tuple[str, str, str, str]] = []

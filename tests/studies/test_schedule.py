@@ -1,4 +1,4 @@
-"""What runs next, how long it is expected to take, and what is known of the runs without reading them."""
+"""What runs next, and what is known of the runs without reading them."""
 
 import json
 import subprocess
@@ -6,12 +6,10 @@ import sys
 
 import pytest
 
-from intertask.cli import basis
 from intertask.run import Run
-from intertask.studies.estimate import OVERHEAD, estimate, measured_speeds
 from intertask.studies.execute import Ledger, longest_paths
 from intertask.studies.status import finished_runs, missing_runs
-from made_store import write_failure, write_run
+from made_store import write_failure
 
 
 def run(parent: str | None = None, seed: int = 0) -> Run:
@@ -47,31 +45,6 @@ def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
 def test_a_run_that_another_driver_holds_comes_last(runs):
     progress = Ledger(dict(runs), longest_paths(runs, SECONDS), busy={"a"})
     assert progress.ready() == "b"
-
-
-def test_a_run_is_expected_to_take_as_long_as_those_like_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
-    seconds = {"load": 1.0, "train": 8.0, "evaluate": 1.0}
-    for seed, examples in enumerate([100, 200, 600]):
-        write_run(tmp_path, f"x{seed}", "mini/rte", seed, 60, limit=None, examples_seen=examples, seconds=seconds)
-    write_run(tmp_path, "y", "mini/cola", 0, 60, limit=None, examples_seen=3000, seconds=seconds)
-    speeds = measured_speeds()
-    assert speeds["mini/bert", 1, "full", "mini/rte", None] == 20  # the median of 10, 20 and 60
-    assert speeds["mini/bert", 1, "full"] == 40  # of these and 300
-    like, other = Run(task="mini/rte", num_train_epochs=2), Run(task="mini/rte", num_train_epochs=2, limit=50)
-    expected = estimate({"like": like, "other": other}).seconds
-    assert expected == {"like": OVERHEAD + 2 * 250 / 20, "other": OVERHEAD + 2 * 50 / 40}
-
-
-def test_an_estimate_says_which_speeds_are_measured_and_which_guessed(tmp_path, monkeypatch):
-    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
-    ours, other = Run(task="mini/rte"), Run(task="mini/rte", encoder="mini/gpt")
-    assert basis(estimate({"a": ours})) == "a guess; finished runs will better it"
-    write_run(tmp_path, "x", "mini/rte", 0, 60, encoder="mini/gpt")
-    assert basis(estimate({"a": ours})) == "a guess; finished runs will better it"
-    assert basis(estimate({"b": other})) == "measured on finished runs of mini/gpt"
-    assert basis(estimate({"a": ours, "b": other})) == ("measured on finished runs of mini/gpt; a guess for mini/bert")
-    assert estimate({"c": other.model_copy(update={"tuning": "frozen"})}).measured == set()
 
 
 def test_listing_opens_no_record_of_a_finished_run(tmp_path):

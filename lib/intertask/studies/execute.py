@@ -59,7 +59,8 @@ class Ledger:
 
     def ready(self) -> str | None:
         """Of the runs whose parents are there, the most urgent; those that another driver holds come last."""
-        ready = [run_id for run_id, run in self.waiting.items() if not self._blocked(run)]
+        unfinished = self.waiting.keys() | self.running.keys()
+        ready = [run_id for run_id, run in self.waiting.items() if unfinished.isdisjoint(run.parents)]
         return min(ready, key=lambda run_id: (run_id in self.busy, -self.urgency[run_id]), default=None)
 
     def drop_orphans(self) -> None:
@@ -68,9 +69,6 @@ class Ledger:
             if failed := [parent for parent in run.parents if parent in self.failed]:
                 self.failed[run_id] = f"not started: its parent {failed[0]} failed"
                 del self.waiting[run_id]
-
-    def _blocked(self, run: Run) -> bool:
-        return any(parent in self.waiting or parent in self.running for parent in run.parents)
 
 
 def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm: bool = WARM) -> Ledger:
@@ -162,7 +160,7 @@ def _reason(run_id: str, one: Worker, timeout: float) -> str:
         return left
     reason = f"its process ended with code {one.process.exitcode} (-9: killed, often for want of memory)"
     if one.late:
-        reason = f"stopped after {duration(timeout)}, the wall-clock limit of a run (--timeout)"
+        reason = f"stopped after {timeout / 60:g} min, the wall-clock limit of a run (--timeout)"
     store.keep_failure(run_id, reason)
     return reason
 
@@ -177,9 +175,3 @@ def children(progress: Ledger) -> Iterator[None]:
             one.alive.close()
         for one in progress.running.values():
             one.process.join()
-
-
-def duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from intertask.encoders import PRETRAINING
 from intertask.files import now, results_root, write
 from intertask.run import Member, Run, digest
-from intertask.studies.estimate import steps, training_examples, training_size
+from intertask.studies.length import steps, training_examples, training_size
 from intertask.weighting import DYNAMIC
 
 if TYPE_CHECKING:  # a study knows what regimes there are

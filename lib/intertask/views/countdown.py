@@ -5,8 +5,6 @@ import time
 
 from tqdm import tqdm
 
-from intertask.studies.execute import duration
-
 
 class Countdown:
     """Says what has ended and when the rest will have: a bar on a terminal, a line per run elsewhere.
@@ -42,3 +40,9 @@ class Countdown:
         self.bar.set_postfix_str(left)
         if self.bar.disable:
             print(f"{line}; {left}", flush=True)
+
+
+def duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -1,23 +1,19 @@
 """What a study will cost, before anything starts."""
 
 import json
-import math
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
 from statistics import median
 
 from intertask.encoders import encoder_bytes
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.studies import store
-from intertask.tasks.catalogue import find_entry
+from intertask.studies.length import training_examples
 
 OVERHEAD = 1.0  # seconds for a warm kernel and the notebook around the training
 LOOKED_AT = 200  # stored runs that a rate is taken from
 BYTES_PER_RUN = 300_000  # notebook, predictions and record
-ABSENT_EXAMPLES = 50_000  # of a task that is neither at hand nor counted in the catalogue: a guess
 ABSENT_BYTES = 500_000_000  # of weights, where the encoder is not at hand: a guess
 RATE_PER_BYTE = 3e9  # examples/s times bytes of weights, on one thread: a guess until a run was measured
 
@@ -30,6 +26,14 @@ class Estimate:
     bytes: float
     measured: set[str]
     guessed: set[str]  # for some runs, where it is among the measured too: with other threads or tuning
+
+    @property
+    def source(self) -> str:
+        """Where the seconds come from, in words."""
+        if not self.measured:
+            return "a guess; finished runs will better it"
+        guess = f"; a guess for {', '.join(sorted(self.guessed))}" if self.guessed else ""
+        return f"measured on finished runs of {', '.join(sorted(self.measured))}{guess}"
 
 
 def estimate(runs: dict[str, Run]) -> Estimate:
@@ -51,17 +55,6 @@ def _bytes(encoder: str) -> int:
         return encoder_bytes(encoder)
     except IntertaskError:  # not at hand: a dry run says so, and guesses
         return ABSENT_BYTES
-
-
-def training_examples(run: Run) -> int:
-    """The training examples of all tasks of a run."""
-    return sum(min(m.limit or sys.maxsize, training_size(m.task, run.task_file)) for m in run.members)
-
-
-def steps(run: Run) -> int:
-    """The optimizer steps that a run takes if it is not stopped early."""
-    per_epoch = math.ceil(training_examples(run) / (run.per_device_train_batch_size * run.gradient_accumulation_steps))
-    return run.max_steps or math.ceil(per_epoch * run.num_train_epochs)
 
 
 def examples_seen(run: Run) -> int:
@@ -87,16 +80,3 @@ def measured_speeds() -> dict[tuple, float]:
         for like in key, (*key, record["task"], record["tasks"][record["task"]]["limit"]):
             found[like].append(speed)
     return {key: median(speeds) for key, speeds in found.items()}
-
-
-@cache
-def training_size(task: str, task_file: str) -> int:
-    """Training examples: as the catalogue says, else counted."""
-    if known := find_entry(task, task_file).sizes.get("train"):
-        return known
-    from intertask.tasks.load import load_task
-
-    try:
-        return len(load_task(task, task_file).splits["train"])
-    except IntertaskError:  # not at hand: a dry run says so, and guesses
-        return ABSENT_EXAMPLES
