@@ -8,8 +8,15 @@ import matplotlib.pyplot as plt
 import pytest
 import yaml
 
+import minilanguage
+from intertask.cache import remembered
 from intertask.errors import IntertaskError
+from intertask.files import processors
 from made_notebook import execute_notebook
+
+generate = minilanguage.generate
+minilanguage.generate = lambda name: remembered("made_language", name, lambda: generate(name))
+"""Made once in a session, for every process of the tests."""
 
 REQUIRED = os.environ.get("INTERTASK_REQUIRE") == "1"
 """Set where nothing may be skipped for want of data or a browser (.ci/run)."""
@@ -25,6 +32,11 @@ ENTRY = {
 
 SHARED = os.environ.get("INTERTASK_SHARED")
 HUB = os.environ.get("INTERTASK_HUB") or SHARED and f"{SHARED}/hub"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than processors: there is always one that waits for a kernel or a browser."""
+    return processors() + 1
 
 
 def pytest_collection_modifyitems(items) -> None:

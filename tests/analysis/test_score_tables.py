@@ -150,8 +150,9 @@ def test_tables_are_joined_and_reported(tmp_path, results, forked_kernels):
     assert "not\ntrained here" in index and "Nothing is\nmissing" in index
     assert json.loads((results / "both" / "study.json").read_text())["study"]["source"] == ["one.csv", "two.csv"]
     assert "2 columns" not in index and str(tmp_path) not in index
-    again = command("report", path)  # built anew from the file, not from what was kept
-    assert again.exit_code == 0
+    path.write_text(yaml.safe_dump({"title": "Both anew", "source": ["one.csv", "two.csv"]}))
+    assert command("report", path).exit_code == 0  # built from the file, not from what was kept
+    assert "Both anew" in (results / "both" / "report" / "index.html").read_text()
 
 
 def test_the_same_run_in_two_tables_is_refused(tmp_path, results):
