@@ -8,15 +8,10 @@ import matplotlib.pyplot as plt
 import pytest
 import yaml
 
-import minilanguage
-from intertask.cache import remembered
+import made_language  # noqa: F401
 from intertask.errors import IntertaskError
 from intertask.files import processors
 from made_notebook import execute_notebook
-
-generate = minilanguage.generate
-minilanguage.generate = lambda name: remembered("made_language", name, lambda: generate(name))
-"""Made once in a session, for every process of the tests."""
 
 REQUIRED = os.environ.get("INTERTASK_REQUIRE") == "1"
 """Set where nothing may be skipped for want of data or a browser (.ci/run)."""
