@@ -10,7 +10,6 @@ import yaml
 
 import made_language  # noqa: F401
 from intertask.errors import IntertaskError
-from intertask.files import processors
 from made_notebook import execute_notebook
 
 REQUIRED = os.environ.get("INTERTASK_REQUIRE") == "1"
@@ -27,11 +26,6 @@ ENTRY = {
 
 SHARED = os.environ.get("INTERTASK_SHARED")
 HUB = os.environ.get("INTERTASK_HUB") or SHARED and f"{SHARED}/hub"
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than processors: there is always one that waits for a kernel or a browser."""
-    return processors() + 1
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -44,8 +44,8 @@ def lab(executed):
         server = subprocess.Popen([*command, *settings], stdout=stream, stderr=stream, env=environment)
     found = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), 60)
     yield lambda name: f"{found.group()}lab/workspaces/{name}/tree/{name}.ipynb?token={token}"
-    server.terminate()
-    server.wait(timeout=30)
+    server.kill()  # asked to end, it sees to its kernels first, and may take long; these end with it anyhow
+    server.wait()
 
 
 @pytest.fixture
