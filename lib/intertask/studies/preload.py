@@ -34,7 +34,7 @@ from matplotlib.figure import Figure
 from transformers import AutoModel, AutoTokenizer, BertModel, GPT2Model, PreTrainedTokenizerFast
 
 import minilanguage
-from intertask.studies import kernel, store
+from intertask.studies import engine, kernel, store
 from intertask.tasks.catalogue import catalogue
 
 for name in ("intertask.training.record", "intertask.views.run_view"):  # studies do not know what trains, notebooks do

@@ -78,6 +78,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
     """papermill with an ordinary kernel, or the warm one given."""
     import papermill
 
+    from intertask.studies import engine  # noqa: F401, it registers itself
     from intertask.studies.kernel import START_TIMEOUT, manager_class
 
     with tempfile.TemporaryDirectory(prefix="intertask-") as sockets, warnings.catch_warnings():
@@ -86,6 +87,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
             str(notebook),
             str(output),
             parameters=parameters,
+            engine_name="intertask",
             kernel_name="python3",
             cwd=str(project_root()),
             progress_bar=False,
