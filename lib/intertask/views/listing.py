@@ -51,8 +51,7 @@ def at_hand(entry: TaskEntry) -> bool:
     if entry.mini:
         return True
     try:
-        with hub.offline():
-            files = [path for paths in locate(entry).files.values() for path in paths]
+        files = [path for paths in locate(entry, asked=False).files.values() for path in paths]
         return bool(files) and all(path.is_file() and not hub.is_pointer(path) for path in files)
     except IntertaskError:
         return False
