@@ -6,7 +6,6 @@ table and keeps it as `results/<name>/source.csv`.
 """
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import project_root, write
+from intertask.files import now, project_root, write
 from intertask.run import faults_in_words
 from intertask.studies.study import Notebook
 
@@ -78,8 +77,7 @@ def keep(path: Path, name: str, results: Path) -> None:
     table = pd.concat(parts)
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "given": given}
+    snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": given, "written": now()}
     write(results / name / "source.csv", table.to_csv(index=False))
     write(results / name / "study.json", json.dumps(snapshot | {"runs": []}, indent=1))
 

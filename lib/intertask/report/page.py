@@ -6,7 +6,6 @@ policy still forbids it to run: only the one script, sort.js, named by its hash,
 
 import base64
 import hashlib
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pygments.formatters import HtmlFormatter
 
 from intertask.analysis.read import missing
 from intertask.analysis.tables import as_html, shown
+from intertask.files import now
 
 SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]
 """Kinds of output that are rendered; all others, scripts and widgets among them, are dropped."""
@@ -80,7 +80,7 @@ def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pag
     body = ENVIRONMENT.get_template("index.html.j2").render(
         study=snapshot,
         trained="source" not in snapshot["study"],
-        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        built=now(),
         ended=sorted(record["finished"] for record in records.values()) or ["–"],
         expected=len(once),
         done=once["done"].sum(),
