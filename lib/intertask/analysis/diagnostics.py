@@ -45,19 +45,13 @@ def diagnosed(runs: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
 
 
 def _trained_model(role) -> str:
-    parts = [
-        f"{role.encoder}: {role.task}",
-        "" if pd.isna(role.limit) else f"{role.limit} examples",
-        _supported(role) if role.stage == "target" and pd.notna(role.supporting) else "",
-    ]
+    name = f"{role.encoder}: {role.task}" + ("" if pd.isna(role.limit) else f", {role.limit} examples")
     if role.stage == "intermediate":
-        parts.append("shuffled labels" if role.control else "as intermediate")
-    return ", ".join(filter(None, parts))
-
-
-def _supported(role) -> str:
+        return f"{name}, shuffled labels" if role.control else f"{name}, as intermediate"
+    if pd.isna(role.supporting):
+        return name
     what = role.supporting + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
-    return f"after {what}" if role.regime == "stilts" else f"{role.regime} with {what}, {role.mixing}"
+    return f"{name}, after {what}" if role.regime == "stilts" else f"{name}, {role.regime} with {what}, {role.mixing}"
 
 
 def without_predictions(runs: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
