@@ -37,11 +37,7 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
         raise refusal(path, f"a file name that ends in {known}", f"'{path.suffix}'", "Convert or rename the file.")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        remedy = "Check the path; in a task file it is relative to that file."
-        raise refusal(path, "a readable data file", str(error), remedy) from None
+    content = path.read_bytes()  # `sources.hex_digest` has refused one that cannot be read
     if content.startswith(POINTER):
         raise refusal(path, "data", "a Git LFS pointer", "Run `git lfs pull` in the clone.")
     return _READERS[path.suffix](path, content, columns)

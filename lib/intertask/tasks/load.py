@@ -16,8 +16,6 @@ from intertask.tasks.rows import raw_splits
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import Source, fingerprint, locate
 
-_MUST_HAVE_LABELS = {"train", "validation"}
-
 
 @dataclass(frozen=True)
 class Task:
@@ -114,7 +112,7 @@ def scored_rows(task: Task) -> pd.DataFrame:
 
 def _used(form: Format, split: str, raw: pd.DataFrame) -> pd.DataFrame:
     """What is read of the rows that are used, labels still as names; no column `label` where the split has none."""
-    entry, must = form.entry, split in _MUST_HAVE_LABELS
+    entry, must = form.entry, split in ("train", "validation")
     checks.check_columns(raw, entry, must)
     labels = form.label_names(raw) if entry.label and entry.label_column in raw else None
     if labels is not None and not must and checks.all_hidden(labels, entry):
