@@ -125,12 +125,9 @@ def confusions(predictions: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     for run, own in predictions.groupby("run", sort=False):
         own = own.sort_values("row")
         if own["row"].tolist() != list(range(len(rows))) or not _same_labels(own["label"], rows["label"]):
-            raise refusal(
-                f"run {run}",
-                f"predictions of the {len(rows)} rows that the diagnostic task has now",
-                f"{len(own)} predictions, of other rows or labels",
-                "Put the data back that the run was scored on, or train it again.",
-            )
+            expected = f"predictions of the {len(rows)} rows that the diagnostic task has now"
+            remedy = "Put the data back that the run was scored on, or train it again."
+            raise refusal(f"run {run}", expected, f"{len(own)} predictions, of other rows or labels", remedy)
         matrix = np.zeros((len(own), classes, classes), dtype=int)
         matrix[range(len(own)), own["label"].astype(int), own["prediction"]] = 1
         matrices.append(matrix)

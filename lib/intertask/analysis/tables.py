@@ -34,9 +34,8 @@ def as_html(frame: pd.DataFrame, **options) -> str:
 def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
     """What stands above one panel: the encoder and how much training data the target, and its supporting task, had."""
     target = "all training data" if pd.isna(limit) else f"{limit} training examples"
-    return f"{encoder}, {target}" + (
-        "" if pd.isna(supporting_limit) else f", {supporting_limit} of the supporting task"
-    )
+    supporting = "" if pd.isna(supporting_limit) else f", {supporting_limit} of the supporting task"
+    return f"{encoder}, {target}{supporting}"
 
 
 def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:

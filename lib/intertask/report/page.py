@@ -49,12 +49,8 @@ def notebook_page(notebook: NotebookNode) -> dict[str, str]:
                     picture, alt = output.data["image/png"], cell.metadata.get("alt", "")
         cell.outputs = [output for output in cell.get("outputs", []) if output.get("data") != {}]
     # nh3 stands in the place of nbconvert's own cleaner, which drops tables and headings
-    exporter = HTMLExporter(
-        template_name="basic",
-        raw_template=(HERE / "notebook.html.j2").read_text(),
-        sanitize_html=True,
-        filters={"clean_html": clean},
-    )
+    template, filters = (HERE / "notebook.html.j2").read_text(), {"clean_html": clean}
+    exporter = HTMLExporter(template_name="basic", raw_template=template, sanitize_html=True, filters=filters)
     body, _ = exporter.from_notebook_node(notebook)
     back = '<p><a href="index.html">Back to the report</a></p>'
     html = page(title, f"{back}\n{body}", HtmlFormatter().get_style_defs(".highlight"))

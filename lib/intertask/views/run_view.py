@@ -109,11 +109,9 @@ def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
     outcome = result.tasks[task or result.run.task]
     rows, entry = _reported(outcome), outcome.task.entry
     if not entry.label:
-        wrong = rows[rows["label"] != rows["prediction"]].astype({"label": int, "prediction": int})
-        names = {
-            name: result.model.tokenizer.convert_ids_to_tokens(wrong[name].tolist()) for name in ("label", "prediction")
-        }
-        return pd.DataFrame(names).value_counts().head(count).to_frame("times").reset_index()
+        wrong = rows.loc[rows["label"] != rows["prediction"], ["label", "prediction"]]
+        tokens = wrong.map(lambda token: result.model.tokenizer.convert_ids_to_tokens(int(token)))
+        return tokens.value_counts().head(count).to_frame("times").reset_index()
     rows = rows.assign(target=rows.groupby("row").cumcount(), error=outcome.task.form.error(rows))
     worst = rows.query("error > 0").nlargest(count, "error")
     data = outcome.task.splits[outcome.reported].loc[worst["row"]]
