@@ -43,14 +43,9 @@ def _download(repo: str, kind: str, patterns: tuple[str, ...], revision: str, as
 
     where = f"Hub {kind} '{repo}'"
     try:
-        snapshot = snapshot_download(
-            repo,
-            repo_type=kind,
-            revision=revision,
-            allow_patterns=list(patterns),
-            etag_timeout=TIMEOUT,
-            local_files_only=not (asked and _hub_answers(repo, kind, revision)),
-        )
+        offline = not (asked and _hub_answers(repo, kind, revision))
+        wanted = {"repo_type": kind, "revision": revision, "allow_patterns": list(patterns)}
+        snapshot = snapshot_download(repo, **wanted, etag_timeout=TIMEOUT, local_files_only=offline)
     except HFValidationError:
         found = f"'{repo}', neither a folder nor an id"
         raise refusal(where, "a local folder or an id owner/name", found, "Check the spelling.") from None

@@ -83,12 +83,9 @@ def observations(rows: pd.DataFrame, single: bool = True, controls: bool = True)
     """
     targets = rows["target"].unique()
     wanted = rows["score"].notna() & (single | rows["regime"].ne("single")) & (controls | ~rows["control"])
-    own = rows[wanted].reset_index(drop=True)
-    code = own.groupby(OBSERVATION, sort=False, dropna=False).ngroup()
-    about = own.loc[~code.duplicated(), OBSERVATION].reset_index(drop=True)
-    wide = own.assign(observation=code).pivot(index="observation", columns="target", values="score")
+    wide = rows[wanted].set_index([*OBSERVATION, "target"])["score"].unstack(sort=False)
     wide = wide.reindex(columns=targets).round(9)  # equal up to rounding is equal; scores are points
-    return pd.concat([about, wide.reset_index(drop=True).rename_axis(columns=None)], axis="columns")
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def tasks_of(wide: pd.DataFrame) -> list[str]:

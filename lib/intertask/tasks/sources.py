@@ -100,12 +100,9 @@ def check_splits(entry: TaskEntry, found: Iterable[str], available: Iterable[str
     """Refuses a task without train and validation, or, where it is for evaluation only, without test."""
     required = ["test"] if entry.evaluation_only else ["train", "validation"]
     if missing := [split for split in required if split not in found]:
-        raise refusal(
-            f"Task '{entry.name}'",
-            f"the splits {' and '.join(required)}",
-            f"{', '.join(available) or 'none'} (no {missing[0]})",
-            f"Name the source's split under `splits: {{{missing[0]}: ...}}`, or supply the data.",
-        )
+        there = f"{', '.join(available) or 'none'} (no {missing[0]})"
+        remedy = f"Name the source's split under `splits: {{{missing[0]}: ...}}`, or supply the data."
+        raise refusal(f"Task '{entry.name}'", f"the splits {' and '.join(required)}", there, remedy)
 
 
 def _own_files(patterns: list[str]) -> list[Path]:
