@@ -124,7 +124,9 @@ def confusions(predictions: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     classes = int(predictions[["label", "prediction"]].to_numpy().max()) + 1
     for run, own in predictions.groupby("run", sort=False):
         own = own.sort_values("row")
-        if own["row"].tolist() != list(range(len(rows))) or not _same_labels(own["label"], rows["label"]):
+        pairs = set(zip(own["label"], rows["label"], strict=False))
+        same_labels = len(pairs) == own["label"].nunique() == rows["label"].nunique()
+        if own["row"].tolist() != list(range(len(rows))) or not same_labels:
             expected = f"predictions of the {len(rows)} rows that the diagnostic task has now"
             remedy = "Put the data back that the run was scored on, or train it again."
             raise refusal(f"run {run}", expected, f"{len(own)} predictions, of other rows or labels", remedy)
@@ -132,11 +134,6 @@ def confusions(predictions: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
         matrix[range(len(own)), own["label"].astype(int), own["prediction"]] = 1
         matrices.append(matrix)
     return np.stack(matrices, axis=1)
-
-
-def _same_labels(theirs: pd.Series, ours: pd.Series) -> bool:
-    pairs = set(zip(theirs, ours, strict=True))
-    return len(pairs) == theirs.nunique() == ours.nunique()
 
 
 def summed_by_set(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:

@@ -18,15 +18,12 @@ def probed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _probed_model(role) -> str:
-    single = pd.isna(role.supporting) and role.regime in ("single", "stilts")
-    how = row_label(role.supporting, role.supporting_limit, role.regime)
-    parts = [
-        role.encoder,
-        "" if single else f"after {how}" if role.regime == "stilts" else how,
-        "" if pd.isna(role.mixing) else role.mixing,
-        "" if pd.isna(role.limit) else f"{role.limit} examples",
-    ]
-    return ", ".join(filter(None, parts))
+    name = role.encoder
+    if pd.notna(role.supporting) or role.regime not in ("single", "stilts"):
+        how = row_label(role.supporting, role.supporting_limit, role.regime)
+        name += f", after {how}" if role.regime == "stilts" else f", {how}"
+    name += "" if pd.isna(role.mixing) else f", {role.mixing}"
+    return name if pd.isna(role.limit) else f"{name}, {role.limit} examples"
 
 
 def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataFrame:

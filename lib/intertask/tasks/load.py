@@ -95,9 +95,7 @@ def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:
     if len(task.entry.inputs) != len(other.entry.inputs):
         expected = f"as many inputs as {task.entry.name}, {task.entry.inputs}"
         raise refusal(f"evaluate_on, {name}", expected, f"{other.entry.inputs}", "Name another task.")
-    rows = scored_rows(other)
-    inputs = dict(zip(other.entry.inputs, task.entry.inputs, strict=True))
-    rows = rows.rename(columns=inputs)
+    rows = scored_rows(other).rename(columns=dict(zip(other.entry.inputs, task.entry.inputs, strict=True)))
     return rows.assign(label=[mine.index(theirs[i]) for i in rows["label"]]) if "label" in rows else rows
 
 

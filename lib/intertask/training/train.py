@@ -100,12 +100,10 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
 def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
     """Predictions and scores of one task by the model as it is now."""
     task, form, member = part.task, part.format, next(one for one in run.members if one.task == part.name)
-    splits = [split for split in task.splits if split != "train"]
-    rows = [
-        predict(model, part, part.encoded[split], run.per_device_eval_batch_size).assign(split=split)
-        for split in splits
-    ]
-    predictions = pd.concat(rows, ignore_index=True)
+    found = []
+    for split in [split for split in task.splits if split != "train"]:
+        found.append(predict(model, part, part.encoded[split], run.per_device_eval_batch_size).assign(split=split))
+    predictions = pd.concat(found, ignore_index=True)
     labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
     scores = {split: form.score(rows) for split, rows in labelled}
     majority = {split: form.score(rows.assign(prediction=form.majority(rows.label))) for split, rows in labelled}
