@@ -146,8 +146,7 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
         ax.axhline(runs["majority"].mean(), color=FAINT, linestyle="--", linewidth=1, zorder=0)
         place = (len(groups) - 0.52, runs["majority"].mean())
         ax.annotate("majority", place, ha="right", va="bottom", color=FAINT, fontsize=8)
-    names = ["none" if pd.isna(supporting) else text(supporting, AXIS) for supporting, _ in groups]
-    labels = [f"{name}\n{_run_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
+    labels = [f"{'none' if pd.isna(task) else text(task, AXIS)}\n{_run_counts(group)}" for task, group in groups]
     ax.set_xticks(range(len(groups)), labels, fontsize=8)
     ax.set(xlim=(-0.5, len(groups) - 0.5), ylabel="score, 0–100")
     return ax

@@ -85,9 +85,8 @@ def probing_in_words(table: pd.DataFrame) -> str:
     """Of how many probes each model's interval over the examples lies wholly above the majority, as Markdown."""
     lines = []
     for model, own in table.groupby("model", sort=False):
-        known, unsure = own[own["low"] > own["majority"]], own[own["low"].isna() & own["score"].notna()]
-        without = f"; {len(unsure)} have no interval" if len(unsure) else ""
-        lines.append(
-            f"- **{model}**: above the majority on {len(known)} of {own['score'].notna().sum()} probes{without}."
-        )
+        done = own[own["score"].notna()]
+        above, unsure = (done["low"] > done["majority"]).sum(), done["low"].isna().sum()
+        without = f"; {unsure} have no interval" if unsure else ""
+        lines.append(f"- **{model}**: above the majority on {above} of {len(done)} probes{without}.")
     return "\n".join(lines) or "No run is done yet, so there is nothing to say."

@@ -70,11 +70,9 @@ def keep(path: Path, name: str, results: Path) -> None:
         source = TableSource(**given)
     except ValidationError as error:
         raise IntertaskError(f"{path}: {faults_in_words(error)}") from None
-    parts = []
-    for file in source.source:
-        own = tidy(path.parent / file, source.columns, source.values, source.unit)
-        parts.append(own.set_axis([f"{row} of {file}" for row in own.index]))
-    table = pd.concat(parts)
+    said = source.columns, source.values, source.unit
+    table = pd.concat([tidy(path.parent / file, *said) for file in source.source], keys=source.source)
+    table.index = [f"{row} of {file}" for file, row in table.index]
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": given, "written": now()}

@@ -56,9 +56,8 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
             rows.append(fields)
     except csv.Error as error:
         where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
-        raise refusal(
-            where, f"{len(header)} well-formed fields as in the header or in `columns`", str(error), DAMAGED
-        ) from None
+        expected = f"{len(header)} well-formed fields as in the header or in `columns`"
+        raise refusal(where, expected, str(error), DAMAGED) from None
     return pd.DataFrame(rows, columns=header, dtype=object)
 
 

@@ -50,9 +50,7 @@ def seen(result: Result) -> pd.DataFrame:
 
 def overlap(tasks: dict[str, Task]) -> pd.DataFrame:
     """Of each task's dev examples, how many are in the training data of the tasks trained before it or alongside."""
-    rows = {
-        name: {"dev examples": len(task.splits[reporting_split(task)])} | task.overlap for name, task in tasks.items()
-    }
+    rows = {name: {"dev examples": len(one.splits[reporting_split(one)])} | one.overlap for name, one in tasks.items()}
     return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
 
 
