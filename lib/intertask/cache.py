@@ -11,7 +11,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +20,6 @@ Made = TypeVar("Made")
 
 MAPPED = 2**16
 """Bytes from which an array, or a column of text, is a part of the file by itself, mapped and not read."""
-
-ALIGNED = 64
-"""Every part begins at a multiple of so many bytes, as Arrow wants it."""
 
 
 def cache_folder() -> Path:
@@ -73,37 +69,31 @@ def _alone(key: str) -> Iterator[None]:
 
 
 def _write(path: Path, made: Any) -> None:
-    """A line with the sizes of all parts, then these: the pickled object without its large buffers, then those."""
-    buffers: list[memoryview] = []
+    """The object's large buffers, the pickled rest with their places, and in the last 8 bytes where that begins."""
+    places: list[tuple[int, int]] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
-        small = buffer.raw().nbytes < MAPPED
-        if not small:
-            buffers.append(buffer.raw())
-        return small  # true: stays within the pickle
+        large = buffer.raw()
+        if large.nbytes < MAPPED:
+            return True  # it stays within the pickle
+        places.append((file.tell(), large.nbytes))
+        file.write(large)
+        file.write(bytes(-file.tell() % 64))  # Arrow wants each to begin at a multiple of so many bytes
+        return False
 
-    parts = [pickle.dumps(made, protocol=5, buffer_callback=keep), *buffers]
-    sizes = json.dumps([memoryview(part).nbytes for part in parts]).encode() + b"\n"
     with path.open("wb") as file:
-        for part in (sizes, *parts):
-            file.write(part)
-            file.write(bytes(-file.tell() % ALIGNED))
+        pickled = pickle.dumps(made, protocol=5, buffer_callback=keep)
+        rest = file.tell()
+        pickle.dump((places, pickled), file)
+        file.write(rest.to_bytes(8))
 
 
 def _read(path: Path) -> Any:
     """What `_write` wrote, its buffers mapped; raises whatever there is on a file that is not whole."""
     with path.open("rb") as file:
-        sizes = [int(size) for size in json.loads(file.readline())]
-        starts = list(accumulate((_padded(size) for size in sizes), initial=_padded(file.tell())))
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    if len(whole) != starts[-1]:
-        raise ValueError(f"{path}: expected {starts[-1]} bytes, found {len(whole)}")
-    pickled, *buffers = (whole[start : start + size] for start, size in zip(starts, sizes, strict=False))
-    return pickle.loads(pickled, buffers=buffers)
-
-
-def _padded(size: int) -> int:
-    return size + -size % ALIGNED
+    places, pickled = pickle.loads(whole[int.from_bytes(whole[-8:]) :])
+    return pickle.loads(pickled, buffers=[whole[start : start + size] for start, size in places])
 
 
 def while_unchanged(key: Hashable, make: Callable[[], tuple[Made, Iterable[Path]]]) -> Made:

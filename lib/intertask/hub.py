@@ -5,9 +5,7 @@ fetched; otherwise the wanted files are downloaded into the Hub's own cache.
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -17,27 +15,17 @@ TIMEOUT = 3.0
 """Seconds until the Hub counts as out of reach; without a limit of ours its client tries for 23 s and more."""
 
 POINTER = b"version https://git-lfs"
-_asked = ContextVar("asked", default=True)
 
 
-@contextmanager
-def offline() -> Iterator[None]:
-    """Within it the Hub is not asked: what its cache does not hold is refused."""
-    token = _asked.set(False)
-    try:
-        yield
-    finally:
-        _asked.reset(token)
-
-
-def folder(repo: str, kind: str, patterns: Iterable[str], revision: str = "main") -> Path:
+def folder(repo: str, kind: str, patterns: Iterable[str], revision: str = "main", asked: bool = True) -> Path:
     """The local folder of a repository (`kind`: "dataset" or "model") with the files that match `patterns`.
 
-    Raises IntertaskError, with what the mirror holds, when the repository is not in it: nothing is downloaded then.
+    asked: whether the Hub is; otherwise what its cache does not hold is refused. Raises IntertaskError, with what the
+    mirror holds, when the repository is not in it: nothing is downloaded then.
     """
     root = os.environ.get("INTERTASK_HUB", "")
     if not root:
-        return _download(repo, kind, tuple(patterns), revision, _asked.get())
+        return _download(repo, kind, tuple(patterns), revision, asked)
     clone = Path(root) / repo
     if not clone.is_dir():
         held = [path.relative_to(root).as_posix() for path in sorted(Path(root).glob("*/*")) if path.is_dir()]
@@ -55,14 +43,9 @@ def _download(repo: str, kind: str, patterns: tuple[str, ...], revision: str, as
 
     where = f"Hub {kind} '{repo}'"
     try:
-        snapshot = snapshot_download(
-            repo,
-            repo_type=kind,
-            revision=revision,
-            allow_patterns=list(patterns),
-            etag_timeout=TIMEOUT,
-            local_files_only=not (asked and _hub_answers(repo, kind, revision)),
-        )
+        offline = not (asked and _hub_answers(repo, kind, revision))
+        wanted = {"repo_type": kind, "revision": revision, "allow_patterns": list(patterns)}
+        snapshot = snapshot_download(repo, **wanted, etag_timeout=TIMEOUT, local_files_only=offline)
     except HFValidationError:
         found = f"'{repo}', neither a folder nor an id"
         raise refusal(where, "a local folder or an id owner/name", found, "Check the spelling.") from None

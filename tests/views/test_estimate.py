@@ -27,4 +27,5 @@ def test_an_estimate_says_which_speeds_are_measured_and_which_guessed(tmp_path, 
     assert estimate({"a": ours}).source == "a guess; finished runs will better it"
     assert estimate({"b": other}).source == "measured on finished runs of mini/gpt"
     assert estimate({"a": ours, "b": other}).source == ("measured on finished runs of mini/gpt; a guess for mini/bert")
-    assert estimate({"c": other.model_copy(update={"tuning": "frozen"})}).measured == set()
+    frozen = other.model_copy(update={"tuning": "frozen"})
+    assert estimate({"c": frozen}).source == "a guess; finished runs will better it"

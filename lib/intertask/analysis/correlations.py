@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis import averages
-from intertask.analysis.averages import counted, plain, task_average
+from intertask.analysis.averages import counted, plain
 from intertask.analysis.statistics import check_confidence, holm
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import target_runs
@@ -82,15 +82,10 @@ def observations(rows: pd.DataFrame, single: bool = True, controls: bool = True)
     Pruksachatkun et al. 2020 leave them out. controls: whether models after shuffled labels are.
     """
     targets = rows["target"].unique()
-    own = rows[rows["score"].notna()]
-    own = own if single else own[own["regime"] != "single"]
-    own = own if controls else own[~own["control"]]
-    own = own.reset_index(drop=True)
-    code = own.groupby(OBSERVATION, sort=False, dropna=False).ngroup()
-    about = own.loc[~code.duplicated(), OBSERVATION].reset_index(drop=True)
-    wide = own.assign(observation=code).pivot(index="observation", columns="target", values="score")
+    wanted = rows["score"].notna() & (single | rows["regime"].ne("single")) & (controls | ~rows["control"])
+    wide = rows[wanted].set_index([*OBSERVATION, "target"])["score"].unstack(sort=False)
     wide = wide.reindex(columns=targets).round(9)  # equal up to rounding is equal; scores are points
-    return pd.concat([about, wide.reset_index(drop=True).rename_axis(columns=None)], axis="columns")
+    return wide.reset_index().rename_axis(columns=None)
 
 
 def tasks_of(wide: pd.DataFrame) -> list[str]:
@@ -99,15 +94,14 @@ def tasks_of(wide: pd.DataFrame) -> list[str]:
 
 
 def with_average(wide: pd.DataFrame, rows: pd.DataFrame, wnli: str = "floor") -> pd.DataFrame:
-    """The observations with `average`, the mean of all targets' main scores (`averages.task_average`).
+    """The observations with `average`, the mean of all targets' main scores.
 
     rows: of `measured` without metrics of their own, so that a task's metrics are averaged first; wnli: how WNLI enters
     the average, as in `averages.counted`. Missing where a target is missing.
     """
     targets = tasks_of(wide)
     main = wide[OBSERVATION].merge(observations(counted(rows, wnli)), on=OBSERVATION, how="left")
-    averages = [task_average(own, targets) for own in main[targets].to_dict("records")]
-    return wide.assign(**{AVERAGE: np.round(averages, 9)})
+    return wide.assign(**{AVERAGE: main[targets].mean(axis="columns", skipna=False).round(9)})
 
 
 def average_in_words(rows: pd.DataFrame, wnli: str) -> str:
@@ -121,11 +115,9 @@ def average_in_words(rows: pd.DataFrame, wnli: str) -> str:
 
 def observed_tasks(wide: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """A row per column of scores: the metric that entered, and n of the n_observations that have it."""
-    metric = rows.drop_duplicates("target").set_index("target")["metric"]
-    tasks = tasks_of(wide)
-    n = wide[tasks].notna().sum().to_numpy()
-    names = [metric.get(task, "mean of the main scores") for task in tasks]
-    return pd.DataFrame({"task": tasks, "metric": names, "n": n, "n_observations": len(wide)})
+    n = wide[tasks_of(wide)].count().rename_axis("task").rename("n").reset_index()
+    metric = n["task"].map(dict(zip(rows["target"], rows["metric"], strict=True))).fillna("mean of the main scores")
+    return n.assign(metric=metric, n_observations=len(wide))[["task", "metric", "n", "n_observations"]]
 
 
 def panels(wide: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -45,19 +45,13 @@ def diagnosed(runs: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
 
 
 def _trained_model(role) -> str:
-    parts = [
-        f"{role.encoder}: {role.task}",
-        "" if pd.isna(role.limit) else f"{role.limit} examples",
-        _supported(role) if role.stage == "target" and pd.notna(role.supporting) else "",
-    ]
+    name = f"{role.encoder}: {role.task}" + ("" if pd.isna(role.limit) else f", {role.limit} examples")
     if role.stage == "intermediate":
-        parts.append("shuffled labels" if role.control else "as intermediate")
-    return ", ".join(filter(None, parts))
-
-
-def _supported(role) -> str:
+        return f"{name}, shuffled labels" if role.control else f"{name}, as intermediate"
+    if pd.isna(role.supporting):
+        return name
     what = role.supporting + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
-    return f"after {what}" if role.regime == "stilts" else f"{role.regime} with {what}, {role.mixing}"
+    return f"{name}, after {what}" if role.regime == "stilts" else f"{name}, {role.regime} with {what}, {role.mixing}"
 
 
 def without_predictions(runs: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
@@ -130,22 +124,16 @@ def confusions(predictions: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     classes = int(predictions[["label", "prediction"]].to_numpy().max()) + 1
     for run, own in predictions.groupby("run", sort=False):
         own = own.sort_values("row")
-        if own["row"].tolist() != list(range(len(rows))) or not _same_labels(own["label"], rows["label"]):
-            raise refusal(
-                f"run {run}",
-                f"predictions of the {len(rows)} rows that the diagnostic task has now",
-                f"{len(own)} predictions, of other rows or labels",
-                "Put the data back that the run was scored on, or train it again.",
-            )
+        pairs = set(zip(own["label"], rows["label"], strict=False))
+        same_labels = len(pairs) == own["label"].nunique() == rows["label"].nunique()
+        if own["row"].tolist() != list(range(len(rows))) or not same_labels:
+            expected = f"predictions of the {len(rows)} rows that the diagnostic task has now"
+            remedy = "Put the data back that the run was scored on, or train it again."
+            raise refusal(f"run {run}", expected, f"{len(own)} predictions, of other rows or labels", remedy)
         matrix = np.zeros((len(own), classes, classes), dtype=int)
         matrix[range(len(own)), own["label"].astype(int), own["prediction"]] = 1
         matrices.append(matrix)
     return np.stack(matrices, axis=1)
-
-
-def _same_labels(theirs: pd.Series, ours: pd.Series) -> bool:
-    pairs = set(zip(theirs, ours, strict=True))
-    return len(pairs) == theirs.nunique() == ours.nunique()
 
 
 def summed_by_set(counts: np.ndarray, sets: np.ndarray) -> np.ndarray:

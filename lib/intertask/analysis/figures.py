@@ -32,12 +32,10 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     rows, columns = named(table["supporting"].unique()), named(table["target"].unique())
     dense = len(rows) * len(columns) > DENSE
     ends = ends or max(1, table["delta"].abs().fillna(0).max())
-    significant = table["p_holm"] < 1 - confidence
-    words = [
-        _transfer_words(cell, "*" * star, dense) for cell, star in zip(table.itertuples(), significant, strict=True)
-    ]
+    table = table.assign(star=table["p_holm"] < 1 - confidence)
+    words = [_transfer_words(cell, dense) for cell in table.itertuples()]
     cells = table.rename(columns={"supporting": "row", "target": "column", "delta": "value"})
-    cells = cells.assign(words=words, bold=significant & (not dense))
+    cells = cells.assign(words=words, bold=table["star"] & (not dense))
     absent = "·" if dense else "not in\nthe study"
     matrix(cells, rows, columns, ax, GRADIENT, (-ends, ends), "delta, points", lambda *_: absent, upright=dense)
     ax.set(xlabel="target", ylabel="supporting")
@@ -47,17 +45,21 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     return ax
 
 
-def _transfer_words(cell, star: str, dense: bool) -> str:
+def _transfer_words(cell, dense: bool) -> str:
+    star = "*" * cell.star
     if dense:
         return f"{cell.delta:+.0f}{star}" if cell.n else ""
-    seeds = f"{cell.n} of {cell.n_expected} seeds" + " †" * bool(
-        pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates
-    )
+    seeds = f"{cell.n} of {cell.n_expected} seeds{dagger(cell.pseudo_replicates)}"
     if cell.n == 0:
         return f"missing\n{seeds}"
     note = cell.note * (cell.n_expected > 1)  # of one figure nobody expects an interval
     interval = note if pd.isna(cell.low) else f"[{signed(cell.low)}, {signed(cell.high)}]"
     return "\n".join(filter(None, [signed(cell.delta) + star, interval, seeds]))
+
+
+def dagger(pseudo_replicates: bool) -> str:
+    """The mark of seeds that share a supporting model; missing: it is not known whether they do."""
+    return " †" if pd.notna(pseudo_replicates) and pseudo_replicates else ""
 
 
 def transfer_size(table: pd.DataFrame) -> tuple[float, float]:
@@ -75,10 +77,8 @@ def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """
     gain = (table["score"] - table["majority"]).fillna(0).where(table["n"] > 0)
     above = table["low"] > table["majority"]
-    words = [_probing_words(cell, "*" * star) for cell, star in zip(table.itertuples(), above, strict=True)]
-    cells = pd.DataFrame(
-        {"row": table["probe"], "column": table["model"], "value": gain, "words": words, "bold": above}
-    )
+    cells = table.rename(columns={"probe": "row", "model": "column"}).assign(value=gain, bold=above)
+    cells["words"] = [_probing_words(cell) for cell in cells.itertuples()]
     majority = table.groupby("probe", sort=False)["majority"].mean()
     said = ["" if pd.isna(score) else f"{score:.1f}" for score in majority]
     last = pd.DataFrame({"row": majority.index, "column": "majority", "value": 0.0, "words": said, "bold": False})
@@ -90,12 +90,12 @@ def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def _probing_words(cell, star: str) -> str:
+def _probing_words(cell) -> str:
     if cell.n == 0:
         return ""
     interval = "" if pd.isna(cell.low) else f"[{cell.low:.1f}, {cell.high:.1f}]"
     seeds = f"{of_expected(cell.n, cell.n_expected)} seeds"
-    return "\n".join(filter(None, [f"{cell.score:.1f}{star}", interval, seeds]))
+    return "\n".join(filter(None, [f"{cell.score:.1f}{'*' * cell.bold}", interval, seeds]))
 
 
 def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
@@ -146,8 +146,7 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
         ax.axhline(runs["majority"].mean(), color=FAINT, linestyle="--", linewidth=1, zorder=0)
         place = (len(groups) - 0.52, runs["majority"].mean())
         ax.annotate("majority", place, ha="right", va="bottom", color=FAINT, fontsize=8)
-    names = ["none" if pd.isna(supporting) else text(supporting, AXIS) for supporting, _ in groups]
-    labels = [f"{name}\n{_run_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
+    labels = [f"{'none' if pd.isna(task) else text(task, AXIS)}\n{_run_counts(group)}" for task, group in groups]
     ax.set_xticks(range(len(groups)), labels, fontsize=8)
     ax.set(xlim=(-0.5, len(groups) - 0.5), ylabel="score, 0–100")
     return ax

@@ -100,20 +100,12 @@ def with_tests(table: pd.DataFrame, runs: pd.DataFrame, confidence: float = 0.95
     """
     check_confidence(confidence)
     pairs = deltas(runs)
-    table = table.assign(p_bh=benjamini_hochberg(table["p"])).merge(_permuted(pairs), how="left", on=CELL)
+    cells = pairs.dropna(subset="delta").groupby(CELL, sort=False, dropna=False)["delta"].agg(list)
+    tests = pd.DataFrame(cells.map(paired_permutation).tolist(), cells.index, ["p_permutation", "p_smallest"], float)
+    table = table.assign(p_bh=benjamini_hochberg(table["p"])).merge(tests.reset_index(), how="left", on=CELL)
     spread = table[[*BASELINE, "target"]].merge(pooled_spread(pairs), how="left", on=[*BASELINE, "target"])["sd"]
     least = [minimum_detectable_effect(sd, n, 1 - confidence) for sd, n in zip(spread, table["n"], strict=True)]
     return table.assign(detectable=least, note=table.pop("note"))
-
-
-def _permuted(pairs: pd.DataFrame) -> pd.DataFrame:
-    """`paired_permutation` of every cell, those with as many pairs at once: p_permutation, p_smallest."""
-    cells = pairs.dropna(subset="delta").groupby(CELL, sort=False, dropna=False)["delta"].agg(list)
-    columns = ["p_permutation", "p_smallest"]
-    parts = [pd.DataFrame(columns=columns, index=cells.index[:0], dtype="float64")]
-    for _, own in cells.groupby(cells.map(len)):
-        parts.append(pd.DataFrame(dict(zip(columns, paired_permutation(own.tolist()), strict=True)), own.index))
-    return pd.concat(parts[1:] or parts).reset_index()
 
 
 def pooled_spread(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -138,10 +130,8 @@ def detectable_in_words(table: pd.DataFrame, intervals: pd.DataFrame, confidence
     both = table.merge(intervals[[*CELL, "examples", "examples_detectable"]], on=CELL)
     lines = []
     for (encoder, limit, target), own in both.groupby([*BASELINE, "target"], sort=False, dropna=False):
-        seen = [
-            f"with {n} seeds you could have seen differences of {least:.1f} points"
-            for n, least in own.groupby("n", sort=False)["detectable"].first().dropna().items()
-        ]
+        by_seeds = own.groupby("n", sort=False)["detectable"].first().dropna().items()
+        seen = [f"with {n} seeds you could have seen differences of {least:.1f} points" for n, least in by_seeds]
         examples, least = own[["examples", "examples_detectable"]].dropna().median()
         if pd.notna(least):
             seen.append(f"on {examples:.0f} examples, these models held fixed, of {least:.1f}")

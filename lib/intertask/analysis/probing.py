@@ -18,15 +18,12 @@ def probed(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _probed_model(role) -> str:
-    single = pd.isna(role.supporting) and role.regime in ("single", "stilts")
-    how = row_label(role.supporting, role.supporting_limit, role.regime)
-    parts = [
-        role.encoder,
-        "" if single else f"after {how}" if role.regime == "stilts" else how,
-        "" if pd.isna(role.mixing) else role.mixing,
-        "" if pd.isna(role.limit) else f"{role.limit} examples",
-    ]
-    return ", ".join(filter(None, parts))
+    name = role.encoder
+    if pd.notna(role.supporting) or role.regime not in ("single", "stilts"):
+        how = row_label(role.supporting, role.supporting_limit, role.regime)
+        name += f", after {how}" if role.regime == "stilts" else f", {how}"
+    name += "" if pd.isna(role.mixing) else f", {role.mixing}"
+    return name if pd.isna(role.limit) else f"{name}, {role.limit} examples"
 
 
 def scored(runs: pd.DataFrame, records: dict[str, dict], split: str) -> pd.DataFrame:
@@ -88,9 +85,8 @@ def probing_in_words(table: pd.DataFrame) -> str:
     """Of how many probes each model's interval over the examples lies wholly above the majority, as Markdown."""
     lines = []
     for model, own in table.groupby("model", sort=False):
-        known, unsure = own[own["low"] > own["majority"]], own[own["low"].isna() & own["score"].notna()]
-        without = f"; {len(unsure)} have no interval" if len(unsure) else ""
-        lines.append(
-            f"- **{model}**: above the majority on {len(known)} of {own['score'].notna().sum()} probes{without}."
-        )
+        done = own[own["score"].notna()]
+        above, unsure = (done["low"] > done["majority"]).sum(), done["low"].isna().sum()
+        without = f"; {unsure} have no interval" if unsure else ""
+        lines.append(f"- **{model}**: above the majority on {above} of {len(done)} probes{without}.")
     return "\n".join(lines) or "No run is done yet, so there is nothing to say."

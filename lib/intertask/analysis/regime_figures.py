@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from intertask.analysis.figures import dagger
 from intertask.analysis.regimes import misjudged
 from intertask.analysis.tables import of_expected
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
@@ -52,7 +53,7 @@ def _sized(task: str, size: float) -> str:
 
 def _difference_words(cell, stars: str) -> str:
     seeds = f"{of_expected(cell.n_mtl, cell.n_mtl_expected)}, {of_expected(cell.n_stilts, cell.n_stilts_expected)}"
-    seeds += " †" * bool(pd.notna(cell.pseudo_replicates) and cell.pseudo_replicates)
+    seeds += dagger(cell.pseudo_replicates)
     if pd.isna(cell.difference):
         return f"missing\n{seeds}"
     interval = "no interval" if pd.isna(cell.low) else f"[{signed(cell.low)}, {signed(cell.high)}]"

@@ -24,8 +24,7 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     """
     runs = target_runs(runs, "stilts", "mtl")
     runs = runs[~(runs["control"] | (runs["supporting"] == runs["target"]))]
-    steps = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
-    runs = runs.assign(all_steps=steps)
+    runs["all_steps"] = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
     stilts, mtl = (runs[runs["regime"] == regime] for regime in ("stilts", "mtl"))
     both = mtl[[*CELL, "mixing"]].drop_duplicates().merge(stilts[CELL].drop_duplicates(), on=CELL)
     return pd.concat([

@@ -6,7 +6,6 @@ table and keeps it as `results/<name>/source.csv`.
 """
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +15,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import project_root, write
+from intertask.files import now, project_root, write
 from intertask.run import faults_in_words
 from intertask.studies.study import Notebook
+from intertask.tasks.schema import OneOrMore
 
 SHUFFLED = "[shuffle_labels=true]"
 REQUIRED = ["encoder", "target", "score"]
@@ -43,7 +43,7 @@ class TableSource(BaseModel):
 
     title: str
     paper: str = Field("", description="whose scores these are")
-    source: str | list[str] = Field(description="CSV files, relative to this file; several are joined")
+    source: OneOrMore = Field(description="CSV files, relative to this file; several are joined")
     columns: dict[str, str] = Field(
         {}, description="{supporting: source_task}: our column, and what it is called there"
     )
@@ -70,16 +70,12 @@ def keep(path: Path, name: str, results: Path) -> None:
         source = TableSource(**given)
     except ValidationError as error:
         raise IntertaskError(f"{path}: {faults_in_words(error)}") from None
-    files = [source.source] if isinstance(source.source, str) else source.source
-    parts = []
-    for file in files:
-        own = tidy(path.parent / file, source.columns, source.values, source.unit)
-        parts.append(own.set_axis([f"{row} of {file}" for row in own.index]))
-    table = pd.concat(parts)
+    said = source.columns, source.values, source.unit
+    table = pd.concat([tidy(path.parent / file, *said) for file in source.source], keys=source.source)
+    table.index = [f"{row} of {file}" for file, row in table.index]
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    snapshot = {"name": name, "title": source.title, "written": now, "study": source.model_dump(), "given": given}
+    snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": given, "written": now()}
     write(results / name / "source.csv", table.to_csv(index=False))
     write(results / name / "study.json", json.dumps(snapshot | {"runs": []}, indent=1))
 
@@ -145,7 +141,8 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     texts = {name: raw[name].astype("str") for name in TEXT_COLUMNS}
     numbers = {name: _numbers(raw[name], path) for name in ("score", "majority")}
     whole = {name: _numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE_COLUMNS}
-    flags = {name: raw[name].map(str, na_action="ignore").map(_FLAG_VALUES).astype("boolean") for name in FLAG_COLUMNS}
+    values = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
+    flags = {name: raw[name].map(str, na_action="ignore").map(values).astype("boolean") for name in FLAG_COLUMNS}
     for name in FLAG_COLUMNS:
         _refuse(raw[name].notna() & flags[name].isna(), f"{name}: expected True or False", raw[name], path)
     _refuse(raw["encoder"].isna() | raw["target"].isna(), "expected an encoder and a target", raw["target"], path)
@@ -154,9 +151,6 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED).fillna(False))
     table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
     return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
-
-
-_FLAG_VALUES = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
 
 def _numbers(column: pd.Series, path: Path, whole: bool = False) -> pd.Series:
@@ -195,12 +189,9 @@ def _refuse_twice(table: pd.DataFrame, path: Path) -> None:
         first = table[twice].iloc[0]
         same = table.index[alike == alike[twice].iloc[0]]
         said = ", ".join(f"{name} {first[name]}" for name in key if pd.notna(first[name]))
-        raise refusal(
-            path,
-            "one score for each run and metric",
-            f"rows {' and '.join(map(str, same))} for {said} ({twice.sum()} rows in all)",
-            "Map what tells them apart, such as seed, part or mixing, or take one out.",
-        )
+        found = f"rows {' and '.join(map(str, same))} for {said} ({twice.sum()} rows in all)"
+        remedy = "Map what tells them apart, such as seed, part or mixing, or take one out."
+        raise refusal(path, "one score for each run and metric", found, remedy)
 
 
 def _refuse_mixed_metrics(table: pd.DataFrame, path: Path) -> None:
@@ -233,9 +224,8 @@ def as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
     runs = own.drop_duplicates("place").set_index("place")
     by_run = own.groupby("place")
     runs["score"] = by_run["score"].mean().mask(by_run["score"].count() < by_run.size())
-    runs["degenerate"] = by_run["below_majority"].max()
-    stated = runs["majority"].notna() & runs["degenerate"].isna()
-    runs["degenerate"] = runs["degenerate"].mask(stated, runs["score"] <= runs["majority"])
+    by_majority = (runs["score"] <= runs["majority"]).where(runs["majority"].notna())
+    runs["degenerate"] = by_run["below_majority"].max().fillna(by_majority.astype("boolean"))
     marks = runs.groupby("target")["degenerate"].transform("any")  # what is not marked where others are, is not so
     runs["degenerate"] = runs["degenerate"].mask(marks & runs["degenerate"].isna(), False)
     runs["run"] = [f"{name}:{place}" for place in runs.index]

@@ -209,23 +209,19 @@ def over_seeds_and_examples(differences, drawn, examples: int, confidence: float
     return float(seeds.mean - half), float(seeds.mean + half)
 
 
-def paired_permutation(differences) -> tuple[np.ndarray, float]:
-    """Could the sign of every difference as well be the other one? differences: (n,) or (cells, n), none missing.
+def paired_permutation(differences) -> tuple[float, float]:
+    """Could the sign of every difference as well be the other one? differences: (n,), none missing.
 
-    Two-sided p, a number for each row of differences, and the smallest p that so many pairs can give at all. Assumes no
-    distribution, but that it is symmetric around zero where there is no effect. All sign changes are tried where they
-    are at most PERMUTATIONS (13 pairs), otherwise as many, drawn, the same for all cells. With 3 pairs no p is below
-    .25, with 5 below .0625. NaN with fewer than two.
+    Two-sided p, and the smallest p that so many pairs can give at all. Assumes no distribution, but that it is
+    symmetric around zero where there is no effect. All sign changes are tried where they are at most PERMUTATIONS (13
+    pairs), otherwise as many, drawn, always the same. With 3 pairs no p is below .25, with 5 below .0625. NaN with
+    fewer than two.
     """
-    x = np.asarray(differences, dtype=float)
-    n = x.shape[-1]
-    if n < 2:
-        return np.full(x.shape[:-1], np.nan), np.nan
-    test = stats.permutation_test(
-        (x,), lambda x, axis: x.mean(axis), permutation_type="samples", vectorized=True, n_resamples=PERMUTATIONS,
-        batch=max(1, 10**6 // x.size), axis=-1, rng=np.random.default_rng(0),
-    )  # fmt: skip
-    return test.pvalue, 2 / min(2**n, PERMUTATIONS + 1)
+    x, signs = np.asarray(differences, dtype=float), np.random.default_rng(0)
+    if len(x) < 2:
+        return np.nan, np.nan
+    test = stats.permutation_test((x,), np.mean, permutation_type="samples", n_resamples=PERMUTATIONS, rng=signs)
+    return float(test.pvalue), 2 / min(2 ** len(x), PERMUTATIONS + 1)
 
 
 def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05) -> float:

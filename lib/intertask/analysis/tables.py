@@ -34,9 +34,8 @@ def as_html(frame: pd.DataFrame, **options) -> str:
 def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
     """What stands above one panel: the encoder and how much training data the target, and its supporting task, had."""
     target = "all training data" if pd.isna(limit) else f"{limit} training examples"
-    return f"{encoder}, {target}" + (
-        "" if pd.isna(supporting_limit) else f", {supporting_limit} of the supporting task"
-    )
+    supporting = "" if pd.isna(supporting_limit) else f", {supporting_limit} of the supporting task"
+    return f"{encoder}, {target}{supporting}"
 
 
 def row_label(supporting: str | None, limit: int | None, regime: str = "stilts") -> str:
@@ -82,7 +81,11 @@ def export(frame: pd.DataFrame, name: str, folder: str, digits: int = 1) -> pd.D
     view = shown(frame, digits)
     if folder:
         index = any(part is not None for part in frame.index.names)
-        texts = {"csv": frame.to_csv(index=index), "tex": _latex(view, frame.dtypes, index)}
+        columns = "l" * (view.index.nlevels if index else 0)
+        columns += "".join("r" if pd.api.types.is_numeric_dtype(kind) else "l" for kind in frame.dtypes)
+        latex = view.to_latex(index=index, escape=True, column_format=columns)
+        latex = re.sub(r"^([\[*])", r"{\1}", latex, flags=re.MULTILINE)  # after `\\\\` these would be its arguments
+        texts = {"csv": frame.to_csv(index=index), "tex": latex}
         for kind, content in texts.items():
             try:
                 write(Path(folder).expanduser() / f"{name}.{kind}", content)
@@ -92,10 +95,3 @@ def export(frame: pd.DataFrame, name: str, folder: str, digits: int = 1) -> pd.D
                     'Name another one, or "" to write nothing.'
                 ) from None
     return view
-
-
-def _latex(view: pd.DataFrame, kinds: pd.Series, index: bool) -> str:
-    columns = "l" * (view.index.nlevels if index else 0)
-    columns += "".join("r" if pd.api.types.is_numeric_dtype(kind) else "l" for kind in kinds)
-    latex = view.to_latex(index=index, escape=True, column_format=columns)
-    return re.sub(r"^([\[*])", r"{\1}", latex, flags=re.MULTILINE)  # after `\\\\` these would be its arguments

@@ -1,6 +1,5 @@
 """Sentence encoders: a Hub id, a local folder, or one of the embedded `mini/…` encoders."""
 
-from intertask.encoders.mini import MINI as MINI
 from intertask.encoders.mini import PRETRAINING as PRETRAINING
 from intertask.encoders.pretrained import checkpoint_gradients as checkpoint_gradients
 from intertask.encoders.pretrained import encoder_bytes as encoder_bytes

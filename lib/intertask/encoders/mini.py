@@ -4,7 +4,6 @@ import string
 
 from intertask.encoders.separators import add_separators
 
-MINI = ("mini/bert", "mini/gpt")
 BYTES = 2_000_000  # of weights, about
 
 _PRETRAINING = {"learning_rate": 1e-3, "num_train_epochs": 6, "per_device_train_batch_size": 32, "max_length": 64}
@@ -13,7 +12,7 @@ PRETRAINING = {
     "mini/bert": {"task": "mini/text", **_PRETRAINING},
     "mini/gpt": {"task": "mini/text_causal", **_PRETRAINING},
 }
-"""How each mini encoder is pretrained, unless a study says otherwise: a run like any other."""
+"""The mini encoders, and how each is pretrained, unless a study says otherwise: a run like any other."""
 
 SIZE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128}
 

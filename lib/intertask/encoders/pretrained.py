@@ -164,6 +164,6 @@ def encoder_folder(source: str | Path) -> Path:
 
 
 def _known_mini(name: str) -> str:
-    if name not in mini.MINI:
-        raise IntertaskError(f"There is no encoder {name}.{did_you_mean(name, mini.MINI)}")
+    if name not in mini.PRETRAINING:
+        raise IntertaskError(f"There is no encoder {name}.{did_you_mean(name, mini.PRETRAINING)}")
     return name

@@ -18,9 +18,8 @@ def _of_name(module: str) -> type[Format] | None:
     return next((form for form in forms if form.__name__.lower() == module.replace("_", "")), None)
 
 
-FORMATS: dict[str, type[Format]] = {
-    module.name: form for module in iter_modules(__path__) if (form := _of_name(module.name))
-}
+_NAMES = [module.name for module in iter_modules(__path__)]
+FORMATS: dict[str, type[Format]] = {name: form for name in _NAMES if (form := _of_name(name))}
 """Name -> class of every format of the library."""
 
 

@@ -72,9 +72,8 @@ class ChoiceHead(PooledHead):
 
     def forward(self, vectors, batch):
         scores = super().forward(vectors, batch).squeeze(1)
-        return torch.full_like(batch["present"], -torch.inf, dtype=scores.dtype).masked_scatter(
-            batch["present"], scores
-        )
+        lacking = torch.full_like(batch["present"], -torch.inf, dtype=scores.dtype)
+        return lacking.masked_scatter(batch["present"], scores)
 
 
 def choice_lists(raw: pd.DataFrame, columns: Sequence[str]) -> pd.Series:

@@ -152,12 +152,9 @@ def _span(where: tuple, value: Any, unit: str, places: list[tuple[int, int]]) ->
             remedy = 'A cell of a CSV holds no list: name two columns, `spans: ["start:end"]`, or use JSONL.'
         raise refusal(row_name(where), "a span as [start, end), two whole numbers", repr(value), remedy) from None
     if not 0 <= start < end <= len(places):
-        raise refusal(
-            row_name(where),
-            f"a span within the text's {len(places)} {unit}, its end behind its start",
-            f"[{start}, {end})",
-            "Mend the row; ends are exclusive, and counts begin at 0.",
-        )
+        expected = f"a span within the text's {len(places)} {unit}, its end behind its start"
+        remedy = "Mend the row; ends are exclusive, and counts begin at 0."
+        raise refusal(row_name(where), expected, f"[{start}, {end})", remedy)
     return places[start][0], places[end - 1][1]
 
 

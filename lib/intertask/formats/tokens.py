@@ -56,7 +56,10 @@ def tokens(
 
     columns = [pyarrow.array(text, pyarrow.large_string()) for text in texts]
     try:
-        names = _set_up(tokenizer, len(columns), max_length, overlap)
+        truncation = "longest_first" if overlap is None else "only_second"
+        settings = {"truncation": truncation, "max_length": max_length, "stride": overlap or 0}
+        # a call that has the tokenizer truncate, and tells the names of what it gives
+        names = list(tokenizer(*[[""]] * len(columns), return_attention_mask=False, **settings))
         # windows want the whole text, truncation on the left its last words
         most = WORDS * max_length if overlap is None and tokenizer.truncation_side == "right" else None
         read = partial(_read, columns, tokenizer.backend_tokenizer, names, offsets, overlap is not None, most)
@@ -72,13 +75,6 @@ def tokens(
             f"max_length: expected room for the longest question and a part of its passage, found {max_length} tokens. "
             "Raise max_length."
         ) from None
-
-
-def _set_up(tokenizer, texts: int, max_length: int, overlap: int | None) -> list[str]:
-    """Has the tokenizer truncate, by a call for nothing else, and returns the names of what it gives."""
-    truncation = "longest_first" if overlap is None else "only_second"
-    settings = {"truncation": truncation, "max_length": max_length, "stride": overlap or 0}
-    return list(tokenizer(*[[""]] * texts, return_attention_mask=False, **settings))
 
 
 def _read_all(read: Callable[[int], dict[str, np.ndarray]], count: int) -> Tokens:

@@ -6,7 +6,6 @@ policy still forbids it to run: only the one script, sort.js, named by its hash,
 
 import base64
 import hashlib
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pygments.formatters import HtmlFormatter
 
 from intertask.analysis.read import missing
 from intertask.analysis.tables import as_html, shown
+from intertask.files import now
 
 SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]
 """Kinds of output that are rendered; all others, scripts and widgets among them, are dropped."""
@@ -49,12 +49,8 @@ def notebook_page(notebook: NotebookNode) -> dict[str, str]:
                     picture, alt = output.data["image/png"], cell.metadata.get("alt", "")
         cell.outputs = [output for output in cell.get("outputs", []) if output.get("data") != {}]
     # nh3 stands in the place of nbconvert's own cleaner, which drops tables and headings
-    exporter = HTMLExporter(
-        template_name="basic",
-        raw_template=(HERE / "notebook.html.j2").read_text(),
-        sanitize_html=True,
-        filters={"clean_html": clean},
-    )
+    template, filters = (HERE / "notebook.html.j2").read_text(), {"clean_html": clean}
+    exporter = HTMLExporter(template_name="basic", raw_template=template, sanitize_html=True, filters=filters)
     body, _ = exporter.from_notebook_node(notebook)
     back = '<p><a href="index.html">Back to the report</a></p>'
     html = page(title, f"{back}\n{body}", HtmlFormatter().get_style_defs(".highlight"))
@@ -80,7 +76,7 @@ def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pag
     body = ENVIRONMENT.get_template("index.html.j2").render(
         study=snapshot,
         trained="source" not in snapshot["study"],
-        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        built=now(),
         ended=sorted(record["finished"] for record in records.values()) or ["–"],
         expected=len(once),
         done=once["done"].sum(),

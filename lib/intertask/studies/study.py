@@ -24,6 +24,7 @@ from intertask.files import project_root
 from intertask.run import MIXING, Member, Run, faults_in_words
 from intertask.studies.graph import OBEYING, REGIMES, TOGETHER
 from intertask.tasks.catalogue import counterpart
+from intertask.tasks.schema import OneOrMore
 from intertask.weighting import DYNAMIC
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
@@ -125,9 +126,7 @@ class Supporting(Open):
     KNOWN = MIXED, "mixing setting"
     ALONE = "task"
 
-    tasks: Annotated[list[str], BeforeValidator(lambda task: [task] if isinstance(task, str) else task)] = Field(
-        min_length=1, validation_alias=AliasChoices("task", "tasks")
-    )
+    tasks: OneOrMore = Field(min_length=1, validation_alias=AliasChoices("task", "tasks"))
     name: str = ""
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1, description="training examples of each task; null: all")

@@ -46,15 +46,12 @@ def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
     tasks = yaml.safe_load(text)
     if not isinstance(tasks, dict):
         raise refusal(path, "a mapping of task names to entries", repr(tasks)[:80], "Begin with `my_task:`.")
-    return {str(name): _entry(str(name), fields, path) for name, fields in tasks.items()}
-
-
-def _entry(name: str, fields: object, path: Path) -> TaskEntry:
-    entry = parse_entry(name, fields, str(path))
-    if entry.corpus:
-        return entry
-    files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}
-    return entry.model_copy(update={"files": files})
+    entries = {str(name): parse_entry(str(name), fields, str(path)) for name, fields in tasks.items()}
+    for name, entry in entries.items():
+        if not entry.corpus:
+            files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}
+            entries[name] = entry.model_copy(update={"files": files})
+    return entries
 
 
 def counterpart(task: str) -> str:

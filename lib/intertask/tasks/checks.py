@@ -46,12 +46,9 @@ def check_variety(labels: pd.Series, names: list[str] | None) -> None:
 def check_against_card(entry: TaskEntry, card_labels: list[str] | None) -> None:
     """Refuses label names that differ, in order or spelling, from those of the data set's card."""
     if entry.labels and card_labels and entry.labels != card_labels:
-        raise refusal(
-            f"Task '{entry.name}', labels",
-            f"those of the card of {entry.hub} in id order, {card_labels}",
-            f"{entry.labels}",
-            "Copy the card's order and spelling into the entry.",
-        )
+        expected = f"those of the card of {entry.hub} in id order, {card_labels}"
+        remedy = "Copy the card's order and spelling into the entry."
+        raise refusal(f"Task '{entry.name}', labels", expected, f"{entry.labels}", remedy)
 
 
 def check_f1(entry: TaskEntry) -> None:

@@ -37,11 +37,7 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
         raise refusal(path, f"a file name that ends in {known}", f"'{path.suffix}'", "Convert or rename the file.")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        remedy = "Check the path; in a task file it is relative to that file."
-        raise refusal(path, "a readable data file", str(error), remedy) from None
+    content = path.read_bytes()  # `sources.hex_digest` has refused one that cannot be read
     if content.startswith(POINTER):
         raise refusal(path, "data", "a Git LFS pointer", "Run `git lfs pull` in the clone.")
     return _READERS[path.suffix](path, content, columns)
@@ -60,9 +56,8 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
             rows.append(fields)
     except csv.Error as error:
         where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
-        raise refusal(
-            where, f"{len(header)} well-formed fields as in the header or in `columns`", str(error), DAMAGED
-        ) from None
+        expected = f"{len(header)} well-formed fields as in the header or in `columns`"
+        raise refusal(where, expected, str(error), DAMAGED) from None
     return pd.DataFrame(rows, columns=header, dtype=object)
 
 

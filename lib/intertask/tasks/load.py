@@ -16,8 +16,6 @@ from intertask.tasks.rows import raw_splits
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import Source, fingerprint, locate
 
-_MUST_HAVE_LABELS = {"train", "validation"}
-
 
 @dataclass(frozen=True)
 class Task:
@@ -97,9 +95,7 @@ def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:
     if len(task.entry.inputs) != len(other.entry.inputs):
         expected = f"as many inputs as {task.entry.name}, {task.entry.inputs}"
         raise refusal(f"evaluate_on, {name}", expected, f"{other.entry.inputs}", "Name another task.")
-    rows = scored_rows(other)
-    inputs = dict(zip(other.entry.inputs, task.entry.inputs, strict=True))
-    rows = rows.rename(columns=inputs)
+    rows = scored_rows(other).rename(columns=dict(zip(other.entry.inputs, task.entry.inputs, strict=True)))
     return rows.assign(label=[mine.index(theirs[i]) for i in rows["label"]]) if "label" in rows else rows
 
 
@@ -114,7 +110,7 @@ def scored_rows(task: Task) -> pd.DataFrame:
 
 def _used(form: Format, split: str, raw: pd.DataFrame) -> pd.DataFrame:
     """What is read of the rows that are used, labels still as names; no column `label` where the split has none."""
-    entry, must = form.entry, split in _MUST_HAVE_LABELS
+    entry, must = form.entry, split in ("train", "validation")
     checks.check_columns(raw, entry, must)
     labels = form.label_names(raw) if entry.label and entry.label_column in raw else None
     if labels is not None and not must and checks.all_hidden(labels, entry):

@@ -22,10 +22,9 @@ def split_dev(dev: pd.DataFrame, holdout: float, seed: int, stratify: bool) -> t
     """
     from sklearn.model_selection import train_test_split  # half a second that most runs need not pay
 
+    classes = dev["label"] if stratify else None
     try:
-        select, report = train_test_split(
-            dev, test_size=holdout, random_state=seed, stratify=dev["label"] if stratify else None
-        )
+        select, report = train_test_split(dev, test_size=holdout, random_state=seed, stratify=classes)
     except ValueError as error:
         remedy = "Add dev rows, change holdout, or go without it."
         raise refusal("holdout", "a dev set that can be divided", f"{len(dev)} rows: {error}", remedy) from None

@@ -170,7 +170,7 @@ class TaskEntry(BaseModel):
         named = [*self.inputs, *structured, *label, *self.tags, *self.unused]
         if twice := sorted({column for column in named if named.count(column) > 1}):
             raise IntertaskError(f"expected each column in one role, found '{twice[0]}' twice. Name it once.")
-        for name in RESERVED:
+        for name in ("label", "choices", "spans", "group"):
             if name in [*self.inputs, *self.tags]:
                 raise IntertaskError(
                     f"expected '{name}' to be no input or tag (it is a column's name once read), found it there. "
@@ -196,10 +196,6 @@ class TaskEntry(BaseModel):
             raise IntertaskError(f"expected each label name once, found {names}. Take the double out.")
         if self.label_range and self.label_range[0] >= self.label_range[1]:
             raise IntertaskError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")
-
-
-RESERVED = ("label", "choices", "spans", "group")
-"""Names that columns have once read."""
 
 
 def _roots(columns: list[str]) -> list[str]:

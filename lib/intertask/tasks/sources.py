@@ -35,17 +35,20 @@ class Source:
     card_labels: list[str] | None = None
 
 
-def locate(entry: TaskEntry) -> Source:
-    """The data files of an entry, none of a made task; downloads those of this config when no mirror is set."""
+def locate(entry: TaskEntry, asked: bool = True) -> Source:
+    """The data files of an entry, none of a made task; downloads those of this config when no mirror is set.
+
+    asked: whether the Hub is; otherwise what its cache does not hold is refused.
+    """
     if entry.mini:
         return Source({})
     if entry.corpus:
         return Source(our_splits(entry, _corpus_files(entry)))
     if entry.files:
         return Source(our_splits(entry, {split: _own_files(paths) for split, paths in entry.files.items()}))
-    patterns, card, card_labels = _layout(entry)
+    patterns, card, card_labels = _layout(entry, asked)
     wanted = [pattern for globs in our_splits(entry, patterns).values() for pattern in globs]
-    folder = hub.folder(entry.hub, "dataset", ["README.md", *wanted], entry.revision)
+    folder = hub.folder(entry.hub, "dataset", ["README.md", *wanted], entry.revision, asked)
     found = {split: _glob(folder, globs) for split, globs in patterns.items()}
     return Source(our_splits(entry, {split: paths for split, paths in found.items() if paths}), card, card_labels)
 
@@ -97,12 +100,9 @@ def check_splits(entry: TaskEntry, found: Iterable[str], available: Iterable[str
     """Refuses a task without train and validation, or, where it is for evaluation only, without test."""
     required = ["test"] if entry.evaluation_only else ["train", "validation"]
     if missing := [split for split in required if split not in found]:
-        raise refusal(
-            f"Task '{entry.name}'",
-            f"the splits {' and '.join(required)}",
-            f"{', '.join(available) or 'none'} (no {missing[0]})",
-            f"Name the source's split under `splits: {{{missing[0]}: ...}}`, or supply the data.",
-        )
+        there = f"{', '.join(available) or 'none'} (no {missing[0]})"
+        remedy = f"Name the source's split under `splits: {{{missing[0]}: ...}}`, or supply the data."
+        raise refusal(f"Task '{entry.name}'", f"the splits {' and '.join(required)}", there, remedy)
 
 
 def _own_files(patterns: list[str]) -> list[Path]:
@@ -128,19 +128,19 @@ def _corpus_files(entry: TaskEntry) -> dict[str, list[Path]]:
     return {split: paths for split, paths in files.items() if paths}
 
 
-def _layout(entry: TaskEntry) -> tuple[dict[str, list[str]], Path | None, list[str] | None]:
+def _layout(entry: TaskEntry, asked: bool) -> tuple[dict[str, list[str]], Path | None, list[str] | None]:
     """Glob patterns by the source's split names, and the card with the label names of the entry's config, if any."""
     if entry.revision == CONVERTED:
         config = entry.config or "default"
         splits = ["train", "validation", "test", *entry.splits.values()]
         patterns = {split: [f"{config}/{part}{split}/*.parquet" for part in ("", "partial-")] for split in splits}
         return patterns, None, None
-    card = hub.folder(entry.hub, "dataset", ["README.md"], entry.revision) / "README.md"
+    card = hub.folder(entry.hub, "dataset", ["README.md"], entry.revision, asked) / "README.md"
     configs, names = _card(card)
     name = entry.config or (next(iter(configs)) if len(configs) == 1 else "default")
     if not configs and not entry.config:
-        data = [f"*{suffix}" for suffix in DATA_SUFFIXES]
-        configs = {name: _by_name(hub.folder(entry.hub, "dataset", ["README.md", *data], entry.revision))}
+        wanted = ["README.md", *(f"*{suffix}" for suffix in DATA_SUFFIXES)]
+        configs = {name: _by_name(hub.folder(entry.hub, "dataset", wanted, entry.revision, asked))}
     if name not in configs:
         found = f"'{entry.config}' among the configs {', '.join(configs) or 'none'}"
         remedy = "Name one of these under `config`." if configs else "Name its data under `files` instead."

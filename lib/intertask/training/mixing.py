@@ -1,6 +1,5 @@
 """Which examples of which task when. A single task is a mixture of one."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -110,7 +109,7 @@ def weights(batch: Batch, part: Batch, scales: np.ndarray, batch_loss: str) -> l
     sum_of_means: the sum over tasks of their mean losses, whatever their share (Weller et al. 2022); mean: the mean
     over all examples of the batch.
     """
-    totals = {task: len(index) for task, index in batch}
-    whole = math.fsum(totals.values())
-    of = {task: totals[task] if batch_loss == "sum_of_means" else whole for task in totals}
+    of = {task: len(index) for task, index in batch}
+    if batch_loss == "mean":
+        of = dict.fromkeys(of, sum(of.values()))
     return [scales[task] * len(index) / of[task] for task, index in part]

@@ -116,17 +116,13 @@ class Model:
         if len(batches) == 1:
             return {name: batches[0][name] for name in names}
         longest = max(batch["attention_mask"].shape[1] for batch in batches)
-        # GPT has no padding token: the mask hides what stands there
-        fill = {"input_ids": self.tokenizer.pad_token_id or 0}
-        return {
-            name: torch.cat(
-                [
-                    functional.pad(batch[name], (0, longest - batch[name].shape[1]), value=fill.get(name, 0))
-                    for batch in batches
-                ]
-            )
-            for name in names
-        }
+        together = {}
+        for name in names:
+            # GPT has no padding token: the mask hides what stands there
+            fill = self.tokenizer.pad_token_id or 0 if name == "input_ids" else 0
+            rows = [functional.pad(batch[name], (0, longest - batch[name].shape[1]), value=fill) for batch in batches]
+            together[name] = torch.cat(rows)
+        return together
 
     def _precision(self):
         return torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()

@@ -100,12 +100,10 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
 def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
     """Predictions and scores of one task by the model as it is now."""
     task, form, member = part.task, part.format, next(one for one in run.members if one.task == part.name)
-    splits = [split for split in task.splits if split != "train"]
-    rows = [
-        predict(model, part, part.encoded[split], run.per_device_eval_batch_size).assign(split=split)
-        for split in splits
-    ]
-    predictions = pd.concat(rows, ignore_index=True)
+    found = []
+    for split in [split for split in task.splits if split != "train"]:
+        found.append(predict(model, part, part.encoded[split], run.per_device_eval_batch_size).assign(split=split))
+    predictions = pd.concat(found, ignore_index=True)
     labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
     scores = {split: form.score(rows) for split, rows in labelled}
     majority = {split: form.score(rows.assign(prediction=form.majority(rows.label))) for split, rows in labelled}
@@ -179,11 +177,6 @@ class Progress:
         by_epochs = not (self.run.max_steps or self.run.max_examples)
         return self.position >= self.total or (by_epochs and self.epochs >= self.run.num_train_epochs)
 
-    def count(self, ends_epoch: bool) -> None:
-        """A step more, which may have ended an epoch."""
-        self.step += 1
-        self.epochs += ends_epoch
-
     def evaluates(self, ends_epoch: bool) -> bool:
         """Whether an evaluation is due: every `eval_steps`, else after an epoch; dynamic sampling wants the latter."""
         due = ends_epoch and (self.run.eval_steps is None or self.run.dynamic)
@@ -212,7 +205,8 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     with tqdm(total=progress.total, desc=run.label, leave=False, mininterval=1) as bar:
         for batch, ends_epoch in mixture:
             losses.add(train_step(run, model, batch, scales, rng))
-            progress.count(ends_epoch)  # before update, which sets the next step's rate by the position
+            progress.step += 1
+            progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
             update(model, optimizer, schedule, run.max_grad_norm)
             bar.update()
             if progress.evaluates(ends_epoch):
@@ -254,11 +248,9 @@ def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np
     """The gradient of one batch; returns its loss, not fetched: on a GPU that would wait for the step to end."""
     total = 0.0
     for part in micro_batches(batch, run.gradient_accumulation_steps):
-        losses = model.losses(part, rng)
-        weighted = [
-            loss * weight for loss, weight in zip(losses, weights(batch, part, scales, run.batch_loss), strict=True)
-        ]
-        loss = sum(weighted[1:], start=weighted[0])
+        weighted = zip(model.losses(part, rng), weights(batch, part, scales, run.batch_loss), strict=True)
+        first, *others = [loss * weight for loss, weight in weighted]
+        loss = sum(others, start=first)
         loss.backward()
         total = total + loss.detach()
     return total

@@ -20,20 +20,11 @@ RATE_PER_BYTE = 3e9  # examples/s times bytes of weights, on one thread: a guess
 
 @dataclass(frozen=True)
 class Estimate:
-    """Per run id: expected seconds of one worker; the encoders whose speed finished runs tell, and which is guessed."""
+    """Per run id the expected seconds of one worker; bytes of disk; and where the seconds come from, in words."""
 
     seconds: dict[str, float]
     bytes: float
-    measured: set[str]
-    guessed: set[str]  # for some runs, where it is among the measured too: with other threads or tuning
-
-    @property
-    def source(self) -> str:
-        """Where the seconds come from, in words."""
-        if not self.measured:
-            return "a guess; finished runs will better it"
-        guess = f"; a guess for {', '.join(sorted(self.guessed))}" if self.guessed else ""
-        return f"measured on finished runs of {', '.join(sorted(self.measured))}{guess}"
+    source: str
 
 
 def estimate(runs: dict[str, Run]) -> Estimate:
@@ -47,7 +38,10 @@ def estimate(runs: dict[str, Run]) -> Estimate:
         guess = RATE_PER_BYTE * run.threads / _bytes(run.encoder)
         seconds[run_id] = OVERHEAD + examples_seen(run) / (speed or guess)
         size += BYTES_PER_RUN + (_bytes(run.encoder) if run.keep_encoder else 0)
-    return Estimate(seconds, size, measured, guessed)
+    # an encoder may be among both: with other threads or tuning
+    guess = f"; a guess for {', '.join(sorted(guessed))}" if guessed else ""
+    source = f"measured on finished runs of {', '.join(sorted(measured))}{guess}"
+    return Estimate(seconds, size, source if measured else "a guess; finished runs will better it")
 
 
 def _bytes(encoder: str) -> int:

@@ -30,12 +30,10 @@ def catalogue_table(form: str = "") -> pd.DataFrame:
         raise IntertaskError(f"There is no format {form}.{did_you_mean(form, forms)}")
     entries = [entry for kind in forms for entry in catalogue().values() if entry.format == kind == (form or kind)]
     fields = ["name", "format", *SPLIT_ORDER, "metrics", "licence", "counterpart", "paper", "source", "at_hand"]
-    rows = [
-        entry.model_dump()
-        | {split: entry.sizes.get(split) for split in SPLIT_ORDER}
-        | {"metrics": ", ".join(entry.metrics), "source": source(entry), "at_hand": at_hand(entry)}
-        for entry in entries
-    ]
+    rows = []
+    for entry in entries:
+        told = {"metrics": ", ".join(entry.metrics), "source": source(entry), "at_hand": at_hand(entry)}
+        rows.append(entry.model_dump() | entry.sizes | told)
     return pd.DataFrame(rows, columns=fields).astype({**dict.fromkeys(SPLIT_ORDER, "Int64"), "at_hand": bool})
 
 
@@ -51,8 +49,7 @@ def at_hand(entry: TaskEntry) -> bool:
     if entry.mini:
         return True
     try:
-        with hub.offline():
-            files = [path for paths in locate(entry).files.values() for path in paths]
+        files = [path for paths in locate(entry, asked=False).files.values() for path in paths]
         return bool(files) and all(path.is_file() and not hub.is_pointer(path) for path in files)
     except IntertaskError:
         return False

@@ -5,18 +5,15 @@ import pandas as pd
 from intertask.tasks.load import Task
 from intertask.views.overview import percentiles
 
-UNCUT = 1_000_000  # tokens: longer than any text
-
 
 def majority(task: Task) -> pd.DataFrame:
     """The score (0-100) that the most frequent label, in regression the mean, gets on each labelled split."""
-    form = task.form
-    labelled = {split: rows for split, rows in task.splits.items() if "label" in rows}
-    scores = {}
-    for split, rows in labelled.items():
-        labels = pd.Series(list(form.labels(rows)))  # one for each prediction
-        group = {"group": rows["group"].to_numpy()} if "group" in rows else {}
-        scores[split] = form.score(pd.DataFrame({"label": labels, "prediction": form.majority(labels)}).assign(**group))
+    form, scores = task.form, {}
+    for split, rows in task.splits.items():
+        if "label" in rows:
+            labels = pd.Series(list(form.labels(rows)))  # one for each prediction
+            group = {"group": rows["group"].to_numpy()} if "group" in rows else {}
+            scores[split] = form.score(pd.DataFrame({"label": labels, "prediction": form.majority(labels), **group}))
     return pd.DataFrame.from_dict(scores, orient="index").round(1)
 
 
@@ -27,7 +24,7 @@ def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
     """
     form, rows = task.form, {}
     for split, frame in task.splits.items():
-        rows[split] = percentiles(form.encode(frame, tokenizer, UNCUT).lengths)
+        rows[split] = percentiles(form.encode(frame, tokenizer, 1_000_000).lengths)  # longer than any text
         encoded = form.encode(frame, tokenizer, max_length)
         rows[split]["examples cut"] = encoded.truncated
         if encoded.cut_spans is not None:

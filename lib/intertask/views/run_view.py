@@ -50,9 +50,7 @@ def seen(result: Result) -> pd.DataFrame:
 
 def overlap(tasks: dict[str, Task]) -> pd.DataFrame:
     """Of each task's dev examples, how many are in the training data of the tasks trained before it or alongside."""
-    rows = {
-        name: {"dev examples": len(task.splits[reporting_split(task)])} | task.overlap for name, task in tasks.items()
-    }
+    rows = {name: {"dev examples": len(one.splits[reporting_split(one)])} | one.overlap for name, one in tasks.items()}
     return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
 
 
@@ -65,37 +63,33 @@ def curve(result: Result) -> Figure:
         run_figures.learning_curve(own, ax)
         if len(curves) > 1:
             ax.set_ylabel(f"{text(name)}, 0–100")
-    return _shown(figure)
-
-
-def _shown(figure: Figure) -> Figure:
-    """The figure, which the cell shows: closed, or matplotlib would draw it once more at the end of the cell."""
-    plt.close(figure)
+    plt.close(figure)  # the cell shows it: left open, matplotlib would draw it once more at the end of the cell
     return figure
 
 
 def predictions(result: Result, task: str = "") -> Figure | None:
     """The reported split of a task of the run, by default the first: a confusion matrix, F1 by label where there are
     many or several at once, a scatter, the overlap with the answers; nothing for a vocabulary of labels."""
-    ax = _drawn(result.tasks[task or result.run.task])
-    return ax and _shown(ax.figure)
-
-
-def _drawn(outcome: Outcome):
-    rows, entry = _reported(outcome), outcome.task.entry
-    form = outcome.task.form
+    outcome = result.tasks[task or result.run.task]
+    rows, names, form = _reported(outcome), outcome.task.entry.labels, outcome.task.form
     if not form.figure:
         return None
+    figure, ax = plt.subplots()
     if form.figure == "scatter":
-        return run_figures.regression_scatter(rows["label"], rows["prediction"], plt.subplots(figsize=(4, 4))[1])
-    if form.figure == "overlap":
-        return run_figures.answer_overlap(pd.Series(100 * (1 - form.error(rows))), plt.subplots(figsize=(6, 3))[1])
-    if form.figure == "label_f1" or len(entry.labels) > MOST_LABELS:
-        table = f1_by_label(rows, entry.labels).head(MOST_BARS)
-        return run_figures.label_f1(table, plt.subplots(figsize=(6, 1 + 0.25 * len(table)))[1])
-    size = 2 + 0.7 * len(entry.labels)
-    ax = plt.subplots(figsize=(size, size))[1]
-    return run_figures.confusion(rows["label"].astype(int), rows["prediction"].astype(int), entry.labels, ax)
+        figure.set_size_inches(4, 4)
+        run_figures.regression_scatter(rows["label"], rows["prediction"], ax)
+    elif form.figure == "overlap":
+        figure.set_size_inches(6, 3)
+        run_figures.answer_overlap(pd.Series(100 * (1 - form.error(rows))), ax)
+    elif form.figure == "label_f1" or len(names) > MOST_LABELS:
+        table = f1_by_label(rows, names).head(MOST_BARS)
+        figure.set_size_inches(6, 1 + 0.25 * len(table))
+        run_figures.label_f1(table, ax)
+    else:
+        figure.set_size_inches(2 + 0.7 * len(names), 2 + 0.7 * len(names))
+        run_figures.confusion(rows["label"].astype(int), rows["prediction"].astype(int), names, ax)
+    plt.close(figure)
+    return figure
 
 
 def f1_by_label(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -113,11 +107,9 @@ def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
     outcome = result.tasks[task or result.run.task]
     rows, entry = _reported(outcome), outcome.task.entry
     if not entry.label:
-        wrong = rows[rows["label"] != rows["prediction"]].astype({"label": int, "prediction": int})
-        names = {
-            name: result.model.tokenizer.convert_ids_to_tokens(wrong[name].tolist()) for name in ("label", "prediction")
-        }
-        return pd.DataFrame(names).value_counts().head(count).to_frame("times").reset_index()
+        wrong = rows.loc[rows["label"] != rows["prediction"], ["label", "prediction"]]
+        tokens = wrong.map(lambda token: result.model.tokenizer.convert_ids_to_tokens(int(token)))
+        return tokens.value_counts().head(count).to_frame("times").reset_index()
     rows = rows.assign(target=rows.groupby("row").cumcount(), error=outcome.task.form.error(rows))
     worst = rows.query("error > 0").nlargest(count, "error")
     data = outcome.task.splits[outcome.reported].loc[worst["row"]]
@@ -131,14 +123,14 @@ def _reported(outcome: Outcome) -> pd.DataFrame:
 
 def verdict(result: Result) -> str:
     """A sentence for each task: is it degenerate, and on what was it chosen and scored?"""
-    return "\n".join(_verdict(name, outcome, result.steps) for name, outcome in result.tasks.items())
-
-
-def _verdict(name: str, outcome: Outcome, steps: int) -> str:
-    main, floor = outcome.scores[outcome.reported]["main"], outcome.majority[outcome.reported]["main"]
-    word = "does NOT beat (a degenerate run)" if outcome.degenerate else "beats"
-    constant = ", with one prediction for every example" if outcome.constant_predictions else ""
-    return (
-        f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} the majority's {floor:.1f}{constant}. "
-        f"The checkpoint, of step {outcome.best_step} of {steps}, was chosen on {selection_split(outcome.task)}."
-    )
+    lines = []
+    for name, outcome in result.tasks.items():
+        main, floor = outcome.scores[outcome.reported]["main"], outcome.majority[outcome.reported]["main"]
+        word = "does NOT beat (a degenerate run)" if outcome.degenerate else "beats"
+        constant = ", with one prediction for every example" if outcome.constant_predictions else ""
+        lines.append(
+            f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} the majority's {floor:.1f}{constant}. "
+            f"The checkpoint, of step {outcome.best_step} of {result.steps}, was chosen on "
+            f"{selection_split(outcome.task)}."
+        )
+    return "\n".join(lines)
