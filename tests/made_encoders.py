@@ -28,7 +28,7 @@ def write(folder: Path, name: str, **changes) -> Path:
     import torch
     from transformers import AutoConfig, AutoModel
 
-    from intertask.encoders import save_encoder
+    from intertask.encoders.pretrained import save_encoder
 
     tokenizer = build_tokenizer(name)
     special = {"pad_token_id": 1, **dict.fromkeys(["bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"])}

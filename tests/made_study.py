@@ -28,8 +28,8 @@ def write_encoder(folder: Path) -> Path:
     """A BERT of one layer with random weights and no pooler."""
     from transformers import BertConfig, BertModel, set_seed
 
-    from intertask.encoders import save_encoder
     from intertask.encoders.mini import build_tokenizer
+    from intertask.encoders.pretrained import save_encoder
 
     set_seed(0)
     tokenizer = build_tokenizer()

@@ -11,8 +11,8 @@ import yaml
 from typer.testing import CliRunner
 
 from intertask.cli import app
-from intertask.encoders import save_encoder
 from intertask.encoders.mini import build_tokenizer
+from intertask.encoders.pretrained import save_encoder
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.run import Run

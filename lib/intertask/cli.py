@@ -189,16 +189,15 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
     from intertask.tasks.load import load_task
     from intertask.views import preview
     from intertask.views.findings import findings
-    from intertask.views.overview import section, task_page
+    from intertask.views.overview import task_page
 
     task = load_task(name, file)
     print(task_page(task, preview.majority(task), findings(task)), end="", flush=True)
     if encoder:
-        from intertask.encoders import load_tokenizer
+        from intertask.encoders.pretrained import load_tokenizer
 
         table = preview.token_lengths(task, load_tokenizer(encoder), max_length)
-        title = f"Lengths in tokens of {encoder}, and what --max-length {max_length} cuts"
-        print(section(title, table.to_string()), end="")
+        print(f"\nLengths in tokens of {encoder}, and what --max-length {max_length} cuts\n{table.to_string()}")
 
 
 def _expanded(study: str, mini: bool, quick: bool, planned: bool = False):

@@ -21,12 +21,6 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     return f" Choices: {', '.join(by_lower.values())}." if by_lower else ""
 
 
-def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    """Raises IntertaskError unless a parameter has one of the values that it may have."""
-    if value not in choices:
-        raise IntertaskError(f"{name}: expected one of {', '.join(choices)}; found {value!r}.")
-
-
 def row_name(place: tuple[str, int]) -> str:
     """A place in the index of a raw frame, as "file, row n"."""
     return f"{place[0]}, row {place[1]}"

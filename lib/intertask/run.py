@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from intertask import RESULT_VERSION, encoders
+from intertask import RESULT_VERSION
+from intertask.encoders.pretrained import encoder_fingerprint
 from intertask.errors import IntertaskError
 from intertask.parameters import injected, refuse_unknown
 from intertask.tasks.catalogue import find_entry
@@ -220,7 +221,7 @@ class Run(BaseModel):
         Parameters at their default are left out, so that one added to this class later changes no identity.
         """
         # a parent's id is the hash of all that it came from, its encoder included
-        start = {"parent": self.parent} if self.parent else {"encoder": encoders.encoder_fingerprint(self.encoder)}
+        start = {"parent": self.parent} if self.parent else {"encoder": encoder_fingerprint(self.encoder)}
         data = {
             name: [entry.content(), fingerprint(entry)]
             for member in self.members

@@ -33,7 +33,8 @@ from intertask.analysis.correlations import (
     with_holm,
 )
 from intertask.analysis.read import read_runs, read_scores
-from intertask.errors import IntertaskError, check_choice
+from intertask.analysis.statistics import check_choice
+from intertask.errors import IntertaskError
 from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 

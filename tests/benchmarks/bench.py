@@ -225,7 +225,7 @@ def scores_by_hand(path: Path) -> None:
 
 def mini() -> None:
     """Training speed of the mini encoder on one thread, on mini/mnli."""
-    from intertask.encoders import load_encoder, save_encoder
+    from intertask.encoders.pretrained import load_encoder, save_encoder
 
     with tempfile.TemporaryDirectory() as folder:
         save_encoder(*load_encoder("mini/bert"), Path(folder))

@@ -25,7 +25,7 @@ from transformers import (
     set_seed,
 )
 
-from intertask.encoders import encoder_folder
+from intertask.encoders.pretrained import encoder_folder
 from intertask.metrics import score
 from intertask.run import Run
 from intertask.tasks.load import Task

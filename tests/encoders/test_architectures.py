@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from intertask.encoders import checkpoint_gradients, load_encoder, longest, reads_ahead, save_encoder
 from intertask.encoders.lora import merged, with_lora
+from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest, reads_ahead, save_encoder
 from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.tasks.schema import TaskEntry

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from intertask.encoders import (
-    PRETRAINING,
+from intertask.encoders.mini import PRETRAINING
+from intertask.encoders.pretrained import (
     encoder_bytes,
     encoder_fingerprint,
     load_encoder,

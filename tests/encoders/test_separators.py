@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from transformers import GPT2Tokenizer
 
-from intertask.encoders import load_encoder, save_encoder
+from intertask.encoders.pretrained import load_encoder, save_encoder
 from intertask.encoders.separators import add_separators
 from intertask.formats.tokens import SPECIAL, tokens
 from made_encoders import LEFT_TO_RIGHT, build_tokenizer

@@ -1,6 +1,6 @@
 import pytest
 
-from intertask.encoders import load_encoder
+from intertask.encoders.pretrained import load_encoder
 
 
 @pytest.fixture(scope="session")

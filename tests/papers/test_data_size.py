@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from intertask.analysis.read import read_runs
-from intertask.errors import IntertaskError, check_choice
+from intertask.analysis.statistics import check_choice
+from intertask.errors import IntertaskError
 from intertask.papers import paper_figures
 from intertask.papers.data_size import (
     LINES,

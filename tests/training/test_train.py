@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from intertask.encoders import load_encoder
+from intertask.encoders.pretrained import load_encoder
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.tasks.load import load_task

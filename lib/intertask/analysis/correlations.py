@@ -13,10 +13,10 @@ from scipy import stats
 
 from intertask.analysis import averages
 from intertask.analysis.averages import counted, plain
-from intertask.analysis.statistics import check_confidence, holm
+from intertask.analysis.statistics import check_choice, check_confidence, holm
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import target_runs
-from intertask.errors import IntertaskError, check_choice, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""

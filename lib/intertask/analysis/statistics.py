@@ -1,6 +1,6 @@
 """Transfer deltas paired by seed, their intervals and tests, and the summaries that the papers print."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -122,6 +122,12 @@ def _corrected(p: pd.Series, method: str) -> pd.Series:
     if tested.any():
         corrected[tested] = multipletests(p[tested], method=method)[1]
     return corrected
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raises IntertaskError unless a parameter has one of the values that it may have."""
+    if value not in choices:
+        raise IntertaskError(f"{name}: expected one of {', '.join(choices)}; found {value!r}.")
 
 
 def check_confidence(confidence: float) -> None:

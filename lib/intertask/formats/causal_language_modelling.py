@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from intertask.encoders import reads_ahead
+from intertask.encoders.pretrained import reads_ahead
 from intertask.errors import IntertaskError
 from intertask.formats.base import pad
 from intertask.formats.heads import TiedHead

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from intertask.encoders import reads_ahead
+from intertask.encoders.pretrained import reads_ahead
 from intertask.errors import IntertaskError
 
 

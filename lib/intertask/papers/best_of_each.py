@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis.averages import counted, plain, task_average
-from intertask.analysis.statistics import RESAMPLES, check_confidence
+from intertask.analysis.statistics import RESAMPLES, check_choice, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
-from intertask.errors import IntertaskError, check_choice
+from intertask.errors import IntertaskError
 
 BEST = "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from intertask.encoders import encoder_folder
+from intertask.encoders.pretrained import encoder_folder
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root
 from intertask.run import Run

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from intertask.encoders import PRETRAINING
+from intertask.encoders.mini import PRETRAINING
 from intertask.files import now, results_root, write
 from intertask.run import Member, Run, digest
 from intertask.studies.length import steps, training_examples, training_size

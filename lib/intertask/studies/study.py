@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from intertask.encoders import PRETRAINING
+from intertask.encoders.mini import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root
 from intertask.run import MIXING, Member, Run, faults_in_words

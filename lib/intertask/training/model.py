@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from intertask.encoders import checkpoint_gradients, load_encoder, longest, save_encoder
 from intertask.encoders.lora import merged, with_lora
+from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest, save_encoder
 from intertask.errors import IntertaskError
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss, refuse_reading_ahead

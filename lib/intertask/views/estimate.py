@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from statistics import median
 
-from intertask.encoders import encoder_bytes
+from intertask.encoders.pretrained import encoder_bytes
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.studies import store

@@ -103,11 +103,7 @@ def task_page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
         "To know before training": "\n".join(found) or "Nothing unusual.",
     }
     head = f"# {entry.name}: {entry.format}, scored by {' and '.join(entry.metrics)}\n"
-    return head + "".join(section(*item) for item in sections.items())
-
-
-def section(title: str, body: str) -> str:
-    return f"\n{title}\n{body}\n"
+    return head + "".join(f"\n{title}\n{body}\n" for title, body in sections.items())
 
 
 def _lines(frame: pd.DataFrame) -> Iterator[str]:

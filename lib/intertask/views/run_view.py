@@ -12,9 +12,7 @@ from intertask.training.data import reporting_split, selection_split
 from intertask.training.train import Outcome, Result
 from intertask.views import run_figures
 from intertask.views.drawing import text
-from intertask.views.overview import MOST_LABELS, shown_texts
-from intertask.views.overview import examples as examples
-from intertask.views.overview import splits as splits
+from intertask.views.overview import MOST_LABELS, examples, shown_texts, splits  # noqa: F401, notebooks ask for them
 
 MOST_BARS = 25
 
