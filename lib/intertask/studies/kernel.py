@@ -61,7 +61,7 @@ class WarmKernel:
 
 
 class WarmProvisioner(LocalProvisioner):
-    """Starts a kernel by giving a warm one its orders; nobody interrupts it, in all else it is Jupyter's."""
+    """Starts a kernel by giving a warm one its orders; in all else it is Jupyter's provisioner for this machine."""
 
     def __init__(self, kernel: WarmKernel, **options):
         super().__init__(**options)
@@ -81,6 +81,10 @@ class WarmProvisioner(LocalProvisioner):
             await asyncio.sleep(0.01)
         self.process = None
         return code
+
+    async def send_signal(self, signum: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signum)
 
     async def kill(self, restart: bool = False) -> None:
         """Waits for the end, so that Jupyter, which asks every tenth of a second, does not."""
