@@ -42,6 +42,13 @@ def kernels(driver) -> list[psutil.Process]:
     return []
 
 
+def begun(study, results):
+    """A driver that has finished a run and is at others."""
+    driver = command("run", study, results=results)
+    wait_for(lambda: records(results) and kernels(driver))
+    return driver
+
+
 def computing(driver) -> psutil.Process:
     """A kernel that is beyond its start, which takes an ordinary one half a second."""
     return wait_for(lambda: [kernel for kernel in kernels(driver) if _busy(kernel)])[0]
@@ -61,8 +68,7 @@ def slow(tmp_path_factory):
 
 
 def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(finished, tiny, tmp_path):
-    driver = command("run", tiny, results=tmp_path)
-    wait_for(lambda: records(tmp_path) and kernels(driver))
+    driver = begun(tiny, tmp_path)
     family = kin(driver)
     done = states(tmp_path)
     driver.kill()
@@ -109,8 +115,7 @@ def test_a_killed_worker_takes_its_kernel_along(slow, tmp_path):
 
 
 def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
-    driver = command("run", tiny, results=tmp_path)
-    wait_for(lambda: records(tmp_path) and kernels(driver))
+    driver = begun(tiny, tmp_path)
     lost = fork_server(driver)
     carried = kin(driver)
     lost.kill()

@@ -21,7 +21,6 @@ TOGETHER = ("mtl", "mtl_all", "mtl_finetune")
 REGIMES = ("single", "stilts", *TOGETHER)
 """How a supporting task is used; `_Expansion.expand` wires each."""
 
-
 OBEYING = {
     "supporting": {"stilts", *TOGETHER},
     "supporting_limits": {"stilts", *TOGETHER},
