@@ -87,6 +87,12 @@ def test_what_answers_at_once_imports_nothing_heavy(code):
     assert not modules(code) & HEAVY
 
 
+def test_what_is_finished_is_known_without_torch():
+    run_id = Run(task="mini/wnli").id()  # from here on it is kept what the catalogue says and which rows the task has
+    asked = f"from intertask.run import Run; assert Run(task='mini/wnli').id() == '{run_id}'"
+    assert "torch" not in modules(f"import intertask.studies.check; {asked}")
+
+
 def test_what_is_forked_has_everything_and_neither_threads_nor_a_gpu():
     code = """
 import intertask.studies.preload, psutil, torch

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import nbformat
 import psutil
-import pytest
 
 from made_study import STUDY, command, records, scores, states, succeed, wait_for, write_study
 
@@ -49,9 +48,9 @@ def begun(study, results):
     return driver
 
 
-def computing(driver) -> psutil.Process:
-    """A kernel that is beyond its start, which takes an ordinary one half a second."""
-    return wait_for(lambda: [kernel for kernel in kernels(driver) if _busy(kernel)])[0]
+def busy(driver) -> list[psutil.Process]:
+    """The kernels that are beyond their start, which takes an ordinary one half a second."""
+    return [kernel for kernel in kernels(driver) if _busy(kernel)]
 
 
 def _busy(process: psutil.Process) -> bool:
@@ -60,11 +59,10 @@ def _busy(process: psutil.Process) -> bool:
     return False
 
 
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory):
-    """One run of a few seconds."""
+def write_slow(folder, seeds=1):
+    """Runs of a few seconds each."""
     train = STUDY["train"] | {"num_train_epochs": 100}
-    return write_study(tmp_path_factory.mktemp("slow"), regimes=["single"], supporting=[], seeds=1, train=train)
+    return write_study(folder, regimes=["single"], supporting=[], seeds=seeds, train=train)
 
 
 def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(finished, tiny, tmp_path):
@@ -81,37 +79,37 @@ def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(fini
     assert not list((tmp_path / "runs" / ".staging").iterdir())
 
 
-def killed(study, results, *options) -> None:
-    """Kills the kernel of the study's only run, which fails with it."""
-    driver = command("run", study, *options, results=results)
-    computing(driver).send_signal(signal.SIGKILL)
+def test_a_killed_kernel_and_a_killed_worker_fail_their_runs_and_the_study_is_resumed(tmp_path):
+    slow = write_slow(tmp_path, seeds=2)
+    driver = command("run", slow, "--workers", 2, results=tmp_path)
+    first, second = wait_for(lambda: len(found := busy(driver)) == 2 and found)
+    worker = second.parent()
+    first.send_signal(signal.SIGKILL)
+    worker.kill()
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 2
-    assert "1 of 1 runs failed; repeat the command to retry" in output and "DeadKernelError" in output
-    failure = next(results.glob("runs/.failed/*/failure.json"))
-    assert json.loads(failure.read_text())["cell"] is not None
-    assert (failure.parent / "notebook.ipynb").is_file() and not records(results)
-
-
-def test_a_killed_kernel_fails_its_run_and_the_study_is_resumed(slow, tmp_path):
-    killed(slow, tmp_path)
+    assert "2 of 2 runs failed; repeat the command to retry" in output
+    assert "DeadKernelError" in output and "its process ended with code -9" in output
+    wait_for(lambda: not alive(second))  # the worker's kernel goes along with it
+    failed_in_a_cell(tmp_path)
     assert "DeadKernelError" in succeed("status", slow, results=tmp_path)
     succeed("run", slow, results=tmp_path)
-    assert len(records(tmp_path)) == 1
+    assert len(records(tmp_path)) == 2
     assert not list(tmp_path.glob("runs/.failed/*"))
 
 
-def test_a_killed_plain_kernel_fails_its_run(slow, tmp_path):
-    killed(slow, tmp_path, "--plain-kernels")
+def failed_in_a_cell(results) -> None:
+    """No run is there, and of one that failed its cell and its notebook."""
+    failures = {path.parent: json.loads(path.read_text()) for path in results.glob("runs/.failed/*/failure.json")}
+    (folder,) = [folder for folder, failure in failures.items() if failure["cell"] is not None]
+    assert (folder / "notebook.ipynb").is_file() and not records(results)
 
 
-def test_a_killed_worker_takes_its_kernel_along(slow, tmp_path):
-    driver = command("run", slow, results=tmp_path)
-    kernel = computing(driver)
-    kernel.parent().kill()
-    assert "its process ended with code -9" in driver.communicate(timeout=300)[0]
-    wait_for(lambda: not alive(kernel))
-    assert not records(tmp_path)
+def test_a_killed_plain_kernel_fails_its_run(tmp_path):
+    driver = command("run", write_slow(tmp_path), "--plain-kernels", results=tmp_path)
+    wait_for(lambda: busy(driver))[0].send_signal(signal.SIGKILL)
+    assert "DeadKernelError" in driver.communicate(timeout=300)[0] and driver.returncode == 2
+    failed_in_a_cell(tmp_path)
 
 
 def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
@@ -126,10 +124,10 @@ def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
 
 
 def test_plain_kernels_give_the_same_scores(finished, tmp_path):
-    chain = write_study(tmp_path, regimes=["stilts"], seeds=1)
-    succeed("run", chain, "--plain-kernels", results=tmp_path)
+    single = write_study(tmp_path, regimes=["single"], supporting=[], seeds=1)
+    succeed("run", single, "--plain-kernels", results=tmp_path)
     found = scores(tmp_path)
-    assert len(found) == 2 and found.items() <= scores(finished).items()
+    assert len(found) == 1 and found.items() <= scores(finished).items()
 
 
 def test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_scores(finished, tiny, tmp_path):
@@ -154,8 +152,8 @@ def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_starte
     assert "The loss became" in json.dumps(failed.cells)
 
 
-def test_a_run_past_its_time_is_stopped(slow, tmp_path):
-    driver = command("run", slow, "--timeout", 0.02, results=tmp_path)
+def test_a_run_past_its_time_is_stopped(tmp_path):
+    driver = command("run", write_slow(tmp_path), "--timeout", 0.02, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 2 and "wall-clock limit of a run (--timeout)" in output
     assert not records(tmp_path)

@@ -8,7 +8,6 @@ from intertask.files import project_root
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.study import Study
-from intertask.tasks.load import check_trainable, load_as, load_task
 
 
 def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> list[str]:
@@ -33,6 +32,8 @@ def analysis_notebook(name: str):
 
 
 def _trainable(name: str, task_file: str, further: tuple[str, ...]) -> None:
+    from intertask.tasks.load import check_trainable, load_as, load_task  # here: with torch
+
     task = load_task(name, task_file)
     check_trainable(task)
     for other in further:

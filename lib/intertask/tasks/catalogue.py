@@ -5,7 +5,9 @@ from pathlib import Path
 
 import yaml
 
+from intertask.cache import remembered
 from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry, parse_entry
 
 
@@ -29,8 +31,19 @@ def find_entry(name: str, task_file: str = "") -> TaskEntry:
 @cache
 def catalogue() -> dict[str, TaskEntry]:
     """Name -> entry of every task that comes with the library."""
-    folder = Path(__file__).with_name("catalogue")
-    return {name: entry for path in sorted(folder.glob("*.yaml")) for name, entry in read_entries(path).items()}
+    paths = sorted(Path(__file__).with_name("catalogue").glob("*.yaml"))
+    key = [[file_digest(path).hex() for path in paths], reading_code()]
+    # To check an entry takes torch, which knows the formats: seconds, for a command with nothing to do.
+    found = remembered(
+        "catalogue", key, lambda: [e.model_dump() for path in paths for e in read_entries(path).values()]
+    )
+    return {fields["name"]: TaskEntry.model_construct(**fields) for fields in found}
+
+
+def reading_code() -> list[str]:
+    """Digests of the code that reads and checks tasks: what is kept of them is as good as this code."""
+    package = Path(__file__).parents[1]
+    return [file_digest(path).hex() for room in ("tasks", "formats") for path in sorted((package / room).rglob("*.py"))]
 
 
 def read_entries(path: Path) -> dict[str, TaskEntry]:

@@ -1,17 +1,15 @@
 """Tasks read into memory: `load_task` reads, checks and returns a task's splits."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
-from intertask.files import file_digest
 from intertask.formats import Format, find_format
 from intertask.tasks import checks
-from intertask.tasks.catalogue import find_entry
+from intertask.tasks.catalogue import find_entry, reading_code
 from intertask.tasks.rows import raw_splits
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import Source, fingerprint, locate
@@ -48,15 +46,9 @@ def load_task(name: str, task_file: str = "") -> Task:
     source = locate(entry)
     # What the entry, its files and our code determine; file names count for nothing but how they end.
     kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
-    key = [entry.content(), entry.unused, fingerprint(entry), kinds, source.card_labels, _code()]
+    key = [entry.content(), entry.unused, fingerprint(entry), kinds, source.card_labels, reading_code()]
     labels, splits = remembered("tasks", key, lambda: _checked(entry, source))
     return Task(entry.model_copy(update={"labels": labels}), splits)
-
-
-def _code() -> list[str]:
-    """Digests of the code that reads and checks."""
-    package = Path(__file__).parents[1]
-    return [file_digest(path).hex() for room in ("tasks", "formats") for path in sorted((package / room).rglob("*.py"))]
 
 
 def _checked(entry: TaskEntry, source: Source) -> tuple[list[str] | None, dict[str, pd.DataFrame]]:

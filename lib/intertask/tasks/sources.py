@@ -66,11 +66,12 @@ def fingerprint(entry: TaskEntry) -> str:
 
 def _fingerprint(entry: TaskEntry) -> tuple[str, list[Path]]:
     """The fingerprint, and the files and folders that it depends on."""
-    from intertask.formats import find_format  # here: it imports torch
-
-    source = locate(entry)
-    own = [Path(inspect.getfile(find_format(entry.format)))] if "." in entry.format else []
+    source, own = locate(entry), []
     data = digests(source)
+    if "." in entry.format:
+        from intertask.formats import find_format  # here: with torch
+
+        own = [Path(inspect.getfile(find_format(entry.format)))]
     if entry.mini or entry.derive:
         from intertask.tasks.rows import digest_of_rows  # here: with pandas
 
