@@ -12,6 +12,8 @@ import made_language  # noqa: F401
 from intertask.errors import IntertaskError
 from made_notebook import execute_notebook
 
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the tests hold to the last bit is so on a processor
+
 REQUIRED = os.environ.get("INTERTASK_REQUIRE") == "1"
 """Set where nothing may be skipped for want of data or a browser (.ci/run)."""
 

@@ -36,4 +36,5 @@ def _execute(notebook: Path, output: Path, parameters: dict, environment: dict[s
 
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", PendingDeprecationWarning)  # ipykernel's, at shutdown
+    warnings.filterwarnings("ignore", "There is no current event loop", DeprecationWarning)  # its start, Python 3.12
     worker.execute_notebook(notebook, output, parameters, WarmKernel())

@@ -18,7 +18,11 @@ from made_store import make_store
 
 HOSTILE = "<img src=x onerror=window.pwned=1></script><script>window.pwned=1</script>"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-STRICT = "error,ignore::PendingDeprecationWarning"  # ipykernel warns of itself when it shuts down
+NOT_OURS = [
+    "ignore::PendingDeprecationWarning",
+    "ignore:There is no current event loop:DeprecationWarning",
+]  # ipykernel's
+STRICT = ",".join(["error", *NOT_OURS])
 
 
 def scores(target, supporting, seed):

@@ -188,7 +188,7 @@ def test_other_data_another_entry_or_other_code_are_read_anew(own_task, refused,
     names = {"train": "t.csv", "validation": "t.csv"}  # the same bytes under another kind of name are no such table
     refused(lambda: load_task("reviews", own_task({"t.csv": same}, files=names)), "t.csv", "one column 'text'")
     task_file = own_task()
-    monkeypatch.setattr(load, "_code", lambda: ["of another version"])
+    monkeypatch.setattr(load, "reading_code", lambda: ["of another version"])
     monkeypatch.setattr(rows, "read_files", None)
     with pytest.raises(TypeError):
         load_task("reviews", task_file)
