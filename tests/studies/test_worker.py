@@ -61,7 +61,7 @@ def _busy(process: psutil.Process) -> bool:
 
 def write_slow(folder, seeds=1):
     """Runs of a few seconds each."""
-    train = STUDY["train"] | {"num_train_epochs": 100}
+    train = STUDY["train"] | {"num_train_epochs": 60}
     return write_study(folder, regimes=["single"], supporting=[], seeds=seeds, train=train)
 
 
