@@ -92,13 +92,15 @@ def run(
 @app.command()
 def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
-    from intertask.studies.check import problems
+    from intertask.studies.check import notes, problems
 
     graph = _expanded(study, mini, quick)
     todo = _unfinished(graph)
     if found := problems(graph.study, graph.runs, graph.runs.keys() - todo.keys()):
         raise IntertaskError("\n".join(found))
     say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
+    for note in notes(graph.runs.values()):
+        say(note)
 
 
 @app.command()

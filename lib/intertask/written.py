@@ -117,8 +117,10 @@ def _malformed(path: Path, text: str, error: Exception) -> IntertaskError:
         position = getattr(error, "position", None)
         where = path if position is None else f"{path}, line {text.count(chr(10), 0, position) + 1}"
         return refusal(where, "a readable YAML file", " ".join(str(error).split()), "Mend it there.")
-    line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
-    found = str(error.problem).removeprefix("found ") + f" (in what begins in line {begun.line + 1})" * bool(begun and begun.line < mark.line)
+    found = str(error.problem).removeprefix("found ")
+    if begun and begun.line < mark.line:
+        found += f" (in what begins in line {begun.line + 1})"
+    line = "".join(text.splitlines()[mark.line : mark.line + 1])
     tab = "\t" in line[: len(line) - len(line.lstrip())]
     remedy = "Indent with blanks: YAML takes no tabs." if tab else "Close brackets and quotes, and indent alike."
     return refusal(f"{path}, line {mark.line + 1}", "a readable YAML file", found, remedy)

@@ -332,8 +332,11 @@ class Study(Strict):
                     at=("mixing", place),
                 )
         for name, values in self.sweep.items():
-            for value in values:
-                checked({name: value}, SETTINGS, "training setting")
+            try:
+                for value in values:
+                    checked({name: value}, SETTINGS, "training setting")
+            except IntertaskError as error:
+                raise IntertaskError(f"sweep: {error}", at=("sweep", *error.at)) from None
             _refuse_twice(f"sweep.{name}", values)
         for place, part in enumerate(self.parts):
             self._check_part(place, part)
@@ -402,6 +405,10 @@ class Study(Strict):
             found["pretraining", ""] = "none of the encoders is pretrained here, as mini/bert is"
         if not any(task.rsplit("/", 1)[-1] == "wnli" for task in self.targets):
             found["wnli", ""] = "WNLI is none of the targets"
+        if not regimes & {"stilts", "mtl_finetune"} and not any(one.pretrained_here for one in self.encoders):
+            for key in ("train", "target", "intermediate"):
+                if getattr(self, key).get("reuse_head"):
+                    found[key, "reuse_head"] = "no run starts from another one, whose head it could be"
         trained = [*self.targets, *(task for one in self.supporting for task in one.tasks)]
         for task in self.evaluate_on.keys() - {*trained}:
             found["evaluate_on", task] = f"the study trains no run on {task}.{did_you_mean(task, trained)}"
