@@ -88,11 +88,22 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     both = pairs[["baseline", "score"]].where(found).assign(degenerate=pairs["degenerate"].where(found, False))
     columns = {"single": ("baseline", "mean"), "stilts": ("score", "mean"), "control": ("control", "first")}
     columns |= {"degenerate": ("degenerate", lambda known: known.sum(skipna=False))}
-    columns |= {"pseudo_replicates": ("supporting_run", shared_models)}
+    columns |= {"pseudo_replicates": ("supporting_run", shared_models), "paired": ("baseline_run", "count")}
     table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **columns)
+    alone = table.pop("paired") == 0
+    table["note"] = table["note"].mask(alone, _why_unpaired(table, target_runs(runs, "single")))
     table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()))
     last = {name: table.pop(name) for name in ("degenerate", "pseudo_replicates", "control", "note")}
     return table.assign(**last).astype({"degenerate": "Int64", "pseudo_replicates": "boolean"})
+
+
+def _why_unpaired(table: pd.DataFrame, single: pd.DataFrame) -> pd.Series:
+    """Per cell, why none of its runs has a counterpart without a supporting task."""
+    by = [*BASELINE, "target"]
+    seeds = single.groupby(by, dropna=False)["seed"].agg(there="size", seeded="count").reset_index()
+    found = table[by].merge(seeds, on=by, how="left").set_index(table.index)
+    why = found["seeded"].eq(0).map({True: "single has no seeds to pair by", False: "single has no seed in common"})
+    return why.mask(found["there"].isna(), "no run of single to compare with")
 
 
 def shared_models(supporting_runs: pd.Series) -> bool | None:

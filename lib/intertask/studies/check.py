@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from intertask.encoders.pretrained import encoder_folder
-from intertask.errors import IntertaskError, did_you_mean
-from intertask.files import project_root
+from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.files import processors, project_root
 from intertask.run import Run
 from intertask.studies import store
+from intertask.studies.length import training_size
 from intertask.studies.study import Study
 
 
@@ -15,12 +16,24 @@ def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> lis
     found = []
     for encoder in {run.encoder: None for run in todo.values() if not run.encoder.startswith("mini/")}:
         found += _refusal(encoder_folder, encoder)
+    most = max((run.threads for run in todo.values()), default=0)
+    if most > processors():
+        expected = f"at most the {processors()} processors of this machine"
+        found.append(str(refusal("threads", expected, f"{most}", "Lower it, or start the study on another machine.")))
     members = [(member, run.task_file) for run in todo.values() for member in run.members]
     for task, task_file, further in {(m.task, task_file, tuple(m.evaluate_on)): None for m, task_file in members}:
         found += _refusal(_trainable, task, task_file, further)
     for run_id in finished:
         found += _refusal(store.read, run_id)
     return found + [message for one in study.report for message in _refusal(analysis_notebook, one.notebook)]
+
+
+def notes(runs: Iterable[Run]) -> list[str]:
+    """What is no fault, and may not be meant: limits above the training data."""
+    asked = {(m.task, run.task_file, m.limit): None for run in runs for m in run.members if m.limit}
+    sizes = {one: training_size(*one[:2]) for one in asked}
+    above = [(task, limit, sizes[task, file, limit]) for task, file, limit in asked if limit > sizes[task, file, limit]]
+    return [f"limit {limit:,} of {task} takes all of its {size:,} training examples." for task, limit, size in above]
 
 
 def analysis_notebook(name: str):

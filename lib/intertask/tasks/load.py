@@ -12,7 +12,7 @@ from intertask.formats.columns import UNLABELLED, check_gold, label_text, spelli
 from intertask.tasks import checks
 from intertask.tasks.catalogue import find_entry, reading_code
 from intertask.tasks.rows import raw_splits
-from intertask.tasks.schema import TaskEntry
+from intertask.tasks.schema import HELD_OUT, TaskEntry
 from intertask.tasks.sources import Source, fingerprint, locate
 
 
@@ -108,6 +108,9 @@ def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:
     Without labels, as the GLUE diagnostic set on the Hub, they can be predicted and not scored. Raises IntertaskError
     if its labels or the number of its inputs differ.
     """
+    if name in {"train", "validation", "test", *HELD_OUT, *task.splits}:
+        expected = f"a task whose name is none of a split, as {name} is of {task.entry.name}"
+        raise refusal("evaluate_on", expected, f"'{name}'", "Rename that task.")
     other = load_task(name, task_file)
     mine, theirs = task.entry.labels or [], other.entry.labels or []
     same = task.entry.format == other.entry.format and task.form.comparable
