@@ -193,7 +193,7 @@ def test_made_yaml_is_read_or_refused(tmp_path):
 def test_made_tables_are_read_or_refused(tmp_path):
     """A thousand CSV files, as the data of a task and as a table of scores; a fixed seed."""
     rng, path = random.Random(0), task_file(tmp_path)
-    for number in range(1000):
+    for _ in range(1000):
         heading = rng.choice(["text,label", "encoder,supporting,target,seed,score", made(rng, CELLS, [","])])
         rows = [made(rng, CELLS, [",", ",", "\n"]) for _ in range(rng.randrange(6))]
         (tmp_path / "train.csv").write_text("\n".join([heading, *rows]), newline="")
