@@ -40,7 +40,7 @@ class TaskEntry(Strict):
     hub: Annotated[str, Field(pattern=r"^(|[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)$")] = ""
     config: str = ""
     revision: str = "main"
-    # Split -> CSV, TSV, JSONL, Parquet or CoNLL-U files, relative to the YAML file; a * stands for any characters.
+    # Split -> CSV, TSV, JSONL, Parquet, CoNLL or CoNLL-U files, relative to the YAML file; * is any characters.
     files: dict[Split, OneOrMore] = {}
     # A corpus that the user fetches: `files` lie in the folder of that name in INTERTASK_CORPORA; `get` says how to.
     corpus: Annotated[str, Field(pattern=f"^({PART})?$")] = ""
