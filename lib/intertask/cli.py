@@ -1,5 +1,6 @@
 """The command `intertask`: studies in batches, from checking to the report."""
 
+import math
 import os
 import sys
 import textwrap
@@ -61,6 +62,8 @@ def run(
     from intertask.views.countdown import Countdown, duration
     from intertask.views.estimate import estimate
 
+    if not math.isfinite(timeout):
+        raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
     graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
     todo = _unfinished(graph)
     workers = workers or _default_workers(graph.study.threads)
@@ -108,7 +111,10 @@ def status(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Says which runs are finished, failed and missing."""
     from intertask.studies.status import missing_runs, read_study
 
-    index = read_study(_name(study, mini, quick))["runs"]
+    name = _name(study, mini, quick)
+    index = read_study(name)["runs"]
+    if not index:
+        say(f"{name} is a table of scores: nothing is run for it.")
     missing = missing_runs(index)
     for stage in dict.fromkeys(row["stage"] for row in index):
         runs = {row["run"] for row in index if row["stage"] == stage}

@@ -122,7 +122,7 @@ class Run(Strict):
     holdout: float = said(
         0.0, "share of the dev set that reports while the rest selects; 0: all of it does both", STUDY, ge=0, lt=1
     )
-    seed: int = said(0, "0 or more; the next four follow it where they are None", STUDY, ge=0)
+    seed: int = said(0, "0 or more; the next four follow it where they are None", STUDY, ge=0, lt=2**32)
     order_seed: int | None = said(None, "of the order of the data", ge=0)
     head_seed: int | None = said(None, "of the fresh weights", ge=0)
     dropout_seed: int | None = said(None, "of dropout", ge=0)

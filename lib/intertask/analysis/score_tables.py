@@ -5,6 +5,7 @@ of TABLE_COLUMNS; `intertask report FILE.yaml`, with `source:` and a mapping of 
 table and keeps it as `results/<name>/source.csv`.
 """
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, now, project_root, write
@@ -36,6 +37,15 @@ without `split` it is of `validation`; without `metric` its score is the `main` 
 """
 
 
+def _single(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        raise ValueError("expected a number, text or truth value")
+    return value
+
+
+Values = dict[str, Annotated[Any, AfterValidator(_single)]]
+
+
 class TableFile(Open):
     """One of several files, and what its columns mean where that is not as for the others."""
 
@@ -44,7 +54,7 @@ class TableFile(Open):
 
     file: str = Field(description="a CSV, relative to the source file")
     columns: dict[str, str] = Field({}, description="{supporting: source_task}: further ones, or others")
-    values: dict[str, Any] = Field({}, description="{encoder: roberta-base}: further ones, or others")
+    values: Values = Field({}, description="{encoder: roberta-base}: further ones, or others")
 
 
 Files = Annotated[list[TableFile], BeforeValidator(lambda given: given if isinstance(given, list) else [given])]
@@ -63,7 +73,7 @@ class TableSource(Strict):
     columns: dict[str, str] = Field(
         {}, description="{supporting: source_task}: our column, and what it is called there"
     )
-    values: dict[str, Any] = Field({}, description="{encoder: roberta-base}: columns that have one value throughout")
+    values: Values = Field({}, description="{encoder: roberta-base}: columns that have one value throughout")
     unit: Literal["points", "fraction"] | None = Field(
         None, description="of the scores: 0-100 or 0-1; None: as the scores look, refused where they look like both"
     )
@@ -142,6 +152,13 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     for ours, theirs in columns.items():
         if theirs not in raw:
             raise IntertaskError(f"{path}: {ours} is to be {theirs!r}, no such column.{did_you_mean(theirs, raw)}")
+    used = list(columns.values())
+    if twice := [*(columns.keys() & values.keys()), *(name for name in used if used.count(name) > 1)]:
+        raise refusal(path, "one meaning for each column", f"two for {twice[0]!r}", "Take one out.")
+    for ours, value in values.items():
+        if isinstance(value, bool) and ours not in FLAG_COLUMNS:
+            remedy = "YAML reads a bare yes, no, on or off as a truth value: put quotes around it."
+            raise refusal(path, f"{ours} as a number or text, under values", f"{value}", remedy)
     raw = raw.drop(columns=[name for name in columns if name in raw and name not in columns.values()])
     raw = raw.rename(columns={theirs: ours for ours, theirs in columns.items()}).assign(**values)
     if absent := [name for name in REQUIRED if name not in raw]:
@@ -168,9 +185,13 @@ def _raw(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise IntertaskError(f"{path}: expected a CSV of scores, found no such file.")
     try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            names = next(csv.reader(stream), [])
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
         raise IntertaskError(f"{path}: expected a CSV of scores in UTF-8: {error}") from None
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise refusal(f"{path}, row 1", "each column once", f"{twice[0]!r} twice", "Rename one of the two.")
     quoted = rf"^'(?={FORMULA.pattern})"  # as `csv_text` writes what a spreadsheet would execute
     raw = raw.replace(quoted, "", regex=True).rename(columns=lambda name: re.sub(quoted, "", name))
     return raw.set_axis(raw.index + 2)

@@ -159,6 +159,10 @@ class TaskEntry(Strict):
         for key, source in {"config": "hub", "corpus": "files", "columns": "files"}.items():
             if getattr(self, key) and source not in given:
                 raise IntertaskError(f"expected {key} only beside {source}, found it beside {given[0]}. Take it out.")
+        if self.derive:
+            from intertask.probes import find_rule  # here: with pandas, which most entries do not need
+
+            find_rule(self.derive)
         if self.corpus and not self.get:
             raise IntertaskError(f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it.")
 
