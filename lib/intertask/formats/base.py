@@ -81,7 +81,9 @@ class Format:
     # What it can do.
     trainable = True  # else this version can describe such a task and read it
     comparable = False  # a model can be scored on another task of the format with the same labels
+    pools = False  # its head reads one vector per sequence, as `pooling` says
     corrupts = False  # an example is read otherwise every time, so that nothing of it can be kept
+    needs_room = False  # `encode` refuses a max_length that cuts too much
     keeps_logits = True  # they are worth storing with the predictions (a vocabulary's are not)
     shared_head: str | None = None  # key of the head that tasks of the same shape may share (Weller et al. 2022, code)
     figure = "confusion"  # what is drawn of the predictions: confusion, label_f1, scatter, overlap, or nothing
