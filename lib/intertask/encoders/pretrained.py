@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatch
 from functools import cache
@@ -198,13 +198,6 @@ def _refuse_tokenizer(source: str | Path, folder: Path, tokenizer, embeddings: i
     if embeddings and tokenizer.vocab_size > embeddings:
         found = f"{tokenizer.vocab_size} of its tokenizer"
         raise refusal(where, f"no more tokens than the encoder has embeddings, {embeddings}", found, remedy)
-
-
-def unknown_share(texts: Iterable[str], tokenizer) -> float:
-    """The share of the texts' tokens, 0 to 1, that are the one for what the tokenizer does not know."""
-    encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
-    ids = [token for encoding in encodings for token in encoding.ids]
-    return ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
 
 
 def longest(encoder) -> int | None:

@@ -1,46 +1,59 @@
 """Everything that can be refused before a study trains: its tasks and their data, its encoders, its notebooks."""
 
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
-
+from intertask.cache import remembered
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.files import project_root
+from intertask.files import file_digest, project_root
 from intertask.parameters import check_values, declared
 from intertask.run import Member, Run
 from intertask.studies import store
 from intertask.studies.study import Notebook, Study
+from intertask.tasks.catalogue import reading_code
 
 
-def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> list[str]:
-    """One message per problem; empty if the runs to do can start. Loads all data that they train and are scored on.
+@dataclass
+class Verdict:
+    """What is wrong, so that no run should start, and what one should know before they do; a message for each."""
 
-    Of encoders it reads configurations, tokenizers and the headers of their weights.
-    """
-    found = []
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
-    def tried(check, *arguments):
+    def tried(self, check, *arguments):
+        """What the check returns; None where it refuses, which is a problem then."""
         try:
             return check(*arguments)
         except IntertaskError as error:
-            found.append(str(error))
+            self.problems += [line for line in str(error).splitlines() if line not in self.problems]
 
+
+def checked(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> Verdict:
+    """Whether the runs to do can start. Loads all data that they train and are scored on.
+
+    Of encoders it reads configurations, tokenizers and the headers of their weights.
+    """
+    verdict = Verdict()
     for one in study.report:
-        tried(notebook_parameters, one)
-    load = cache(partial(tried, _trainable))
+        verdict.tried(notebook_parameters, one)
+    load = cache(partial(verdict.tried, _trainable))
     for run in todo.values():
         for member in run.members:
             load(*_data(run, member))
-    for runs in _alike(todo.values()):
-        if ready := tried(_shapes_of_encoder, runs[0]):
-            for run in runs:
-                for task in filter(None, (load(*_data(run, member)) for member in run.members)):
-                    tried(_readable, run, task, *ready)
+    for runs in _alike(todo):
+        tasks = [[load(*_data(run, member)) for member in run.members] for run in runs.values()]
+        look = partial(_readable, list(zip(runs.values(), tasks, strict=True)))
+        if all(map(all, tasks)):  # sound once, sound again: an id is of the encoder's files, the data and all settings
+            look = partial(remembered, "readable", [*runs, *_libraries()], look)
+        verdict.remarks += verdict.tried(look) or []
     for run_id in finished:
-        tried(store.read, run_id)
-    return list(dict.fromkeys(found))
+        verdict.tried(store.read, run_id)
+    verdict.remarks = list(dict.fromkeys(verdict.remarks))  # of several groups
+    return verdict
 
 
 def analysis_notebook(name: str) -> Path:
@@ -53,12 +66,20 @@ def analysis_notebook(name: str) -> Path:
 
 def notebook_parameters(one: Notebook) -> None:
     """Refuses parameters that the notebook would refuse when the report is made."""
-    cells = nbformat.read(analysis_notebook(one.notebook), as_version=4).cells
-    types = declared(cell.source for cell in cells if cell.cell_type == "code")
+    cells = json.loads(analysis_notebook(one.notebook).read_text(encoding="utf-8"))["cells"]
+    types = declared("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     try:
         check_values(one.settings, types)
     except IntertaskError as error:
         raise IntertaskError(f"report, {one.notebook}: {error}") from None
+
+
+@cache
+def _libraries() -> list[str]:
+    """What decides, beside a run, whether it can read: versions, and our own code."""
+    own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
+    names = ("torch", "transformers", "tokenizers", "peft")
+    return [*map(version, names), *reading_code(), *(file_digest(path).hex() for path in sorted(own))]
 
 
 def _data(run: Run, member: Member) -> tuple[str, str, tuple[str, ...], float]:
@@ -79,30 +100,33 @@ def _trainable(name: str, task_file: str, further: tuple[str, ...], holdout: flo
     return task
 
 
-def _alike(runs: Iterable[Run]) -> list[list[Run]]:
+def _alike(todo: dict[str, Run]) -> list[dict[str, Run]]:
     """Runs by what is decisive for `prepared_encoder`; of each group one for each way and each task to read."""
     decisive = ("encoder", "random_weights", "pooling", "max_length", "tuning", "lora_r", "gradient_checkpointing")
-    groups: dict[tuple, dict[tuple, Run]] = {}
-    for run in runs:
+    groups: dict[tuple, dict[tuple, tuple[str, Run]]] = {}
+    for run_id, run in todo.items():
         alike = *(getattr(run, name) for name in decisive), run.language_modelling_weight > 0
         members = [_data(run, member) for member in run.members]
-        groups.setdefault(alike, {}).setdefault((run.layer, *members), run)
-    return [list(group.values()) for group in groups.values()]
+        groups.setdefault(alike, {}).setdefault((run.layer, *members), (run_id, run))
+    return [dict(group.values()) for group in groups.values()]
 
 
-def _shapes_of_encoder(run: Run):
-    from intertask.studies.ready import prepared_encoder
+def _readable(runs: list[tuple[Run, list]]) -> list[str]:
+    """What to know of runs that want their encoder prepared alike, each with its tasks; refused as each would be."""
+    from intertask.encoders.pretrained import unread_weights
+    from intertask.studies.ready import check_texts, prepared_encoder, unknown_words
 
-    return prepared_encoder(run, run.encoder, weights=False)  # a parent's is of the same shapes
-
-
-def _readable(run: Run, task, encoder, tokenizer) -> None:
-    """Refuses what the run would: what it cannot read of the encoder, or of too long texts."""
-    from intertask.formats import find_format
-    from intertask.studies.ready import check_reading
-
-    form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders)
-    check_reading(run, encoder, tokenizer, form)
-    form.head(encoder, run.pooling, run.dropout)
-    for rows in task.splits.values() if form.needs_room else ():
-        form.encode(rows, tokenizer, run.max_length)
+    first, verdict = runs[0][0], Verdict()
+    encoder, tokenizer = prepared_encoder(first, first.encoder, weights=False)  # a parent's is of the same shapes
+    for run, tasks in runs:
+        for task in filter(None, tasks):
+            verdict.tried(check_texts, run, task, encoder, tokenizer)
+            verdict.remarks += [f"{sentence} ({run.encoder})" for sentence in unknown_words(task, tokenizer)]
+    if verdict.problems:
+        raise IntertaskError("\n".join(verdict.problems))
+    if unread := unread_weights(first.encoder):
+        verdict.remarks.append(
+            f"Encoder {first.encoder}: its model has no place for {len(unread)} weights of the checkpoint, such as "
+            f"{unread[0]}. Does config.json say fewer layers than were trained?"
+        )
+    return verdict.remarks

@@ -10,9 +10,13 @@ from torch import nn
 from intertask.encoders.lora import with_lora
 from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest
 from intertask.errors import IntertaskError, refusal
-from intertask.formats import Format
+from intertask.formats import Format, find_format
 from intertask.formats.causal_language_modelling import refuse_reading_ahead
 from intertask.run import Run
+from intertask.tasks.load import Task
+
+MOST_UNKNOWN = 0.2
+"""The largest share of a split's tokens that a tokenizer may not know, unsaid."""
 
 
 def prepared_encoder(run: Run, start: str | Path, weights: bool = True):
@@ -55,3 +59,22 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
     if form.corrupts and tokenizer.mask_token_id is None:
         expected, remedy = "a tokenizer with a token for what is masked", "Use causal_language_modelling."
         raise refusal(f"Task {form.entry.name}", expected, f"none in that of {run.encoder}", remedy)
+
+
+def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
+    """Refuses what training on the task would before its first step: the head's needs, and texts cut too much."""
+    form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders)
+    check_reading(run, encoder, tokenizer, form)
+    form.head(encoder, run.pooling, run.dropout)
+    for rows in task.splits.values() if form.needs_room else ():
+        form.encode(rows, tokenizer, run.max_length)
+
+
+def unknown_words(task: Task, tokenizer) -> list[str]:
+    """A sentence for each split of whose tokens more than MOST_UNKNOWN are unknown to the tokenizer."""
+    shares = {split: task.form.unknown_share(rows, tokenizer) for split, rows in task.splits.items()}
+    return [
+        f"{task.entry.name}, {split}: the tokenizer does not know {share:.0%} of the tokens. Is it of this language?"
+        for split, share in shares.items()
+        if share > MOST_UNKNOWN
+    ]
