@@ -80,6 +80,7 @@ def tokens(
 def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
     """Of the tokens of the texts, columns as of `tokens`, the share 0 to 1 that stand for what is not known."""
     column = [text for column in texts for text in column]
+    tokenizer.backend_tokenizer.no_truncation()  # as an earlier call may have left it
     with _serial():
         encodings = tokenizer.backend_tokenizer.encode_batch(column, add_special_tokens=False)
     ids = list(chain.from_iterable(encoding.ids for encoding in encodings))
