@@ -21,21 +21,28 @@ LEFT_TO_RIGHT = {
     "qwen2": WIDER | {"num_key_value_heads": 2},
 }
 ARCHITECTURES = [*BOTH_WAYS, *LEFT_TO_RIGHT]
+OTHERS = {
+    "xlm-roberta": BOTH_WAYS["roberta"],
+    "xlnet": {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 48},
+    "xlm": {},
+    "longformer": WIDER,
+}
+"""For which not every test was meant."""
 
 
-def write(folder: Path, name: str, **changes) -> Path:
-    """An encoder of that architecture with random weights; what is read are letters."""
+def write(folder: Path, name: str, head: str = "AutoModel", shard: str = "1GB", **changes) -> Path:
+    """An encoder of that architecture with random weights, and a head of transformers; what is read are letters."""
     import torch
-    from transformers import AutoConfig, AutoModel
-
-    from intertask.encoders.pretrained import save_encoder
+    import transformers
 
     tokenizer = build_tokenizer(name)
     special = {"pad_token_id": 1, **dict.fromkeys(["bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"])}
-    settings = special | SIZE | (BOTH_WAYS | LEFT_TO_RIGHT)[name] | changes
-    config = AutoConfig.for_model(name, vocab_size=len(tokenizer), **settings)
+    settings = special | (SIZE if name != "xlnet" else {}) | (BOTH_WAYS | LEFT_TO_RIGHT | OTHERS)[name] | changes
+    config = transformers.AutoConfig.for_model(name, vocab_size=len(tokenizer), **settings)
     torch.manual_seed(0)
-    save_encoder(AutoModel.from_config(config), tokenizer, folder)
+    transformers.logging.disable_progress_bar()
+    getattr(transformers, head).from_config(config).save_pretrained(folder, max_shard_size=shard)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -58,9 +65,14 @@ def build_tokenizer(name: str):
     tokens = {token: i for i, token in enumerate(["[CLS]", "[PAD]", "[SEP]", "[UNK]", *letters])}
     tokenizer = Tokenizer(models.WordLevel(tokens, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "removed")
+    single, pair = "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"
+    if name == "roberta":
+        pair = "[CLS] $A [SEP] [SEP] $B [SEP]"
+    elif name == "xlnet":
+        single, pair = "$A [SEP] [CLS]", "$A [SEP] $B:1 [SEP]:1 [CLS]:1"
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] [SEP] $B [SEP]" if name == "roberta" else "[CLS] $A [SEP] $B:1 [SEP]:1",
+        single=single,
+        pair=pair,
         special_tokens=[("[CLS]", 0), ("[SEP]", 2)],
     )
     names = {"cls_token": "[CLS]", "pad_token": "[PAD]", "sep_token": "[SEP]", "unk_token": "[UNK]"}

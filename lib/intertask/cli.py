@@ -57,7 +57,7 @@ def run(
     ] = False,
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
-    from intertask.studies.check import problems
+    from intertask.studies.check import checked
     from intertask.studies.execute import WARM, execute
     from intertask.views.countdown import Countdown, duration
     from intertask.views.estimate import estimate
@@ -76,8 +76,7 @@ def run(
         disk = f"{expected.bytes / 1e6:.0f} MB of disk"
         say(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
         return
-    if found := problems(graph.study, todo, graph.runs.keys() - todo.keys()):
-        raise IntertaskError("\n".join(found))
+    _refuse_or_say(checked(graph.study, todo, graph.runs.keys() - todo.keys()))
     graph.save()
     before = len(graph.runs) - len(todo)
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
@@ -95,15 +94,12 @@ def run(
 @app.command()
 def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
-    from intertask.studies.check import notes, problems
+    from intertask.studies.check import checked
 
     graph = _expanded(study, mini, quick)
     todo = _unfinished(graph)
-    if found := problems(graph.study, graph.runs, graph.runs.keys() - todo.keys()):
-        raise IntertaskError("\n".join(found))
+    _refuse_or_say(checked(graph.study, graph.runs, graph.runs.keys() - todo.keys()))
     say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
-    for note in notes(graph.runs.values()):
-        say(note)
 
 
 @app.command()
@@ -223,9 +219,21 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
     say(task_page(task, preview.majority(task), findings(task)), end="")
     if encoder:
         from intertask.encoders.pretrained import load_tokenizer
+        from intertask.studies.ready import unknown_words
 
-        table = preview.token_lengths(task, load_tokenizer(encoder), max_length)
+        tokenizer = load_tokenizer(encoder)
+        table = preview.token_lengths(task, tokenizer, max_length)
         say(f"\nLengths in tokens of {encoder}, and what --max-length {max_length} cuts\n{table.to_string()}")
+        for sentence in unknown_words(task, tokenizer):
+            say(sentence)
+
+
+def _refuse_or_say(verdict) -> None:
+    """Refuses what a study's check found wrong, or says what it found worth knowing."""
+    if verdict.problems:
+        raise IntertaskError("\n".join(verdict.problems))
+    for remark in verdict.remarks:
+        say(f"To know: {remark}")
 
 
 def _expanded(study: str, mini: bool, quick: bool, planned: bool = False):

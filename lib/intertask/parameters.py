@@ -2,7 +2,7 @@
 
 import ast
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -28,7 +28,13 @@ def injected(namespace: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
 def check_parameters(namespace: dict[str, Any]) -> None:
     """Refuses a parameter that the notebook's parameters cell does not name, or whose value is of another type."""
     types = declared(namespace["In"])
-    for name, value in injected(namespace, types).items():
+    check_values(injected(namespace, types), types)
+
+
+def check_values(values: Mapping[str, Any], types: Mapping[str, type]) -> None:
+    """Refuses a value that no parameter is named by, or that is of another type than its parameter."""
+    refuse_unknown(values, types)
+    for name, value in values.items():
         if type(value) is not types[name]:
             raise IntertaskError(f"{name}: expected {types[name].__name__}, found {value!r}.")
 

@@ -6,17 +6,23 @@ import re
 import torch
 from torch import nn
 
+from intertask.errors import refusal
+
 
 def with_lora(encoder, r: int, alpha: float, seed: int):
     """The encoder with adapters of rank `r`, scaled by alpha / r, beside all linear layers of its blocks; in place.
 
     Nothing but the adapters requires gradients. The same seed draws the same; before any training they change nothing.
+    Raises IntertaskError where there are no such layers.
     """
     from peft import LoraConfig, inject_adapter_in_model
     from transformers.pytorch_utils import Conv1D
 
     layers = {name: layer for name, layer in encoder.named_modules() if isinstance(layer, (nn.Linear, Conv1D))}
     blocks = [name for name in layers if re.search(r"\.\d+\.", f".{name}")]  # the pooler lies in none
+    if not blocks:
+        found = f"{type(encoder).__name__}, which has none"
+        raise refusal("tuning: lora", "an encoder with linear layers in its blocks", found, "Use full or frozen.")
     transposed = any(isinstance(layer, Conv1D) for layer in layers.values())
     config = LoraConfig(r=r, lora_alpha=alpha, target_modules=blocks, fan_in_fan_out=transposed)
     torch.manual_seed(seed)

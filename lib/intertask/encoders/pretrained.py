@@ -2,82 +2,202 @@
 
 import hashlib
 import inspect
+import json
 import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from intertask import hub
 from intertask.cache import while_unchanged
 from intertask.encoders import mini
 from intertask.encoders.separators import add_separators
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest
 
 ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
+TOKENIZER = "tokenizer.json"
+MOST_NAMES = 4
+"""Weights that a refusal names."""
 
 
-def load_encoder(source: str | Path, pooling: str = "first", seed: int = 0, random_weights: bool = False):
+def load_encoder(
+    source: str | Path, pooling: str = "first", seed: int = 0, random_weights: bool = False, weights: bool = True
+):
     """The encoder of that name and its tokenizer.
 
     `source` is a Hub id, a local folder, or a mini encoder (then its weights are random, drawn with `seed`; so is the
-    pooler of a checkpoint that has none, and with `random_weights` everything). Raises IntertaskError where the encoder
-    is missing, has no safetensors, or is half of a sequence-to-sequence model.
+    pooler of a checkpoint that has none, and with `random_weights` everything). `weights`: False for the shapes alone,
+    on torch's meta device: then of the checkpoint its headers are read. Raises IntertaskError where the encoder is
+    missing, is no encoder or decoder alone, has no pooler to pool with, or where its checkpoint lacks any other weight.
     """
     if str(source).startswith("mini/"):
-        return mini.build(_known_mini(str(source)), seed)
+        model, tokenizer = mini.build(_known_mini(str(source)), seed)
+    else:
+        model, _ = _read(source, pooling, seed, random_weights, weights)
+        model.config.use_cache = False  # of keys and values, which serves generation alone
+        tokenizer = load_tokenizer(source)
+        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    if pooling == "pooler" and getattr(model, "pooler", None) is None:
+        raise IntertaskError(
+            f"pooling: pooler, but {source} ({model.config.model_type}) has no pooler. Use first, mean or last."
+        )
+    return model, tokenizer
+
+
+def unread_weights(source: str) -> list[str]:
+    """Names of weights in a checkpoint that its model has no place for; a head's, outside the model, are left out."""
+    if source.startswith("mini/"):
+        return []
+    model, unread = _read(source, "pooler", weights=False)
+    inside = [name for name, part in model.named_children() if part is not None]
+    return sorted(name for name in unread if name.split(".")[0] in inside)
+
+
+def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool = False, weights: bool = True):
+    """The model as it was saved, and the names in its checkpoint that it did not read."""
     folder = encoder_folder(source)
 
     import torch
-    from transformers import AutoConfig, AutoModel, logging
-    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+    from transformers import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.manual_seed(seed)
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    if config.is_encoder_decoder:
-        raise IntertaskError(
-            f"Encoder {source}: expected an encoder or a decoder alone, found a sequence-to-sequence model "
-            f"({config.model_type}). Name another."
-        )
+    config, kind = _architecture(source, folder)
     options = {"dtype": torch.float32}  # whatever it is stored in: AdamW loses small updates in bfloat16
-    if "add_pooling_layer" in inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters:
+    if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
         options["add_pooling_layer"] = pooling == "pooler"
-    elif pooling == "pooler":
-        raise IntertaskError(
-            f"pooling: pooler, but {source} ({config.model_type}) has no pooler. Use first, mean or last."
+    with _in_words(source, "weights that transformers reads"):
+        shapes = _shapes(folder)
+        if random_weights:
+            with nullcontext() if weights else torch.device("meta"):
+                return kind._from_config(config, **options), []
+        place = {} if weights else {"state_dict": shapes, "device_map": "meta"}
+        model, found = kind.from_pretrained(
+            folder if weights else None,
+            config=config,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, in words
+            **place,
+            **options,
         )
-    if random_weights:
-        model = AutoModel.from_config(config, trust_remote_code=False, **options)
-    else:
-        model = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True, **options)
-    model.config.use_cache = False  # of keys and values, which serves generation alone
-    tokenizer = load_tokenizer(folder)
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    return model, tokenizer
+    _refuse_misfit(source, type(model).__name__, shapes, **found)
+    return model, found["unexpected_keys"]
+
+
+def _architecture(source: str | Path, folder: Path):
+    """The configuration and the class of the model, which must read text and be an encoder or a decoder alone."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    with _in_words(source, "a config.json that transformers reads"):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    where, expected, remedy = f"Encoder {source}", "an encoder or a decoder alone", "Name another."
+    kind = MODEL_MAPPING.get(type(config), None)
+    kind = kind[0] if isinstance(kind, tuple) else kind
+    if kind is None or kind.main_input_name != "input_ids":
+        raise refusal(where, f"{expected}, which reads text", f"a model of type {config.model_type}", remedy)
+    if "decoder_input_ids" in inspect.signature(kind.forward).parameters:
+        raise refusal(where, expected, f"a sequence-to-sequence model ({config.model_type})", remedy)
+    if getattr(config, "quantization_config", None):
+        raise refusal(where, "weights as floating-point numbers", "quantised ones (quantization_config)", remedy)
+    return config, kind
+
+
+def _shapes(folder: Path) -> dict:
+    """Every weight of a checkpoint by name, of its shape and without values, from the files' headers."""
+    import torch
+    from safetensors import safe_open
+
+    found = {}
+    for file in _weight_files(folder):
+        with safe_open(file, "pt") as checkpoint:
+            for name in checkpoint.keys():  # noqa: SIM118, it is no dictionary
+                found[name] = torch.empty(checkpoint.get_slice(name).get_shape(), device="meta")
+    return found
+
+
+def _refuse_misfit(source, kind: str, shapes: dict, missing_keys, unexpected_keys, mismatched_keys, **_) -> None:
+    """Refuses a checkpoint that lacks weights of the model, but for a pooler's, or has them in other shapes."""
+    where, remedy = f"Encoder {source}", "Is it the config.json of another model, or was it saved in part?"
+    if other := sorted((name, tuple(theirs), tuple(ours)) for name, theirs, ours in mismatched_keys):
+        name, theirs, ours = other[0]
+        found = f"{name} of shape {theirs} (and {len(other) - 1} more such)"
+        raise refusal(where, f"weights in the shapes of its {kind}, as {name} {ours}", found, remedy)
+    if missing := {name for name in missing_keys if not name.startswith("pooler.")}:
+        foreign = Counter(prefix for name in unexpected_keys for prefix in _prefixes(name, missing)).most_common(1)
+        if foreign:
+            remedy = f"Its names begin with '{foreign[0][0]}': save it again without that, as of the model itself."
+        found = f"none for {len(missing)} of them: {_some(sorted(missing))}"
+        raise refusal(where, f"weights for all parts of its {kind}", found, remedy)
+
+
+def _prefixes(name: str, missing: set[str]) -> Iterator[str]:
+    """What stands before the name of a missing weight in the name of another."""
+    parts = name.split(".")
+    return (".".join(parts[:i]) + "." for i in range(1, len(parts)) if ".".join(parts[i:]) in missing)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+
+
+@contextmanager
+def _in_words(source: str | Path, expected: str) -> Iterator[None]:
+    """What transformers and its like raise on a file that is not as it should be, of whatever kind, as a refusal."""
+    try:
+        yield
+    except IntertaskError:
+        raise
+    except Exception as error:
+        found = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}".rstrip(".")
+        raise refusal(f"Encoder {source}", expected, found, "Fetch or save it again.") from error
 
 
 def load_tokenizer(source: str | Path):
     """The tokenizer of an encoder alone, by the names and with the errors of `load_encoder`.
 
-    One that does not part the texts of a pair gets tokens that do.
+    One that does not part the texts of a pair gets tokens that do. Raises IntertaskError where it is not of the
+    tokenizers library, has no vocabulary or another model's.
     """
     if str(source).startswith("mini/"):
         return mini.build_tokenizer(_known_mini(str(source)))
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoTokenizer
 
     folder = encoder_folder(source)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    if not tokenizer.is_fast:
-        raise IntertaskError(
-            f"Encoder {source}: expected a tokenizer of the tokenizers library, found {type(tokenizer).__name__}. "
-            "Add a tokenizer.json to the encoder's folder."
-        )
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    config, _ = _architecture(source, folder)
+    with _in_words(source, "a tokenizer that transformers reads"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False)
+    _refuse_tokenizer(source, folder, tokenizer, getattr(config.get_text_config(), "vocab_size", None))
     if getattr(config, "type_vocab_size", 0) < 2:  # GPT-2 would read the segments as words, Llama refuses them
         tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
     add_separators(tokenizer)
     return tokenizer
+
+
+def _refuse_tokenizer(source: str | Path, folder: Path, tokenizer, embeddings: int | None) -> None:
+    """Refuses one that the library cannot read, that transformers made up, or whose tokens are not the encoder's."""
+    where = f"Encoder {source}"
+    if not tokenizer.is_fast:
+        expected = "a tokenizer of the tokenizers library"
+        raise refusal(where, expected, type(tokenizer).__name__, "Add a tokenizer.json to the encoder's folder.")
+    here, own = {path.name for path in folder.iterdir()}, set(tokenizer.vocab_files_names.values()) - {TOKENIZER}
+    remedy = "Fetch the tokenizer's files from where the encoder comes."
+    if TOKENIZER not in here and not (own and own <= here):  # transformers would make one up, that knows nothing
+        expected = " or ".join([TOKENIZER, *([" and ".join(sorted(own))] if own else [])])
+        raise refusal(where, f"{expected} in {folder}", "no such files", remedy)
+    if not (tokenizer.get_vocab().keys() - tokenizer.added_tokens_encoder.keys()):
+        raise refusal(where, "a tokenizer with words", "one that knows special tokens alone", remedy)
+    if embeddings and tokenizer.vocab_size > embeddings:
+        found = f"{tokenizer.vocab_size} of its tokenizer"
+        raise refusal(where, f"no more tokens than the encoder has embeddings, {embeddings}", found, remedy)
 
 
 def longest(encoder) -> int | None:
@@ -92,17 +212,45 @@ def longest(encoder) -> int | None:
 
 
 def reads_ahead(encoder) -> bool:
-    """Whether the state of a token depends on a later one."""
+    """Whether the state of a token depends on a later one; of an encoder without weights one like it is asked.
+
+    Raises IntertaskError for a model that does not read tokens alone, or whose configuration does not fit together.
+    """
     import torch
 
+    if encoder.device.type == "meta":
+        return _kind_reads_ahead(type(encoder), encoder.config.to_json_string())
     training = encoder.training
     encoder.eval()
-    # ids of any vocabulary, alike but for the last
-    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=next(encoder.parameters()).device)
-    with torch.inference_mode():
-        one, other = encoder(input_ids=ids).last_hidden_state[:, :3]
+    # ids of any vocabulary, alike but for the last; with the mask, or XLM takes one of them for padding
+    ids = torch.tensor([4 * [1, 2, 3, 4], [*3 * [1, 2, 3, 4], 1, 2, 3, 5]], device=encoder.device)
+    try:
+        with torch.inference_mode():
+            one, other = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[:, :-1]
+    except Exception as error:
+        expected, found = "a model that reads tokens", f"{type(error).__name__}: {error}"
+        raise refusal(type(encoder).__name__, expected, found, "Is its config.json whole, and its own?") from error
     encoder.train(training)
     return not torch.allclose(one, other, atol=1e-5)  # rounding may differ between the rows of a batch
+
+
+@cache
+def _kind_reads_ahead(kind: type, config: str) -> bool:
+    """What `reads_ahead` says of the architecture's first layer, with random weights and few words."""
+    import torch
+
+    values = json.loads(config)
+    layers = kind.config_class.attribute_map.get("num_hidden_layers", "num_hidden_layers")
+    if count := values.get(layers):
+        # what is said of each layer is said of the first
+        values = {name: value[:1] if _is_list_of(value, count) else value for name, value in values.items()}
+        values[layers] = 1
+    with torch.random.fork_rng(devices=[]):
+        return reads_ahead(kind(kind.config_class(**values | {"vocab_size": 8, "pad_token_id": 0})))
+
+
+def _is_list_of(value, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count
 
 
 def checkpoint_gradients(encoder) -> None:
@@ -152,15 +300,30 @@ def encoder_bytes(source: str) -> int:
 def encoder_folder(source: str | Path) -> Path:
     """The local folder of an encoder, fetched from the Hub if need be; refused where it holds no usable weights."""
     folder = Path(source) if Path(source).is_dir() else hub.folder(str(source), "model", ENCODER_FILES)
-    found = sorted(path.name for path in folder.iterdir())
+    where, found = f"Encoder {source}", sorted(path.name for path in folder.iterdir())
+    if "adapter_config.json" in found:
+        remedy = "Add it to the encoder that it was trained beside (peft: merge_and_unload), and save that."
+        raise refusal(where, f"an encoder's own weights in {folder}", "an adapter's (adapter_config.json)", remedy)
     if "config.json" not in found:
-        raise IntertaskError(f"Encoder {source}: expected config.json in {folder}, found {found or 'nothing'}.")
-    if not any(name.endswith(".safetensors") for name in found):
-        raise IntertaskError(
-            f"Encoder {source}: expected weights as .safetensors in {folder}, found {found}. Convert them: load the "
-            "model with transformers in an environment that you trust and call save_pretrained."
-        )
+        raise refusal(where, f"config.json in {folder}", f"{found or 'nothing'}", "Fetch or save it again.")
+    files = [folder / name for name in found if any(fnmatch(name, pattern) for pattern in ENCODER_FILES)]
+    if pointers := [path.name for path in files if path.is_file() and hub.is_pointer(path)]:
+        found = f"pointers of Git LFS ({', '.join(pointers)})"
+        raise refusal(where, f"the files themselves in {folder}", found, "Run `git lfs pull` in the clone.")
+    with _in_words(source, f"a {SHARDS} that can be read"):
+        weights = _weight_files(folder)
+    if not all(path.is_file() for path in weights):
+        remedy = "Convert them: load the model with transformers in an environment that you trust and save it."
+        raise refusal(where, f"weights as .safetensors in {folder}, all that {SHARDS} names", f"{found}", remedy)
     return folder
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files that transformers reads the weights from, which may be missing."""
+    if (folder / WEIGHTS).is_file() or not (folder / SHARDS).is_file():
+        return [folder / WEIGHTS]
+    shards = json.loads((folder / SHARDS).read_text(encoding="utf-8"))["weight_map"].values()
+    return [folder / name for name in dict.fromkeys(shards)]
 
 
 def _known_mini(name: str) -> str:

@@ -12,8 +12,11 @@ from torch.nn import functional
 
 from intertask.errors import refusal
 from intertask.formats.columns import as_text, label_ids, label_text
-from intertask.formats.tokens import Tokens, bounds, tokens
+from intertask.formats.tokens import Tokens, bounds, tokens, unknown_share
 from intertask.metrics import score
+
+ENOUGH = 1000
+"""Rows by which a tokenizer is judged."""
 
 
 @dataclass(kw_only=True)
@@ -81,7 +84,9 @@ class Format:
     # What it can do.
     trainable = True  # else this version can describe such a task and read it
     comparable = False  # a model can be scored on another task of the format with the same labels
+    pools = False  # its head reads one vector per sequence, as `pooling` says
     corrupts = False  # an example is read otherwise every time, so that nothing of it can be kept
+    needs_room = False  # `encode` refuses a max_length that cuts too much
     keeps_logits = True  # they are worth storing with the predictions (a vocabulary's are not)
     shared_head: str | None = None  # key of the head that tasks of the same shape may share (Weller et al. 2022, code)
     figure = "confusion"  # what is drawn of the predictions: confusion, label_f1, scatter, overlap, or nothing
@@ -122,6 +127,10 @@ class Format:
     def encoded(self, rows: pd.DataFrame, read: Tokens, **more) -> Encoded:
         """The split as token ids with what its rows say of each example."""
         return Encoded(**vars(read), rows=rows, labels=self.labels(rows) if "label" in rows else None, **more)
+
+    def unknown_share(self, rows: pd.DataFrame, tokenizer) -> float:
+        """The share 0 to 1 of tokens that the tokenizer does not know, in the first rows: as many as tell."""
+        return unknown_share(self.texts(rows.head(ENOUGH)), tokenizer)
 
     def counts(self, rows: pd.DataFrame) -> np.ndarray | None:
         """How many sequences each example is read as; None: one."""

@@ -23,6 +23,7 @@ class ExtractiveQA(AnswerFormat):
     """Labels are the accepted answers; an example without one of them within a window teaches nothing."""
 
     inputs = (2, 2)
+    needs_room = True
 
     def columns(self, raw, labels):
         """With `spans`, as of span classification: the answers in the passage, where there are labels."""

@@ -21,6 +21,7 @@ class MultipleChoice(Format):
     keys = ("labels", "choices")
     needs = ("choices",)
     one_label = True
+    pools = True
     shared_head = "multiple_choice-1"
 
     def columns(self, raw, labels):

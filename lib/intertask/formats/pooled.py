@@ -10,6 +10,7 @@ from intertask.formats.heads import PooledHead
 class PooledFormat(Format):
     """With `both_orders` an example is two sequences, A B and B A."""
 
+    pools = True
     outputs = 1  # of the head
 
     def counts(self, rows):

@@ -24,6 +24,7 @@ class SpanFormat(Format):
 
     keys: Sequence[str] = ("labels",)
     several_targets = True
+    needs_room = True
     paired = "labels as targets"  # of which a row must have as many of the one as of the other
 
     def columns(self, raw, labels):

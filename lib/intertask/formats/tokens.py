@@ -77,6 +77,16 @@ def tokens(
         ) from None
 
 
+def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
+    """Of the tokens of the texts, columns as of `tokens`, the share 0 to 1 that stand for what is not known."""
+    column = [text for column in texts for text in column]
+    tokenizer.backend_tokenizer.no_truncation()  # as an earlier call may have left it
+    with _serial():
+        encodings = tokenizer.backend_tokenizer.encode_batch(column, add_special_tokens=False)
+    ids = list(chain.from_iterable(encoding.ids for encoding in encodings))
+    return ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
+
+
 def _read_all(read: Callable[[int], dict[str, np.ndarray]], count: int) -> Tokens:
     """All sequences, CHUNK at a time, on all processors: also in a run that trains with one thread.
 

@@ -1,42 +1,78 @@
 """Everything that can be refused before a study trains: its tasks and their data, its encoders, its notebooks."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
 
-from intertask.encoders.pretrained import encoder_folder
+from intertask.cache import remembered
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import processors, project_root
-from intertask.run import Run
+from intertask.files import file_digest, processors, project_root
+from intertask.parameters import check_values, declared
+from intertask.run import Member, Run
 from intertask.studies import store
 from intertask.studies.length import training_size
-from intertask.studies.study import Study
+from intertask.studies.study import Notebook, Study
+from intertask.tasks.catalogue import reading_code
 
 
-def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> list[str]:
-    """One message per problem; empty if the runs to do can start. Loads all data that they train and are scored on."""
-    found = []
-    for encoder in {run.encoder: None for run in todo.values() if not run.encoder.startswith("mini/")}:
-        found += _refusal(encoder_folder, encoder)
-    most = max((run.threads for run in todo.values()), default=0)
+@dataclass
+class Verdict:
+    """What is wrong, so that no run should start, and what one should know before they do; a message for each."""
+
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def tried(self, check, *arguments):
+        """What the check returns; None where it refuses, which is a problem then."""
+        try:
+            return check(*arguments)
+        except IntertaskError as error:
+            self.problems += [line for line in str(error).splitlines() if line not in self.problems]
+
+
+def checked(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> Verdict:
+    """Whether the runs to do can start. Loads all data that they train and are scored on.
+
+    Of encoders it reads configurations, tokenizers and the headers of their weights.
+    """
+    verdict = Verdict(remarks=[*_limits_above_the_data(todo.values())])
+    verdict.tried(_check_threads, todo.values())
+    for one in study.report:
+        verdict.tried(notebook_parameters, one)
+    load = cache(partial(verdict.tried, _trainable))
+    for run in todo.values():
+        for member in run.members:
+            load(*_data(run, member))
+    for runs in _alike(todo):
+        tasks = [[load(*_data(run, member)) for member in run.members] for run in runs.values()]
+        look = partial(_readable, list(zip(runs.values(), tasks, strict=True)))
+        if all(map(all, tasks)):  # sound once, sound again: an id is of the encoder's files, the data and all settings
+            look = partial(remembered, "readable", [*runs, *_libraries()], look)
+        verdict.remarks += verdict.tried(look) or []
+    for run_id in finished:
+        verdict.tried(store.read, run_id)
+    verdict.remarks = list(dict.fromkeys(verdict.remarks))  # of several groups
+    return verdict
+
+
+def _limits_above_the_data(runs: Iterable[Run]) -> Iterator[str]:
+    asked = {(m.task, run.task_file, m.limit): None for run in runs for m in run.members if m.limit}
+    for task, task_file, limit in asked:
+        if limit > (size := training_size(task, task_file)):
+            yield f"limit {limit:,} of {task} takes all of its {size:,} training examples."
+
+
+def _check_threads(runs: Iterable[Run]) -> None:
+    most = max((run.threads for run in runs), default=0)
     if most > processors():
         expected = f"at most the {processors()} processors of this machine"
-        found.append(str(refusal("threads", expected, f"{most}", "Lower it, or start the study on another machine.")))
-    members = [(member, run.task_file) for run in todo.values() for member in run.members]
-    for task, task_file, further in {(m.task, task_file, tuple(m.evaluate_on)): None for m, task_file in members}:
-        found += _refusal(_trainable, task, task_file, further)
-    for run_id in finished:
-        found += _refusal(store.read, run_id)
-    return found + [message for one in study.report for message in _refusal(analysis_notebook, one.notebook)]
+        raise refusal("threads", expected, f"{most}", "Lower it, or start the study on another machine.")
 
 
-def notes(runs: Iterable[Run]) -> list[str]:
-    """What is no fault, and may not be meant: limits above the training data."""
-    asked = {(m.task, run.task_file, m.limit): None for run in runs for m in run.members if m.limit}
-    sizes = {one: training_size(*one[:2]) for one in asked}
-    above = [(task, limit, sizes[task, file, limit]) for task, file, limit in asked if limit > sizes[task, file, limit]]
-    return [f"limit {limit:,} of {task} takes all of its {size:,} training examples." for task, limit, size in above]
-
-
-def analysis_notebook(name: str):
+def analysis_notebook(name: str) -> Path:
     folder = project_root() / "notebooks" / "analysis"
     if (path := folder / f"{name}.ipynb").is_file():
         return path
@@ -44,18 +80,69 @@ def analysis_notebook(name: str):
     raise IntertaskError(f"report: there is no notebook {name} in {folder}.{did_you_mean(name, known)}")
 
 
-def _trainable(name: str, task_file: str, further: tuple[str, ...]) -> None:
+def notebook_parameters(one: Notebook) -> None:
+    """Refuses parameters that the notebook would refuse when the report is made."""
+    cells = json.loads(analysis_notebook(one.notebook).read_text(encoding="utf-8"))["cells"]
+    types = declared("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    try:
+        check_values(one.settings, types)
+    except IntertaskError as error:
+        raise IntertaskError(f"report, {one.notebook}: {error}") from None
+
+
+@cache
+def _libraries() -> list[str]:
+    """What decides, beside a run, whether it can read: versions, and our own code."""
+    own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
+    names = ("torch", "transformers", "tokenizers", "peft")
+    return [*map(version, names), *reading_code(), *(file_digest(path).hex() for path in sorted(own))]
+
+
+def _data(run: Run, member: Member) -> tuple[str, str, tuple[str, ...], float]:
+    return member.task, run.task_file, tuple(member.evaluate_on), run.holdout
+
+
+def _trainable(name: str, task_file: str, further: tuple[str, ...], holdout: float):
+    """The task, refused where no run can train on it or be scored on what is to be scored."""
     from intertask.tasks.load import check_trainable, load_as, load_task  # here: with torch
+    from intertask.tasks.sample import split_dev
 
     task = load_task(name, task_file)
     check_trainable(task)
     for other in further:
         load_as(task, other, task_file)
+    if holdout:
+        split_dev(task.splits["validation"], holdout, 0, task.form.one_label)  # refused for any seed or for none
+    return task
 
 
-def _refusal(check, *arguments) -> list[str]:
-    try:
-        check(*arguments)
-    except IntertaskError as error:
-        return [str(error)]
-    return []
+def _alike(todo: dict[str, Run]) -> list[dict[str, Run]]:
+    """Runs by what is decisive for `prepared_encoder`; of each group one for each way and each task to read."""
+    decisive = ("encoder", "random_weights", "pooling", "max_length", "tuning", "lora_r", "gradient_checkpointing")
+    groups: dict[tuple, dict[tuple, tuple[str, Run]]] = {}
+    for run_id, run in todo.items():
+        alike = *(getattr(run, name) for name in decisive), run.language_modelling_weight > 0
+        members = [_data(run, member) for member in run.members]
+        groups.setdefault(alike, {}).setdefault((run.layer, *members), (run_id, run))
+    return [dict(group.values()) for group in groups.values()]
+
+
+def _readable(runs: list[tuple[Run, list]]) -> list[str]:
+    """What to know of runs that want their encoder prepared alike, each with its tasks; refused as each would be."""
+    from intertask.encoders.pretrained import unread_weights
+    from intertask.studies.ready import check_texts, prepared_encoder, unknown_words
+
+    first, verdict = runs[0][0], Verdict()
+    encoder, tokenizer = prepared_encoder(first, first.encoder, weights=False)  # a parent's is of the same shapes
+    for run, tasks in runs:
+        for task in filter(None, tasks):
+            verdict.tried(check_texts, run, task, encoder, tokenizer)
+            verdict.remarks += [f"{sentence} ({run.encoder})" for sentence in unknown_words(task, tokenizer)]
+    if verdict.problems:
+        raise IntertaskError("\n".join(verdict.problems))
+    if unread := unread_weights(first.encoder):
+        verdict.remarks.append(
+            f"Encoder {first.encoder}: its model has no place for {len(unread)} weights of the checkpoint, such as "
+            f"{unread[0]}. Does config.json say fewer layers than were trained?"
+        )
+    return verdict.remarks

@@ -96,6 +96,17 @@ class Encoder(Open):
     encoder: str
     name: str = Field("", description="what results call it; empty: the encoder with its settings")
 
+    def beside(self, folder: Path) -> Self:
+        """With the full path of an encoder that lies in a study's folder; what results call it stays."""
+        if self.encoder.startswith("mini/") or Path(self.encoder).is_absolute():
+            return self
+        if not (folder / self.encoder).is_dir():
+            if Path(self.encoder).is_dir():
+                found, remedy = f"it in {Path.cwd()}", f"Say {Path(self.encoder).resolve()}."
+                raise refusal(f"encoders: {self.encoder}", f"a folder beside the study, in {folder}", found, remedy)
+            return self
+        return self.model_copy(update={"encoder": str((folder / self.encoder).resolve()), "name": self.label})
+
     @property
     def pretrained_here(self) -> bool:
         """Whether a study pretrains it, as its first run."""
@@ -468,8 +479,17 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
         raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     if study.task_file:
         study.task_file = str((path.parent / study.task_file).resolve())
+    study.encoders = [one.beside(path.parent) for one in study.encoders]
+    study.parts = [_with_encoders_beside(path.parent, part) for part in study.parts]
     study.file = path
     return short, study
+
+
+def _with_encoders_beside(folder: Path, part: dict[str, Any]) -> dict[str, Any]:
+    """A part with full paths, as `Encoder.beside`."""
+    if "encoders" not in part:
+        return part
+    return part | {"encoders": [Encoder.model_validate(one).beside(folder).model_dump() for one in part["encoders"]]}
 
 
 def on_the_mini_suite(content: dict[str, Any], quick: bool) -> Study:

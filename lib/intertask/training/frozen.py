@@ -12,7 +12,6 @@ from tqdm.auto import tqdm
 from intertask.cache import remembered
 from intertask.formats import Encoded
 from intertask.formats.base import parts
-from intertask.formats.heads import PooledHead
 from intertask.training.batches import by_length
 
 
@@ -26,10 +25,10 @@ def read_splits(model, batch_size: int) -> None:
     encoder = cache(lambda: [*_encoder(model), batch_size, torch.get_num_threads()])
     splits = [(part, encoded) for part in model.parts for encoded in part.encoded.values()]
     for part, encoded in tqdm(splits, desc="frozen encoder", leave=False):
-        make, head = partial(_read, model, part, encoded, batch_size), model.head(part)
-        if isinstance(head, PooledHead):
+        make = partial(_read, model, part, encoded, batch_size)
+        if part.format.pools:
             texts = _digest([*encoded.inputs.values(), encoded.starts])
-            encoded.features = remembered("features", [*encoder(), head.pooling, texts], make)
+            encoded.features = remembered("features", [*encoder(), model.head(part).pooling, texts], make)
         else:
             encoded.features = make()
 

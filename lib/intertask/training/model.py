@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from intertask.encoders.lora import merged, with_lora
-from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest, save_encoder
-from intertask.errors import IntertaskError
+from intertask.encoders.lora import merged
+from intertask.encoders.pretrained import save_encoder
 from intertask.formats import Encoded, Format, find_format
-from intertask.formats.causal_language_modelling import language_modelling_loss, refuse_reading_ahead
+from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.run import Run
+from intertask.studies.ready import check_reading, prepared_encoder
 from intertask.tasks.load import Task
 from intertask.training.batches import Batch
 
@@ -148,7 +148,7 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     parts = []
     for name, task in tasks.items():
         form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders)
-        check_reading(run, encoder, form)
+        check_reading(run, encoder, tokenizer, form)
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         key = form.shared_head if run.heads == "shared" else None
         parts.append(Part(name, task, form, key or head_key(name), encoded))
@@ -168,21 +168,6 @@ def head_key(task: str) -> str:
     return "task:" + task.replace(".", ":")  # no name of a task has a colon
 
 
-def prepared_encoder(run: Run, start: str | Path):
-    """The encoder and its tokenizer, ready to be trained as the run says; refused where it cannot be."""
-    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights)
-    most = longest(encoder)
-    if most and run.max_length > most:
-        raise IntertaskError(f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {most}. Lower it.")
-    if run.tuning == "lora":
-        with_lora(encoder, run.lora_r, run.lora_alpha, run.seed_of("head"))
-    if run.gradient_checkpointing:
-        checkpoint_gradients(encoder)
-    if run.language_modelling_weight:
-        refuse_reading_ahead(encoder, "language_modelling_weight", "Use 0")
-    return encoder, tokenizer
-
-
 def save_model(model: Model, folder: Path) -> None:
     """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
     save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
@@ -196,16 +181,3 @@ def load_heads(heads: torch.nn.ModuleDict, folder: Path) -> None:
         own = {name.removeprefix(f"{key}."): value for name, value in stored.items() if name.startswith(f"{key}.")}
         if own:
             head.load_state_dict(own)
-
-
-def check_reading(run: Run, encoder: torch.nn.Module, form: Format) -> None:
-    """Refuses a layer that the encoder lacks, a pooler over another than the last, and a language model kept frozen."""
-    layers = encoder.config.num_hidden_layers
-    if run.layer is not None and run.layer > layers:
-        raise IntertaskError(
-            f"layer: expected 0 to {layers}, the layers of {run.encoder}, found {run.layer}. Lower it."
-        )
-    if run.layer is not None and run.pooling == "pooler":
-        raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
-    if run.tuning == "frozen" and form.corrupts:
-        raise IntertaskError(f"tuning: frozen, but {run.task} reads another input every time. Use tuning: full.")

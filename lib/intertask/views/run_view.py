@@ -1,12 +1,16 @@
 """What `experiments/train.ipynb` shows: small frames and figures of a run, its data and its mistakes."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from intertask.encoders.pretrained import load_tokenizer
 from intertask.formats.base import hot
 from intertask.run import Run
+from intertask.studies.ready import MOST_UNKNOWN, unknown_words
 from intertask.tasks.load import Task
 from intertask.training.data import reporting_split, selection_split
 from intertask.training.train import Outcome, Result
@@ -50,6 +54,13 @@ def overlap(tasks: dict[str, Task]) -> pd.DataFrame:
     """Of each task's dev examples, how many are in the training data of the tasks trained before it or alongside."""
     rows = {name: {"dev examples": len(one.splits[reporting_split(one)])} | one.overlap for name, one in tasks.items()}
     return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
+
+
+def unknown(tasks: dict[str, Task], encoder: str | Path) -> str:
+    """A sentence for each split of which the encoder's tokenizer knows too few tokens, or that there is none."""
+    tokenizer = load_tokenizer(encoder)
+    found = [sentence for task in tasks.values() for sentence in unknown_words(task, tokenizer)]
+    return "\n".join(found) or f"The tokenizer knows {1 - MOST_UNKNOWN:.0%} of the tokens of each split, or more."
 
 
 def curve(result: Result) -> Figure:

@@ -1,0 +1,80 @@
+"""An encoder made ready for a run, and refused where it cannot be trained or read as the run says.
+
+The run asks with the weights, `check` without: of the same encoder both say the same.
+"""
+
+from pathlib import Path
+
+from torch import nn
+
+from intertask.encoders.lora import with_lora
+from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest
+from intertask.errors import IntertaskError, refusal
+from intertask.formats import Format, find_format
+from intertask.formats.causal_language_modelling import refuse_reading_ahead
+from intertask.run import Run
+from intertask.tasks.load import Task
+
+MOST_UNKNOWN = 0.2
+"""The largest share of a split's tokens that a tokenizer may not know, unsaid."""
+
+
+def prepared_encoder(run: Run, start: str | Path, weights: bool = True):
+    """The encoder at `start` and its tokenizer, ready to be trained as the run says; `weights` as of `load_encoder`.
+
+    Raises IntertaskError where it cannot be: with those of `load_encoder`, for a max_length over its positions, and for
+    what its architecture has not (LoRA's layers, gradient checkpointing, reading from left to right).
+    """
+    encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights, weights)
+    most = longest(encoder)
+    if most and run.max_length > most:
+        raise IntertaskError(f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {most}. Lower it.")
+    if run.tuning == "lora":
+        with_lora(encoder, run.lora_r, run.lora_alpha, run.seed_of("head"))
+    if run.gradient_checkpointing:
+        checkpoint_gradients(encoder)
+    if run.language_modelling_weight:
+        refuse_reading_ahead(encoder, "language_modelling_weight", "Use 0")
+    return encoder, tokenizer
+
+
+def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None:
+    """Refuses what a format cannot read of the encoder as the run says.
+
+    A layer that the encoder lacks, a pooler over another than the last, a first token that stands last, a language
+    model kept frozen or without a token for what is masked.
+    """
+    layers = encoder.config.num_hidden_layers
+    if run.layer is not None and run.layer > layers:
+        raise IntertaskError(
+            f"layer: expected 0 to {layers}, the layers of {run.encoder}, found {run.layer}. Lower it."
+        )
+    if run.layer is not None and run.pooling == "pooler":
+        raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
+    if form.pools and run.pooling == "first" and tokenizer.cls_token_id in tokenizer("a")["input_ids"][1:]:
+        found = f"{run.encoder}, whose {tokenizer.cls_token} stands last"
+        raise refusal("pooling: first", "an encoder whose first token is for the whole text", found, "Use last.")
+    if run.tuning == "frozen" and form.corrupts:
+        raise IntertaskError(f"tuning: frozen, but {form.entry.name} reads another input every time. Use tuning: full.")
+    if form.corrupts and tokenizer.mask_token_id is None:
+        expected, remedy = "a tokenizer with a token for what is masked", "Use causal_language_modelling."
+        raise refusal(f"Task {form.entry.name}", expected, f"none in that of {run.encoder}", remedy)
+
+
+def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
+    """Refuses what training on the task would before its first step: the head's needs, and texts cut too much."""
+    form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders)
+    check_reading(run, encoder, tokenizer, form)
+    form.head(encoder, run.pooling, run.dropout)
+    for rows in task.splits.values() if form.needs_room else ():
+        form.encode(rows, tokenizer, run.max_length)
+
+
+def unknown_words(task: Task, tokenizer) -> list[str]:
+    """A sentence for each split of whose tokens more than MOST_UNKNOWN are unknown to the tokenizer."""
+    shares = {split: task.form.unknown_share(rows, tokenizer) for split, rows in task.splits.items()}
+    return [
+        f"{task.entry.name}, {split}: the tokenizer does not know {share:.0%} of the tokens. Is it of this language?"
+        for split, share in shares.items()
+        if share > MOST_UNKNOWN
+    ]

@@ -1,0 +1,193 @@
+"""What `check` says of a study before anything trains: the runs' own refusals, and what is worth knowing."""
+
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+
+from intertask.encoders.pretrained import load_encoder
+from intertask.errors import IntertaskError
+from intertask.run import Run
+from intertask.studies.check import checked
+from intertask.studies.graph import expand
+from intertask.studies.study import Study, load_study
+from intertask.training import prepare
+from intertask.training.model import build_model
+from made_encoders import write
+from made_task import write_fruit
+
+SETTINGS = {"num_train_epochs": 1, "per_device_train_batch_size": 8, "max_length": 16}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Tasks of several formats, and encoders that lack one thing or another."""
+    folder = tmp_path_factory.mktemp("check")
+    tasks = yaml.safe_load(write_fruit(folder).read_text())
+    files = {"train": "train.csv", "validation": "dev.csv"}
+    common = {"files": files, "inputs": ["text"], "unused": ["fruit"]}
+    for name in ("masked_language_modelling", "causal_language_modelling"):
+        tasks[name] = common | {"format": name}
+    rows = [{"question": "where is it", "text": "apple " * 30 + "here", "answer": "here"}] * 4
+    for split in files:
+        pd.DataFrame(rows).to_json(folder / f"{split}.jsonl", orient="records", lines=True)
+    own = {split: f"{split}.jsonl" for split in files}
+    tasks["qa"] = {"files": own, "format": "extractive_qa", "inputs": ["question", "text"], "label": "answer"}
+    pd.DataFrame({"text": ["a b"] * 4, "tags": [["x", "y"], ["y", "x"]] * 2}).to_json(
+        folder / "tags.jsonl", orient="records", lines=True
+    )
+    tags = {"train": "tags.jsonl", "validation": "tags.jsonl"}
+    tasks["tags"] = {"files": tags, "format": "tagging", "inputs": ["text"], "label": "tags"}
+    (folder / "tasks.yaml").write_text(yaml.safe_dump(tasks))
+    for name in ("bert", "distilbert", "albert", "gpt2", "xlnet"):
+        write(folder / name, name)
+    return folder
+
+
+def study(folder, encoder="bert", task="fruit", report=(), **settings):
+    encoder = encoder if "/" in encoder else str(folder / encoder)
+    content = {"title": "T", "encoders": [encoder], "targets": [task], "regimes": ["single"], "seeds": 2}
+    return Study(**content, task_file=str(folder / "tasks.yaml"), train=SETTINGS | settings, report=list(report))
+
+
+def verdict(folder, *arguments, **more):
+    one = study(folder, *arguments, **more)
+    return checked(one, expand("s", one).runs, [])
+
+
+def test_a_sound_study_has_no_problems_and_is_looked_at_once(folder, monkeypatch):
+    assert verdict(folder).problems == []
+    monkeypatch.setattr("intertask.studies.ready.prepared_encoder", None)
+    assert verdict(folder).problems == []
+
+
+WRONG = [
+    ("bert", "fruit", {"max_length": 65}, "max_length: 65 tokens, but .*bert reads at most 64. Lower it"),
+    ("bert", "fruit", {"layer": 3}, "layer: expected 0 to 2, the layers of .*bert, found 3. Lower it"),
+    ("bert", "fruit", {"layer": 1, "pooling": "pooler"}, "pooling: the pooler reads the last layer only"),
+    ("distilbert", "fruit", {"pooling": "pooler"}, r"pooling: pooler, but .*\(distilbert\) has no pooler"),
+    ("mini/gpt", "fruit", {"pooling": "pooler"}, r"pooling: pooler, but mini/gpt \(gpt2\) has no pooler"),
+    ("gpt2", "fruit", {"pooling": "first"}, "pooling: first, but GPT2Model reads from left to right"),
+    ("xlnet", "fruit", {}, r"pooling: first: .* found .*xlnet, whose \[CLS\] stands last. Use last"),
+    (
+        "albert",
+        "fruit",
+        {"gradient_checkpointing": True},
+        "gradient_checkpointing: transformers offers none",
+    ),
+    ("bert", "fruit", {"language_modelling_weight": 0.5}, "language_modelling_weight: expected .* left to right"),
+    ("bert", "causal_language_modelling", {}, "causal_language_modelling: expected .* left to right"),
+    (
+        "gpt2",
+        "masked_language_modelling",
+        {"pooling": "last"},
+        "a token for what is masked, found none",
+    ),
+    ("mini/bert", "masked_language_modelling", {"tuning": "frozen"}, "tuning: frozen, but masked_language_modelling"),
+    ("bert", "qa", {"max_length": 8}, "max_length: expected room for the longest question"),
+]
+
+
+@pytest.mark.parametrize("encoder, task, settings, message", WRONG)
+def test_what_a_run_would_refuse_is_refused_by_check_in_the_same_words(folder, encoder, task, settings, message):
+    found = verdict(folder, encoder, task, **settings).problems
+    name = encoder if "/" in encoder else str(folder / encoder)
+    run = Run(task=task, task_file=str(folder / "tasks.yaml"), encoder=name, **SETTINGS | settings)
+    with pytest.raises(IntertaskError, match=message) as caught:
+        build_model(run, prepare(run), name)
+    assert found == [str(caught.value)], "once, for however many runs"
+
+
+def test_pooling_is_nothing_to_who_reads_every_token(folder):
+    assert verdict(folder, "xlnet", "tags").problems == []
+    assert verdict(folder, "gpt2", "tags").problems == []
+
+
+def test_adapters_need_layers_to_stand_beside(folder, monkeypatch):
+    assert verdict(folder, tuning="lora").problems == []
+    monkeypatch.setattr("intertask.encoders.lora.re.search", lambda *_: None)
+    assert "an encoder with linear layers in its blocks" in verdict(folder, tuning="lora", lora_r=2).problems[0]
+
+
+def test_spans_that_would_be_cut_are_counted_before(folder, tmp_path):
+    rows = [{"text": "a " * 30, "span": [28, 29], "label": label} for label in ("x", "y")]
+    for split in ("train", "validation"):
+        pd.DataFrame(rows).to_json(tmp_path / f"{split}.jsonl", orient="records", lines=True)
+    files = {split: str(tmp_path / f"{split}.jsonl") for split in ("train", "validation")}
+    entry = {"files": files, "format": "span_classification", "inputs": ["text"], "spans": ["span"], "label": "label"}
+    (tmp_path / "tasks.yaml").write_text(yaml.safe_dump({"edge": entry}))
+    one = study(folder, task="edge").model_copy(update={"task_file": str(tmp_path / "tasks.yaml")})
+    (found,) = checked(one, expand("s", one).runs, []).problems
+    assert found.startswith("max_length: expected that at most 5% of the spans of edge lose tokens, found 2 of 2")
+
+
+def test_a_dev_set_that_cannot_be_divided_is_known_before(folder):
+    one = study(folder).model_copy(update={"holdout": 0.01})
+    (found,) = checked(one, expand("s", one).runs, []).problems
+    assert found.startswith("holdout: expected a dev set that can be divided, found 32 rows")
+
+
+def test_a_task_that_is_amiss_hides_nothing_of_the_encoder(folder):
+    one = study(folder, layer=3).model_copy(update={"holdout": 0.01})
+    assert [message.split(":")[0] for message in checked(one, expand("s", one).runs, []).problems] == ["holdout"]
+    two = study(folder, max_length=65).model_copy(update={"holdout": 0.01})
+    found = checked(two, expand("s", two).runs, []).problems
+    assert [message.split(":")[0] for message in found] == ["holdout", "max_length"]
+
+
+@pytest.mark.parametrize(
+    "report, message",
+    [
+        (
+            {"notebook": "transfer_matrix", "confidense": 0.9},
+            "report, transfer_matrix: There is no parameter",
+        ),
+        ({"notebook": "transfer_matrix", "confidence": "0.9"}, "confidence: expected float, found '0.9'"),
+        ({"notebook": "literature", "tables": "x"}, "report, literature: tables: expected list, found 'x'"),
+        ({"notebook": "none"}, "report: there is no notebook none"),
+    ],
+)
+def test_parameters_of_the_reports_notebooks_are_held_against_their_cells(folder, report, message):
+    (found,) = verdict(folder, report=[report]).problems
+    assert message in found
+
+
+def test_a_tokenizer_that_knows_little_of_the_texts_is_said(folder):
+    """The tiny BERT's knows letters alone: of 10 characters 6 digits and 2 blanks are unknown."""
+    assert verdict(folder, "mini/bert").remarks == []
+    write_fruit(folder / "digits")
+    frame = pd.read_csv(folder / "digits" / "train.csv")
+    frame.assign(text="1234 56 ab").to_csv(folder / "digits" / "train.csv", index=False)
+    one = study(folder).model_copy(update={"task_file": str(folder / "digits" / "tasks.yaml")})
+    found = checked(one, expand("s", one).runs, []).remarks[0]
+    assert found.startswith("fruit, train: the tokenizer does not know 80% of the tokens") and "bert" in found
+
+
+def test_weights_that_nothing_reads_are_said(folder, tmp_path):
+    shutil.copytree(folder / "bert", tmp_path / "cut")
+    config = (tmp_path / "cut" / "config.json").read_text()
+    (tmp_path / "cut" / "config.json").write_text(config.replace('"num_hidden_layers": 2', '"num_hidden_layers": 1'))
+    assert len(load_encoder(tmp_path / "cut")[0].encoder.layer) == 1
+    found = verdict(folder, str(tmp_path / "cut")).remarks[-1]
+    assert "no place for 16 weights of the checkpoint, such as encoder.layer.1.attention.output.LayerNorm.bias" in found
+
+
+def test_an_encoder_beside_the_study_is_found_from_everywhere(folder, tmp_path, monkeypatch, refused):
+    content = {"title": "T", "encoders": ["bert", {"encoder": "bert", "layer": 1}], "targets": ["fruit"]}
+    content |= {"regimes": ["single"], "seeds": 1, "task_file": "tasks.yaml", "train": SETTINGS}
+    content["parts"] = [{"name": "p", "encoders": ["distilbert"]}, {"name": "q"}]
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(content))
+    monkeypatch.chdir(tmp_path)
+    graph = expand(*load_study(str(path)))
+    assert {run.encoder for run in graph.runs.values()} == {str(folder / "bert"), str(folder / "distilbert")}
+    assert {row.encoder for row in graph.rows} == {"bert", "bert[layer=1]", "distilbert"}
+    elsewhere = tmp_path / "study.yaml"
+    elsewhere.write_text(yaml.safe_dump(content | {"parts": []}))
+    monkeypatch.chdir(folder)
+    refused(
+        lambda: load_study(str(elsewhere)),
+        f"encoders: bert: expected a folder beside the study, in {tmp_path}, found it in {folder}",
+        f"Say {folder / 'bert'}",
+    )
