@@ -66,7 +66,7 @@ def run(
         disk = f"{expected.bytes / 1e6:.0f} MB of disk"
         print(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
         return
-    if found := problems(graph.study, todo, graph.runs.keys() - todo.keys()):
+    if found := problems(graph.study, todo):
         raise IntertaskError("\n".join(found))
     graph.save()
     before = len(graph.runs) - len(todo)
@@ -89,7 +89,7 @@ def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
 
     graph = _expanded(study, mini, quick)
     todo = _unfinished(graph)
-    if found := problems(graph.study, graph.runs, graph.runs.keys() - todo.keys()):
+    if found := problems(graph.study, graph.runs):
         raise IntertaskError("\n".join(found))
     print(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
 
@@ -224,27 +224,37 @@ def _flags(mini: bool, quick: bool) -> list[str]:
 
 
 def _unfinished(graph) -> dict:
-    from intertask.studies import store
+    """The runs to do; says what of the pool is damaged, and that edited code has runs of its own."""
+    from intertask.origin import edited_code
+    from intertask.studies.status import unfinished
 
-    return {i: run for i, run in graph.runs.items() if not store.finished(i, run.keep_encoder)}
+    todo, damaged = unfinished(graph.runs)
+    if edited_code():
+        print(f"The code differs from its commit, or has none: its runs have ids of their own ({edited_code()}).")
+    print("".join(f"{words}\n" for words in damaged), end="")
+    return todo
 
 
 def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
     from intertask.analysis import score_tables
     from intertask.files import results_root
-    from intertask.studies.study import study_file, study_name
+    from intertask.studies.status import read_study, refuse_another
+    from intertask.studies.study import load_study, study_file, study_name
 
-    suffix = "".join(flag[1:] for flag in _flags(mini, quick))
+    flags = _flags(mini, quick)
     try:
         path = study_file(study)
     except IntertaskError:  # the results may have been copied without the study's file
         if (results_root() / study / "study.json").is_file():
             return study
         raise
-    if not suffix and score_tables.is_source(path):
+    if not flags and score_tables.is_source(path):
         score_tables.keep(path, study_name(path), results_root())
-    return study_name(path) + suffix
+        return study_name(path)
+    name, own = load_study(study, mini, quick)
+    refuse_another(read_study(name), own.given, path)
+    return name
 
 
 def _default_workers(threads: int) -> int:

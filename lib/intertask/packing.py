@@ -38,13 +38,13 @@ def unpack(header: bytes, buffers: memoryview) -> Any:
 
 def _packed(value: Any, buffers: list[memoryview]) -> Any:
     """A scalar, or [kind, …]."""
-    import numpy as np
-    import pandas as pd
-
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, list | dict) and _plain(value):
         return ["plain", value]
+    import numpy as np
+    import pandas as pd
+
     if type(value) in (list, tuple):
         return [type(value).__name__, [_packed(item, buffers) for item in value]]
     if type(value) is dict:

@@ -13,7 +13,7 @@ from intertask.files import results_root
 from intertask.papers.submission import SUBMISSION_FILES, write_submission
 from intertask.studies import store
 from intertask.tasks.catalogue import find_entry
-from made_store import run_id, write_index, write_run
+from made_store import reseal, run_id, write_index, write_run
 
 GLUE = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
 SIZES = {
@@ -73,6 +73,7 @@ class Made:
         path = self.file(run, target)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(predictions_file(target, 7.25 if target.endswith("stsb") else 1 if supporting else 0))
+        reseal(self.results / "runs" / run)
         role = {"run": run, "stage": "target", "regime": "stilts" if supporting else "single", "target": target}
         role |= {"encoder": encoder, "task": target, "supporting": supporting, "limit": limit, "seed": seed}
         role |= dict.fromkeys(["part", "mixing", "supporting_limit", "supporting_run", "supporting_seed"])
@@ -84,6 +85,7 @@ class Made:
 
     def predict(self, run, task, predictions):
         predictions.to_parquet(self.file(run, task), index=False)
+        reseal(self.results / "runs" / run)
 
     def change(self, task, how):
         """Changes what the best run of a task predicted."""

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import now, project_root, write
+from intertask.files import now, project_root, write, write_sealed
 from intertask.run import faults_in_words
 from intertask.studies.study import Notebook
 from intertask.tasks.schema import OneOrMore
@@ -76,8 +76,9 @@ def keep(path: Path, name: str, results: Path) -> None:
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": given, "written": now()}
+    (results / name).mkdir(parents=True, exist_ok=True)
     write(results / name / "source.csv", table.to_csv(index=False))
-    write(results / name / "study.json", json.dumps(snapshot | {"runs": []}, indent=1))
+    write_sealed(results / name / "study.json", name, json.dumps(snapshot | {"runs": []}, indent=1))
 
 
 def find_table(name: str, results: Path) -> Path | None:

@@ -81,7 +81,7 @@ def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "")
     Raises IntertaskError, before anything is written, where a task, a run or a legal prediction for each row is
     missing.
     """
-    runs = read_runs(study)
+    runs = read_runs(study, predictions=True)
     mini = runs["target"].str.startswith("mini/").any()
     runs = _candidates(study, runs, rule, encoder)
     entries = {

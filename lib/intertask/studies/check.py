@@ -1,16 +1,13 @@
 """Everything that can be refused before a study trains: its tasks and their data, its encoders, its notebooks."""
 
-from collections.abc import Iterable
-
 from intertask.encoders.pretrained import encoder_folder
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root
 from intertask.run import Run
-from intertask.studies import store
 from intertask.studies.study import Study
 
 
-def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> list[str]:
+def problems(study: Study, todo: dict[str, Run]) -> list[str]:
     """One message per problem; empty if the runs to do can start. Loads all data that they train and are scored on."""
     found = []
     for encoder in {run.encoder: None for run in todo.values() if not run.encoder.startswith("mini/")}:
@@ -18,8 +15,6 @@ def problems(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> lis
     members = [(member, run.task_file) for run in todo.values() for member in run.members]
     for task, task_file, further in {(m.task, task_file, tuple(m.evaluate_on)): None for m, task_file in members}:
         found += _refusal(_trainable, task, task_file, further)
-    for run_id in finished:
-        found += _refusal(store.read, run_id)
     return found + [message for one in study.report for message in _refusal(analysis_notebook, one.notebook)]
 
 

@@ -16,6 +16,7 @@ from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, lo
 from intertask.errors import IntertaskError
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss, refuse_reading_ahead
+from intertask.origin import PRECISION, device_class
 from intertask.run import Run
 from intertask.tasks.load import Task
 from intertask.training.batches import Batch
@@ -125,7 +126,8 @@ class Model:
         return together
 
     def _precision(self):
-        return torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+        precision = getattr(torch, PRECISION[self.device.type])
+        return nullcontext() if precision == torch.float32 else torch.autocast(self.device.type, dtype=precision)
 
     def state(self) -> list[dict[str, torch.Tensor]]:
         """All weights that training changes, in the processor's memory."""
@@ -143,7 +145,7 @@ class Model:
 
 def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     """The encoder with its heads, fresh or the parent's; whatever starts random is drawn with the head's seed."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(device_class())
     encoder, tokenizer = prepared_encoder(run, start)
     parts = []
     for name, task in tasks.items():
