@@ -84,6 +84,8 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
 
     with tempfile.TemporaryDirectory(prefix="intertask-") as sockets, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        if not os.access(os.path.expanduser("~"), os.W_OK):  # of a user without a name, as in a container
+            os.environ["HOME"] = sockets  # Jupyter and IPython each want a place of their own there
         papermill.execute_notebook(
             str(notebook),
             str(output),

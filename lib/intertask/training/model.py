@@ -182,8 +182,9 @@ def prepared_encoder(run: Run, start: str | Path):
 
 def save_model(model: Model, folder: Path) -> None:
     """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
-    save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
+    folder.mkdir(exist_ok=True)
     save_file({name: weights.contiguous() for name, weights in model.heads.state_dict().items()}, folder / HEADS)
+    save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
 
 
 def load_heads(heads: torch.nn.ModuleDict, folder: Path) -> None:
