@@ -229,6 +229,18 @@ def test_missing_tasks_and_predictions_are_named(results):
     refused(r"RTE.tsv, rte \(test\): .* found 0 predictions.* Are the run's predictions in the store", results)
 
 
+def test_a_run_whose_predictions_are_damaged_is_left_out_and_named(results):
+    made = Made(results)
+    best, next_best = (run_id("rte", seed, "mnli", None, "BERT") for seed in (1, 0))
+    content = bytearray(made.file(best, "rte").read_bytes())
+    content[len(content) // 2] ^= 1
+    made.file(best, "rte").write_bytes(content)
+    write_submission("made")
+    found = record(results)
+    assert found["picked"]["rte"]["run"] == next_best and found["picked"]["rte"]["candidates"] == 3
+    assert found["missing"].keys() == {best} and "it was changed or damaged" in found["missing"][best]
+
+
 def test_a_refusal_leaves_an_older_submission_alone(results):
     made = Made(results)
     before = write_submission("made").read_bytes()

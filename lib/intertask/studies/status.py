@@ -85,6 +85,7 @@ def of_runs(
 
     whole: as in `store.read`.
     """
+    results = results or results_root()  # once: it is looked for in the file system
     records, parents, failures, damaged = {}, {}, {}, {}
     for run_id, needed in {row["run"]: row["parents"] for row in index}.items():
         try:
@@ -104,10 +105,11 @@ def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:
 
     Predictions are held against their digests, and an encoder where a run to do starts from it: the others are large.
     """
+    results = results_root()
     todo, damaged, read = {}, [], set()
     for run_id, run in reversed(runs.items()):
         try:
-            record = store.read(run_id, whole=["predictions", "encoder"] if run_id in read else ["predictions"])
+            record = store.read(run_id, results, ["predictions", "encoder"] if run_id in read else ["predictions"])
             if not run.keep_encoder or store.has_encoder(record):
                 continue
         except FileNotFoundError:
