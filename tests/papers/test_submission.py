@@ -238,7 +238,7 @@ def test_a_run_whose_predictions_are_damaged_is_left_out_and_named(results):
     write_submission("made")
     found = record(results)
     assert found["picked"]["rte"]["run"] == next_best and found["picked"]["rte"]["candidates"] == 3
-    assert found["missing"].keys() == {best} and "it was changed or damaged" in found["missing"][best]
+    assert found["missing"].keys() == {best} and "they were changed or damaged" in found["missing"][best]
 
 
 def test_a_refusal_leaves_an_older_submission_alone(results):

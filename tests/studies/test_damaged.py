@@ -129,9 +129,9 @@ PARQUET, WEIGHTS = "predictions/fruit.parquet", "encoder/model.safetensors"
         ("run.json", of_another_run, "found other content: changed, or copied from elsewhere", False),
         ("run.json", flipped, "found", False),
         ("run.json", unreadable, "expected a file that can be read, found Is a directory", False),
-        (PARQUET, cut, "bytes, found", False),
-        (PARQUET, emptied, "bytes, found 0", False),
-        (PARQUET, flipped, "found another: it was changed or damaged", True),
+        (PARQUET, cut, "bytes. It is left out", False),
+        (PARQUET, emptied, "found 0 bytes", False),
+        (PARQUET, flipped, "found others: they were changed or damaged", True),
     ],
 )
 def test_a_damaged_run_is_named_left_out_and_made_anew(name, damage, words, read_only_by_whole, study, started):
@@ -163,7 +163,7 @@ def scores(study) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "damage, words",
-    [(cut, "bytes, found"), (emptied, "bytes, found 0"), (Path.unlink, "expected a file, found none")],
+    [(cut, "bytes. It is left out"), (emptied, "found 0 bytes"), (Path.unlink, "found none")],
 )
 def test_a_damaged_encoder_is_made_anew(damage, words, study, started):
     run_id = pretrained().name
@@ -177,7 +177,7 @@ def test_a_damaged_encoder_is_made_anew(damage, words, study, started):
 
 def test_the_digest_of_an_encoder_is_asked_for_where_a_run_to_do_starts_from_it(study, started):
     flipped(pretrained() / WEIGHTS)
-    assert f"{pretrained().name}/{WEIGHTS}: expected a file with the SHA-256" in said(0, "run", study)
+    assert f"{pretrained().name}/{WEIGHTS}: expected the 14 bytes that the run left" in said(0, "run", study)
     assert started[0] == pretrained().name and len(started) == 2
     assert "pretraining 1 of 1 runs finished" in said(0, "status", study)
 

@@ -124,7 +124,7 @@ def test_a_changed_record_and_a_damaged_parent_are_made_anew(finished, tiny, tmp
     path.write_text(path.read_text().replace('"main": ', '"main": 1'))
     output = succeed("run", tiny, results=results)
     assert "4 finished before" in output and "left out; the next `intertask run`" in output
-    assert f"{parent}/encoder/model.safetensors: expected a file with the SHA-256" in output
+    assert f"{parent}/encoder/model.safetensors: expected the " in output
     assert f"{child}/run.json: expected what Intertask wrote there" in output
     assert scores(results) == scores(finished)
 

@@ -80,7 +80,7 @@ class Graph:
         """Writes the snapshot from which status, scores and reports are read."""
         folder = results_root() / self.name
         folder.mkdir(parents=True, exist_ok=True)
-        write_sealed(folder / "study.json", self.name, json.dumps(self.snapshot(), indent=1))
+        write_sealed(folder / "study.json", self.name, json.dumps(self.snapshot(), indent=1, default=str))
 
     def counted(self, where: dict[str, Any]) -> int:
         """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""

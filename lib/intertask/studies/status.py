@@ -33,8 +33,8 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
 
 def refuse_another(snapshot: dict[str, Any], given: dict[str, Any], path: Path) -> None:
     """Refuses the snapshot of a study where the file that asks for it says something else: edited, or of one name."""
-    then, now = snapshot["given"], json.loads(json.dumps(given))
-    if differing := [key for key in {**then, **now} if then.get(key) != now.get(key)]:
+    then = snapshot["given"]
+    if differing := [key for key in {**then, **given} if _written(then.get(key)) != _written(given.get(key))]:
         expected = f"the study that was last run as {snapshot['name']}, on {snapshot['written']}"
         found = f"that the file says something else under {', '.join(differing)}"
         remedy = (
@@ -42,6 +42,10 @@ def refuse_another(snapshot: dict[str, Any], given: dict[str, Any], path: Path) 
             "of this file (what is finished stays)."
         )
         raise refusal(path, expected, found, remedy)
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def failure(run_id: str, results: Path | None = None) -> str | None:

@@ -33,27 +33,31 @@ def read(run_id: str, results: Path | None = None, whole: Collection[str] = ()) 
 
     Every file must have its size and, in the folders named in `whole` (predictions, encoder), its digest: who reads
     them asks for that. What was left behind when results were copied is not missed, unless it is part of an encoder.
-    Raises FileNotFoundError
-    where the pool has no such run, and IntertaskError where what it has is damaged, of an earlier version or another's.
+    Raises FileNotFoundError where the pool has no such run, and IntertaskError where what it has is damaged, of an
+    earlier version or another's.
     """
     folder = f"{results or results_root()}/runs/{run_id}"
     record = read_sealed(Path(folder, "run.json"), run_id, MADE_ANEW)
     for name, file in record["files"].items():
-        part = name.partition("/")[0]
-        try:
-            size = os.stat(f"{folder}/{name}").st_size
-        except FileNotFoundError:
-            if part == "encoder" and os.path.isdir(f"{folder}/encoder"):
-                raise refusal(f"{folder}/{name}", "a file", "none", MADE_ANEW) from None
-            continue
-        except OSError as error:
-            raise refusal(f"{folder}/{name}", f"{file['bytes']} bytes", error.strerror, MADE_ANEW) from None
-        if size != file["bytes"]:
-            raise refusal(f"{folder}/{name}", f"{file['bytes']} bytes", f"{size}", MADE_ANEW)
-        if part in whole and file_digest(Path(folder, name)).hex() != file["sha256"]:
-            expected = f"a file with the SHA-256 {file['sha256'][:12]}… that its run.json says"
-            raise refusal(f"{folder}/{name}", expected, "another: it was changed or damaged", MADE_ANEW)
+        _check_file(f"{folder}/{name}", file, name.partition("/")[0] in whole)
     return record
+
+
+def _check_file(path: str, file: dict[str, Any], whole: bool) -> None:
+    try:
+        size = os.stat(path).st_size
+        if size == file["bytes"] and not (whole and file_digest(Path(path)).hex() != file["sha256"]):
+            return
+        found = "others: they were changed or damaged" if size == file["bytes"] else f"{size} bytes"
+    except FileNotFoundError:
+        folder = Path(path).parent
+        if folder.name != "encoder" or not folder.is_dir():
+            return
+        found = "none"
+    except OSError as error:
+        found = error.strerror
+    expected = f"the {file['bytes']} bytes that the run left, with the SHA-256 {file['sha256'][:12]}…"
+    raise refusal(path, expected, found, MADE_ANEW)
 
 
 def finished(run_id: str, with_encoder: bool = False, whole: Collection[str] = ()) -> bool:
