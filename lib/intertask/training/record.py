@@ -54,8 +54,8 @@ class Record(BaseModel):
 def save(result: Result, run: Run) -> Path:
     """Stores a finished training (`training.Result`) of a run and returns its folder.
 
-    Under `intertask run` that folder goes into the pool when the notebook has ended. By hand it is
-    `results/by_hand/<id>/`, replaced at each repetition: what the pool holds comes from untouched notebooks only.
+    Under `intertask run` that folder goes into the pool when the notebook has ended; edited code has ids of its own
+    (`origin.edited_code`). By hand it is `results/by_hand/<id>/`, replaced at each repetition, whatever was edited.
     """
     run_id = run.id()
     given = os.environ.get("INTERTASK_STAGING")
