@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from intertask.files import write_sealed
 from made_store import SHUFFLED, write_index
 
 COMMON = dict.fromkeys(
@@ -57,7 +58,7 @@ def write_record(results: Path, run: str, tasks: dict[str, dict], seed: int = 0,
         "shuffle_labels": False,
     }
     (results / "runs" / run).mkdir(parents=True, exist_ok=True)
-    (results / "runs" / run / "run.json").write_text(json.dumps(record | fields), encoding="utf-8")
+    write_sealed(results / "runs" / run / "run.json", run, json.dumps(record | {"files": {}} | fields))
 
 
 def make_regimes(results: Path, roles: list[dict], name: str = "made", **study) -> None:

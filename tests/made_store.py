@@ -1,16 +1,18 @@
 """Writes the files that a study leaves in the results folder, with scores given by the test: no training."""
 
-import hashlib
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
+
+from intertask.files import write_sealed
 
 SHUFFLED = ", shuffled labels"
 
 
 def run_id(task: str, seed: int | None, *parts: object) -> str:
-    digest = hashlib.sha256(repr((task, seed, *parts)).encode()).hexdigest()[:12]
+    digest = sha256(repr((task, seed, *parts)).encode()).hexdigest()[:12]
     return f"{task.replace('/', '-').split(',')[0]}.mini-bert.s{seed}-{digest}"
 
 
@@ -52,7 +54,19 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "finished": f"2026-01-02T03:04:{seed or 0:02d}+00:00",
     }
     record |= {name: value for name, value in fields.items() if name not in own}
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    write_sealed(folder / "run.json", run, json.dumps(record | {"files": {}}))
+
+
+def reseal(folder: Path, **changes) -> None:
+    """Writes a run's record anew, changed, and with the files that are in its folder now."""
+    record = json.loads((folder / "run.json").read_text()) | changes
+    del record["sha256"]
+    files = {path for path in folder.rglob("*") if path.is_file()} - {folder / "run.json", folder / "notebook.ipynb"}
+    record["files"] = {
+        str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path.read_bytes()).hexdigest()}
+        for path in files
+    }
+    write_sealed(folder / "run.json", folder.name, json.dumps(record))
 
 
 def write_predictions(results: Path, run: str, split: str, labels, predictions) -> None:
@@ -62,6 +76,7 @@ def write_predictions(results: Path, run: str, split: str, labels, predictions) 
     path = folder / "predictions" / f"{json.loads((folder / 'run.json').read_text())['task']}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_parquet(path, index=False)
+    reseal(folder)
 
 
 def write_failure(results: Path, run: str, reason: str) -> None:
@@ -76,7 +91,7 @@ def write_index(results: Path, name: str, roles: list[dict], title: str = "A mad
     roles = [{"control": False, "substituted": False, "parents": []} | role for role in roles]
     study = {"title": title} | study
     index = {"name": name, "title": title, "study": study, "given": study, "written": "2026-01-02T03:04:05+00:00"}
-    (results / name / "study.json").write_text(json.dumps(index | {"runs": roles}), encoding="utf-8")
+    write_sealed(results / name / "study.json", name, json.dumps(index | {"runs": roles}))
 
 
 def make_store(

@@ -3,6 +3,7 @@
 import mmap
 import multiprocessing
 import os
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from intertask import cache
 from intertask.cache import remembered
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
+
+
+PROCESSES = multiprocessing.get_context("fork")
 
 
 class Maker:
@@ -38,10 +42,10 @@ def test_no_half_file_is_left_and_a_broken_one_is_made_again():
     make = Maker("value")
     remembered("test", "x", make)
     (file,) = (cache.cache_folder() / "test").iterdir()
-    for broken in (b"", file.read_bytes()[:-3], b"not a pickle"):
+    for broken in (b"", file.read_bytes()[:-3], b"not one of ours", pickle.dumps("value")):
         file.write_bytes(broken)
         assert remembered("test", "x", make) == "value"
-    assert make.calls == 4 and list((cache.cache_folder() / "test").iterdir()) == [file]
+    assert make.calls == 5 and list((cache.cache_folder() / "test").iterdir()) == [file]
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
@@ -94,7 +98,75 @@ def test_a_file_that_is_cut_short_is_made_anew(kept):
         assert make.calls == calls
 
 
-PROCESSES = multiprocessing.get_context("fork")
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9, 0.9999, 1.0])
+def test_a_flipped_bit_anywhere_is_noticed(share):
+    make = Maker(large())
+    remembered("test", "x", make)
+    (file,) = (cache.cache_folder() / "test").iterdir()
+    content = bytearray(file.read_bytes())
+    content[int(share * (len(content) - 1))] ^= 1
+    file.write_bytes(content)
+    assert np.array_equal(remembered("test", "x", make)["ids"], make.value["ids"]) and make.calls == 2
+
+
+def test_a_file_under_the_name_of_another_is_made_anew():
+    remembered("test", "x", Maker("x"))
+    (file,) = (cache.cache_folder() / "test").iterdir()
+    make = Maker("y")
+    remembered("test", "y", make)
+    (other,) = set((cache.cache_folder() / "test").iterdir()) - {file}
+    other.write_bytes(file.read_bytes())
+    assert remembered("test", "y", make) == "y" and make.calls == 2
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("place", ["", "test"])
+def test_nothing_is_read_or_written_in_the_folder_of_another_user(place):
+    remembered("test", "x", Maker("value"))
+    os.chown(cache.cache_folder() / place, 12345, 12345)
+    make = Maker("value")
+    assert remembered("test", "x", make) == remembered("test", "y", make) == "value" and make.calls == 2
+    assert len(list((cache.cache_folder() / "test").iterdir())) == 1
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+def test_the_file_of_another_user_is_not_read():
+    make = Maker("value")
+    remembered("test", "x", make)
+    (file,) = (cache.cache_folder() / "test").iterdir()
+    os.chown(file, 12345, 12345)
+    assert remembered("test", "x", make) == "value" and make.calls == 2
+
+
+def test_what_cannot_be_kept_as_it_is_is_refused():
+    with pytest.raises(TypeError, match="expected plain values, arrays and frames to keep, found Maker"):
+        remembered("test", "x", lambda: {"a": [Maker(1)]})
+
+
+def nobody_known() -> None:
+    for name in ("HOME", "INTERTASK_CACHE", "XDG_CACHE_HOME"):
+        os.environ.pop(name, None)
+    os.setuid(54321)
+    assert cache.cache_folder() is None and remembered("test", "x", lambda: 1) == 1
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_a_user_whom_the_machine_does_not_know_does_without():
+    remembered("test", "x", Maker(1))  # with all that is imported on the way
+    process = PROCESSES.Process(target=nobody_known)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def test_files_are_as_the_umask_says():
+    before = os.umask(0o027)
+    try:
+        remembered("test", "x", Maker("value"))
+    finally:
+        os.umask(before)
+    (file,) = (cache.cache_folder() / "test").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o640 and file.parent.stat().st_mode & 0o777 == 0o750
 
 
 def slowly(began, go, made):

@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-RESULT_VERSION = 5
+RESULT_VERSION = 6
 """Part of every run's identity: raised when a change of the library changes what a run gives."""

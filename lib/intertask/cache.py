@@ -5,7 +5,6 @@ import hashlib
 import json
 import mmap
 import os
-import pickle
 import tempfile
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,85 +14,100 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from intertask import RESULT_VERSION
+from intertask.packing import ALIGNED, pack, unpack
 
 Made = TypeVar("Made")
 
-MAPPED = 2**16
-"""Bytes from which an array, or a column of text, is a part of the file by itself, mapped and not read."""
+DIGEST_BYTES = 32
 
 
-def cache_folder() -> Path:
-    """INTERTASK_CACHE, or `intertask` in the user's cache folder (XDG_CACHE_HOME or ~/.cache)."""
-    given = os.environ.get("INTERTASK_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intertask"
+def cache_folder() -> Path | None:
+    """INTERTASK_CACHE, or `intertask` in the user's cache folder (XDG_CACHE_HOME or ~/.cache); None without a home."""
+    if given := os.environ.get("INTERTASK_CACHE"):
+        return Path(given)
+    with suppress(RuntimeError):  # a user whom the machine does not know, as in a container
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intertask"
 
 
 def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
-    """What `make` gives, which must depend on nothing but `inputs` (anything that JSON can hold).
+    """What `make` gives, as `packing.pack` can keep it; it must depend on nothing but `inputs`, which JSON can hold.
 
     Its large arrays and text columns come memory-mapped: processes share them, and writing to one's own copy changes
-    neither theirs nor the file. A cache that cannot be read or written costs the time to make it again, and nothing
-    else; of processes that want the same thing at once, one makes it.
+    neither theirs nor the file. A file is held against its digest whenever it is read, and nothing is read or written
+    in a folder of another user. A cache that cannot be used costs the time to make things again, and nothing else; of
+    processes that want the same thing at once, one makes it.
     """
     key = hashlib.sha256(json.dumps([RESULT_VERSION, _libraries(), inputs]).encode()).hexdigest()[:32]
-    path = cache_folder() / kind / f"{key}.pickle"
-    with suppress(Exception):  # there is hardly one that a damaged file may not raise
+    folder = cache_folder()
+    if folder is None or _of_others(folder) or _of_others(folder / kind):
+        return make()
+    path = folder / kind / f"{key}.kept"
+    with suppress(OSError, ValueError):
         return _read(path)
-    with _alone(key):
-        with suppress(Exception):  # another has made it meanwhile
+    with _alone(folder, key):
+        with suppress(OSError, ValueError):  # another has made it meanwhile
             return _read(path)
         made = make()
+        header, buffers = pack(made)
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
                 unfinished = Path(scratch) / path.name
-                _write(unfinished, made)
+                _write(unfinished, key, header, buffers)
                 os.replace(unfinished, path)
     return made
 
 
+def _of_others(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid != os.geteuid()
+    except OSError:  # not there yet, or it will be seen when it is used
+        return False
+
+
 @cache
 def _libraries() -> list[str]:
-    return [version(name) for name in ("numpy", "pandas", "pyarrow", "tokenizers")]
+    names = ("numpy", "pandas", "pyarrow", "tokenizers", "torch", "transformers")  # what reads, and what computes
+    return [version(name) for name in names]
 
 
 @contextmanager
-def _alone(key: str) -> Iterator[None]:
+def _alone(folder: Path, key: str) -> Iterator[None]:
     """Waits for other processes that are making the same; where files cannot be locked, it goes on at once."""
     with ExitStack() as opened:
         with suppress(OSError):
-            cache_folder().mkdir(parents=True, exist_ok=True)
-            lock = opened.enter_context(open(cache_folder() / "lock", "ab"))
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = opened.enter_context(open(folder / "lock", "ab"))
             fcntl.lockf(lock, fcntl.LOCK_EX, 1, int(key[:8], 16))  # one byte of it for every key
         yield
 
 
-def _write(path: Path, made: Any) -> None:
-    """The object's large buffers, the pickled rest with their places, and in the last 8 bytes where that begins."""
-    places: list[tuple[int, int]] = []
-
-    def keep(buffer: pickle.PickleBuffer) -> bool:
-        large = buffer.raw()
-        if large.nbytes < MAPPED:
-            return True  # it stays within the pickle
-        places.append((file.tell(), large.nbytes))
-        file.write(large)
-        file.write(bytes(-file.tell() % 64))  # Arrow wants each to begin at a multiple of so many bytes
-        return False
-
+def _write(path: Path, key: str, header: bytes, buffers: list[memoryview]) -> None:
+    """The buffers, the header, in 8 bytes where that begins, and the digest of the key and of all this."""
+    digest = hashlib.sha256(key.encode())
     with path.open("wb") as file:
-        pickled = pickle.dumps(made, protocol=5, buffer_callback=keep)
-        rest = file.tell()
-        pickle.dump((places, pickled), file)
-        file.write(rest.to_bytes(8))
+        for buffer in buffers:
+            for part in (buffer, bytes(-buffer.nbytes % ALIGNED)):
+                digest.update(part)
+                file.write(part)
+        end = header + file.tell().to_bytes(8)
+        digest.update(end)
+        file.write(end + digest.digest())
 
 
 def _read(path: Path) -> Any:
-    """What `_write` wrote, its buffers mapped; raises whatever there is on a file that is not whole."""
+    """What `_write` wrote, its buffers mapped; raises ValueError on a file that is not whole, and not this one's."""
     with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_uid != os.geteuid():
+            raise ValueError("another user's file")
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
-    places, pickled = pickle.loads(whole[int.from_bytes(whole[-8:]) :])
-    return pickle.loads(pickled, buffers=[whole[start : start + size] for start, size in places])
+    content, digest = whole[:-DIGEST_BYTES], whole[-DIGEST_BYTES:]
+    found = hashlib.sha256(path.stem.encode())
+    found.update(content)
+    if found.digest() != digest:
+        raise ValueError("a file that is not whole")
+    start = int.from_bytes(content[-8:])
+    return unpack(bytes(content[start:-8]), content[:start])
 
 
 def while_unchanged(key: Hashable, make: Callable[[], tuple[Made, Iterable[Path]]]) -> Made:

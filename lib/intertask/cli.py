@@ -76,7 +76,7 @@ def run(
         disk = f"{expected.bytes / 1e6:.0f} MB of disk"
         say(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
         return
-    _refuse_or_say(checked(graph.study, todo, graph.runs.keys() - todo.keys()))
+    _refuse_or_say(checked(graph.study, todo))
     graph.save()
     before = len(graph.runs) - len(todo)
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
@@ -98,7 +98,7 @@ def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
 
     graph = _expanded(study, mini, quick)
     todo = _unfinished(graph)
-    _refuse_or_say(checked(graph.study, graph.runs, graph.runs.keys() - todo.keys()))
+    _refuse_or_say(checked(graph.study, graph.runs))
     say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
 
 
@@ -263,9 +263,15 @@ def _flags(mini: bool, quick: bool) -> list[str]:
 
 
 def _unfinished(graph) -> dict:
-    from intertask.studies import store
+    """The runs to do; says what of the pool is damaged, and that edited code has runs of its own."""
+    from intertask.origin import edited_code
+    from intertask.studies.status import unfinished
 
-    return {i: run for i, run in graph.runs.items() if not store.finished(i, run.keep_encoder)}
+    todo, damaged = unfinished(graph.runs)
+    if edited_code():
+        print(f"The code differs from its commit, or has none: its runs have ids of their own ({edited_code()}).")
+    print("".join(f"{words}\n" for words in damaged), end="")
+    return todo
 
 
 def _name(study: str, mini: bool, quick: bool) -> str:

@@ -1,17 +1,20 @@
-"""This machine: where the results lie, writing a file whole or not at all, digests of files, the processors."""
+"""This machine: where the results lie, writing a file whole or not at all, digests, the processors."""
 
 import csv
 import hashlib
 import io
+import json
 import os
 import re
-import tempfile
+import secrets
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, refusal
+
+SEAL = ',\n "sha256": "'
 
 
 def results_root() -> Path:
@@ -37,14 +40,54 @@ def now() -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a file whole or not at all, into a folder that is there; its mode is as the umask says."""
     # beside its place: only within one file system a rename is atomic
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())  # else a power cut may keep the rename and lose the text
-    os.replace(stream.name, path)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(unfinished, "x", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())  # else a power cut may keep the rename and lose the text
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_sealed(path: Path, name: str, text: str) -> None:
+    """Writes a JSON object, to which is added the SHA-256 of `name` and of all that stands before it.
+
+    So `read_sealed` tells by the bytes alone whether they are whole, unchanged and those of that name.
+    """
+    body = text.rstrip().removesuffix("}").rstrip()
+    write(path, f"{body}{_seal(name, body.encode())}")
+
+
+def read_sealed(path: Path, name: str, remedy: str) -> dict[str, Any]:
+    """What `write_sealed` wrote under the name; IntertaskError on anything else, FileNotFoundError where nothing is."""
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from None
+    except OSError as error:
+        raise refusal(path, "a file that can be read", error.strerror, remedy) from None
+    body, seal, _ = content.rpartition(SEAL.encode())
+    if seal and content == body + _seal(name, body).encode():
+        return json.loads(content)
+    expected = f"what Intertask wrote there for {name}, with its SHA-256 at the end"
+    raise refusal(path, expected, _unlike(content, bool(seal)), remedy)
+
+
+def _seal(name: str, body: bytes) -> str:
+    return f'{SEAL}{hashlib.sha256(name.encode() + body).hexdigest()}"\n}}\n'
+
+
+def _unlike(content: bytes, sealed: bool) -> str:
+    """What a file holds that is not as it was written."""
+    try:
+        json.loads(content)
+    except ValueError:  # of the decoding too
+        return "half a file" if content else "an empty file"
+    return "other content: changed, or copied from elsewhere" if sealed else "a file of an earlier version, without one"
 
 
 def sync(path: Path) -> None:

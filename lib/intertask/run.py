@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from intertask import RESULT_VERSION
 from intertask.encoders.pretrained import encoder_fingerprint
 from intertask.errors import IntertaskError
+from intertask.origin import computed_by, edited_code
 from intertask.parameters import injected, refuse_unknown
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.sources import fingerprint
@@ -217,7 +218,9 @@ class Run(Strict):
         return " + ".join(member.label for member in self.members)
 
     def identity(self) -> dict[str, Any]:
-        """All that can change the result: parameters, tasks, data, starting weights, the library's result version.
+        """All that can change the result: parameters, tasks, data, starting weights, what computes, and the code.
+
+        The code is there by the library's result version and, where it was edited, by its digest.
 
         Parameters at their default are left out, so that one added to this class later changes no identity.
         """
@@ -235,7 +238,9 @@ class Run(Strict):
             **{name: self.seed_of(name.removesuffix("_seed")) for name in SEEDS},
             **start,
             "data": data,
+            "computed_by": computed_by(),
             "result_version": RESULT_VERSION,
+            **({"edited_code": edited_code()} if edited_code() else {}),
         }
 
     def id(self) -> str:

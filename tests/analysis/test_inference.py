@@ -15,7 +15,7 @@ from intertask.analysis.statistics import benjamini_hochberg, holm, paired_t
 from intertask.analysis.transfer import deltas, transfer_table
 from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
-from made_store import make_store, write_predictions
+from made_store import make_store, reseal, write_predictions
 
 EXAMPLES = 50
 MNLI, SHUFFLED = "mini/mnli", "mini/mnli, shuffled labels"
@@ -229,6 +229,7 @@ def test_where_rows_are_held_out_each_seed_is_scored_on_its_own(tmp_path, monkey
         folder = tmp_path / "runs" / run / "predictions"
         folder.mkdir()
         pd.concat([rows, rows.assign(split="validation_select", prediction=0)]).to_parquet(folder / "a.parquet")
+        reseal(folder.parent)
     scores = read_scores("made").replace({"metric": {"main": "accuracy"}})
     cell = inference.transfer_intervals(runs, scores, read_predictions(runs)).iloc[0]
     # of the report rows stilts has all right and single none: 100 points, whichever are drawn

@@ -1,5 +1,6 @@
 """Probes by encoder, on a made-up store of three models and two probes whose numbers can be worked out."""
 
+import json
 import shutil
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,7 @@ from intertask.analysis import figures, probing
 from intertask.analysis.read import read_predictions, read_records, read_runs
 from intertask.errors import IntertaskError
 from intertask.report import build_report
-from made_store import run_id, write_index, write_run
+from made_store import reseal, run_id, write_index, write_run
 
 MODELS = ("untrained", "frozen, layer 0", "frozen, layer 1")
 RIGHT = {"untrained": 50, "frozen, layer 0": 80, "frozen, layer 1": 90}  # of 100 examples, with either seed
@@ -54,6 +55,7 @@ def made(results, run, probe, seed, right):
     folder = results / "runs" / run / "predictions"
     folder.mkdir()
     pd.concat(parts).to_parquet(folder / f"{probe}.parquet", index=False)
+    reseal(folder.parent)
 
 
 def table_of(store, split="validation", confidence=0.95):
@@ -119,12 +121,13 @@ def test_in_words(store):
 
 
 def test_a_correlation_has_an_interval_too(store):
-    for path in store.glob("runs/*/run.json"):
-        path.write_text(path.read_text().replace('"accuracy"', '"matthews_correlation"'))
     for path in store.glob("runs/*/predictions/a.parquet"):  # half of the examples get the other label
         rows = pd.read_parquet(path)
         other = rows["row"] % 2
         rows.assign(label=other, prediction=(rows["prediction"] == other).astype(int)).to_parquet(path)
+    for path in store.glob("runs/*/run.json"):
+        tasks = path.read_text().replace('"accuracy"', '"matthews_correlation"')
+        reseal(path.parent, tasks=json.loads(tasks)["tasks"])
     cell = table_of(store).set_index(["probe", "model"]).loc["a", "frozen, layer 0"]
     # 80 of 100 right, alike in both classes: 100 (.8 - .2)
     assert cell.low < 60 < cell.high and 20 < cell.high - cell.low < 45

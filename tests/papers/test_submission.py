@@ -13,7 +13,7 @@ from intertask.files import results_root
 from intertask.papers.submission import SUBMISSION_FILES, write_submission
 from intertask.studies import store
 from intertask.tasks.catalogue import find_entry
-from made_store import run_id, write_index, write_run
+from made_store import reseal, run_id, write_index, write_run
 
 GLUE = ["cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli"]
 SIZES = {
@@ -73,6 +73,7 @@ class Made:
         path = self.file(run, target)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(predictions_file(target, 7.25 if target.endswith("stsb") else 1 if supporting else 0))
+        reseal(self.results / "runs" / run)
         role = {"run": run, "stage": "target", "regime": "stilts" if supporting else "single", "target": target}
         role |= {"encoder": encoder, "task": target, "supporting": supporting, "limit": limit, "seed": seed}
         role |= dict.fromkeys(["part", "mixing", "supporting_limit", "supporting_run", "supporting_seed"])
@@ -84,6 +85,7 @@ class Made:
 
     def predict(self, run, task, predictions):
         predictions.to_parquet(self.file(run, task), index=False)
+        reseal(self.results / "runs" / run)
 
     def change(self, task, how):
         """Changes what the best run of a task predicted."""
@@ -225,6 +227,18 @@ def test_missing_tasks_and_predictions_are_named(results):
     made = Made(results)
     made.file(run_id("rte", 1, "mnli", None, "BERT"), "rte").unlink()
     refused(r"RTE.tsv, rte \(test\): .* found 0 predictions.* Are the run's predictions in the store", results)
+
+
+def test_a_run_whose_predictions_are_damaged_is_left_out_and_named(results):
+    made = Made(results)
+    best, next_best = (run_id("rte", seed, "mnli", None, "BERT") for seed in (1, 0))
+    content = bytearray(made.file(best, "rte").read_bytes())
+    content[len(content) // 2] ^= 1
+    made.file(best, "rte").write_bytes(content)
+    write_submission("made")
+    found = record(results)
+    assert found["picked"]["rte"]["run"] == next_best and found["picked"]["rte"]["candidates"] == 3
+    assert found["missing"].keys() == {best} and "they were changed or damaged" in found["missing"][best]
 
 
 def test_a_refusal_leaves_an_older_submission_alone(results):

@@ -112,16 +112,27 @@ def test_a_misspelt_parameter_stops_the_notebook_before_training(tmp_path):
         execute_notebook(notebook, tmp_path / "out.ipynb", {"sead": 3})
 
 
-def test_a_changed_record_is_refused(finished, tiny, tmp_path):
-    shutil.copytree(finished, tmp_path / "results")
-    path = next((tmp_path / "results").glob("runs/fruit*/run.json"))
-    record = json.loads(path.read_text())
-    record["identity"]["learning_rate"] = 0.5
-    path.write_text(json.dumps(record))
-    driver = command("run", tiny, results=tmp_path / "results")
-    output = driver.communicate(timeout=300)[0]
-    assert driver.returncode == 2
-    assert "expected parameters whose hash is" in output and "delete it" in output
+def test_a_changed_record_and_a_damaged_parent_are_made_anew(finished, tiny, tmp_path):
+    """A run to do reads its parent's encoder, which is held against its digest then, and not when it is listed."""
+    results = tmp_path / "results"
+    shutil.copytree(finished, results)
+    runs = {record["parent"]: run for run, record in records(results).items() if record["parent"]}
+    parent, child = next(iter(runs.items()))
+    flip(results / "runs" / parent / "encoder" / "model.safetensors")
+    assert "6 finished before" in succeed("run", tiny, results=results)
+    path = results / "runs" / child / "run.json"
+    path.write_text(path.read_text().replace('"main": ', '"main": 1'))
+    output = succeed("run", tiny, results=results)
+    assert "4 finished before" in output and "left out; the next `intertask run`" in output
+    assert f"{parent}/encoder/model.safetensors: expected the " in output
+    assert f"{child}/run.json: expected what Intertask wrote there" in output
+    assert scores(results) == scores(finished)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
 
 
 def test_a_moved_and_read_only_folder_is_read(finished, tiny, tmp_path):
@@ -181,7 +192,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(finished, tiny, tmp_pa
 
 def test_the_record_documents_every_field(finished):
     written = set(next(iter(records(finished).values())))
-    assert written == set(Record.model_fields)
+    assert written == {*Record.model_fields, "sha256"}
     kept = {name: field for name, field in Outcome.model_fields.items() if not field.exclude}
     assert set(own(next(iter(records(finished).values())))) == set(kept)
     fields = [*Record.model_fields.values(), *kept.values()]

@@ -291,7 +291,7 @@ def four(monkeypatch):
         "c": record(70.0, learning_rate=1e-3, dropout=0.2, seed=0),
         "d": record(90.0, learning_rate=1e-4, dropout=0.2, seed=0),
     }
-    monkeypatch.setattr(store, "read", runs.__getitem__)
+    monkeypatch.setattr(store, "required", runs.__getitem__)
     return list(runs)
 
 

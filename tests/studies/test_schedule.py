@@ -8,8 +8,8 @@ import pytest
 
 from intertask.run import Run
 from intertask.studies.execute import Ledger, longest_paths
-from intertask.studies.status import finished_runs, missing_runs
-from made_store import write_failure
+from intertask.studies.status import missing_runs
+from made_store import write_failure, write_run
 
 
 def run(parent: str | None = None, seed: int = 0) -> Run:
@@ -47,21 +47,23 @@ def test_a_run_that_another_driver_holds_comes_last(runs):
     assert progress.ready() == "b"
 
 
-def test_listing_opens_no_record_of_a_finished_run(tmp_path):
-    for run_id in ("a", "b"):
-        (tmp_path / "runs" / run_id).mkdir(parents=True)
-    (tmp_path / "runs" / "a" / "run.json").write_text("not even JSON")
+def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):
+    write_run(tmp_path, "a", "x", 0, 60.0)
+    write_run(tmp_path, "f", "x", 0, 60.0)
+    (tmp_path / "runs" / "f" / "run.json").write_text("not even JSON")
     write_failure(tmp_path, "b", "no space left")
     index = [
         {"run": i, "parents": parents}
-        for i, parents in {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a"], "e": ["c"]}.items()
+        for i, parents in {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a"], "e": ["c"], "f": [], "g": ["f"]}.items()
     ]
-    assert finished_runs(tmp_path) == {"a"}
-    assert missing_runs(index, tmp_path) == {
+    found = missing_runs(index, tmp_path)
+    assert "f/run.json: expected what Intertask wrote there for f" in found.pop("f")
+    assert found == {
         "b": "failed: cell 4: no space left",
         "c": "not run: a run that it needs failed",  # whichever of its parents that is
         "d": "not run yet",
         "e": "not run: a run that it needs failed",  # which can never start, as c cannot
+        "g": "not run yet",  # what is damaged is made anew
     }
 
 

@@ -4,15 +4,15 @@ A study's are those of the runs in the store; a table of scores (`score_tables`)
 same frames, under its name.
 """
 
-import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from intertask.analysis import score_tables
 from intertask.files import results_root
-from intertask.studies.status import failure, read_study, why_missing
-from intertask.studies.store import predictions_file
+from intertask.studies import store
+from intertask.studies.status import of_runs, read_study
 
 ROLE = dict.fromkeys(["stage", "part", "regime", "mixing", "encoder", "supporting", "target", "task", "run"], "str")
 ROLE |= dict.fromkeys(["limit", "supporting_limit", "seed", "supporting_seed"], "Int64")
@@ -26,7 +26,7 @@ SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "support
 SCORE_COLUMNS += ["limit", "supporting_limit", "seed", "task", "split", "metric", "score"]
 
 
-def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
+def read_runs(study: str, results: Path | None = None, predictions: bool = False) -> pd.DataFrame:
     """One row per role that a run plays in the study, in the study's order, whether the run is done or not.
 
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
@@ -37,26 +37,20 @@ def read_runs(study: str, results: Path | None = None) -> pd.DataFrame:
     it, `steps` its optimizer steps. `supporting_n_train`: training examples of the supporting tasks, before the target
     or alongside; `supporting_steps`: steps of the run that this one starts from, where that is a supporting one.
     `substituted`: the target is its own supporting task, and the run without one stands in.
+
+    predictions: for who reads these too, a run of which they are not as it left them is not done.
     """
-    return _frame_and_records(study, Path(results or results_root()))[0]
+    return _frame_and_records(study, Path(results or results_root()), ["predictions"] * predictions)[0]
 
 
-def _frame_and_records(study: str, results: Path) -> tuple[pd.DataFrame, dict[str, dict]]:
+def _frame_and_records(study: str, results: Path, whole: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, dict]]:
     """The frame of `read_runs` and, by run id, the records of the runs that are done."""
     if path := score_tables.find_table(study, results):
         runs = score_tables.as_runs(score_tables.tidy(path, unit="points"), study)
         return runs.reindex(columns=[*ROLE, *OUTCOME, *SUPPORTING, "reason"]).astype(ROLE | OUTCOME | SUPPORTING), {}
     index = read_study(study, results)["runs"]
     roles = pd.DataFrame(index, columns=list(ROLE)).astype(ROLE)
-    records, failures = {}, {}
-    for run in roles["run"].unique():
-        try:
-            records[run] = _record(results / "runs", run)
-        except FileNotFoundError:
-            if reason := failure(run, results):
-                failures[run] = reason
-        except ValueError as error:
-            failures[run] = f"run.json cannot be read ({error})"
+    records, reasons, failures = of_runs(index, results, whole)
     rows = [
         _outcome(records[role["run"]], role["task"]) | _supporting(records, role)
         if role["run"] in records
@@ -64,7 +58,6 @@ def _frame_and_records(study: str, results: Path) -> tuple[pd.DataFrame, dict[st
         for role in roles.to_dict("records")
     ]
     runs = roles.join(pd.DataFrame(rows, columns=[*OUTCOME, *SUPPORTING]).astype(OUTCOME | SUPPORTING))
-    reasons = why_missing({row["run"]: row["parents"] for row in index if row["run"] not in records}, failures)
     chosen = [records.get(run, {}).get("parent") for run in runs["run"]]  # of candidates, the one chosen
     own = runs["regime"].eq("stilts") & ~runs["substituted"] & pd.notna(chosen)
     runs["supporting_run"] = runs["supporting_run"].mask(own, chosen)
@@ -105,9 +98,8 @@ def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, d
 
     Empty for a table of scores, whose runs left no record.
     """
-    pool = Path(results or results_root()) / "runs"
     done = runs.loc[runs["done"], "run"].unique()
-    return {run: _record(pool, run) for run in done if (pool / run / "run.json").is_file()}
+    return {run: store.read(run, results) for run in done if _in_pool(run, results)}
 
 
 def read_settings(study: str, results: Path | None = None) -> dict:
@@ -122,20 +114,22 @@ def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None =
     """What every run that is done predicted on one split, at the best checkpoint: columns run, row, label, prediction.
 
     split: `validation` or a task of the run's `evaluate_on`, or, if empty, what each run reports; row: the number of
-    the row in that task. A run whose predictions are not in the store, or not of this split, has no rows.
+    the row in that task. A run whose predictions are not in the store, or not of this split, has no rows; raises
+    IntertaskError where they are not as it left them, which `read_runs(…, predictions=True)` counts as missing.
     """
     parts = [pd.DataFrame({"run": [], "row": [], "label": [], "prediction": []})]
     pool = Path(results or results_root()) / "runs"
     for run, task, own in runs.loc[runs["done"], ["run", "task", "split"]].drop_duplicates().itertuples(index=False):
-        path = predictions_file(pool / run, task)
-        if path.is_file():
+        path = store.predictions_file(pool / run, task)
+        if _in_pool(run, results) and path.is_file():
+            store.read(run, results, whole=["predictions"])
             wanted = [("split", "==", split or own)]
             parts.append(pd.read_parquet(path, columns=parts[0].columns[1:], filters=wanted).assign(run=run))
     return pd.concat(parts[1:] or parts)[parts[0].columns]
 
 
-def _record(pool: Path, run: str) -> dict:
-    return json.loads((pool / run / "run.json").read_text(encoding="utf-8"))
+def _in_pool(run: str, results: Path | None) -> bool:
+    return Path(results or results_root(), "runs", run, "run.json").is_file()
 
 
 def _outcome(record: dict, task: str) -> dict:

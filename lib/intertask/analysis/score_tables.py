@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import FORMULA, csv_text, now, project_root, write
+from intertask.files import FORMULA, csv_text, now, project_root, write, write_sealed
 from intertask.studies.status import edited_since
 from intertask.studies.study import Notebook, Open
 from intertask.written import UNPRINTED, Strict, Written, faults_in_words, read_yaml
@@ -117,11 +117,10 @@ def keep(path: Path, name: str, results: Path) -> None:
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": written.content}
+    snapshot |= {"file": str(path), "written": now(), "runs": []}
+    (results / name).mkdir(parents=True, exist_ok=True)
     write(results / name / "source.csv", csv_text(table, index=False))
-    write(
-        results / name / "study.json",
-        json.dumps(snapshot | {"file": str(path), "written": now(), "runs": []}, indent=1),
-    )
+    write_sealed(results / name / "study.json", name, json.dumps(snapshot, indent=1))
 
 
 def find_table(name: str, results: Path) -> Path | None:

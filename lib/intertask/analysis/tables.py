@@ -88,6 +88,7 @@ def export(frame: pd.DataFrame, name: str, folder: str, digits: int = 1) -> pd.D
         texts = {"csv": csv_text(frame, index=index), "tex": latex}
         for kind, content in texts.items():
             try:
+                Path(folder).expanduser().mkdir(parents=True, exist_ok=True)
                 write(Path(folder).expanduser() / f"{name}.{kind}", content)
             except OSError as error:
                 raise IntertaskError(

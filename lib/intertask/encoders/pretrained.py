@@ -273,6 +273,8 @@ def save_encoder(encoder, tokenizer, folder: Path) -> None:
     logging.disable_progress_bar()
     encoder.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    for path in folder.glob("*.safetensors"):  # which are written for their owner alone, whatever the umask says
+        path.chmod(folder.stat().st_mode & 0o666)
 
 
 def encoder_fingerprint(source: str) -> str:

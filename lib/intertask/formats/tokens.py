@@ -67,7 +67,7 @@ def tokens(
             return _read_all(read, len(columns[0]))
         state = [tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, names, offsets]
         key = [*state, *map(_digest, columns), file_digest(Path(__file__)).hex()]
-        return remembered("tokens", key, lambda: _read_all(read, len(columns[0])))
+        return Tokens(**remembered("tokens", key, lambda: vars(_read_all(read, len(columns[0])))))
     except BaseException as error:  # a panic of the tokenizer, which is no Exception
         if "runcation" not in str(error) and "stride" not in str(error):
             raise

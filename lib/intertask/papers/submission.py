@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 import yaml
 
-from intertask.analysis.read import read_predictions, read_runs, read_settings
+from intertask.analysis.read import missing, read_predictions, read_runs, read_settings
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import now, results_root, write
 from intertask.formats import find_format
@@ -73,7 +73,8 @@ class Pick:
 
 
 def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "") -> Path:
-    """Writes `submission.zip` and, beside it, `submission.yaml`, which says what was picked and why; returns the zip.
+    """Writes `submission.zip` and, beside it, `submission.yaml`, which says what was picked and why, and which runs of
+    the study are missing; returns the zip.
 
     Per task the run with the best main score on dev is picked, the first of equals, among those on all training data
     if there are any; the study's rule for WNLI holds. encoder: its label, needed where the study has several. A study
@@ -81,7 +82,7 @@ def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "")
     Raises IntertaskError, before anything is written, where a task, a run or a legal prediction for each row is
     missing.
     """
-    runs = read_runs(study)
+    runs = every = read_runs(study, predictions=True)
     mini = runs["target"].str.startswith("mini/").any()
     runs = _candidates(study, runs, rule, encoder)
     entries = {
@@ -97,6 +98,7 @@ def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "")
     folder = results_root() / study
     picked = {task: pick.record() for task, pick in picks.items()}
     record = {"study": study, "rule": rule, "wnli": wnli, "written": now(), "splits": splits, "picked": picked}
+    record["missing"] = missing(every).set_index("run")["reason"].to_dict()
     write(folder / "submission.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
     return _write_zip(folder / "submission.zip", tables)
 

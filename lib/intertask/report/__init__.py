@@ -28,7 +28,7 @@ def build_report(study: str) -> Path:
     snapshot = read_study(study, results)
     wanted = [Notebook.model_validate(one) for one in snapshot["study"].get("report", [])]
     notebooks = [(analysis_notebook(one.notebook), {"study": study, **one.settings}) for one in wanted]
-    runs = read_runs(study, results)
+    runs = read_runs(study, results, predictions=True)
     target = results / study / "report"
     with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent, ignore_cleanup_errors=True) as scratch:
         building = Path(scratch) / "report"

@@ -72,7 +72,6 @@ def clean(html: str) -> str:
 def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pages: list[dict]) -> str:
     """The first page: what is missing, the notebooks with their first pictures, settings, runs and provenance."""
     absent, once = missing(runs), runs.drop_duplicates("run")
-    given = snapshot.get("given", snapshot["study"])  # of an older version, with its defaults
     body = ENVIRONMENT.get_template("index.html.j2").render(
         study=snapshot,
         trained="source" not in snapshot["study"],
@@ -83,7 +82,9 @@ def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pag
         failed=once["failed"].count(),
         absent="" if absent.empty else _table(absent, "missing"),
         pages=pages,
-        settings=yaml.safe_dump(given, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100),
+        settings=yaml.safe_dump(
+            snapshot["given"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+        ),
         rows=len(runs),
         table=_table(runs[RUN_COLUMNS], "sortable"),
         provenance=_table(_provenance(records), "sortable"),

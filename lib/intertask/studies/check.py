@@ -12,7 +12,6 @@ from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest, processors, project_root
 from intertask.parameters import check_values, declared
 from intertask.run import Member, Run
-from intertask.studies import store
 from intertask.studies.length import training_size
 from intertask.studies.study import Notebook, Study
 from intertask.tasks.catalogue import reading_code
@@ -33,7 +32,7 @@ class Verdict:
             self.problems += [line for line in str(error).splitlines() if line not in self.problems]
 
 
-def checked(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> Verdict:
+def checked(study: Study, todo: dict[str, Run]) -> Verdict:
     """Whether the runs to do can start. Loads all data that they train and are scored on.
 
     Of encoders it reads configurations, tokenizers and the headers of their weights.
@@ -52,8 +51,6 @@ def checked(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> Verd
         if all(map(all, tasks)):  # sound once, sound again: an id is of the encoder's files, the data and all settings
             look = partial(remembered, "readable", [*runs, *_libraries()], look)
         verdict.remarks += verdict.tried(look) or []
-    for run_id in finished:
-        verdict.tried(store.read, run_id)
     verdict.remarks = list(dict.fromkeys(verdict.remarks))  # of several groups
     return verdict
 

@@ -82,6 +82,7 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm:
     # with the main module, which each process would import for itself otherwise
     FORKSERVER.set_forkserver_preload(["__main__", "intertask.studies.preload" if warm else "papermill"])
     progress = Ledger(dict(runs), longest_paths(runs, countdown.expected))
+    store.open_pool()
     with countdown, children(progress):
         while progress.waiting or progress.running:
             while len(progress.running) < workers and (run_id := progress.ready()):
@@ -104,6 +105,7 @@ def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, 
 
 def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
     """Starts a worker in a process of its own; it dies when our end of the pipe between us closes."""
+    store.require_pool()
     if (free := shutil.disk_usage(results_root()).free) < LEAST_SPACE:
         raise IntertaskError(
             f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {results_root()} before a run starts, found "

@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from intertask.encoders.mini import PRETRAINING
-from intertask.files import now, results_root, write
+from intertask.files import now, results_root, write_sealed
 from intertask.run import Member, Run, digest
 from intertask.studies.length import steps, training_examples, training_size
 from intertask.weighting import DYNAMIC
@@ -79,8 +79,10 @@ class Graph:
 
     def save(self) -> None:
         """Writes the snapshot from which status, scores and reports are read, in place of a table of that name."""
-        write(results_root() / self.name / "study.json", json.dumps(self.snapshot(), indent=1))
-        (results_root() / self.name / "source.csv").unlink(missing_ok=True)
+        folder = results_root() / self.name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_sealed(folder / "study.json", self.name, json.dumps(self.snapshot(), indent=1, default=str))
+        (folder / "source.csv").unlink(missing_ok=True)
 
     def counted(self, where: dict[str, Any]) -> int:
         """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""

@@ -1,12 +1,15 @@
-"""What became of a study's runs, from the names of the store's folders: no record of a finished run is opened."""
+"""What became of a study's runs, from their records: those that are not as they were written count as missing."""
 
 import json
-import os
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import results_root
+from intertask.files import read_sealed, results_root
+from intertask.run import Run
+from intertask.studies import store
 
 
 def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
@@ -16,20 +19,16 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     """
     results = Path(results or results_root()).resolve()
     path = (results / study / "study.json").resolve()
-    if not (path.is_relative_to(results) and path.is_file()):
-        found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
-        known = sorted(str(file.parent.relative_to(results)) for file in found)
-        raise IntertaskError(
-            f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
-            f"A study appears there when it is run: intertask run params/{study}.yaml"
-        )
-    snapshot = json.loads(path.read_text(encoding="utf-8"))
-    if any("parents" not in row for row in snapshot["runs"]):
-        raise IntertaskError(
-            f"{path}: expected rows that name all runs that one needs (parents), found those of an earlier version. "
-            f"Write them anew: intertask run params/{study}.yaml"
-        )
-    return snapshot
+    remedy = f"Write it anew: intertask run params/{study}.yaml (what is finished stays)"
+    with suppress(FileNotFoundError):
+        if path.is_relative_to(results):
+            return read_sealed(path, study, remedy)
+    found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
+    known = sorted(str(file.parent.relative_to(results)) for file in found)
+    raise IntertaskError(
+        f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
+        f"A study appears there when it is run: intertask run params/{study}.yaml"
+    )
 
 
 def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | None = None) -> str:
@@ -41,9 +40,9 @@ def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | 
     if not path.is_file():
         return ""
     snapshot = read_study(study, results)
-    if snapshot.get("given") == json.loads(json.dumps(given)):
+    if snapshot["given"] == json.loads(json.dumps(given, default=str)):
         return ""
-    other = snapshot.get("file")
+    other = snapshot["file"]
     if other and Path(other).is_file() and not file.samefile(other):
         found = f"that of {other}"
         raise refusal(file, f"no other study in {path.parent}", found, "Rename one of the two files.")
@@ -53,28 +52,25 @@ def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | 
     )
 
 
-def finished_runs(results: Path | None = None) -> set[str]:
-    """The ids of all runs in the pool."""
-    pool = Path(results or results_root()) / "runs"
-    if not pool.is_dir():
-        return set()
-    with os.scandir(pool) as entries:
-        return {entry.name for entry in entries if os.path.isfile(f"{entry.path}/run.json")}
-
-
 def failure(run_id: str, results: Path | None = None) -> str | None:
     """The reason that the last attempt left, with its cell; None where there was no attempt."""
     path = Path(results or results_root()) / "runs" / ".failed" / run_id / "failure.json"
-    if not path.is_file():
+    try:
+        left = json.loads(path.read_text(encoding="utf-8"))
+        return left["reason"] if left["cell"] is None else f"cell {left['cell']}: {left['reason']}"
+    except FileNotFoundError:
         return None
-    left = json.loads(path.read_text(encoding="utf-8"))
-    return left["reason"] if left["cell"] is None else f"cell {left['cell']}: {left['reason']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{path} says why, and cannot be read"
 
 
-def why_missing(parents: dict[str, list[str]], failures: dict[str, str]) -> dict[str, str]:
+def why_missing(
+    parents: dict[str, list[str]], failures: dict[str, str], damaged: dict[str, str] | None = None
+) -> dict[str, str]:
     """One line for each run that is not finished; parents: what it needs, itself before its children in the order.
 
     `failures` holds the reasons of those that failed; what needs one of these, directly or through others, is lost.
+    `damaged`: what is wrong with those that the pool holds and nobody can read.
     """
     lost, reasons = set(failures), {}
     for run_id, needed in parents.items():
@@ -82,12 +78,52 @@ def why_missing(parents: dict[str, list[str]], failures: dict[str, str]) -> dict
             lost.add(run_id)
         then = "not run: a run that it needs failed" if run_id in lost else "not run yet"
         reasons[run_id] = f"failed: {failures[run_id]}" if run_id in failures else then
-    return reasons
+    return reasons | (damaged or {})
 
 
 def missing_runs(index: list[dict[str, Any]], results: Path | None = None) -> dict[str, str]:
     """Per run of a study's index that is not finished, in the index's order, the reason."""
-    finished = finished_runs(results)
-    parents = {row["run"]: row["parents"] for row in index if row["run"] not in finished}
-    failures = {run_id: reason for run_id in parents if (reason := failure(run_id, results)) is not None}
-    return why_missing(parents, failures)
+    return of_runs(index, results)[1]
+
+
+def of_runs(
+    index: list[dict[str, Any]], results: Path | None = None, whole: Collection[str] = ()
+) -> tuple[dict[str, dict], dict[str, str], dict[str, str]]:
+    """Of the runs of a study's index: the records of the finished ones, of the others why, and why the failed ones.
+
+    whole: as in `store.read`.
+    """
+    results = results or results_root()  # once: it is looked for in the file system
+    records, parents, failures, damaged = {}, {}, {}, {}
+    for run_id, needed in {row["run"]: row["parents"] for row in index}.items():
+        try:
+            records[run_id] = store.read(run_id, results, whole)
+            continue
+        except FileNotFoundError:
+            if (reason := failure(run_id, results)) is not None:
+                failures[run_id] = reason
+        except IntertaskError as error:
+            damaged[run_id] = str(error)
+        parents[run_id] = needed
+    return records, why_missing(parents, failures, damaged), failures
+
+
+def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:
+    """The runs to do, parents first, and what is wrong with those among them that the pool holds damaged.
+
+    Predictions are held against their digests, and an encoder where a run to do starts from it: the others are large.
+    """
+    results = results_root()
+    todo, damaged, read = {}, [], set()
+    for run_id, run in reversed(runs.items()):
+        try:
+            record = store.read(run_id, results, ["predictions", "encoder"] if run_id in read else ["predictions"])
+            if not run.keep_encoder or store.has_encoder(record):
+                continue
+        except FileNotFoundError:
+            pass
+        except IntertaskError as error:
+            damaged.append(str(error))
+        todo[run_id] = run
+        read.update(run.parents)
+    return dict(reversed(todo.items())), damaged[::-1]

@@ -8,51 +8,88 @@ import fcntl
 import json
 import os
 import platform
+import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from intertask.errors import IntertaskError
-from intertask.files import now, results_root, sync, write
-from intertask.run import Run, digest
+from intertask.errors import IntertaskError, refusal
+from intertask.files import file_digest, now, read_sealed, results_root, sync, write
+from intertask.run import Run
+
+MADE_ANEW = "It is left out; the next `intertask run` of a study that holds this run makes it anew."
 
 
 def pool() -> Path:
     return results_root() / "runs"
 
 
-def read(run_id: str) -> dict[str, Any]:
-    """The record of a finished run; refused if its hash does not match its parameters."""
-    folder = pool() / run_id
-    record = json.loads((folder / "run.json").read_text())
-    if record["id"] != run_id or digest(record["identity"]) != run_id.rsplit("-", 1)[-1]:
-        raise IntertaskError(
-            f"{folder}: expected parameters whose hash is {run_id.rsplit('-', 1)[-1]}, found "
-            f"{digest(record['identity'])} for run {record['id']}. The folder was changed or renamed by hand: delete "
-            "it, and the next `intertask run` makes it anew."
-        )
+def read(run_id: str, results: Path | None = None, whole: Collection[str] = ()) -> dict[str, Any]:
+    """The record of a finished run, of which the folder is held against what it says.
+
+    Every file must have its size and, in the folders named in `whole` (predictions, encoder), its digest: who reads
+    them asks for that. What was left behind when results were copied is not missed, unless it is part of an encoder.
+    Raises FileNotFoundError where the pool has no such run, and IntertaskError where what it has is damaged, of an
+    earlier version or another's.
+    """
+    folder = f"{results or results_root()}/runs/{run_id}"
+    record = read_sealed(Path(folder, "run.json"), run_id, MADE_ANEW)
+    for name, file in record["files"].items():
+        _check_file(f"{folder}/{name}", file, name.partition("/")[0] in whole)
     return record
 
 
-def finished(run_id: str, with_encoder: bool = False) -> bool:
-    """Whether the pool holds the run, and its encoder if that is needed."""
-    folder = pool() / run_id
-    return (folder / "run.json").is_file() and (not with_encoder or (folder / "encoder").is_dir())
+def _check_file(path: str, file: dict[str, Any], whole: bool) -> None:
+    try:
+        size = os.stat(path).st_size
+        if size == file["bytes"] and not (whole and file_digest(Path(path)).hex() != file["sha256"]):
+            return
+        found = "others: they were changed or damaged" if size == file["bytes"] else f"{size} bytes"
+    except FileNotFoundError:
+        folder = Path(path).parent
+        if folder.name != "encoder" or not folder.is_dir():
+            return
+        found = "none"
+    except OSError as error:
+        found = error.strerror
+    expected = f"the {file['bytes']} bytes that the run left, with the SHA-256 {file['sha256'][:12]}…"
+    raise refusal(path, expected, found, MADE_ANEW)
+
+
+def finished(run_id: str, with_encoder: bool = False, whole: Collection[str] = ()) -> bool:
+    """Whether the pool holds the run as `read` wants it, and its encoder if that is needed."""
+    try:
+        record = read(run_id, whole=whole)
+    except (FileNotFoundError, IntertaskError):
+        return False
+    return not with_encoder or has_encoder(record)
+
+
+def has_encoder(record: dict[str, Any]) -> bool:
+    return (pool() / record["id"] / "encoder").is_dir()
+
+
+def required(run_id: str, whole: Collection[str] = ()) -> dict[str, Any]:
+    """The record of a run without which another cannot start."""
+    with suppress(FileNotFoundError):
+        record = read(run_id, whole=whole)
+        if "encoder" not in whole or has_encoder(record):
+            return record
+    raise IntertaskError(
+        f"Run {run_id}, from which this one starts, is not in {pool()}{' with its encoder' * ('encoder' in whole)}. "
+        "Run the study that holds it first, or repeat it by hand from its parameters.yaml with keep_encoder."
+    )
 
 
 def start_of(run: Run) -> str | Path:
     """Where the encoder of a run that `chosen` gave is found: by a published one's name, or in its parent's folder."""
     if not run.parent:
         return run.encoder
-    if not finished(run.parent, with_encoder=True):
-        raise IntertaskError(
-            f"Run {run.parent}, from whose encoder this one starts, is not in {pool()} (with its encoder). "
-            "Run the study that holds it first, or repeat it by hand from its parameters.yaml with keep_encoder."
-        )
+    required(run.parent, whole=["encoder"])
     return pool() / run.parent / "encoder"
 
 
@@ -68,7 +105,7 @@ def chosen(run: Run) -> Run:
     if run.settings_from:
         made |= swept_settings(run.settings_from)
     made["single_scores"] = {
-        task: fmean(dev_score(read(one), task) for one in runs) if isinstance(runs, list) else runs
+        task: fmean(dev_score(required(one), task) for one in runs) if isinstance(runs, list) else runs
         for task, runs in run.single_scores.items()
     }
     return run.model_copy(update=made)
@@ -78,7 +115,7 @@ def trained_before(run: Run) -> list[str]:
     """The tasks that the encoder of a run that `chosen` gave was trained on by the runs before it, the last first."""
     found, parent = [], run.parent
     while parent:
-        record = read(parent)
+        record = required(parent)
         found += record["tasks"]
         parent = record["parent"]
     return list(dict.fromkeys(found))
@@ -87,14 +124,14 @@ def trained_before(run: Run) -> list[str]:
 def swept_settings(candidates: list[str]) -> dict[str, Any]:
     """The settings in which the runs of a sweep differ, with the values of the best on dev."""
     defaults = {name: field.default for name, field in Run.model_fields.items()}
-    settings = {one: defaults | read(one)["identity"] for one in candidates}
+    settings = {one: defaults | required(one)["identity"] for one in candidates}
     best = settings[_candidate(candidates, "best")]
     return {name: best[name] for name in defaults if any(one[name] != best[name] for one in settings.values())}
 
 
 def _candidate(candidates: list[str], rule: str) -> str:
     """The run whose dev score is the best, or nearest to the mean or the median of all."""
-    scores = [dev_score(read(candidate)) for candidate in candidates]
+    scores = [dev_score(required(candidate)) for candidate in candidates]
     aim = {"best": max, "nearest_mean": fmean, "nearest_median": median}[rule](scores)
     return min(zip(candidates, scores, strict=True), key=lambda one: abs(one[1] - aim))[0]
 
@@ -106,12 +143,34 @@ def dev_score(record: dict[str, Any], task: str | None = None) -> float:
     return fmean(next(one["scores"][split]["main"] for split in splits if split in one["scores"]) for one in tasks)
 
 
+def open_pool() -> None:
+    """Makes the pool's folders where they are not there yet, and removes what dead holders of claims have left.
+
+    The one place where they are made: a pool that is moved while runs are under way is not begun anew as a stub.
+    """
+    try:
+        for name in (".claims", ".staging", ".failed"):
+            (pool() / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(pool(), "a folder to write to", error.strerror, "Ask its owner, or copy the results.") from None
+    for remains in (pool() / ".staging").iterdir():
+        run_id = re.sub(r"\.[0-9a-z_]{8}(\.old)?$", "", remains.name)
+        with claim(run_id, wait=False) as ours:
+            if ours:
+                shutil.rmtree(remains, ignore_errors=True)
+
+
+def require_pool() -> None:
+    """Refuses to go on where the pool is gone."""
+    if not pool().is_dir():
+        remedy = "Finished runs are where it is now: give the same command again for that folder."
+        raise refusal(pool(), "the pool where it was", "that it was moved or deleted meanwhile", remedy)
+
+
 @contextmanager
 def claim(run_id: str, wait: bool) -> Iterator[bool]:
     """Yields whether the run is ours: the lock is freed at the end of the block, or when this process dies."""
-    folder = pool() / ".claims"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / run_id, "a") as lock:  # never deleted: others may wait on this very file
+    with open(pool() / ".claims" / run_id, "a") as lock:  # never deleted: others may wait on this very file
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -129,10 +188,10 @@ def staging(run_id: str) -> Iterator[Path]:
     with open(pool() / ".claims" / run_id, "a") as claimed:
         claimed.write(f"{platform.node()} {os.getpid()} {now()}\n")
     parent = pool() / ".staging"
-    parent.mkdir(parents=True, exist_ok=True)
     for remains in parent.glob(f"{run_id}.*"):
         shutil.rmtree(remains, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{run_id}.", dir=parent))
+    folder = parent / f"{run_id}.{secrets.token_hex(4)}"
+    folder.mkdir()
     try:
         yield folder
     finally:
@@ -160,7 +219,9 @@ def failure_folder(run_id: str) -> Path:
 
 def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
     """Leaves why a run failed, and in which cell of its notebook, where `status.failure` finds it."""
+    require_pool()
     left = {"reason": reason, "cell": cell, "when": now()}
+    failure_folder(run_id).mkdir(exist_ok=True)
     write(failure_folder(run_id) / "failure.json", json.dumps(left, indent=1))
 
 

@@ -48,7 +48,7 @@ def claimed(job: dict[str, Any], warm) -> int:
     with store.claim(job["id"], wait=job["wait"]) as ours:
         if not ours:
             return BUSY
-        if store.finished(job["id"], run.keep_encoder):
+        if store.finished(job["id"], run.keep_encoder, whole=["predictions", "encoder"]):
             return DONE
         with store.staging(job["id"]) as folder:
             return perform(job["id"], run, Path(job["notebook"]), folder, warm)
@@ -65,7 +65,8 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
         found = json.loads((folder / "run.json").read_text())["id"]
         if found != run_id:
             raise RuntimeError(
-                f"expected to run {run_id}, found {found}: the data changed since the study was expanded"
+                f"expected to run {run_id}, found {found}: the data, the code or the device changed since the study "
+                "was expanded"
             )
         store.publish(folder, run_id)
     except Exception as error:
@@ -83,6 +84,8 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
 
     with tempfile.TemporaryDirectory(prefix="intertask-") as sockets, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        if not os.access(os.path.expanduser("~"), os.W_OK):  # of a user without a name, as in a container
+            os.environ["HOME"] = sockets  # Jupyter and IPython each want a place of their own there
         papermill.execute_notebook(
             str(notebook),
             str(output),

@@ -15,6 +15,7 @@ from intertask.encoders.lora import merged
 from intertask.encoders.pretrained import save_encoder
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss
+from intertask.origin import PRECISION, device_class
 from intertask.run import Run
 from intertask.studies.ready import check_reading, prepared_encoder
 from intertask.tasks.load import Task
@@ -125,7 +126,8 @@ class Model:
         return together
 
     def _precision(self):
-        return torch.autocast("cuda", dtype=torch.bfloat16) if self.device.type == "cuda" else nullcontext()
+        precision = getattr(torch, PRECISION[self.device.type])
+        return nullcontext() if precision == torch.float32 else torch.autocast(self.device.type, dtype=precision)
 
     def state(self) -> list[dict[str, torch.Tensor]]:
         """All weights that training changes, in the processor's memory."""
@@ -143,7 +145,7 @@ class Model:
 
 def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     """The encoder with its heads, fresh or the parent's; whatever starts random is drawn with the head's seed."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(device_class())
     encoder, tokenizer = prepared_encoder(run, start)
     parts = []
     for name, task in tasks.items():
@@ -170,8 +172,9 @@ def head_key(task: str) -> str:
 
 def save_model(model: Model, folder: Path) -> None:
     """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
-    save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
+    folder.mkdir(exist_ok=True)
     save_file({name: weights.contiguous() for name, weights in model.heads.state_dict().items()}, folder / HEADS)
+    save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
 
 
 def load_heads(heads: torch.nn.ModuleDict, folder: Path) -> None:

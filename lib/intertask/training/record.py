@@ -3,8 +3,7 @@
 import os
 import platform
 import shutil
-import subprocess
-from functools import cache
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,24 @@ import torch
 import yaml
 from pydantic import BaseModel, Field
 
-from intertask.files import csv_text, now, project_root, results_root, write
+from intertask.errors import refusal
+from intertask.files import csv_text, file_digest, now, results_root, write_sealed
+from intertask.origin import COMPUTING, git_commit
 from intertask.run import Run
 from intertask.studies.store import finished, predictions_file, read, swept_settings
 from intertask.training.model import save_model
 from intertask.training.train import Outcome, Result
 
 
+class File(BaseModel):
+    """A file beside the record, by which readers tell whether it is as the run left it."""
+
+    bytes: int
+    sha256: str
+
+
 class Record(BaseModel):
-    """`run.json`: what a finished run says of itself."""
+    """`run.json`: what a finished run says of itself; behind these fields stands the file's own SHA-256."""
 
     id: str = Field(description="slug and hash: the folder's name")
     identity: dict[str, Any] = Field(description="everything that is hashed")
@@ -39,14 +47,15 @@ class Record(BaseModel):
     threads: int = Field(description="processor threads")
     versions: dict[str, str] = Field(description="of Python and the libraries that compute")
     git_commit: str | None = Field(description="of the checkout; '+' behind it: with uncommitted changes")
+    files: dict[str, File] = Field(description="what else the folder holds, but for the notebook that is written last")
     finished: str = Field(description="UTC, ISO 8601")
 
 
 def save(result: Result, run: Run) -> Path:
     """Stores a finished training (`training.Result`) of a run and returns its folder.
 
-    Under `intertask run` that folder goes into the pool when the notebook has ended. By hand it is
-    `results/by_hand/<id>/`, replaced at each repetition: what the pool holds comes from untouched notebooks only.
+    Under `intertask run` that folder goes into the pool when the notebook has ended; edited code has ids of its own
+    (`origin.edited_code`). By hand it is `results/by_hand/<id>/`, replaced at each repetition, whatever was edited.
     """
     run_id = run.id()
     given = os.environ.get("INTERTASK_STAGING")
@@ -54,6 +63,9 @@ def save(result: Result, run: Run) -> Path:
     if not given:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    elif not folder.is_dir():
+        remedy = "Give the same command again for the folder where the results are now."
+        raise refusal(folder, "the folder in which this run began", "that it was moved or deleted meanwhile", remedy)
     if run.keep_encoder:
         save_model(result.model, folder / "encoder")
     (folder / "curve.csv").write_text(csv_text(result.curve, index=False))
@@ -62,7 +74,7 @@ def save(result: Result, run: Run) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         outcome.predictions.dropna(axis="columns", how="all").to_parquet(path, index=False)
     (folder / "parameters.yaml").write_text(yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False))
-    write(folder / "run.json", describe(result, run).model_dump_json(indent=1))
+    write_sealed(folder / "run.json", run_id, describe(result, run, folder).model_dump_json(indent=1))
     return folder
 
 
@@ -79,8 +91,8 @@ def compare(result: Result, run: Run) -> str:
     )
 
 
-def describe(result: Result, run: Run) -> Record:
-    """The record of a finished training; `run` as it was asked for, `result.run` as it was decided."""
+def describe(result: Result, run: Run, folder: Path) -> Record:
+    """The record of a finished training of which the files are in the folder; `run` as it was asked for."""
     settings = swept_settings(run.settings_from) if run.settings_from else {}
     device = result.model.device
     return Record(
@@ -95,18 +107,15 @@ def describe(result: Result, run: Run) -> Record:
         seconds={name: round(value, 3) for name, value in result.seconds.items()},
         examples_per_second=round(result.examples_seen / result.seconds["train"], 1),
         device=device.type if device.type != "cuda" else torch.cuda.get_device_name(device),
-        versions={"python": platform.python_version()}
-        | {name: version(name) for name in ("intertask", "torch", "transformers", "numpy")},
+        versions={"python": platform.python_version()} | {name: version(name) for name in ("intertask", *COMPUTING)},
         git_commit=git_commit(),
+        files=dict(sorted(_files(folder))),
         finished=now(),
     )
 
 
-@cache
-def git_commit() -> str | None:
-    """The checkout's commit, with a '+' if a file that git tracks differs from it; None outside a checkout."""
-    question = ["git", "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty=+"]
-    try:
-        return subprocess.run(question, cwd=project_root(), capture_output=True, text=True).stdout.strip() or None
-    except FileNotFoundError:  # a machine without git
-        return None
+def _files(folder: Path) -> Iterator[tuple[str, File]]:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != "notebook.ipynb":
+            size, digest = path.stat().st_size, file_digest(path).hex()
+            yield str(path.relative_to(folder)), File(bytes=size, sha256=digest)

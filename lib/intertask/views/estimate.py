@@ -1,6 +1,5 @@
 """What a study will cost, before anything starts."""
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from statistics import median
@@ -68,7 +67,10 @@ def measured_speeds() -> dict[tuple, float]:
     found = defaultdict(list)
     records = sorted(store.pool().glob("*/run.json"), key=lambda path: path.stat().st_mtime)[-LOOKED_AT:]
     for path in records:
-        record = json.loads(path.read_text())
+        try:
+            record = store.read(path.parent.name)
+        except (FileNotFoundError, IntertaskError):
+            continue
         speed = record["examples_seen"] / sum(record["seconds"].values())
         key = (record["encoder"], record["threads"], record["identity"].get("tuning", "full"))
         for like in key, (*key, record["task"], record["tasks"][record["task"]]["limit"]):

@@ -1,0 +1,136 @@
+"""Whose code it is: what git vouches for has no part in identities, and whatever else there is has its own."""
+
+import json
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from intertask import origin
+from intertask.origin import computed_by, edited_code, git_commit
+from intertask.run import Run
+
+ROOT = Path(__file__).parents[1]
+
+
+def cells(*sources: str, outputs=()) -> str:
+    code = [{"cell_type": "code", "source": [source], "outputs": list(outputs)} for source in sources]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": "What is learned"}, *code]})
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", *who, "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch) -> Path:
+    """A checkout with a little of everything, committed."""
+    files = {
+        "lib/intertask/metrics.py": "accuracy = 1",
+        "lib/intertask/training/train.py": "# trains",
+        "lib/intertask/analysis/figures.py": "# draws",
+        "lib/intertask/tasks/catalogue/glue.yaml": "rte: {}",
+        "lib/minilanguage/lexicon.yaml": "words: [apple]",
+        "notebooks/experiments/train.ipynb": cells("train()"),
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    git(tmp_path, "init")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "begin")
+    monkeypatch.setattr(origin, "LIB", tmp_path / "lib")
+    monkeypatch.chdir(tmp_path)
+    edited_code.cache_clear()
+    yield tmp_path
+    edited_code.cache_clear()
+
+
+def edited(file: Path, content: str) -> str:
+    file.write_text(content)
+    edited_code.cache_clear()
+    return edited_code()
+
+
+def test_what_is_committed_is_vouched_for(checkout):
+    assert edited_code() == ""
+    assert edited(checkout / "lib/intertask/metrics.py", "accuracy = 2")
+    git(checkout, "commit", "-am", "count twice")
+    edited_code.cache_clear()
+    assert edited_code() == ""
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("lib/intertask/metrics.py", "accuracy = 2"),
+        ("lib/intertask/training/further.py", "# not known to git"),
+        ("lib/minilanguage/lexicon.yaml", "words: [pear]"),
+        ("notebooks/experiments/train.ipynb", cells("train() + 1")),
+    ],
+)
+def test_every_edit_of_what_computes_has_a_digest_of_its_own(checkout, name, content):
+    one, other = edited(checkout / name, content), edited(checkout / name, content.replace("1", "3") + " ")
+    assert len({one, other, ""}) == 3
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("lib/intertask/analysis/figures.py", "# draws otherwise"),
+        ("lib/intertask/tasks/catalogue/glue.yaml", "rte: {}\nmine: {}"),
+        ("notebooks/experiments/train.ipynb", cells("train()", outputs=["a picture"])),
+        ("notebooks/experiments/mine.ipynb", cells("play()")),
+    ],
+)
+def test_what_computes_nothing_is_free(checkout, name, content):
+    assert edited(checkout / name, content) == ""
+
+
+def test_without_git_nobody_vouches(checkout, monkeypatch):
+    shutil.rmtree(checkout / ".git")
+    edited_code.cache_clear()
+    before = edited_code()
+    assert before and edited(checkout / "lib/intertask/metrics.py", "accuracy = 2") not in ("", before)
+    git_commit.cache_clear()
+    assert git_commit() is None
+    git_commit.cache_clear()
+
+
+def test_a_library_that_git_ignores_is_not_vouched_for(checkout, monkeypatch):
+    (checkout / ".gitignore").write_text(".venv")
+    shutil.copytree(checkout / "lib", checkout / ".venv")
+    monkeypatch.setattr(origin, "LIB", checkout / ".venv")
+    edited_code.cache_clear()
+    assert edited_code()
+
+
+def test_what_shows_are_the_rooms_above_training():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = contracts[0]["layers"]
+    above = {name.removeprefix("intertask.") for name in layers[: layers.index("intertask.training")]}
+    assert {name.removesuffix(".py") for name in origin.SHOWING} == above
+
+
+def test_code_and_what_computes_are_identity(monkeypatch):
+    ids = {Run(task="mini/rte").id()}
+    monkeypatch.setattr("intertask.run.edited_code", lambda: "0123")
+    ids.add(Run(task="mini/rte").id())
+    for change in ({"device": "cuda"}, {"precision": "bfloat16"}, {"torch": "9.9"}, {"numpy": "9.9"}):
+        monkeypatch.setattr("intertask.run.computed_by", lambda change=change: computed_by() | change)
+        ids.add(Run(task="mini/rte").id())
+    assert len(ids) == 6
+
+
+def test_a_patch_of_a_library_gives_the_same_numbers(monkeypatch):
+    found = []
+    for torch in ("2.13.0", "2.13.1+cu130", "2.14.0"):
+        monkeypatch.setattr(origin, "version", {"torch": torch}.get)
+        monkeypatch.setattr(origin, "COMPUTING", ("torch",))
+        computed_by.cache_clear()
+        found.append(computed_by()["torch"])
+    computed_by.cache_clear()
+    assert found == ["2.13", "2.13", "2.14"]
