@@ -269,8 +269,8 @@ def _unfinished(graph) -> dict:
 
     todo, damaged = unfinished(graph.runs)
     if edited_code():
-        print(f"The code differs from its commit, or has none: its runs have ids of their own ({edited_code()}).")
-    print("".join(f"{words}\n" for words in damaged), end="")
+        say(f"The code differs from its commit, or has none: its runs have ids of their own ({edited_code()}).")
+    say("".join(f"{words}\n" for words in damaged), end="")
     return todo
 
 
