@@ -121,3 +121,29 @@ def test_a_task_file_is_checked(study, tmp_path):
     assert output.count("validation has 32 examples: one of them is 3.1 points of accuracy.") == 2
     assert "fruit" not in said(0, "task", "check", study.parent / "tasks.yaml", "ripeness").split("- text")[0]
     assert "expected a readable YAML file" in said(2, "task", "check", tmp_path / "none.yaml")
+
+
+def test_a_limit_above_the_data_is_said_and_threads_above_the_machine_are_refused(study):
+    changed(study, limits=[5, 500])
+    assert "limit 500 of fruit takes all of its 64 training examples." in said(0, "check", study)
+    assert "limit 5 of" not in said(0, "check", study)
+    found = said(2, "check", changed(study, threads=10_000))
+    assert "threads: expected at most the" in found and "found 10000" in found
+
+
+@pytest.mark.parametrize("name", ["train", "test", "validation_report"])
+def test_a_further_task_that_has_the_name_of_a_split_is_refused(study, name):
+    tasks = yaml.safe_load((study.parent / "tasks.yaml").read_text())
+    further = tasks["fruit"] | {"files": {"test": "dev.csv"}}
+    (study.parent / "tasks.yaml").write_text(yaml.safe_dump(tasks | {name: further, "other": further}))
+    assert "is sound" in said(0, "check", changed(study, evaluate_on={"fruit": ["other"]}))
+    found = said(2, "check", changed(study, evaluate_on={"fruit": [name]}))
+    assert f"evaluate_on: expected a task whose name is none of a split, as {name} is of fruit" in found
+
+
+def test_what_data_holds_does_not_steer_the_terminal(study):
+    frame = pd.read_csv(study.parent / "train.csv")
+    frame.loc[0, "text"] = "an \x1b[31mapple\x1b]0;x\x07"
+    frame.to_csv(study.parent / "train.csv", index=False)
+    found = said(0, "task", "check", study.parent / "tasks.yaml", "fruit")
+    assert "an \\x1b[31mapple\\x1b]0;x\\x07" in found and "\x1b" not in found

@@ -10,6 +10,7 @@ import secrets
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from intertask.errors import IntertaskError, refusal
@@ -125,10 +126,11 @@ def csv_text(frame: Any, **options) -> str:
 
     options: of `DataFrame.to_csv`.
     """
-    text = io.StringIO()
-    rows = csv.reader(io.StringIO(frame.to_csv(**options), newline=""))
-    csv.writer(text, lineterminator="\n").writerows(map(_defused, row) for row in rows)
-    return text.getvalue()
+    rows = csv.reader(io.StringIO(frame.to_csv(**options, quoting=csv.QUOTE_ALL), newline=""))
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append))  # of \r and \n it quotes what its own line ends hold: both
+    writer.writerows(map(_defused, row) for row in rows)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
 
 
 def _defused(cell: str) -> str:

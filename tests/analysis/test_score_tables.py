@@ -200,3 +200,28 @@ def test_a_table_says_what_is_a_control_and_one_without_the_column_by_the_name(t
     assert tidy(written(tmp_path, rows))["control"].tolist() == [False, False, True]
     rows = "encoder,target,supporting,control,score\ne,t,,,60\ne,t,noise,True,62\ne,t,s,False,61\n"
     assert tidy(written(tmp_path, rows))["control"].tolist() == [False, True, False]
+
+
+def test_every_file_has_its_own_mapping(tmp_path, results):
+    written(tmp_path, "model,task,points\nb,rte,60\n", "one.csv")
+    written(tmp_path, "source,data,value\nmnli,rte,70\n", "two.csv")
+    path = tmp_path / "both.yaml"
+    first = {"file": "one.csv", "columns": {"encoder": "model", "target": "task", "score": "points"}}
+    second = {"file": "two.csv", "columns": {"supporting": "source", "score": "value"}}
+    text = {"title": "Both", "source": [first, second], "columns": {"target": "data"}, "values": {"encoder": "b"}}
+    path.write_text(yaml.safe_dump(text))
+    found = command("scores", path)
+    assert found.exit_code == 0, found.output
+    assert transfer_table(read_runs("both"))["delta"].tolist() == [10]
+
+
+def test_a_name_that_a_spreadsheet_would_execute_comes_back_as_it_was(tmp_path, results):
+    written(tmp_path, 'encoder,target,score\n"=1+1",rte,60\n@b,rte,61\n-c,rte,62\n')
+    found = command("scores", source_file(tmp_path, (tmp_path / "theirs.csv").read_text(), columns={}))
+    assert "'=1+1" in found.output and "'@b" in found.output and "'-c" in found.output
+    assert read_runs("theirs")["encoder"].tolist() == ["=1+1", "@b", "-c"]
+
+
+def test_blank_lines_count_as_rows_and_say_nothing(tmp_path):
+    table = tidy(written(tmp_path, "encoder,target,score\n\ne,a,50\n\n"))
+    assert table.index.tolist() == [3] and table["score"].tolist() == [50]

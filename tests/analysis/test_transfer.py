@@ -191,3 +191,18 @@ def test_control_in_words(runs, tmp_path):
     words = control_in_words(transfer_table(read_runs("demo", tmp_path / "gain")))
     assert "2 of 2 cells" in words and "not due to the labels alone" in words
     assert "no control" in control_in_words(transfer_table(runs[runs["supporting"] != SHUFFLED]))
+
+
+@pytest.mark.parametrize(
+    "single, note",
+    [
+        ("", "no run of single to compare with"),
+        ("b,,rte,,60\n", "single has no seeds to pair by"),
+        ("b,,rte,3,60\n", "single has no seed in common"),
+        ("b,,rte,1,60\n", "needs two seeds or more"),
+    ],
+)
+def test_a_cell_says_why_it_has_nothing_to_compare_with(tmp_path, single, note):
+    rows = f"encoder,supporting,target,seed,score\n{single}b,mnli,rte,1,64\nb,mnli,rte,2,66\n"
+    (tmp_path / "t.csv").write_text(rows)
+    assert transfer_table(read_runs("t", tmp_path))["note"].tolist() == [note]

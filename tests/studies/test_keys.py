@@ -127,3 +127,24 @@ def test_mini_and_quick_answer_for_their_own_keys(tmp_path):
     assert load_study(written(tmp_path, "single", **forms), mini=True, quick=True)[1].wnli == "floor"
     with pytest.raises(IntertaskError, match="same_task: only stilts"):
         load_study(written(tmp_path, "single", mini={"same_task": "train"}), mini=True)
+
+
+def test_a_task_that_one_part_trains_may_have_settings_of_its_own(tmp_path):
+    parts = [{"name": "a", "targets": ["mini/rte"]}, {"name": "b", "targets": ["mini/mrpc"]}]
+    of_each = {"mini/rte": {"dropout": 0.2}, "mini/mrpc": {"dropout": 0.3}}
+    assert load_study(written(tmp_path, "single", parts=parts, per_task=of_each))
+    with pytest.raises(IntertaskError, match="per_task mini/cola: the study trains no run on mini/cola alone"):
+        load_study(written(tmp_path, "single", parts=parts, per_task=of_each | {"mini/cola": {"dropout": 0.3}}))
+
+
+def test_a_list_may_say_beforehand_what_its_parts_say(tmp_path):
+    parts = [{"name": "a", "targets": ["mini/rte"]}, {"name": "b", "targets": ["mini/mrpc"]}]
+    assert load_study(written(tmp_path, "single", parts=parts))
+    with pytest.raises(IntertaskError, match="targets: every part says its own"):
+        load_study(written(tmp_path, "single", parts=parts, targets=["mini/rte", "mini/mrpc", "mini/cola"]))
+
+
+def test_a_head_is_reused_where_a_run_starts_from_another(tmp_path):
+    with pytest.raises(IntertaskError, match="target reuse_head: no run starts from another one"):
+        load_study(written(tmp_path, "single", encoders=["someone/bert"], target={"reuse_head": True}))
+    assert load_study(written(tmp_path, "stilts", encoders=["someone/bert"], target={"reuse_head": True}))

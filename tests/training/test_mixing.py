@@ -16,7 +16,7 @@ from intertask.training.mixing import (
     micro_batches,
     weights,
 )
-from intertask.training.model import build_model
+from intertask.training.model import build_model, head_key
 from intertask.training.train import train_step
 from intertask.weighting import loss_scales, probabilities, reweighted
 from made_task import write_fruit
@@ -297,6 +297,11 @@ def test_heads_are_shared_by_tasks_with_as_many_labels():
     assert shared.head(rte) is shared.head(wnli) and len({id(shared.head(p)) for p in (rte, mnli, stsb)}) == 3
     own = build_model(run.model_copy(update={"heads": "per_task"}), tasks, "mini/bert")
     assert len(own.heads) == 4
+
+
+def test_every_task_has_a_head_whatever_its_name_is():
+    names = ["my.task", "my_task", "my/task", "train", "keys", "type", "a.b_c", "a_b.c"]
+    assert len(torch.nn.ModuleDict({head_key(name): torch.nn.Identity() for name in names})) == len(names)
 
 
 @pytest.mark.parametrize("heads, reused", [("shared", True), ("per_task", False)])

@@ -181,19 +181,32 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
 
 
 def _raw(path: Path) -> pd.DataFrame:
+    """The cells as text, empty ones missing; the index counts rows, of which the heading is 1.
+
+    Not by pandas' parser: where every row is too long it takes the first column for an index.
+    """
     if not path.is_file():
         raise IntertaskError(f"{path}: expected a CSV of scores, found no such file.")
+    rows: dict[int, list[str]] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            names = next(csv.reader(stream), [])
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
+            lines = csv.reader(stream, strict=True)
+            names = next(lines, [])
+            rows |= {row: cells for row, cells in enumerate(lines, 2) if cells}
+    except (UnicodeDecodeError, csv.Error) as error:
         raise IntertaskError(f"{path}: expected a CSV of scores in UTF-8: {error}") from None
+    if not names:
+        raise IntertaskError(f"{path}: expected a CSV of scores in UTF-8, found no heading.")
     if twice := [name for name in names if names.count(name) > 1]:
         raise refusal(f"{path}, row 1", "each column once", f"{twice[0]!r} twice", "Rename one of the two.")
+    for row, cells in rows.items():
+        if len(cells) != len(names):
+            expected = f"{len(names)} cells as in the heading"
+            raise refusal(f"{path}, row {row}", expected, f"{len(cells)}", "Mend the row; put quotes around commas.")
     quoted = rf"^'(?={FORMULA.pattern})"  # as `csv_text` writes what a spreadsheet would execute
+    raw = pd.DataFrame(rows.values(), index=rows.keys(), columns=names, dtype="str")
     raw = raw.replace(quoted, "", regex=True).rename(columns=lambda name: re.sub(quoted, "", name))
-    return raw.set_axis(raw.index + 2)
+    return raw.mask(raw == "")
 
 
 def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:

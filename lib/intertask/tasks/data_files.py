@@ -51,9 +51,9 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
     csv.field_size_limit(2**31 - 1)  # the default refuses texts above 131,072 characters
     rows: list[list[str]] = []
-    blank = 0
+    blank, header = 0, list(columns)
     try:
-        header = list(columns) or next(lines, [])
+        header = header or next(lines, [])
         for fields in lines:
             if not fields:  # at the end of a file they mean nothing
                 blank = blank or lines.line_num

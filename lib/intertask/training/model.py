@@ -25,6 +25,11 @@ HEADS = "heads.safetensors"
 """Beside a stored encoder: the heads that were trained with it."""
 
 
+def head_key(task: str) -> str:
+    """The task's name as a key of torch's: these hold no dot, and none is called as a method (`train`) is."""
+    return "task:" + task.replace(".", ":")  # no name of a task has a colon
+
+
 @dataclass
 class Part:
     """One task of the mixture as the training sees it."""
@@ -163,11 +168,6 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         load_heads(heads, Path(start))
     use = run.tuning, run.layer, run.language_modelling_weight
     return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use)
-
-
-def head_key(task: str) -> str:
-    """The task's name as a key of torch's: these hold no dot, and none is called as a method (`train`) is."""
-    return "task:" + task.replace(".", ":")  # no name of a task has a colon
 
 
 def save_model(model: Model, folder: Path) -> None:
