@@ -9,7 +9,7 @@ import yaml
 from intertask.encoders.pretrained import load_encoder
 from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.studies.check import checked
+from intertask.studies.check import examined
 from intertask.studies.graph import expand
 from intertask.studies.study import Study, load_study
 from intertask.training import prepare
@@ -53,7 +53,7 @@ def study(folder, encoder="bert", task="fruit", report=(), **settings):
 
 def verdict(folder, *arguments, **more):
     one = study(folder, *arguments, **more)
-    return checked(one, expand("s", one).runs, [])
+    return examined(one, expand("s", one).runs, [])
 
 
 def test_a_sound_study_has_no_problems_and_is_looked_at_once(folder, monkeypatch):
@@ -118,21 +118,21 @@ def test_spans_that_would_be_cut_are_counted_before(folder, tmp_path):
     entry = {"files": files, "format": "span_classification", "inputs": ["text"], "spans": ["span"], "label": "label"}
     (tmp_path / "tasks.yaml").write_text(yaml.safe_dump({"edge": entry}))
     one = study(folder, task="edge").model_copy(update={"task_file": str(tmp_path / "tasks.yaml")})
-    (found,) = checked(one, expand("s", one).runs, []).problems
+    (found,) = examined(one, expand("s", one).runs, []).problems
     assert found.startswith("max_length: expected that at most 5% of the spans of edge lose tokens, found 2 of 2")
 
 
 def test_a_dev_set_that_cannot_be_divided_is_known_before(folder):
     one = study(folder).model_copy(update={"holdout": 0.01})
-    (found,) = checked(one, expand("s", one).runs, []).problems
+    (found,) = examined(one, expand("s", one).runs, []).problems
     assert found.startswith("holdout: expected a dev set that can be divided, found 32 rows")
 
 
 def test_a_task_that_is_amiss_hides_nothing_of_the_encoder(folder):
     one = study(folder, layer=3).model_copy(update={"holdout": 0.01})
-    assert [message.split(":")[0] for message in checked(one, expand("s", one).runs, []).problems] == ["holdout"]
+    assert [message.split(":")[0] for message in examined(one, expand("s", one).runs, []).problems] == ["holdout"]
     two = study(folder, max_length=65).model_copy(update={"holdout": 0.01})
-    found = checked(two, expand("s", two).runs, []).problems
+    found = examined(two, expand("s", two).runs, []).problems
     assert [message.split(":")[0] for message in found] == ["holdout", "max_length"]
 
 
@@ -160,7 +160,7 @@ def test_a_tokenizer_that_knows_little_of_the_texts_is_said(folder):
     frame = pd.read_csv(folder / "digits" / "train.csv")
     frame.assign(text="1234 56 ab").to_csv(folder / "digits" / "train.csv", index=False)
     one = study(folder).model_copy(update={"task_file": str(folder / "digits" / "tasks.yaml")})
-    found = checked(one, expand("s", one).runs, []).remarks[0]
+    found = examined(one, expand("s", one).runs, []).remarks[0]
     assert found.startswith("fruit, train: the tokenizer does not know 80% of the tokens") and "bert" in found
 
 
