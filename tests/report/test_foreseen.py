@@ -20,27 +20,87 @@ def graph_of(report, regimes=("single", "stilts"), **changes) -> Graph:
 
 
 @pytest.mark.parametrize(
-    "regimes, report, message",
+    "place, regimes, report, message",
     [
-        (["single"], "transfer_matrix", "No transfer to tabulate: .* Give it supporting tasks and regimes"),
-        (["single"], "mixing", "Expected runs of regime mtl_all, found none"),
-        (["single", "mtl"], "size_heuristic", "Nothing to compare: no pair of tasks has both regimes"),
-        (["single", "stilts"], "all_tasks", "Nothing to compare: no pair of tasks has both regimes"),
-        (["single"], "diagnostic_breakdown", "No diagnostic to break down: expected evaluate_on in the study"),
-        (["single"], "probing_correlations", "Expected targets and probes, found no probes: mini/rte"),
-        (["mtl_all"], "target_correlations", "Nothing to correlate: expected target runs with regime single or stilts"),
-        (["single", "stilts"], {"notebook": "transfer_matrix", "confidence": 95.0}, "confidence is a share .* 95.0"),
-        (["single"], {"notebook": "target_correlations", "method": "kendall"}, "method: expected one of .*'kendall'"),
-        (["single"], {"notebook": "target_correlations", "published": "none"}, "published: there is no table 'none'"),
-        (["single"], {"notebook": "data_size", "x": "tokens"}, "x: expected one of target, supporting; found 'tokens'"),
-        (["single"], {"notebook": "best_of_each", "restarts": "worst"}, "restarts: expected one of best, mean"),
-        (["single"], {"notebook": "restarts", "study": 3}, "study: expected str, found 3"),
+        (
+            "analysis/transfer.py transfer_table",
+            ["single"],
+            "transfer_matrix",
+            "No transfer to tabulate: .* Give it supporting tasks and regimes",
+        ),
+        ("papers/mixtures.py mixed", ["single"], "mixing", "Expected runs of regime mtl_all, found none"),
+        (
+            "analysis/regimes.py regime_differences",
+            ["single", "mtl"],
+            "size_heuristic",
+            "Nothing to compare: no pair of tasks has both regimes",
+        ),
+        (
+            "analysis/regimes.py regime_differences",
+            ["single", "stilts"],
+            "all_tasks",
+            "Nothing to compare: no pair of tasks has both regimes",
+        ),
+        (
+            "analysis/diagnostics.py scored_on",
+            ["single"],
+            "diagnostic_breakdown",
+            "No diagnostic to break down: expected evaluate_on in the study",
+        ),
+        (
+            "papers/probing_correlations.py split_tasks",
+            ["single"],
+            "probing_correlations",
+            "Expected targets and probes, found no probes: mini/rte",
+        ),
+        (
+            "analysis/correlations.py measured",
+            ["mtl_all"],
+            "target_correlations",
+            "Nothing to correlate: expected target runs with regime single or stilts",
+        ),
+        (
+            "analysis/statistics.py check_confidence",
+            ["single", "stilts"],
+            {"notebook": "transfer_matrix", "confidence": 95.0},
+            "confidence is a share .* 95.0",
+        ),
+        (
+            "analysis/statistics.py check_choice",
+            ["single"],
+            {"notebook": "target_correlations", "method": "kendall"},
+            "method: expected one of .*'kendall'",
+        ),
+        (
+            "papers/printed_correlations.py published_correlations",
+            ["single"],
+            {"notebook": "target_correlations", "published": "none"},
+            "published: there is no table 'none'",
+        ),
+        (
+            "analysis/statistics.py check_choice",
+            ["single"],
+            {"notebook": "data_size", "x": "tokens"},
+            "x: expected one of target, supporting; found 'tokens'",
+        ),
+        (
+            "analysis/statistics.py check_choice",
+            ["single"],
+            {"notebook": "best_of_each", "restarts": "worst"},
+            "restarts: expected one of best, mean",
+        ),
+        (
+            "parameters.py check_values",
+            ["single"],
+            {"notebook": "restarts", "study": 3},
+            "study: expected str, found 3",
+        ),
     ],
 )
-def test_what_the_report_would_refuse_after_all_training_is_refused_before(regimes, report, message):
+def test_what_the_report_would_refuse_after_all_training_is_refused_before(reached, place, regimes, report, message):
     graph = graph_of(report, regimes, supporting=CONTENT["supporting"] if regimes != ["single"] else [])
     (found,) = foreseen(graph)
-    assert re.search(message, found)
+    assert re.search(message, found) and place in reached
     assert found.startswith(f"report, {graph.study.report[0].notebook}: ")
 
 
