@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab bench lint format
+.PHONY: help demo test lab bench faults lint format
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -21,6 +21,9 @@ lab: $(READY) ## JupyterLab on the tour notebook, on this machine only
 
 bench: $(READY) ## what the lab costs beside plain papermill and Trainer, in one table (idle machine, a quarter of an hour)
 	$(BIN)/python -W ignore tests/benchmarks/bench.py
+
+faults: $(READY) ## kills, a full disk and a moved folder, for five minutes: scores must be those of a calm run
+	$(BIN)/python tests/benchmarks/faults.py
 
 lint: $(READY) ## style and imports, as the tests see them
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache

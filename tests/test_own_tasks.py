@@ -324,7 +324,7 @@ def spoiled(folder, file: str, number: int, changes: dict) -> str:
         ("squad.jsonl", {"answers": {"text": [], "answer_start": []}}, ["an answer", "none", "Drop the row"]),
         ("tagging.csv", {"tags": "DET NOUN"}, ["as many tags as words, 5", "found 2"]),
         ("tagging.jsonl", {"tags": []}, ["as many tags as words", "found 0"]),
-        ("tagging.jsonl", {"words": ["the", "red plum", "is", "1"]}, ["words", "a word is a text without blanks"]),
+        ("tagging.jsonl", {"words": ["the", "\u200b", "plum", "is", "1"]}, ["words", "one character that shows"]),
         ("regression.csv", {"ripeness": 7}, ["a number from 0 to 5", "'7'"]),
         ("classification.csv", {"fruit": ""}, ["a label in every row", "null"]),
     ],

@@ -1,5 +1,6 @@
 """The command `intertask`: studies in batches, from checking to the report."""
 
+import math
 import os
 import sys
 import textwrap
@@ -8,7 +9,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, refusal
+from intertask.files import csv_text, write
+from intertask.written import escaped
+
+
+def say(text: str = "", end: str = "\n", err: bool = False) -> None:
+    """Prints what may hold words of the user's: characters that would steer the terminal are shown."""
+    print(escaped(text), end=end, file=sys.stderr if err else sys.stdout, flush=True)
 
 
 class Friendly(typer.core.TyperGroup):
@@ -18,7 +26,7 @@ class Friendly(typer.core.TyperGroup):
         try:
             return super().invoke(context)
         except IntertaskError as error:
-            typer.secho(str(error), fg="red", err=True)
+            typer.secho(escaped(str(error)), fg="red", err=True)
             raise typer.Exit(2) from None
 
 
@@ -54,6 +62,8 @@ def run(
     from intertask.views.countdown import Countdown, duration
     from intertask.views.estimate import estimate
 
+    if not math.isfinite(timeout):
+        raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
     graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
     todo = _unfinished(graph)
     workers = workers or _default_workers(graph.study.threads)
@@ -61,15 +71,15 @@ def run(
         expected = estimate(todo)
         _print_graph(graph, todo)
         if absent:
-            print(f"Not everything is at hand, so what is finished already cannot be told: {absent}")
+            say(f"Not everything is at hand, so what is finished already cannot be told: {absent}")
         seconds = sum(expected.seconds.values()) / workers
         disk = f"{expected.bytes / 1e6:.0f} MB of disk"
-        print(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
+        say(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
         return
     _refuse_or_say(graph, examined(graph.study, todo, graph.runs.keys() - todo.keys()))
     graph.save()
     before = len(graph.runs) - len(todo)
-    print(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.", flush=True)
+    say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
     warm = WARM and not plain_kernels
     countdown = Countdown(estimate(todo).seconds, workers)
     progress = execute(todo, workers, timeout * 60, countdown, warm) if todo else None
@@ -78,7 +88,7 @@ def run(
         raise IntertaskError(
             f"{len(lines)} of {len(todo)} runs failed; repeat the command to retry.\n" + "\n".join(lines)
         )
-    print(f"All runs of {graph.name} are finished. Next: intertask report {' '.join([study, *_flags(mini, quick)])}")
+    say(f"All runs of {graph.name} are finished. Next: intertask report {' '.join([study, *_flags(mini, quick)])}")
 
 
 @app.command()
@@ -89,7 +99,7 @@ def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     graph = _expanded(study, mini, quick)
     todo = _unfinished(graph)
     _refuse_or_say(graph, examined(graph.study, graph.runs, graph.runs.keys() - todo.keys()))
-    print(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
+    say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
 
 
 @app.command()
@@ -97,13 +107,16 @@ def status(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Says which runs are finished, failed and missing."""
     from intertask.studies.status import missing_runs, read_study
 
-    index = read_study(_name(study, mini, quick))["runs"]
+    name = _name(study, mini, quick)
+    index = read_study(name)["runs"]
+    if not index:
+        say(f"{name} is a table of scores: nothing is run for it.")
     missing = missing_runs(index)
     for stage in dict.fromkeys(row["stage"] for row in index):
         runs = {row["run"] for row in index if row["stage"] == stage}
-        print(f"{stage:12} {len(runs - missing.keys())} of {len(runs)} runs finished")
+        say(f"{stage:12} {len(runs - missing.keys())} of {len(runs)} runs finished")
     for run_id, reason in missing.items():
-        print(f"{run_id}: {reason}")
+        say(f"{run_id}: {reason}")
 
 
 @app.command()
@@ -116,10 +129,15 @@ def scores(
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
 
+    if csv and (csv.with_suffix("") / "study.json").is_file():
+        found = f"{csv}, which would be read in place of the study {csv.stem}"
+        raise refusal("--csv", "a file that has not the name of a study", found, "Name another file.")
     table = read_scores(_name(study, mini, quick))
-    table.to_csv(csv or sys.stdout, index=False)
     if csv:
-        print(f"{csv}: {len(table)} scores")
+        _write_csv(csv, table)
+        say(f"{csv}: {len(table)} scores")
+    else:
+        print(csv_text(table, index=False), end="")
 
 
 @app.command()
@@ -127,7 +145,7 @@ def report(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Executes and renders the study's analysis notebooks."""
     from intertask.report import build_report
 
-    print(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
+    say(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
 
 
 @app.command()
@@ -143,7 +161,7 @@ def submit(
     """Writes a submission to the GLUE leaderboard from the runs that are best on dev."""
     from intertask.papers.submission import write_submission
 
-    print(os.path.relpath(write_submission(_name(study, mini, quick), rule, encoder)))
+    say(os.path.relpath(write_submission(_name(study, mini, quick), rule, encoder)))
 
 
 @task_app.command("check")
@@ -160,7 +178,7 @@ def check_task(
 
     wrong = []
     for place, name in enumerate(names or read_entries(file)):
-        print("\n\n" if place else "", end="")
+        say("\n\n" if place else "", end="")
         try:
             _show_task(name, str(file), encoder, max_length)
         except IntertaskError as error:
@@ -179,8 +197,16 @@ def tasks(
 
     table = listing.catalogue_table(form)
     if csv:
-        table.to_csv(csv, index=False)
-    print(f"{csv}: {len(table)} tasks" if csv else listing.catalogue_page(table))
+        _write_csv(csv, table)
+    say(f"{csv}: {len(table)} tasks" if csv else listing.catalogue_page(table))
+
+
+def _write_csv(path: Path, table) -> None:
+    try:
+        write(path, csv_text(table, index=False))
+    except OSError as error:
+        remedy = "Name another file."
+        raise refusal("--csv", "a file that can be written", f"{path} ({error.strerror})", remedy) from None
 
 
 def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
@@ -190,16 +216,16 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
     from intertask.views.overview import task_page
 
     task = load_task(name, file)
-    print(task_page(task, preview.majority(task), findings(task)), end="", flush=True)
+    say(task_page(task, preview.majority(task), findings(task)), end="")
     if encoder:
         from intertask.encoders.pretrained import load_tokenizer
         from intertask.studies.ready import unknown_words
 
         tokenizer = load_tokenizer(encoder)
         table = preview.token_lengths(task, tokenizer, max_length)
-        print(f"\nLengths in tokens of {encoder}, and what --max-length {max_length} cuts\n{table.to_string()}")
+        say(f"\nLengths in tokens of {encoder}, and what --max-length {max_length} cuts\n{table.to_string()}")
         for sentence in unknown_words(task, tokenizer):
-            print(sentence)
+            say(sentence)
 
 
 def _refuse_or_say(graph, verdict) -> None:
@@ -209,15 +235,18 @@ def _refuse_or_say(graph, verdict) -> None:
     if problems := verdict.problems or foreseen(graph):
         raise IntertaskError("\n".join(problems))
     for remark in verdict.remarks:
-        print(f"To know: {remark}", flush=True)
+        say(f"To know: {remark}")
 
 
 def _expanded(study: str, mini: bool, quick: bool, planned: bool = False):
     from intertask.studies.graph import expand
+    from intertask.studies.status import edited_since
     from intertask.studies.study import load_study
 
     _flags(mini, quick)
-    return expand(*load_study(study, mini, quick), planned)
+    name, found = load_study(study, mini, quick)
+    edited_since(name, found.file, found.given)  # for its refusal alone
+    return expand(name, found, planned)
 
 
 def _planned(study: str, mini: bool, quick: bool):
@@ -245,18 +274,27 @@ def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
     from intertask.analysis import score_tables
     from intertask.files import results_root
-    from intertask.studies.study import study_file, study_name
+    from intertask.studies.status import edited_since
+    from intertask.studies.study import load_study, study_file, study_name
 
-    suffix = "".join(flag[1:] for flag in _flags(mini, quick))
+    flags = _flags(mini, quick)
     try:
         path = study_file(study)
     except IntertaskError:  # the results may have been copied without the study's file
-        if (results_root() / study / "study.json").is_file():
-            return study
+        name = study + "".join(flag[1:] for flag in flags)
+        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+        if inside and os.path.isfile(results_root() / name / "study.json"):
+            return name
         raise
-    if not suffix and score_tables.is_source(path):
+    if score_tables.is_source(path):
+        if flags:
+            raise IntertaskError(f"{' '.join(flags)}: expected a study, found {path}, a table of scores.")
         score_tables.keep(path, study_name(path), results_root())
-    return study_name(path) + suffix
+        return study_name(path)
+    name, found = load_study(study, mini, quick)
+    if edited := edited_since(name, path, found.given):
+        say(edited, err=True)
+    return name
 
 
 def _default_workers(threads: int) -> int:
@@ -274,12 +312,12 @@ def _print_graph(graph, todo: dict) -> None:
         by_role.setdefault(tuple(getattr(row, key) for key in keys), []).append(row)
     for (stage, *how, limit, supporting_limit), rows in by_role.items():
         data = [f"{limit or 'all'} examples", f"{supporting_limit} of the supporting task" * bool(supporting_limit)]
-        print(f"{stage:12} {', '.join(filter(None, [*how, *data]))}: {len({row.run for row in rows})} runs")
-        print(textwrap.fill(_tasks(stage, rows), 120, initial_indent=" " * 13, subsequent_indent=" " * 13))
+        say(f"{stage:12} {', '.join(filter(None, [*how, *data]))}: {len({row.run for row in rows})} runs")
+        say(textwrap.fill(_tasks(stage, rows), 120, initial_indent=" " * 13, subsequent_indent=" " * 13))
     for count in graph.study.counts:
         paper = "not stated" if count.paper is None else f"{count.paper:,}"
-        print(f"{count.what}: {graph.counted(count.settings):,} here, {paper} in the paper. {count.because}".rstrip())
-    print(
+        say(f"{count.what}: {graph.counted(count.settings):,} here, {paper} in the paper. {count.because}".rstrip())
+    say(
         f"{len(graph.runs)} trainings ({len(graph.rows)} roles), {len(graph.runs) - len(todo)} done, {len(todo)} to do."
     )
 

@@ -5,7 +5,14 @@ from difflib import get_close_matches
 
 
 class IntertaskError(Exception):
-    """Something in the user's hands is wrong; the message is all they need, so it is shown without a traceback."""
+    """Something in the user's hands is wrong; the message is all they need, so it is shown without a traceback.
+
+    at: the keys that lead to it in what was written, where they are known.
+    """
+
+    def __init__(self, message: str, at: tuple[str | int, ...] = ()):
+        super().__init__(message)
+        self.at = at
 
 
 def refusal(where: object, expected: str, found: str, remedy: str) -> IntertaskError:

@@ -1,11 +1,15 @@
 """This machine: where the results lie, writing a file whole or not at all, digests of files, the processors."""
 
+import csv
 import hashlib
+import io
 import os
+import re
 import tempfile
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from intertask.errors import IntertaskError
 
@@ -67,3 +71,30 @@ def _file_digest(path: Path, modified: int, size: int) -> bytes:
 def processors() -> int:
     """How many processors this process may use; where nobody can say (macOS), all that there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+FORMULA = re.compile(r"[=+\-@\t\r]")
+"""What a cell begins with that a spreadsheet executes."""
+
+
+def csv_text(frame: Any, **options) -> str:
+    """A frame of pandas as CSV in which a spreadsheet finds no formula: texts like one get a ' in front, numbers none.
+
+    options: of `DataFrame.to_csv`.
+    """
+    text = io.StringIO()
+    rows = csv.reader(io.StringIO(frame.to_csv(**options), newline=""))
+    csv.writer(text, lineterminator="\n").writerows(map(_defused, row) for row in rows)
+    return text.getvalue()
+
+
+def _defused(cell: str) -> str:
+    return f"'{cell}" if FORMULA.match(cell) and not _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell == cell.strip()

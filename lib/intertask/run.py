@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from intertask import RESULT_VERSION
 from intertask.encoders.pretrained import encoder_fingerprint
@@ -15,6 +15,7 @@ from intertask.parameters import injected, refuse_unknown
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.sources import fingerprint
 from intertask.weighting import DYNAMIC, LOSS_SCALING, SAMPLING
+from intertask.written import Strict, faults_in_words
 
 SEEDS = ("order_seed", "head_seed", "dropout_seed", "limit_seed")
 # of a task file its entries count, not its path; an encoder that is kept changes no score
@@ -31,7 +32,7 @@ def said(default: Any, words: str, of: str = "", **bounds: float) -> Any:
     return Field(default, description=words, json_schema_extra={"of": of}, **bounds)
 
 
-class Member(BaseModel):
+class Member(Strict):
     """One task of a mixture, and which of its examples: as the parameters of a run of the same names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,7 +55,7 @@ class Member(BaseModel):
 Probability = Annotated[float, Field(gt=0)]
 
 
-class Run(BaseModel):
+class Run(Strict):
     """The parameters of `experiments/train.ipynb`; defaults are the papers' (Phang 2018, section 3; Devlin 2019).
 
     What each means, its unit and its legal values stand here; the notebook's parameters cell repeats them.
@@ -121,7 +122,7 @@ class Run(BaseModel):
     holdout: float = said(
         0.0, "share of the dev set that reports while the rest selects; 0: all of it does both", STUDY, ge=0, lt=1
     )
-    seed: int = said(0, "0 or more; the next four follow it where they are None", STUDY, ge=0)
+    seed: int = said(0, "0 or more; the next four follow it where they are None", STUDY, ge=0, lt=2**32)
     order_seed: int | None = said(None, "of the order of the data", ge=0)
     head_seed: int | None = said(None, "of the fresh weights", ge=0)
     dropout_seed: int | None = said(None, "of dropout", ge=0)
@@ -182,7 +183,7 @@ class Run(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise IntertaskError(f"{where}: {faults_in_words(error)}") from None
+            raise IntertaskError(f"{where}: {faults_in_words(error)}", at=error.errors()[0]["loc"]) from None
 
     @classmethod
     def from_notebook(cls, namespace: dict[str, Any]) -> "Run":
@@ -250,11 +251,3 @@ class Run(BaseModel):
 
 def digest(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def faults_in_words(error: ValidationError) -> str:
-    """pydantic's findings in one line: where, what was expected, what was found."""
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg'].lower()}, found {item['input']!r}"
-        for item in error.errors()
-    )

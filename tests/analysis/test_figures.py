@@ -40,6 +40,14 @@ def test_heatmap_marks_pseudo_replicates_and_one_seed(tmp_path, ax):
     assert words(ax)[:2] == ["0.0", "all differences are equal\n2 of 2 seeds †"]
 
 
+def test_heatmap_marks_seeds_with_a_run_that_learned_nothing(runs, ax):
+    table = transfer_table(runs.assign(degenerate=(runs["seed"] == 1).astype("boolean")))
+    figures.transfer_heatmap(table, ax)
+    assert words(ax)[1] == "[+7.5, +12.5]\n3 of 3 seeds 1°"
+    figures.paired_differences(deltas(runs), table, ax)
+    assert ax.get_yticklabels()[0].get_text().endswith("mini/rte 1°")
+
+
 def test_heatmap_tells_a_pair_that_is_not_in_the_study_from_a_missing_one(runs, ax):
     table = transfer_table(runs)
     figures.transfer_heatmap(table[~((table["target"] == "mini/rte") & table["control"])], ax)

@@ -129,6 +129,18 @@ def test_a_target_of_which_no_cell_has_two_pairs_has_no_spread(tmp_path):
     assert inference.pooled_spread(deltas(runs))["sd"].isna().all()
 
 
+def test_cells_where_nothing_was_learned_tell_nothing_of_the_spread(store):
+    """With mini/mnli 2, 4, 6; the control, of which all or one seed learned nothing, -20, 0, 20."""
+    runs = read_runs("demo")
+    control = (runs["supporting"] == SHUFFLED) & (runs["target"] == "mini/rte")
+    runs.loc[control, "score"] = 60.0 + 20 * (runs.loc[control, "seed"] - 1)
+    for nothing, sd in ((control, 2.0), (control & (runs["seed"] == 0), math.sqrt((8 + 800) / 4))):
+        pairs = deltas(runs.assign(degenerate=nothing.astype("boolean")))
+        assert inference.pooled_spread(pairs).set_index("target").loc["mini/rte", "sd"] == pytest.approx(sd)
+    nothing = runs.assign(degenerate=pd.array([True] * len(runs), dtype="boolean"))
+    assert inference.with_tests(transfer_table(nothing), nothing)["detectable"].isna().all()
+
+
 def test_the_examples_of_a_cell_by_hand(store):
     table = intervals()
     gain = table.loc[MNLI, "mini/rte"]

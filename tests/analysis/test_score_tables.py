@@ -148,7 +148,7 @@ def test_tables_are_joined_and_reported(tmp_path, results, forked_kernels):
     assert transfer_table(read_runs("both"))["delta"].tolist() == [10, -2]
     index = (results / "both" / "report" / "index.html").read_text()
     assert "not\ntrained here" in index and "Nothing is\nmissing" in index
-    assert json.loads((results / "both" / "study.json").read_text())["study"]["source"] == ["one.csv", "two.csv"]
+    assert json.loads((results / "both" / "study.json").read_text())["given"]["source"] == ["one.csv", "two.csv"]
     assert "2 columns" not in index and str(tmp_path) not in index
     path.write_text(yaml.safe_dump({"title": "Both anew", "source": ["one.csv", "two.csv"]}))
     assert command("report", path).exit_code == 0  # built from the file, not from what was kept

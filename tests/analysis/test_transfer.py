@@ -6,6 +6,7 @@ import pytest
 from intertask.analysis.read import read_runs
 from intertask.analysis.transfer import (
     control_in_words,
+    degenerate_in_words,
     deltas,
     restart_summary,
     restarts_in_words,
@@ -69,6 +70,29 @@ def test_transfer_table_by_hand(runs):
     assert gain["family"] == 2 and gain["p_holm"] == pytest.approx(2 * gain["p"])
     assert control["p_holm"] == pytest.approx(1)
     assert math.isnan(lost["p_holm"])
+
+
+def test_seeds_with_a_run_that_learned_nothing_are_counted(runs):
+    assert degenerate_in_words(transfer_table(runs)).rstrip(".") == "No run behind these cells is degenerate"
+    rte, alone = runs["target"] == "mini/rte", runs["regime"] == "single"
+    runs["degenerate"] = rte & alone & (runs["seed"] < 2)  # of both rte cells, seeds 0 and 1
+    runs["constant_predictions"] = rte & (runs["supporting"] == SHUFFLED) & (runs["seed"] >= 1)
+    runs = runs.astype({"degenerate": "boolean", "constant_predictions": "boolean"})
+    table = transfer_table(runs)
+    assert table["degenerate"].tolist() == [2, 5, 0, 0] and deltas(runs)["degenerate"].sum() == 7
+    words = degenerate_in_words(table)
+    assert (
+        "In 2 of 4 cells (°)" in words
+        and f"Every seed has one in 1, which say nothing of transfer: {SHUFFLED}" in words
+    )
+    unknown = transfer_table(runs.assign(degenerate=runs["degenerate"].mask(rte & alone & (runs["seed"] == 4))))
+    assert unknown["degenerate"].isna().tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]  # the fifth seed of the control counts anyway
+    assert "For 1 of 4 cells it is not known" in degenerate_in_words(unknown)
 
 
 def test_holm_by_hand(tmp_path):

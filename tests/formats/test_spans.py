@@ -45,6 +45,14 @@ def test_characters_become_tokens_of_all_that_they_touch(encoder):
     assert encoded.targets.tolist() == [0, 2, 3] and encoded.cut_spans == encoded.truncated == 0
 
 
+def test_a_word_of_which_the_tokenizer_makes_nothing_is_not_its_neighbour(encoder):
+    targets = [[[0, 2], [5, 6]]] * 10 + [[[3, 4], [5, 6]]]  # of "is", of a joiner that is dropped, of "a"
+    encoded = form().encode(rows(("is \u200d a", targets, [[0]] * 11)), encoder[1], 16)
+    assert encoder[1].convert_ids_to_tokens(encoded.inputs["input_ids"]) == ["[CLS]", "is", "a", "[SEP]"]
+    assert encoded.spans[[0, 10]].tolist() == [[[1, 2], [2, 3]], [[0, 1], [2, 3]]]
+    assert encoded.cut_spans == 1
+
+
 def test_with_two_inputs_each_span_lies_in_its_own(encoder):
     frame = rows(("is a", [[[3, 4], [3, 6]]], [[1]])).assign(b="is dog")
     # [CLS] is a [SEP] is dog [SEP]

@@ -216,6 +216,16 @@ def test_coordination_inversion_swaps_two_clauses(bank, monkeypatch, first_half)
         assert row.sentence == (inverted[row.source] if row.label == "inverted" else row.source)
 
 
+def test_places_of_words_with_blanks_are_those_in_the_text(bank):
+    train = bank("a/NOUN/2/nsubj goes/VERB/0/root", file="t").assign(words=[["học sinh", "ngủ"]])
+    (row,) = pos({"train": train})["train"].itertuples()
+    assert row.text.split() == ["học", "sinh", "ngủ"]
+    assert [target["span1"] for target in row.targets] == [[0, 2], [2, 3]]
+    tree = bank("a/NOUN/2/nsubj goes/VERB/0/root now/ADV/2/advmod").assign(words=[["học sinh", "ngủ", "."]])
+    (row,) = dep({"train": tree})["train"].itertuples()
+    assert row.targets[1] == {"span1": [3, 4], "span2": [2, 3], "label": "advmod"}
+
+
 def test_pos_and_dep_are_in_the_form_of_edge_probing(bank):
     train = bank("He/PRON/2/nsubj goes/VERB/0/root now/ADV/2/advmod:tmod", file="t")
     dev = bank("Now/ADV/2/advmod go/VERB/0/root to/ADP/4/case him/PRON/2/nsubj", "No/INTJ/0/root", file="d")

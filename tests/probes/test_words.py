@@ -57,9 +57,9 @@ def test_rows_keep_their_index_entry(plain):
     assert list(found.index) == [("x", 2), ("x", 2)]
 
 
-def test_words_of_a_treebank_lose_inner_blanks(bank):
+def test_words_of_a_treebank_keep_their_inner_blanks(bank):
     frame = bank("x/NUM/0/root").assign(words=[["10 000", "men"]])
-    assert list(sentences({"train": frame})["train"]["source"]) == ["10000 men"]
+    assert list(sentences({"train": frame})["train"]["source"]) == ["10 000 men"]
 
 
 def test_frame_without_text_is_refused(refused, plain):
@@ -70,6 +70,13 @@ def test_frame_without_text_is_refused(refused, plain):
 def test_split_without_a_sentence_is_refused(refused, plain):
     splits = {"train": plain("a"), "validation": plain("", " = Title = ", column="text")}
     refused(lambda: sentences(splits), "Split validation", "a sentence or more", "none")
+
+
+def test_a_split_that_the_others_hold_whole_is_refused(refused, plain):
+    splits = {"train": plain("a b."), "validation": plain("A b .")}
+    refused(
+        lambda: sentences(splits), "Split train", "a sentence that is its own", "all of its sentences in the others"
+    )
 
 
 def test_balanced_takes_the_size_of_the_rarest_label():

@@ -59,7 +59,9 @@ def test_a_key_decides_something_or_is_refused(key, regime, tmp_path):
     one, other, refusing = TABLE[key]
     more = {"supporting": ["mini/rte"]} if key == "same_task" and regime == "stilts" else {}
     if regime in refusing:
-        with pytest.raises(IntertaskError, match=rf"own.yaml: {key}: only .* obey it, found regimes: {regime}\."):
+        with pytest.raises(
+            IntertaskError, match=rf"own.yaml, line \d+: {key}: only .* obey it, found regimes: {regime}\."
+        ):
             load_study(written(tmp_path, regime, **{key: other}))
     else:
         first = runs(written(tmp_path, regime, **{key: one}, **more))

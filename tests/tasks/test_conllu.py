@@ -76,6 +76,21 @@ def test_broken_line_is_refused(refused, tmp_path, old, new, parts):
         assert len(read_file(path)) == 2
 
 
+def test_words_without_a_form_are_refused(refused, tmp_path):
+    parts = ["bank.conllu", "a form for each syntactic word", "found _", "withheld"]
+    part = GOOD.replace("2\tca\t", "2\t_\t")  # as those of a Kazakh treebank that stand within another word
+    refused(lambda: read_file(write(tmp_path, part)), "line 6", *parts)
+    lines = [line.split("\t") for line in GOOD.split("\n")]
+    bare = "\n".join("\t".join([*line[:1], "_", *line[2:]]) if len(line) == 10 else line[0] for line in lines)
+    refused(lambda: read_file(write(tmp_path, bare.replace("He can't swim.", "_ _ _ _"))), "line 4", *parts)
+    real = GOOD.replace("He can't swim.", "_ can't swim.").replace("1\tHe", "1\t_")
+    assert read_file(write(tmp_path, real))["words"][0][0] == "_"
+
+
+def test_a_word_may_hold_blanks(tmp_path):
+    assert read_file(write(tmp_path, GOOD.replace("1\tHe", "1\tHọc sinh")))["words"][0][0] == "Học sinh"
+
+
 def test_two_words_that_govern_each_other_are_refused(refused, tmp_path):
     text = GOOD.replace("\t4\taux", "\t3\taux").replace("\t4\tadvmod", "\t2\tadvmod")
     refused(lambda: read_file(write(tmp_path, text)), "line 6", "a cycle of heads")

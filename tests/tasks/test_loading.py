@@ -58,7 +58,9 @@ def _files(name):
     return {"files": {"train": name, "validation": name}}
 
 
-@pytest.mark.parametrize("stars, labels", [([1, 2], ["1", "2"]), ([True, False], ["0", "1"]), ([1.0, 2.0], ["1", "2"])])
+@pytest.mark.parametrize(
+    "stars, labels", [([1, 2], ["1", "2"]), ([True, False], ["false", "true"]), ([1.0, 2.0], ["1", "2"])]
+)
 def test_labels_of_json_lines(own_task, stars, labels):
     rows = [{"text": "a", "stars": star} for star in stars]
     assert load_task("reviews", own_task({"t.jsonl": rows}, **_files("t.jsonl"))).entry.labels == labels

@@ -102,6 +102,18 @@ def test_labels_other_than_the_cards_are_refused(refused, mirror, pairs, labels)
     refused(lambda: load_task("pairs", pairs(labels=labels)), *parts)
 
 
+@pytest.mark.parametrize("kind", [{"sequence": {"class_label": NAMES}}, {"list": {"class_label": NAMES}}])
+def test_names_of_tags_are_the_cards(mirror, pairs, kind):
+    rows = pd.DataFrame({"a": [["x", "y"], ["z"]], "b": ["", ""], "gold": [[1, 0], [0]]})
+    for path in mirror.glob("two/*"):
+        path.unlink()
+    for split in ("train", "dev"):
+        rows.to_parquet(mirror / "two" / f"{split}-0.parquet")
+    write_card(mirror, HEADER | {"dataset_info": [{"config_name": "two", "features": [{"name": "gold", **kind}]}]})
+    task = load_task("pairs", pairs(format="tagging", inputs=["a"], unused=["b"]))
+    assert task.entry.labels == list(NAMES["names"].values()) and task.splits["train"]["label"][0] == [[1], [0]]
+
+
 def test_absent_repository_lists_the_mirror(refused, mirror, pairs):
     parts = ["INTERTASK_HUB", "a local clone of 'someone/pears'", "no folder", "Did you mean 'someone/pairs'?"]
     refused(lambda: load_task("pairs", pairs(hub="someone/pears")), *parts)

@@ -24,8 +24,9 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     """Supporting x target matrix of mean deltas from `transfer_table`, for one encoder and data limit.
 
     Each cell: the mean in points with its sign, its interval, and the seeds behind it of those asked for; bold with *
-    where Holm's p is below 1 - confidence; † where several seeds share one supporting model. Cells without a pair are
-    hatched. Controls stand below a line. ends: |delta| at the ends of the colours, in points; by default the largest.
+    where Holm's p is below 1 - confidence; † where several seeds share one supporting model; k° where in k seeds one of
+    the two runs learned nothing. Cells without a pair are hatched. Controls stand below a line. ends: |delta| at the
+    ends of the colours, in points; by default the largest.
     With more than DENSE cells each shows its mean and * alone, in whole points.
     """
     table = table.sort_values("control", kind="stable")
@@ -48,8 +49,8 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
 def _transfer_words(cell, dense: bool) -> str:
     star = "*" * cell.star
     if dense:
-        return f"{cell.delta:+.0f}{star}" if cell.n else ""
-    seeds = f"{cell.n} of {cell.n_expected} seeds{dagger(cell.pseudo_replicates)}"
+        return f"{cell.delta:+.0f}{star}{circle(cell.degenerate)[-1:]}" if cell.n else ""
+    seeds = f"{cell.n} of {cell.n_expected} seeds{dagger(cell.pseudo_replicates)}{circle(cell.degenerate)}"
     if cell.n == 0:
         return f"missing\n{seeds}"
     note = cell.note * (cell.n_expected > 1)  # of one figure nobody expects an interval
@@ -60,6 +61,11 @@ def _transfer_words(cell, dense: bool) -> str:
 def dagger(pseudo_replicates: bool) -> str:
     """The mark of seeds that share a supporting model; missing: it is not known whether they do."""
     return " †" if pd.notna(pseudo_replicates) and pseudo_replicates else ""
+
+
+def circle(degenerate: int) -> str:
+    """The mark of seeds with a run that learned nothing, with their number; missing: it is not known of all."""
+    return f" {degenerate}°" if pd.notna(degenerate) and degenerate else ""
 
 
 def transfer_size(table: pd.DataFrame) -> tuple[float, float]:
@@ -106,6 +112,7 @@ def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Ax
     cells = list(table.itertuples())
     members = [pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)] for cell in cells]
     seeds = [f" ({cell.n} of {cell.n_expected} seeds)" * (cell.n < cell.n_expected) for cell in cells]
+    seeds = [said + circle(cell.degenerate) for said, cell in zip(seeds, cells, strict=True)]
     labels = [text(f"{cell.supporting} → {cell.target}{n}") for cell, n in zip(cells, seeds, strict=True)]
     rows_with_means(table, "delta", [own["delta"] for own in members], labels, ax)
     ax.set(xlabel="delta, points (× one seed; ● mean and interval; □ control)")

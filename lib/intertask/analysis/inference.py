@@ -111,9 +111,13 @@ def with_tests(table: pd.DataFrame, runs: pd.DataFrame, confidence: float = 0.95
 def pooled_spread(pairs: pd.DataFrame) -> pd.DataFrame:
     """Per encoder, limit and target the standard deviation of paired differences around their cell's mean, `sd`.
 
-    Pooled over the cells, weighted by their degrees of freedom; missing where no cell has two pairs. pairs: `deltas`.
+    Pooled over the cells, weighted by their degrees of freedom, but for those in which every pair has a run that
+    learned nothing: these agree whatever a run that learns would do. Missing where no cell has two pairs. pairs:
+    `deltas`.
     """
     found = pairs.dropna(subset="delta")
+    nothing = found["degenerate"].fillna(False).groupby([found[name] for name in CELL], dropna=False).transform("all")
+    found = found[~nothing.astype(bool)]
     around = found["delta"] - found.groupby(CELL, dropna=False)["delta"].transform("mean")
     cells = found.assign(squares=around**2).groupby(CELL, sort=False, dropna=False)["squares"].agg(["sum", "count"])
     cells["count"] -= 1  # one degree of freedom each went into the mean
@@ -136,7 +140,8 @@ def detectable_in_words(table: pd.DataFrame, intervals: pd.DataFrame, confidence
         if pd.notna(least):
             seen.append(f"on {examples:.0f} examples, these models held fixed, of {least:.1f}")
         name = f"{target} ({panel_name(encoder, limit)})" if several else target
-        lines.append(f"- **{name}**: {'; '.join(seen) or 'nothing can be said without two pairs that differ'}.")
+        nothing = "nothing can be said without two pairs that differ, of runs that learned"
+        lines.append(f"- **{name}**: {'; '.join(seen) or nothing}.")
     return (
         f"Seen: p < {1 - confidence:.2g} in {POWER:.0%} of studies like this one, before any correction for the number "
         "of cells. A smaller transfer may be there and stay unseen.\n\n" + "\n".join(lines)

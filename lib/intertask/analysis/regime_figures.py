@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from intertask.analysis.figures import dagger
+from intertask.analysis.figures import circle, dagger
 from intertask.analysis.regimes import misjudged
 from intertask.analysis.tables import of_expected
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
@@ -19,9 +19,10 @@ def difference_heatmap(table: pd.DataFrame, ax: Axes, alpha: float, ends: float)
     """Target x supporting matrix of MTL - STILTs, largest task first, after Figure 1 of Weller et al. 2022.
 
     table: `regime_differences` of one panel and mixing variant. Each cell: the mean difference in points with its sign,
-    its interval, and the seeds of MTL and STILTs; * p < alpha, ** also after Holm's correction (bold); a frame where a
-    significant difference contradicts the sizes. The dashed line parts larger supporting tasks (left of it) from
-    smaller ones. Cells without a difference are hatched. ends: |difference| at the ends of the colours.
+    its interval, the seeds of MTL and STILTs, and k° where k of these runs learned nothing; * p < alpha, ** also after
+    Holm's correction (bold); a frame where a significant difference contradicts the sizes. The dashed line parts larger
+    supporting tasks (left of it) from smaller ones. Cells without a difference are hatched. ends: |difference| at the
+    ends of the colours.
     """
     rows, columns = by_size(table, "target"), by_size(table, "supporting")
     stars = ["*" * (int(cell.p < alpha) + int(cell.p_holm < alpha)) for cell in table.itertuples()]
@@ -53,7 +54,7 @@ def _sized(task: str, size: float) -> str:
 
 def _difference_words(cell, stars: str) -> str:
     seeds = f"{of_expected(cell.n_mtl, cell.n_mtl_expected)}, {of_expected(cell.n_stilts, cell.n_stilts_expected)}"
-    seeds += dagger(cell.pseudo_replicates)
+    seeds += dagger(cell.pseudo_replicates) + circle(cell.degenerate)
     if pd.isna(cell.difference):
         return f"missing\n{seeds}"
     interval = "no interval" if pd.isna(cell.low) else f"[{signed(cell.low)}, {signed(cell.high)}]"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.analysis.statistics import check_confidence, holm, mean_table, share_interval, two_sample_t
-from intertask.analysis.transfer import CELL, shared_models, target_runs
+from intertask.analysis.transfer import CELL, learned_nothing, shared_models, target_runs
 from intertask.errors import IntertaskError
 
 EXPOSURES = {
@@ -42,7 +42,8 @@ def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     as trained on; size_ratio: the second to the first. better: the method with the higher mean; heuristic:
     the method that the sizes choose; both are MTL, STILTs or neither, and missing where unknown. …_ratio: EXPOSURES
     of MTL to STILTs, ratios of means. pseudo_replicates: several of STILTs' seeds share a supporting model;
-    missing where not all say which is theirs.
+    missing where not all say which is theirs. degenerate: runs of both methods that `learned_nothing`, missing where
+    that is not known of all.
     """
     rows, keys = pairwise(runs), ["mixing", *CELL]
     if rows.empty:
@@ -55,6 +56,12 @@ def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     both = groups["score"].agg(n="count", n_expected="size", mean="mean", sd="std")
     both = both.join(groups[[*EXPOSURES.values()]].mean())
     both["pseudo_replicates"] = groups["supporting_run"].agg(shared_models)
+    both["degenerate"] = (
+        learned_nothing(rows)
+        .where(rows["score"].notna(), False)
+        .groupby([rows["regime"], rows["cell"]])
+        .agg(lambda known: known.sum(skipna=False))
+    )
     mtl, stilts = both.loc["mtl"], both.loc["stilts"]
     table = rows.drop_duplicates("cell").set_index("cell")[keys]
     for name, own in (("mtl", mtl), ("stilts", stilts)):
@@ -64,6 +71,7 @@ def regime_differences(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     table["p_paired"], table["n_paired"] = paired["p"], paired["n"]
     table["target_size"], table["supporting_size"] = sizes["n_train"].max(), sizes["supporting_n_train"].max()
     table["pseudo_replicates"] = stilts["pseudo_replicates"]
+    table["degenerate"] = (mtl["degenerate"] + stilts["degenerate"]).astype("Int64")
     for name, of in EXPOSURES.items():
         table[f"{name}_ratio"] = (mtl[of] / stilts[of]).astype("float64")
     table["size_ratio"] = (table["supporting_size"] / table["target_size"]).astype("float64")

@@ -5,20 +5,21 @@ of TABLE_COLUMNS; `intertask report FILE.yaml`, with `source:` and a mapping of 
 table and keeps it as `results/<name>/source.csv`.
 """
 
+import csv
 import json
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import now, project_root, write
-from intertask.run import faults_in_words
-from intertask.studies.study import Notebook
-from intertask.tasks.schema import OneOrMore
+from intertask.files import FORMULA, csv_text, now, project_root, write
+from intertask.studies.status import edited_since
+from intertask.studies.study import Notebook, Open
+from intertask.written import UNPRINTED, Strict, Written, faults_in_words, read_yaml
 
 SHUFFLED = "[shuffle_labels=true]"
 REQUIRED = ["encoder", "target", "score"]
@@ -36,48 +37,91 @@ without `split` it is of `validation`; without `metric` its score is the `main` 
 """
 
 
-class TableSource(BaseModel):
+def _single(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        raise ValueError("expected a number, text or truth value")
+    return value
+
+
+Values = dict[str, Annotated[Any, AfterValidator(_single)]]
+
+
+class TableFile(Open):
+    """One of several files, and what its columns mean where that is not as for the others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    ALONE = "file"
+
+    file: str = Field(description="a CSV, relative to the source file")
+    columns: dict[str, str] = Field({}, description="{supporting: source_task}: further ones, or others")
+    values: Values = Field({}, description="{encoder: roberta-base}: further ones, or others")
+
+
+Files = Annotated[list[TableFile], BeforeValidator(lambda given: given if isinstance(given, list) else [given])]
+
+
+class TableSource(Strict):
     """What a file says of a table of scores: where it is, what its columns mean, and which notebooks are to read it."""
 
     model_config = ConfigDict(extra="forbid")
 
     title: str
     paper: str = Field("", description="whose scores these are")
-    source: OneOrMore = Field(description="CSV files, relative to this file; several are joined")
+    source: Files = Field(
+        min_length=1, description="CSV files, or {file: …, columns: …, values: …} for each; several are joined"
+    )
     columns: dict[str, str] = Field(
         {}, description="{supporting: source_task}: our column, and what it is called there"
     )
-    values: dict[str, Any] = Field({}, description="{encoder: roberta-base}: columns that have one value throughout")
+    values: Values = Field({}, description="{encoder: roberta-base}: columns that have one value throughout")
     unit: Literal["points", "fraction"] | None = Field(
         None, description="of the scores: 0-100 or 0-1; None: as the scores look, refused where they look like both"
     )
     report: list[Notebook] = []
 
+    def tidied(self, one: TableFile, folder: Path) -> pd.DataFrame:
+        """One of its tables; a column has the file's own word before that of all."""
+        columns = {ours: theirs for ours, theirs in self.columns.items() if ours not in one.values} | one.columns
+        values = {ours: value for ours, value in self.values.items() if ours not in one.columns} | one.values
+        return tidy(folder / one.file, columns, values, self.unit)
+
+
+def read_source(path: Path) -> Written:
+    return read_yaml(path, "keys such as title and source", "Begin with `title:`.")
+
 
 def is_source(path: Path) -> bool:
     """Whether a YAML file describes a table of scores, rather than a study."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return isinstance(content, dict) and "source" in content
+    return "source" in read_source(path).content
 
 
 def keep(path: Path, name: str, results: Path) -> None:
     """Checks the table that a source file describes and writes it, with its snapshot, under a study's name.
 
-    Raises IntertaskError where the file or the table is not as it should be; then nothing is written.
+    Raises IntertaskError where the file or the table is not as it should be, or the name is another file's; then
+    nothing is written.
     """
-    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    written = read_source(path)
     try:
-        source = TableSource(**given)
+        source = TableSource(**written.content)
     except ValidationError as error:
-        raise IntertaskError(f"{path}: {faults_in_words(error)}") from None
-    said = source.columns, source.values, source.unit
-    table = pd.concat([tidy(path.parent / file, *said) for file in source.source], keys=source.source)
+        raise IntertaskError(faults_in_words(error, written)) from None
+    except IntertaskError as error:
+        raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
+    edited_since(name, path, written.content, results)  # for its refusal alone
+    names = [one.file for one in source.source]
+    if twice := [file for file in names if names.count(file) > 1]:
+        raise refusal(written.place("source"), "each file once", f"{twice[0]} twice", "Take one out.")
+    table = pd.concat([source.tidied(one, path.parent) for one in source.source], keys=names)
     table.index = [f"{row} of {file}" for file, row in table.index]
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
-    snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": given, "written": now()}
-    write(results / name / "source.csv", table.to_csv(index=False))
-    write(results / name / "study.json", json.dumps(snapshot | {"runs": []}, indent=1))
+    snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": written.content}
+    write(results / name / "source.csv", csv_text(table, index=False))
+    write(
+        results / name / "study.json",
+        json.dumps(snapshot | {"file": str(path), "written": now(), "runs": []}, indent=1),
+    )
 
 
 def find_table(name: str, results: Path) -> Path | None:
@@ -87,7 +131,9 @@ def find_table(name: str, results: Path) -> Path | None:
     """
     if ".." in Path(name).parts or Path(name).is_absolute():
         return None
-    candidates = [results / name / "source.csv", results / f"{name}.csv"]
+    candidates = [results / name / "source.csv"]
+    if not (results / name / "study.json").is_file():  # a study that was run has its name before a file beside it
+        candidates.append(results / f"{name}.csv")
     if name.startswith("published/"):
         candidates.append(project_root() / "results" / f"{name}.csv")
     return next((path for path in candidates if path.is_file()), None)
@@ -106,6 +152,13 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     for ours, theirs in columns.items():
         if theirs not in raw:
             raise IntertaskError(f"{path}: {ours} is to be {theirs!r}, no such column.{did_you_mean(theirs, raw)}")
+    used = list(columns.values())
+    if twice := [*(columns.keys() & values.keys()), *(name for name in used if used.count(name) > 1)]:
+        raise refusal(path, "one meaning for each column", f"two for {twice[0]!r}", "Take one out.")
+    for ours, value in values.items():
+        if isinstance(value, bool) and ours not in FLAG_COLUMNS:
+            remedy = "YAML reads a bare yes, no, on or off as a truth value: put quotes around it."
+            raise refusal(path, f"{ours} as a number or text, under values", f"{value}", remedy)
     raw = raw.drop(columns=[name for name in columns if name in raw and name not in columns.values()])
     raw = raw.rename(columns={theirs: ours for ours, theirs in columns.items()}).assign(**values)
     if absent := [name for name in REQUIRED if name not in raw]:
@@ -117,6 +170,8 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     factor = _factor(table["score"], unit, path)
     _factor(table["majority"], "fraction" if factor > 1 else "points", path)
     table[["score", "majority"]] *= factor
+    for name in ("score", "majority"):
+        _refuse(table[name].abs() > 100, f"{name}: expected at most 100 points", table[name], path)
     _refuse((table["target"] == "average") & ~table["derived"], "expected derived: True", table["target"], path)
     if "validation" not in table["split"].unique():
         found = f"only {', '.join(table['split'].unique())}"
@@ -130,9 +185,15 @@ def _raw(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise IntertaskError(f"{path}: expected a CSV of scores, found no such file.")
     try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            names = next(csv.reader(stream), [])
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
         raise IntertaskError(f"{path}: expected a CSV of scores in UTF-8: {error}") from None
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise refusal(f"{path}, row 1", "each column once", f"{twice[0]!r} twice", "Rename one of the two.")
+    quoted = rf"^'(?={FORMULA.pattern})"  # as `csv_text` writes what a spreadsheet would execute
+    raw = raw.replace(quoted, "", regex=True).rename(columns=lambda name: re.sub(quoted, "", name))
     return raw.set_axis(raw.index + 2)
 
 
@@ -142,6 +203,8 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     numbers = {name: _numbers(raw[name], path) for name in ("score", "majority")}
     whole = {name: _numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE_COLUMNS}
     values = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
+    for name in texts:
+        _refuse_doubtful(raw[name].dropna().astype("str"), path)
     flags = {name: raw[name].map(str, na_action="ignore").map(values).astype("boolean") for name in FLAG_COLUMNS}
     for name in FLAG_COLUMNS:
         _refuse(raw[name].notna() & flags[name].isna(), f"{name}: expected True or False", raw[name], path)
@@ -151,6 +214,18 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED).fillna(False))
     table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
     return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
+
+
+NOTHING = ("none", "null", "nan", "n/a", "na", "-", "–")
+"""What people write where nothing is: here it would be a name."""
+
+
+def _refuse_doubtful(names: pd.Series, path: Path) -> None:
+    """Refuses names that look like another, or like none."""
+    expected = f"{names.name}: expected "
+    _refuse(names.str.strip() != names, expected + "names without blanks around them", names, path)
+    _refuse(names.str.lower().isin(NOTHING), expected + "a name, or an empty cell where there is none", names, path)
+    _refuse(names.str.contains(UNPRINTED), expected + "text that can be printed", names.map(repr), path)
 
 
 def _numbers(column: pd.Series, path: Path, whole: bool = False) -> pd.Series:

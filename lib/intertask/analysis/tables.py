@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.errors import IntertaskError
-from intertask.files import write
+from intertask.files import csv_text, write
 
 
 class Shown(pd.DataFrame):
@@ -85,7 +85,7 @@ def export(frame: pd.DataFrame, name: str, folder: str, digits: int = 1) -> pd.D
         columns += "".join("r" if pd.api.types.is_numeric_dtype(kind) else "l" for kind in frame.dtypes)
         latex = view.to_latex(index=index, escape=True, column_format=columns)
         latex = re.sub(r"^([\[*])", r"{\1}", latex, flags=re.MULTILINE)  # after `\\\\` these would be its arguments
-        texts = {"csv": frame.to_csv(index=index), "tex": latex}
+        texts = {"csv": csv_text(frame, index=index), "tex": latex}
         for kind, content in texts.items():
             try:
                 write(Path(folder).expanduser() / f"{name}.{kind}", content)

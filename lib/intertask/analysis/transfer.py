@@ -49,24 +49,34 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
     is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, control, seed,
-    run, supporting_run, score, baseline_run, baseline, delta. Which runs count: `target_runs`.
+    run, supporting_run, score, baseline_run, baseline, degenerate, delta. degenerate: one of the two learned nothing,
+    see `learned_nothing`. Which runs count: `target_runs`.
     """
     targets = target_runs(runs, "single", "stilts")
-    single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score"]]
-    single = single.rename(columns={"run": "baseline_run", "score": "baseline"})
-    stilts = targets.loc[targets["regime"] == "stilts", [*CELL, "control", "seed", "run", "supporting_run", "score"]]
+    targets = targets.assign(nothing=learned_nothing(targets))
+    single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score", "nothing"]]
+    single = single.rename(columns={"run": "baseline_run", "score": "baseline", "nothing": "baseline_nothing"})
+    own = [*CELL, "control", "seed", "run", "supporting_run", "score", "nothing"]
+    stilts = targets.loc[targets["regime"] == "stilts", own]
     paired = stilts.merge(single, on=PAIR, how="left", validate="many_to_one")
+    paired["degenerate"] = paired.pop("nothing") | paired.pop("baseline_nothing")
     return paired.assign(delta=(paired["score"] - paired["baseline"]).round(9))  # equal scores differ by 0, not 1e-14
+
+
+def learned_nothing(runs: pd.DataFrame) -> pd.Series:
+    """Whether a run does not beat the majority class, or predicts one thing for every row; missing: not known."""
+    return runs["degenerate"] | runs["constant_predictions"]
 
 
 def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """One row per cell (encoder, limit, supporting_limit, supporting, target), in the study's order.
 
     n: seeds with both runs; n_expected: seeds that the study asks for; single, stilts: means over the paired seeds,
-    0-100; delta, low, high, p, note: `paired_t`; p_holm: Holm's correction over the family of all cells of this table
-    that have a p, whose number is `family`; pseudo_replicates: several seeds share one supporting model, so the spread
-    between supporting models is missing from the interval, missing where a table of scores does not say; control: the
-    supporting task's labels were shuffled.
+    0-100; degenerate: of these seeds, how many have a run that `learned_nothing`, with the supporting task or without,
+    missing where that is not known of all; delta, low, high, p, note: `paired_t`; p_holm: Holm's correction over the
+    family of all cells of this table that have a p, whose number is `family`; pseudo_replicates: several seeds share
+    one supporting model, so the spread between supporting models is missing from the interval, missing where a table of
+    scores does not say; control: the supporting task's labels were shuffled.
     """
     pairs = deltas(runs)
     if pairs.empty:
@@ -74,13 +84,26 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
             "No transfer to tabulate: the study has no target run with regime stilts. "
             "Give it supporting tasks and regimes: [single, stilts], or take this notebook out of the study's report."
         )
-    both = pairs[["baseline", "score"]].where(pairs["delta"].notna())
+    found = pairs["delta"].notna()
+    both = pairs[["baseline", "score"]].where(found).assign(degenerate=pairs["degenerate"].where(found, False))
     columns = {"single": ("baseline", "mean"), "stilts": ("score", "mean"), "control": ("control", "first")}
-    columns |= {"pseudo_replicates": ("supporting_run", shared_models)}
+    columns |= {"degenerate": ("degenerate", lambda known: known.sum(skipna=False))}
+    columns |= {"pseudo_replicates": ("supporting_run", shared_models), "paired": ("baseline_run", "count")}
     table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **columns)
+    alone = table.pop("paired") == 0
+    table["note"] = table["note"].mask(alone, _why_unpaired(table, target_runs(runs, "single")))
     table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()))
-    last = {name: table.pop(name) for name in ("pseudo_replicates", "control", "note")}
-    return table.assign(**last).astype({"pseudo_replicates": "boolean"})
+    last = {name: table.pop(name) for name in ("degenerate", "pseudo_replicates", "control", "note")}
+    return table.assign(**last).astype({"degenerate": "Int64", "pseudo_replicates": "boolean"})
+
+
+def _why_unpaired(table: pd.DataFrame, single: pd.DataFrame) -> pd.Series:
+    """Per cell, why none of its runs has a counterpart without a supporting task."""
+    by = [*BASELINE, "target"]
+    seeds = single.groupby(by, dropna=False)["seed"].agg(there="size", seeded="count").reset_index()
+    found = table[by].merge(seeds, on=by, how="left").set_index(table.index)
+    why = found["seeded"].eq(0).map({True: "single has no seeds to pair by", False: "single has no seed in common"})
+    return why.mask(found["there"].isna(), "no run of single to compare with")
 
 
 def shared_models(supporting_runs: pd.Series) -> bool | None:
@@ -143,6 +166,26 @@ def restarts_in_words(summary: pd.DataFrame) -> str:
         f"Degenerate runs: {alone} alone, {after} after a supporting task{untold}. The standard deviation over "
         f"restarts is smaller after the supporting task in {steadier} of {len(both)} pairs."
     )
+
+
+def degenerate_in_words(table: pd.DataFrame) -> str:
+    """How much of a `transfer_table` rests on runs that learned nothing, in sentences."""
+    known = table[table["degenerate"].notna() & (table["n"] > 0)]
+    some, all_of_them = known[known["degenerate"] > 0], known[known["degenerate"] == known["n"]]
+    unknown = int((table["degenerate"].isna() & (table["n"] > 0)).sum())
+    words = [f"For {unknown} of {len(table)} cells it is not known whether their runs beat the majority class."] * (
+        unknown > 0
+    )
+    if len(some):
+        words.append(
+            f"In {len(some)} of {len(known)} cells (°) some seeds have a degenerate run, with the supporting task or "
+            "without: their difference is that between learning and not, and its interval does not hold what a run "
+            "that learns would gain."
+        )
+    if len(all_of_them):
+        names = ", ".join(f"{row.supporting} → {row.target}" for row in all_of_them.itertuples())
+        words.append(f"Every seed has one in {len(all_of_them)}, which say nothing of transfer: {names}.")
+    return " ".join(words) or "No run behind these cells is degenerate."
 
 
 def control_in_words(table: pd.DataFrame) -> str:

@@ -29,7 +29,7 @@ def find_format(name: str) -> type[Format]:
     module, _, own = name.rpartition(".")
     try:
         form = getattr(import_module(module), own) if module else FORMATS[name]
-    except (KeyError, ImportError, AttributeError) as error:
+    except Exception as error:  # a module of the user's own may raise whatever there is
         found = f"'{name}'" + (f" ({error})" if module else "")
         remedy = did_you_mean(name, FORMATS) + " A format of your own is named as module.Class."
         raise refusal("Key 'format'", "the name of a format", found, remedy) from None

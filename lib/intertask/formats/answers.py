@@ -1,14 +1,16 @@
 """What the formats share whose labels are accepted answers and whose predictions are texts."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from intertask.errors import refusal, row_name
 from intertask.formats.base import Format, frame
-from intertask.formats.columns import is_null, listed
+from intertask.formats.columns import is_null, is_text
 from intertask.metrics import OF_ANSWERS, best_overlap
+
+_START = "answer_start"
 
 
 class AnswerFormat(Format):
@@ -22,12 +24,14 @@ class AnswerFormat(Format):
     """The place among the inputs of what is asked."""
 
     def label_names(self, raw):
-        return raw[self.entry.label].map(lambda value: [text for text, _ in given_answers(value)])
+        column = raw[self.entry.label]
+        rows = [[text for text, _ in given_answers(value, where)] for where, value in column.items()]
+        return pd.Series(rows, index=raw.index, name=column.name, dtype=object)
 
     def found_labels(self, splits):
         return None
 
-    def numbered(self, frame):
+    def numbered(self, frame, ids):
         return frame["label"].rename(self.entry.label)
 
     def shuffled(self, train, rng):
@@ -58,9 +62,30 @@ class AnswerFormat(Format):
         return np.array([1 - best_overlap(*pair) for pair in zip(rows["label"], rows["prediction"], strict=True)])
 
 
-def given_answers(value: Any) -> Iterable[tuple[str, int | None]]:
-    """Each accepted answer with its place, if that is given: of a text, several, or SQuAD's {text, answer_start}."""
-    if isinstance(value, dict):
-        texts = listed(value, "text")
-        return zip(texts, listed(value, "answer_start") or [None] * len(texts), strict=True)
-    return [(text, None) for text in ([value] if isinstance(value, str) else listed(value)) if not is_null(text)]
+def given_answers(value: Any, where: tuple[str, int]) -> list[tuple[str, int | None]]:
+    """Each accepted answer of a cell with its place, if that is given; refused at `where` if it is none of these.
+
+    A text, several, SQuAD's {text: [...], answer_start: [...]}, or a list of {text, answer_start}; null: none.
+    """
+    found = []
+    for one in _several(value):
+        texts, starts = [one], [None]
+        if isinstance(one, dict):
+            texts, starts = _several(one.get("text")), _several(one.get(_START))
+            starts = [None] * len(texts) if all(map(is_null, starts)) else starts
+        elif is_null(one):
+            continue
+        if len(texts) != len(starts) or not all(map(is_text, texts)) or not all(map(_is_place, starts)):
+            expected = f"answers: a text, several, or {{text, {_START}}} with a whole number for each text"
+            raise refusal(row_name(where), expected, f"{one!r:.80}", "Mend the row.")
+        found += [(text, None if is_null(start) else int(start)) for text, start in zip(texts, starts, strict=True)]
+    return found
+
+
+def _several(value: Any) -> list:
+    return list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+
+
+def _is_place(start: Any) -> bool:
+    number = isinstance(start, int | float | np.number) and not isinstance(start, bool)
+    return is_null(start) or (number and start == int(start) >= 0)

@@ -98,7 +98,8 @@ class Format:
     def label_names(self, raw: pd.DataFrame) -> pd.Series:
         """The labels of a raw frame as names: one per row or, where a row has several, lists of them."""
         column = raw[self.entry.label]
-        return pd.Series(map(label_text, column), index=column.index, name=column.name, dtype="str")
+        names = [label_text(value, where, column.name) for where, value in column.items()]
+        return pd.Series(names, index=column.index, name=column.name, dtype="str")
 
     def columns(self, raw: pd.DataFrame, labels: pd.Series | None) -> dict[str, pd.Series]:
         """What is read of a raw frame beside labels and tags: the inputs as text, and what the format has besides.
@@ -111,9 +112,9 @@ class Format:
         """The label names, in id order, of an entry that does not list them; None: the labels have no names."""
         return None
 
-    def numbered(self, frame: pd.DataFrame) -> pd.Series:
-        """The column `label`, names, as the ids or values that are trained on."""
-        return label_ids(frame["label"].rename(self.entry.label), self.entry.labels)
+    def numbered(self, frame: pd.DataFrame, ids: dict[str, int]) -> pd.Series:
+        """The column `label` as what is trained on, ids or values; `ids` of what it says, where labels have names."""
+        return label_ids(frame["label"].rename(self.entry.label), ids)
 
     def shuffled(self, train: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """The rows with their labels permuted: the negative control that keeps texts and label counts."""
@@ -217,7 +218,7 @@ class Format:
         """The place among the inputs of the text that holds span `k` of a target."""
         return k % len(self.entry.inputs)
 
-    def tagged(self, text: str, label) -> str | None:
+    def tagged(self, text: str, spans, label) -> str | None:
         """The text with its label's parts in their places, where they have such; None: the label stands beside it."""
         return None
 

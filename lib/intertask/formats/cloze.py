@@ -24,8 +24,13 @@ class Cloze(AnswerFormat, MultipleChoice):
     question = 1
 
     def columns(self, raw, labels):
-        """Refuses a row of which no choice is an accepted answer."""
+        """Refuses a row without a gap, and one of which no choice is an accepted answer."""
         columns = super().columns(raw, labels)
+        query = self.entry.inputs[self.question]
+        for where, text in columns[query].items():
+            if GAP not in text:
+                remedy = f"Write {GAP} where the choice belongs."
+                raise refusal(f"{row_name(where)}, column '{query}'", f"the gap {GAP}", f"{text!r:.80}", remedy)
         if labels is not None:
             for where, given, right in zip(raw.index, columns["choices"], labels, strict=True):
                 if not set(given) & set(right):

@@ -15,6 +15,9 @@ from intertask.errors import did_you_mean, refusal, row_name
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = r"[+-]?\d+"
 
+UNLABELLED = {"", "-1", "-100"}
+"""What stands where a label is hidden or a word is not to be scored: null, and the Hub's and transformers' marks."""
+
 
 def as_text(column: pd.Series) -> pd.Series:
     """The column as text; empty text is allowed, null and anything else that is no text is refused."""
@@ -27,18 +30,32 @@ def as_text(column: pd.Series) -> pd.Series:
     return column.astype("str")
 
 
-def label_text(value: object) -> str:
-    """A label in one spelling: 1, 1.0, True and ' 1' are all '1'; null is ''."""
+def label_text(value: object, where: tuple[str, int], column: str) -> str:
+    """A label in one spelling: 1, 1.0, '1.0' and ' 1' are all '1', truth values 'true' and 'false'; null is ''.
+
+    What is no single label, such as a list or a date, is refused at `where` (file, row).
+    """
     if is_null(value):
         return ""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        value = int(value)
-    return str(int(value) if isinstance(value, bool | np.bool_) else value).strip()
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    if not isinstance(value, str | int | float | np.integer | np.floating):
+        found = f"{value!r:.80} ({type(value).__name__})"
+        remedy = "Write it as text or as a number."
+        if isinstance(value, list | tuple | dict | np.ndarray):
+            remedy = "Several labels of one example are a format of their own, which this is not: give it one."
+        raise refusal(f"{row_name(where)}, label column '{column}'", "a name or a number", found, remedy)
+    return _spelled(str(value))
+
+
+def _spelled(label: str) -> str:
+    label = label.strip()
+    return label.partition(".")[0] if re.fullmatch(_WHOLE + r"\.0+", label) else label
 
 
 def infer_labels(texts: pd.Series) -> list[str]:
     """The distinct labels of train, in numerical order if all are whole numbers, else in alphabetical order."""
-    _check_gold(texts, [])
+    check_gold(texts, [])
     names, numbers = sorted(texts.unique()), _are_numbers(texts)
     fractions = texts.str.fullmatch(r"[+-]?\d*\.\d+")
     if fractions.any():
@@ -47,29 +64,51 @@ def infer_labels(texts: pd.Series) -> list[str]:
     return sorted(names, key=int) if numbers else names
 
 
-def label_ids(texts: pd.Series, names: Sequence[str]) -> pd.Series:
-    """Label ids (int64) from names or from ids 0 .. len(names)-1; all of a column must be given in the same way.
+def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) -> dict[str, int]:
+    """What the columns of the splits say for each label -> its id: its name or, in a column of whole numbers, its id.
 
-    Names that are numbers themselves (`labels: ["1", "2"]`) are never read as ids.
+    Names that are numbers themselves (`labels: ["1", "2"]`) are never read as ids. counted: whether ids are known to
+    begin at 0, as a card's do; otherwise a 0 must be among them.
     """
-    _check_gold(texts, names)
-    by_id = not any(re.fullmatch(_WHOLE, name) for name in names) and _are_numbers(texts)
-    ids = {str(i) if by_id else name: i for i, name in enumerate(names)}
+    ids = {_spelled(name): i for i, name in enumerate(names)}
+    numbers = [texts for texts in splits if _are_numbers(texts)]
+    if numbers and not any(re.fullmatch(_WHOLE, name) for name in ids):
+        if not counted:
+            check_count(pd.concat(numbers), len(names))
+        ids |= {str(i): i for i in range(len(names))}
+    # a truth value has one spelling, a name for it several
+    return {name.lower(): i for name, i in ids.items() if name.lower() in ("true", "false")} | ids
+
+
+def check_count(texts: pd.Series, count: int) -> None:
+    """Refuses numbers below `count`, of labels or choices in all splits, without a 0: they may begin at 1."""
+    said = sorted(texts.unique(), key=int)
+    if said and int(said[0]) > 0 and int(said[-1]) < count:
+        remedy = f"List in `labels`, in order, what the column says (as in labels: {said[:5]}), or write names."
+        where = f"{first_row(texts.notna())}, label column '{texts.name}'"
+        raise refusal(where, "numbers that begin at 0", f"{', '.join(said[:5])} and no 0", remedy)
+
+
+def label_ids(texts: pd.Series, ids: dict[str, int]) -> pd.Series:
+    """Label ids (int64) of what the column says; `ids` as of `spellings`."""
     unknown = ~texts.isin(list(ids))
     if unknown.any():
-        value = texts[unknown].iloc[0]
-        expected = f"an id from 0 to {len(names) - 1}" if by_id else f"one of {', '.join(names)}"
-        remedy = "Correct the row, or `labels` in the entry." + ("" if by_id else did_you_mean(value, names))
+        value, places = texts[unknown].iloc[0], [name for name, i in ids.items() if name == str(i)]
+        by_id = 0 < len(places) < len(ids) and re.fullmatch(_WHOLE, value)
+        known = [name for name in ids if name not in places] or places
+        expected = f"an id from 0 to {len(places) - 1}" if by_id else f"one of {', '.join(known)}"
+        remedy = "Correct the row, or `labels` in the entry." + ("" if by_id else did_you_mean(value, known))
         raise refusal(label_row(unknown), expected, f"'{value}'", remedy)
     return texts.map(ids).astype("int64")
 
 
-def _check_gold(texts: pd.Series, names: Sequence[str]) -> None:
-    fault = texts.isin({"", "-1"} - set(names))
+def check_gold(texts: pd.Series, names: Sequence[str]) -> None:
+    """Refuses a labelled split in which a label is null or one of the marks for none."""
+    fault = texts.isin(UNLABELLED - set(names))
     if fault.any():
         value = texts[fault].iloc[0]
-        found = "-1, which marks a row without a label" if value else "null"
-        remedy = "Drop the row, or set `drop_label: -1` in the entry." if value else "Fill or drop the row."
+        found = f"{value}, which marks what has no label" if value else "null"
+        remedy = f"Drop the row, or set `drop_label: {value}` in the entry." if value else "Fill or drop the row."
         raise refusal(label_row(fault), "a label in every row of a labelled split", found, remedy)
 
 

@@ -107,7 +107,7 @@ def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
     rows = []
     for where, text, value in zip(raw.index, raw[passage], raw[label], strict=True):
         spans = []
-        if not (answers := list(given_answers(value))):
+        if not (answers := given_answers(value, where)):
             remedy = "Drop the row: a question without an answer cannot be scored."
             raise refusal(f"{row_name(where)}, label column '{label}'", "an answer", "none", remedy)
         for answer, start in answers:

@@ -11,7 +11,7 @@ import torch
 
 from intertask.errors import refusal
 from intertask.formats.base import Format
-from intertask.formats.columns import first_row, is_null, is_text, label_row, listed
+from intertask.formats.columns import check_count, first_row, is_null, is_text, label_row, listed
 from intertask.formats.heads import PooledHead
 
 
@@ -28,11 +28,15 @@ class MultipleChoice(Format):
         return super().columns(raw, labels) | {"choices": choice_lists(raw, self.entry.choices)}
 
     def found_labels(self, splits):
-        return [str(place) for place in range(max(frame["choices"].map(len).max() for frame in splits.values()))]
+        labels = pd.concat([frame["label"] for frame in splits.values() if "label" in frame])
+        most = max(frame["choices"].map(len).max() for frame in splits.values())
+        if labels.str.fullmatch(r"\d+").all():
+            check_count(labels.rename(self.entry.label), most)
+        return [str(place) for place in range(most)]
 
-    def numbered(self, frame):
+    def numbered(self, frame, ids):
         """Refuses a label that points behind the last choice of its row."""
-        labels, counts = super().numbered(frame), frame["choices"].map(len)
+        labels, counts = super().numbered(frame, ids), frame["choices"].map(len)
         fault = labels >= counts
         if fault.any():
             found = f"number {labels[fault].iloc[0] + 1}"

@@ -21,7 +21,7 @@ class Regression(PooledFormat):
     label_type = torch.float32
     label_dtype = np.float64
 
-    def numbered(self, frame):
+    def numbered(self, frame, ids):
         """Each label finite and, where the entry gives it, within `label_range`."""
         texts = frame["label"].rename(self.entry.label)
         values = pd.to_numeric(texts, errors="coerce").astype("float64")

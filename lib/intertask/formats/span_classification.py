@@ -37,7 +37,8 @@ class SpanClassification(SpanFormat):
 
     def label_names(self, raw):
         """Per row, for each target, the list of its labels; a target may have several, or none."""
-        rows = [[_names(value) for value in targets] for targets in per_target(raw, self.entry.label)]
+        cells = zip(raw.index, per_target(raw, self.entry.label), strict=True)
+        rows = [[_names(value, where, self.entry.label) for value in targets] for where, targets in cells]
         return pd.Series(rows, index=raw.index, name=self.entry.label, dtype=object)
 
     def spans(self, raw):
@@ -169,7 +170,8 @@ def per_target(raw: pd.DataFrame, column: str) -> list[list[Any]]:
     return [[value] for value in raw[name]]
 
 
-def _names(value: Any) -> list[str]:
+def _names(value: Any, where: tuple[str, int], column: str) -> list[str]:
     """A target's labels: of a list, all of them; null and the Hub's -1 are none."""
-    names = map(label_text, value if isinstance(value, list | tuple | np.ndarray) else [value])
+    values = value if isinstance(value, list | tuple | np.ndarray) else [value]
+    names = [label_text(one, where, column) for one in values]
     return [name for name in names if name not in ("", "-1")]

@@ -29,11 +29,15 @@ class SpanFormat(Format):
 
     def columns(self, raw, labels):
         """With `spans`; refuses a row that has not a label for each target."""
-        columns, spans = super().columns(raw, labels), self.spans(raw)
+        columns, spans = super().columns(self.as_texts(raw), labels), self.spans(raw)
         for where, given, named in zip(raw.index, spans, spans if labels is None else labels, strict=True):
             if len(given) != len(named):
                 raise refusal(row_name(where), f"as many {self.paired}, {len(given)}", str(len(named)), "Mend the row.")
         return columns | {"spans": spans}
+
+    def as_texts(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """The raw frame with its inputs as the texts that are read."""
+        return raw
 
     def spans(self, raw: pd.DataFrame) -> pd.Series:
         """The column `spans` of a raw frame."""
@@ -43,10 +47,10 @@ class SpanFormat(Format):
         """Those of any split: an inventory is often larger than what train happens to hold."""
         return sorted({name for frame in splits.values() if "label" in frame for name in self.ids(frame["label"])})
 
-    def numbered(self, frame):
+    def numbered(self, frame, ids):
         labels = frame["label"].rename(self.entry.label)
-        ids = iter(label_ids(self.ids(labels).astype("str"), self.entry.labels).tolist())
-        return labels.map(lambda row: [[next(ids) for _ in target] for target in row])
+        one = iter(label_ids(self.ids(labels).astype("str"), ids).tolist())
+        return labels.map(lambda row: [[next(one) for _ in target] for target in row])
 
     def shuffled(self, train, rng):
         """The labels of all targets are permuted."""
@@ -69,7 +73,8 @@ class SpanFormat(Format):
         if cut.sum() > MOST_CUT * cut.size:
             raise IntertaskError(
                 f"max_length: expected that at most {MOST_CUT:.0%} of the spans of {self.entry.name} lose tokens, "
-                f"found {cut.sum()} of {cut.size} at {max_length} tokens. Raise max_length, or drop the long texts."
+                f"found {cut.sum()} of {cut.size} at {max_length} tokens. Raise max_length, or drop the long texts; "
+                "words of which the tokenizer makes nothing count too."
             )
         return self.encoded(rows, read, spans=spans, targets=bounds(counts), cut_spans=int(cut.sum()))
 
@@ -88,7 +93,7 @@ def token_spans(read: Tokens, spans: np.ndarray, sequence: np.ndarray, texts: in
     """Spans in characters (targets, spans, 2) as spans in tokens of their sequence, and which lost tokens.
 
     `sequence`: (targets,), the number of each target's sequence. With two texts span k lies in text k. A span of which
-    nothing is left is that of the last token of its text.
+    nothing is left is that of the last token of its text; one that the tokenizer drops, that of the first, special one.
     """
     at = np.flatnonzero(read.text != SPECIAL)
     lengths = np.diff(read.starts)
@@ -97,10 +102,13 @@ def token_spans(read: Tokens, spans: np.ndarray, sequence: np.ndarray, texts: in
     far = 1 + max(read.offsets.max(initial=0), spans.max(initial=0))  # keys of one segment stay below those of the next
     starts, ends = (segment * far + read.offsets[at, side] for side in (0, 1))
     lowest, highest = np.searchsorted(segment, wanted, "left"), np.searchsorted(segment, wanted, "right") - 1
-    first = np.clip(np.searchsorted(ends, wanted * far + spans[..., 0], "right"), lowest, highest)
-    last = np.clip(np.searchsorted(starts, wanted * far + spans[..., 1], "left") - 1, first, highest)
+    first = np.searchsorted(ends, wanted * far + spans[..., 0], "right")
+    last = np.searchsorted(starts, wanted * far + spans[..., 1], "left") - 1
+    dropped = (last < first) & (first <= highest)  # the tokens around it are its neighbours'
+    first = np.clip(first, lowest, highest)
+    last = np.clip(last, first, highest)
     places = np.stack([at[first], at[last] + 1], axis=-1) - read.starts[sequence][:, None, None]
     empty = lowest > highest  # truncation, or a tokenizer that drops all, left nothing of this text
-    places[empty] = (0, 1)
-    cut = read.cut[sequence][:, None] & (empty | (spans[..., 1] > read.offsets[at[highest], 1]))
+    places[empty | dropped] = (0, 1)
+    cut = read.cut[sequence][:, None] & (empty | (spans[..., 1] > read.offsets[at[highest], 1])) | dropped
     return places.astype(np.int64), cut

@@ -1,12 +1,14 @@
 """Tagging: a label for every word, read off its first sub-word (Devlin et al. 2019, section 5.3)."""
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal, row_name
-from intertask.formats.columns import label_text, listed
+from intertask.formats.columns import is_text, label_text, listed
 from intertask.formats.heads import TokenHead
-from intertask.formats.spans import SpanFormat, unit_places
+from intertask.formats.spans import SpanFormat
 
 
 class Tagging(SpanFormat):
@@ -18,18 +20,22 @@ class Tagging(SpanFormat):
 
     def label_names(self, raw):
         """Per row, for each word, a list of its one tag; given as a list or separated by blanks."""
-        return parted(raw[self.entry.label]).map(lambda tags: [[label_text(tag)] for tag in tags])
+        column = raw[self.entry.label]
+        cells = parted(column).items()
+        rows = [[[label_text(tag, where, column.name)] for tag in tags] for where, tags in cells]
+        return pd.Series(rows, index=column.index, name=column.name, dtype=object)
 
-    def columns(self, raw, labels):
+    def as_texts(self, raw):
         """The words of a row are read as a text in which single blanks part them."""
         (column,) = self.entry.inputs
-        return super().columns(raw.assign(**{column: words_of(raw[column]).map(" ".join)}), labels)
+        return raw.assign(**{column: words_of(raw[column]).map(" ".join)})
 
     def spans(self, raw):
-        return raw[self.entry.inputs[0]].map(lambda text: np.array(unit_places(text), np.int32)[:, None])
+        return words_of(raw[self.entry.inputs[0]]).map(_places)
 
-    def tagged(self, text, label):
-        return " ".join(f"{word}/{self.shown(ids)}" for word, ids in zip(text.split(), label, strict=True))
+    def tagged(self, text, spans, label):
+        words = zip(spans[:, 0].tolist(), label, strict=True)
+        return " ".join(f"{text[start:end]}/{self.shown(ids)}" for (start, end), ids in words)
 
     def labels(self, rows):
         return self.ids(rows["label"]).to_numpy(np.int64)
@@ -51,10 +57,23 @@ def parted(raw: pd.Series) -> pd.Series:
 
 
 def words_of(raw: pd.Series) -> pd.Series:
-    """Per row the words of a text, given as a list or separated by blanks; no word is empty or holds a blank."""
+    """Per row the words of a text, given as a list or separated by blanks; each shows something, within it may be
+    blanks, as in Vietnamese treebanks, and around it none."""
     words = parted(raw)
     for where, row in words.items():
-        if not row or not all(isinstance(word, str) and len(word.split()) == 1 for word in row):
-            remedy = "Mend the row; a word is a text without blanks."
-            raise refusal(f"{row_name(where)}, column '{raw.name}'", "words", repr(row)[:80], remedy)
+        if not row or not all(map(_is_word, row)):
+            wrong = next((word for word in row if not _is_word(word)), row)
+            remedy = "Mend the row; a word is a text with at least one character that shows, and no blanks around it."
+            raise refusal(f"{row_name(where)}, column '{raw.name}'", "words", ascii(wrong)[:80], remedy)
     return words
+
+
+def _is_word(word: object) -> bool:
+    return is_text(word) and word == word.strip() and any(unicodedata.category(sign)[0] not in "CZ" for sign in word)
+
+
+def _places(words: list[str]) -> np.ndarray:
+    """(words, 1, 2): where each stands in the text that they make with single blanks."""
+    ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int32) - 1
+    starts = ends - np.array([len(word) for word in words], np.int32)
+    return np.stack([starts, ends], axis=1)[:, None].astype(np.int32)

@@ -7,6 +7,7 @@ number apart across splits, for which treebanks are too small.
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -232,8 +233,8 @@ def _has_subject(row: Any, head: int) -> bool:
 def pos(splits: Splits) -> Splits:
     """The part of speech of every word, in the form of edge probing (Tenney et al. 2019): `text` and `targets`.
 
-    A target has `span1`, the word as [i, i + 1), and `label`, its universal part of speech. Classes are as frequent as
-    in the treebank, as in edge probing; those that train does not have are left out of the other splits.
+    A target has `span1`, the word's place in `text.split()`, and `label`, its universal part of speech. Classes are as
+    frequent as in the treebank, as in edge probing; those that train does not have are left out of the other splits.
     """
     return _targets("pos", splits, _pos_targets)
 
@@ -263,12 +264,19 @@ def _targets(rule: str, splits: Splits, targets_of: Callable[[Any], list[dict[st
 
 
 def _pos_targets(row: Any) -> list[dict[str, Any]]:
-    return [{"span1": [i, i + 1], "label": upos} for i, upos in enumerate(row.upos)]
+    return [{"span1": place, "label": upos} for place, upos in zip(_places(row), row.upos, strict=True)]
 
 
 def _dep_targets(row: Any) -> list[dict[str, Any]]:
-    arcs = enumerate(zip(row.head, row.deprel, strict=True))
-    return [{"span1": [i, i + 1], "span2": [head - 1, head], "label": name} for i, (head, name) in arcs if head]
+    places = _places(row)
+    arcs = zip(places, row.head, row.deprel, strict=True)
+    return [{"span1": place, "span2": places[head - 1], "label": name} for place, head, name in arcs if head]
+
+
+def _places(row: Any) -> list[list[int]]:
+    """[start, end) of each word in what blanks part of the text: a word may hold blanks itself, as in Vietnamese."""
+    ends = list(accumulate(len(word.split()) for word in row.words))
+    return [list(place) for place in zip([0, *ends], ends, strict=False)]
 
 
 def _dependents(row: Any, head: int) -> list[int]:

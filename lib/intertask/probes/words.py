@@ -53,6 +53,9 @@ def sentences(splits: Splits) -> Splits:
             raise refusal(f"Split {split}", "a sentence or more", "none", "Give the rule text.")
         keys = _keys(frame, "source")
         distinct[split] = frame[~(keys.isin(seen) | keys.duplicated())]
+        if distinct[split].empty:
+            found = "all of its sentences in the others"
+            raise refusal(f"Split {split}", "a sentence that is its own", found, "Give each split text of its own.")
         seen.update(keys)
     return {split: distinct[split] for split in splits}
 
@@ -68,7 +71,7 @@ def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
     elif column == "sentence":
         words = raw["sentence"].map(split_tokens)
     else:
-        words = raw["words"].map(lambda row: ["".join(word.split()) for word in row])
+        words = raw["words"].map(list)
     return raw.assign(words=words, source=words.map(" ".join))[words.map(len) > 0]
 
 

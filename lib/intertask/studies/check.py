@@ -1,18 +1,19 @@
 """Everything that can be refused before a study trains: its tasks and their data, its encoders, its notebooks."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
 from intertask.cache import remembered
-from intertask.errors import IntertaskError, did_you_mean
-from intertask.files import file_digest, project_root
+from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.files import file_digest, processors, project_root
 from intertask.parameters import check_values, declared
 from intertask.run import Member, Run
 from intertask.studies import store
+from intertask.studies.length import training_size
 from intertask.studies.study import Notebook, Study
 from intertask.tasks.catalogue import reading_code
 
@@ -37,7 +38,8 @@ def examined(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> Ver
 
     Of encoders it reads configurations, tokenizers and the headers of their weights.
     """
-    verdict = Verdict()
+    verdict = Verdict(remarks=[*_limits_above_the_data(todo.values())])
+    verdict.tried(_check_threads, todo.values())
     for one in study.report:
         verdict.tried(notebook_parameters, one)
     load = cache(partial(verdict.tried, _trainable))
@@ -54,6 +56,20 @@ def examined(study: Study, todo: dict[str, Run], finished: Iterable[str]) -> Ver
         verdict.tried(store.read, run_id)
     verdict.remarks = list(dict.fromkeys(verdict.remarks))  # of several groups
     return verdict
+
+
+def _limits_above_the_data(runs: Iterable[Run]) -> Iterator[str]:
+    asked = {(m.task, run.task_file, m.limit): None for run in runs for m in run.members if m.limit}
+    for task, task_file, limit in asked:
+        if limit > (size := training_size(task, task_file)):
+            yield f"limit {limit:,} of {task} takes all of its {size:,} training examples."
+
+
+def _check_threads(runs: Iterable[Run]) -> None:
+    most = max((run.threads for run in runs), default=0)
+    if most > processors():
+        expected = f"at most the {processors()} processors of this machine"
+        raise refusal("threads", expected, f"{most}", "Lower it, or start the study on another machine.")
 
 
 def analysis_notebook(name: str) -> Path:

@@ -72,13 +72,15 @@ class Graph:
             "title": self.study.title,
             "study": self.study.model_dump(mode="json"),
             "given": self.study.given,
+            "file": str(self.study.file or ""),
             "written": now(),
             "runs": [asdict(row) for row in self.rows],
         }
 
     def save(self) -> None:
-        """Writes the snapshot from which status, scores and reports are read."""
+        """Writes the snapshot from which status, scores and reports are read, in place of a table of that name."""
         write(results_root() / self.name / "study.json", json.dumps(self.snapshot(), indent=1))
+        (results_root() / self.name / "source.csv").unlink(missing_ok=True)
 
     def counted(self, where: dict[str, Any]) -> int:
         """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import results_root
 
 
@@ -30,6 +30,27 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
             f"Write them anew: intertask run params/{study}.yaml"
         )
     return snapshot
+
+
+def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | None = None) -> str:
+    """Says that a study's file holds something else than its snapshot, where it does; empty where there is none yet.
+
+    given: what the file holds now. Raises IntertaskError where the snapshot is that of another file, which is there.
+    """
+    path = Path(results or results_root()) / study / "study.json"
+    if not path.is_file():
+        return ""
+    snapshot = read_study(study, results)
+    if snapshot.get("given") == json.loads(json.dumps(given)):
+        return ""
+    other = snapshot.get("file")
+    if other and Path(other).is_file() and not file.samefile(other):
+        found = f"that of {other}"
+        raise refusal(file, f"no other study in {path.parent}", found, "Rename one of the two files.")
+    return (
+        f"{file} was edited after {study} was run ({snapshot['written']}): what follows is the study as it was then. "
+        "`intertask run` takes up the new one; finished runs stay."
+    )
 
 
 def finished_runs(results: Path | None = None) -> set[str]:

@@ -2,30 +2,22 @@
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from intertask.encoders.mini import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import project_root
-from intertask.run import MIXING, Member, Run, faults_in_words
-from intertask.studies.graph import OBEYING, REGIMES, TOGETHER
+from intertask.run import MIXING, Member, Run
+from intertask.studies.graph import OBEYING, REGIMES, TOGETHER, Row
 from intertask.tasks.catalogue import counterpart
 from intertask.tasks.schema import OneOrMore
 from intertask.weighting import DYNAMIC
+from intertask.written import PLACED, UNPRINTED, Strict, escaped, faults_in_words, read_yaml
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
 """The parameters of a run that a mixture may set for itself."""
@@ -53,7 +45,7 @@ def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
     for name in values:
         if name not in known:
             hint = f" {ELSEWHERE[name]}" if name in ELSEWHERE else did_you_mean(name, known)
-            raise IntertaskError(f"there is no {what} {name!r}.{hint}")
+            raise IntertaskError(f"there is no {what} {name!r}.{hint}", at=(name,))
     sampling = values.get("sampling", "")
     if isinstance(sampling, list) or sampling in DYNAMIC:  # these need to know the tasks
         values = {name: value for name, value in values.items() if name != "sampling"}
@@ -62,10 +54,12 @@ def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
     return {name: getattr(run, name) for name in values}
 
 
-Settings = Annotated[dict[str, Any], BeforeValidator(lambda values: checked(values, SETTINGS, "training setting"))]
+Settings = Annotated[
+    dict[str, Any], BeforeValidator(lambda values: checked(values, SETTINGS, "training setting")), PLACED
+]
 
 
-class Open(BaseModel):
+class Open(Strict):
     """Keys of its own, and beside them, where they stand, settings: those of KNOWN, or any."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -200,7 +194,11 @@ class Notebook(Open):
 
     ALONE = "notebook"
 
-    notebook: str
+    notebook: str = Field(pattern=r"^\w+$", description="its file's name, without folder and ending")
+
+    @property
+    def label(self) -> str:
+        return self.notebook
 
 
 class Count(Open):
@@ -209,6 +207,14 @@ class Count(Open):
     what: str
     paper: int | None = None
     because: str = Field("", description="why ours differs")
+
+    @model_validator(mode="after")
+    def _of_the_index(self) -> Self:
+        for key in self.settings.keys() - Row.__dataclass_fields__.keys():
+            raise IntertaskError(
+                f"a run's role has no {key!r}.{did_you_mean(key, Row.__dataclass_fields__)}", at=(key,)
+            )
+        return self
 
 
 class SmallData(Open):
@@ -219,27 +225,44 @@ class SmallData(Open):
     at_most: int = Field(ge=1, description="training examples")
 
 
+LISTS = ("encoders", "supporting", "targets", "regimes", "seeds", "limits", "supporting_limits", "mixing", "report")
+
+
+def _refuse_twice(name: str, values: list[Any]) -> None:
+    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise IntertaskError(f"{name} names {twice[0]} twice.", at=tuple(name.split(".")))
+
+
 def _known_keys(content: dict[str, Any], known: Collection[str], where: str = "") -> dict[str, Any]:
     for key in content:
         if key not in known:
-            raise IntertaskError(f"there is no key {key!r} in a study{where}.{did_you_mean(key, known)}")
+            at = (*where.split()[1:], key)
+            raise IntertaskError(f"there is no key {key!r} in a study{where}.{did_you_mean(key, known)}", at)
     return content
 
 
-class Study(BaseModel):
+MOST_SEEDS = 10_000
+LONGEST_STUDY_NAME = 200
+
+
+def _seeds(given: Any) -> Any:
+    if isinstance(given, int) and given > MOST_SEEDS:
+        raise ValueError(f"expected at most {MOST_SEEDS:,} restarts, or a list of seeds")
+    return list(range(given)) if isinstance(given, int) else given
+
+
+class Study(Strict):
     """What a study file may say."""
 
     model_config = ConfigDict(extra="forbid")
 
     title: str
     paper: str = Field("", description="whose experiment this is")
-    encoders: list[Encoder] = Field(min_length=1)
-    supporting: list[Supporting] = []
+    encoders: list[Annotated[Encoder, PLACED]] = Field(min_length=1)
+    supporting: list[Annotated[Supporting, PLACED]] = []
     targets: list[str] = Field(min_length=1)
-    regimes: list[Regime] = ["single", "stilts"]
-    seeds: Annotated[list[int], BeforeValidator(lambda n: list(range(n)) if isinstance(n, int) else n)] = Field(
-        min_length=1
-    )
+    regimes: list[Regime] = Field(["single", "stilts"], min_length=1)
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], BeforeValidator(_seeds)] = Field(min_length=1)
     limits: list[Annotated[int, Field(ge=1)] | None] = Field(
         [None], min_length=1, description="training examples of the target; null: all; a sweep is on the first"
     )
@@ -253,11 +276,11 @@ class Study(BaseModel):
         "omit", description="a target that is its own supporting task: left out, its single run instead, or trained"
     )
     wnli: Literal["trained", "majority", "floor"] = Field("trained", description="how WNLI enters averages")
-    mixing: list[Mixing] = [Mixing(name="proportional")]
-    sweep: dict[str, list[Any]] = Field(
+    mixing: list[Annotated[Mixing, PLACED]] = [Mixing(name="proportional")]
+    sweep: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         {}, description="settings to choose from, per task, on single runs; mixtures keep the study's"
     )
-    small_data: SmallData | None = None
+    small_data: Annotated[SmallData | None, PLACED] = None
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
     evaluate_on: dict[str, list[str]] = Field(
         {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
@@ -266,22 +289,34 @@ class Study(BaseModel):
     threads: int = Field(1, ge=1, description="per run")
     train: Settings = Field({}, description="of the intermediate and the target stage")
     pretraining: Annotated[
-        dict[str, Any], BeforeValidator(lambda values: checked(values, SETTINGS | {"limit"}, "training setting"))
+        dict[str, Any],
+        BeforeValidator(lambda values: checked(values, SETTINGS | {"limit"}, "training setting")),
+        PLACED,
     ] = {}
     intermediate: Settings = {}
     target: Settings = {}
     per_task: dict[str, Settings] = Field({}, description="further settings of runs on that task alone, in any stage")
     parts: list[dict[str, Any]] = Field([], description="each a name and keys that replace the study's")
     report: list[Notebook] = [Notebook(notebook="restarts")]
-    counts: list[Count] = []
+    counts: list[Annotated[Count, PLACED]] = []
     mini: dict[str, Any] = Field({}, description="keys that replace the study's under --mini")
     quick: dict[str, Any] = Field({}, description="further ones under --quick")
 
     _given: dict[str, Any] = PrivateAttr()
+    _file: Path | None = PrivateAttr(None)
 
     def __init__(self, **given: Any):
         super().__init__(**given)
         self._given = given
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it was read from."""
+        return self._file
+
+    @file.setter
+    def file(self, path: Path) -> None:
+        self._file = path
 
     @property
     def given(self) -> dict[str, Any]:
@@ -296,27 +331,45 @@ class Study(BaseModel):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if {*self.regimes} - {"single", "mtl_all"} and not self.supporting:
-            raise IntertaskError("all regimes but single and mtl_all need at least one task under supporting.")
-        for name in ("encoders", "supporting", "targets", "seeds", "limits", "supporting_limits", "mixing"):
-            values = [getattr(value, "label", value) for value in getattr(self, name)]
-            if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-                raise IntertaskError(f"{name} names {twice[0]} twice.")
-        for mixing in self.mixing:
+            message = "all regimes but single and mtl_all need at least one task under supporting."
+            raise IntertaskError(message, at=("regimes",))
+        for name in LISTS:
+            _refuse_twice(name, [getattr(value, "label", value) for value in getattr(self, name)])
+        for place, mixing in enumerate(self.mixing):
             if mixing.budget == "target_examples" and "mtl_all" in {*mixing.regimes} & {*self.regimes}:
                 raise IntertaskError(
                     f"mixing {mixing.name}: budget target_examples is about one target, and mtl_all has many. "
-                    "Say regimes: [mtl]."
+                    "Say regimes: [mtl].",
+                    at=("mixing", place),
                 )
         for name, values in self.sweep.items():
-            for value in values:
-                checked({name: value}, SETTINGS, "training setting")
-        for part in self.parts:
-            if whole := OF_THE_WHOLE & part.keys():
-                raise IntertaskError(f"parts: {', '.join(sorted(whole))} is of the whole study, found it in a part.")
-            self.with_keys(part)  # for its refusals alone: `expanded_parts` makes it again
+            try:
+                for value in values:
+                    checked({name: value}, SETTINGS, "training setting")
+            except IntertaskError as error:
+                raise IntertaskError(f"sweep: {error}", at=("sweep", *error.at)) from None
+            _refuse_twice(f"sweep.{name}", values)
+        for place, part in enumerate(self.parts):
+            self._check_part(place, part)
+        _refuse_twice("parts", [part["name"] for part in self.parts])
         for form in ("mini", "quick"):
             _known_keys(getattr(self, form), Study.model_fields.keys() - {"mini", "quick", "counts"}, f" under {form}")
         return self
+
+    def _check_part(self, place: int, part: dict[str, Any]) -> None:
+        at = "parts", place
+        if not (isinstance(part.get("name"), str) and part["name"]):
+            raise IntertaskError(f"parts.{place}: expected a name, found {part.get('name')!r}. Give it one.", at=at)
+        if whole := OF_THE_WHOLE & part.keys():
+            message = f"parts: {', '.join(sorted(whole))} is of the whole study, found it in a part."
+            raise IntertaskError(message, at=(*at, min(whole)))
+        try:
+            self.with_keys(part)  # for its refusals alone: `expanded_parts` makes it again
+        except ValidationError as error:
+            keys = error.errors()[0]["loc"]
+            raise IntertaskError(f"parts {part['name']}: {faults_in_words(error)}", at=(*at, *keys)) from None
+        except IntertaskError as error:
+            raise IntertaskError(f"parts {part['name']}: {error}", at=(*at, *error.at)) from None
 
     def all_tasks(self, limit: int | None = None, supporting_limit: int | None = None) -> list[Member]:
         """What mtl_all trains together: the targets, then the supporting tasks that are none, but no control."""
@@ -363,12 +416,16 @@ class Study(BaseModel):
             found["pretraining", ""] = "none of the encoders is pretrained here, as mini/bert is"
         if not any(task.rsplit("/", 1)[-1] == "wnli" for task in self.targets):
             found["wnli", ""] = "WNLI is none of the targets"
+        if not regimes & {"stilts", "mtl_finetune"} and not any(one.pretrained_here for one in self.encoders):
+            for key in ("train", "target", "intermediate"):
+                if getattr(self, key).get("reuse_head"):
+                    found[key, "reuse_head"] = "no run starts from another one, whose head it could be"
         trained = [*self.targets, *(task for one in self.supporting for task in one.tasks)]
         for task in self.evaluate_on.keys() - {*trained}:
-            found["evaluate_on", ""] = f"the study trains no run on {task}.{did_you_mean(task, trained)}"
+            found["evaluate_on", task] = f"the study trains no run on {task}.{did_you_mean(task, trained)}"
         alone = [*self.targets, *(one.tasks[0] for one in self.supporting if len(one.tasks) == 1)]
         for task in self.per_task.keys() - {*alone}:
-            found["per_task", ""] = f"the study trains no run on {task} alone.{did_you_mean(task, alone)}"
+            found["per_task", task] = f"the study trains no run on {task} alone.{did_you_mean(task, alone)}"
         return found
 
     def refuse_ignored(self, content: dict[str, Any]) -> None:
@@ -379,40 +436,53 @@ class Study(BaseModel):
         given = {key for key, value in content.items() if value not in ([], {}, None)}
         parts = [part.ignored() for _, part in self.expanded_parts()]
         places = [place for place in parts[0] if place[0] in given and all(place in one for one in parts)]
-        found = [(place, parts[0][place]) for place in places]
+        found = [(place, parts[0][place]) for place in places] + self._replaced(given)
         for part, ignored in zip(self.parts if "parts" in given else [], parts, strict=False):
             found += [(place, why) for place, why in ignored.items() if place[0] in part]
         for (key, entry), why in found:
-            raise IntertaskError(f"{' '.join(filter(None, [key, entry]))}: {why}{'' if why[-1] in '.?' else '.'}")
+            end = "" if why[-1] in ".?" else "."
+            raise IntertaskError(f"{' '.join(filter(None, [key, entry]))}: {why}{end}", at=(key, entry))
+
+    def _replaced(self, given: set[str]) -> list[tuple[tuple[str, str], str]]:
+        """The keys that every part replaces; a list may say beforehand what its parts say together."""
+        found = []
+        for key in sorted(given.intersection(*self.parts)) if self.parts else []:
+            listed = isinstance(getattr(self, key), list)
+            replaced = [value for _, part in self.expanded_parts() for value in getattr(part, key)] if listed else []
+            if not listed or any(value not in replaced for value in getattr(self, key)):
+                found.append(((key, ""), "every part says its own. Take this one out, or what is in no part"))
+        return found
 
 
 def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:
     """A study's short name and content, from a file or from `params/<name>.yaml`; with `mini` on the mini suite."""
     path = study_file(name)
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise IntertaskError(f"{path}: expected YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise IntertaskError(f"{path}: expected keys such as title, encoders and targets, found {content!r}.")
+    short = study_name(path) + "-mini" * mini + "-quick" * quick
+    written = read_yaml(path, "keys such as title, encoders and targets", "Begin with `title:`.")
+    content, own = written.content, written.content
     if "source" in content:
         raise IntertaskError(
             f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
             "`intertask report` and `intertask scores` read it."
         )
     try:
-        study = on_the_mini_suite(content, quick) if mini else Study(**content)
-        own = {**content.get("mini", {}), **(content.get("quick", {}) if quick else {})}
-        study.refuse_ignored(own if mini else content)
+        study = Study(**content)
+        if mini:
+            for form in ("mini", "quick")[: 1 + quick]:
+                written = written.with_form(form)
+            own = study.mini | (study.quick if quick else {})
+            study = on_the_mini_suite(content, quick)
+        study.refuse_ignored(own)
     except ValidationError as error:
-        raise IntertaskError(f"{path}: {faults_in_words(error)}") from None
+        raise IntertaskError(faults_in_words(error, written)) from None
     except IntertaskError as error:
-        raise IntertaskError(f"{path}: {error}") from None
+        raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     if study.task_file:
         study.task_file = str((path.parent / study.task_file).resolve())
     study.encoders = [one.beside(path.parent) for one in study.encoders]
     study.parts = [_with_encoders_beside(path.parent, part) for part in study.parts]
-    return study_name(path) + "-mini" * mini + "-quick" * quick, study
+    study.file = path
+    return short, study
 
 
 def _with_encoders_beside(folder: Path, part: dict[str, Any]) -> dict[str, Any]:
@@ -426,14 +496,15 @@ def on_the_mini_suite(content: dict[str, Any], quick: bool) -> Study:
     """The study with what it says under `mini`, and `quick`, and every task replaced by its mini counterpart."""
     content = {**content, **content.get("mini", {}), **(content.get("quick", {}) if quick else {})}
     content = {key: value for key, value in content.items() if key not in ("mini", "quick", "counts")}
+    Study(**content)  # for its refusals, before its tasks are replaced
     return Study(**_counterparts(content))
 
 
 def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
     """The same keys with mini tasks; of tasks that have one counterpart, one is left."""
 
-    def names(tasks: Iterable[str]) -> list[str]:
-        return list(dict.fromkeys(map(counterpart, tasks)))
+    def names(tasks: str | Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(map(counterpart, [tasks] if isinstance(tasks, str) else tasks)))
 
     def supporting(value: Any) -> Any:
         if isinstance(value, str):
@@ -455,18 +526,42 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def study_file(name: str) -> Path:
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return Path(name).resolve()
     params = project_root() / "params"
-    if (path := params / f"{name}.yaml").is_file():
-        return path
+    if os.path.isfile(path := params / f"{name}.yaml"):
+        return path.resolve()
     files = [file.relative_to(params) for file in params.rglob("*.yaml")]
     known = sorted(str(file.with_suffix("")) for file in files if file.parts[0] != "runs")
     raise IntertaskError(f"There is no study {name}: neither a file nor in {params}.{did_you_mean(name, known)}")
 
 
+TAKEN = {"runs", "by_hand", "published", "reports"}
+"""What lies in the results folder beside the studies."""
+
+REPORT = "report"
+"""The folder in a study's own."""
+
+
 def study_name(path: Path) -> str:
-    """Path within `params/` without the ending (`weller2022/pairwise`), or the file's own stem."""
+    """Path within `params/` without the ending (`weller2022/pairwise`), or the file's own stem.
+
+    It names the folder of the study's results; refused where that would be another's.
+    """
     params = project_root() / "params"
     inside = os.path.relpath(path, params)
-    return str(Path(inside if not inside.startswith("..") else path.name).with_suffix(""))
+    name = (inside if not inside.startswith("..") else path.name).removesuffix(path.suffix)
+    first, *others = [part.lower() for part in name.split("/")]
+    taken = first in TAKEN or REPORT in others
+    if (
+        taken
+        or len(name.encode()) > LONGEST_STUDY_NAME
+        or any(re.match(r"\W", part) for part in name.split("/"))
+        or UNPRINTED.search(name)
+    ):
+        expected = (
+            f"a study's file whose name is that of its results: at most {LONGEST_STUDY_NAME} bytes, begun with a letter"
+        )
+        found = f"'{escaped(name)}'" + ", which names something else there" * bool(taken)
+        raise refusal(escaped(str(path)), expected, found, "Rename the file.")
+    return name

@@ -3,12 +3,11 @@
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry, parse_entry
+from intertask.written import parsed_yaml, yaml_text
 
 
 def find_entry(name: str, task_file: str = "") -> TaskEntry:
@@ -48,18 +47,13 @@ def reading_code() -> list[str]:
 
 def read_entries(path: Path) -> dict[str, TaskEntry]:
     """Name -> entry of one YAML file; paths under `files` are taken relative to its folder, or to the corpus."""
-    try:
-        return dict(_parsed(path, path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise refusal(path, "a readable YAML file (UTF-8)", str(error), "Check the path and the file.") from None
+    return dict(_parsed(path, yaml_text(path)))
 
 
 @cache
 def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
-    tasks = yaml.safe_load(text)
-    if not isinstance(tasks, dict):
-        raise refusal(path, "a mapping of task names to entries", repr(tasks)[:80], "Begin with `my_task:`.")
-    entries = {str(name): parse_entry(str(name), fields, str(path)) for name, fields in tasks.items()}
+    written = parsed_yaml(path, text, "a mapping of task names to entries", "Begin with `my_task:`.")
+    entries = {name: parse_entry(name, fields, written) for name, fields in written.content.items()}
     for name, entry in entries.items():
         if not entry.corpus:
             files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}

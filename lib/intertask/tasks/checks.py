@@ -3,6 +3,9 @@
 Raw frames here have the index (file, row); rows count from 1, without the header.
 """
 
+from collections.abc import Collection
+
+import numpy as np
 import pandas as pd
 
 from intertask.errors import did_you_mean, refusal
@@ -23,16 +26,37 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
             found = f"{columns.count(column)} among {columns}"
             remedy = "Correct the entry's columns or the file." + did_you_mean(column, map(str, columns))
             raise refusal(where, f"one column '{column}'", found, remedy)
+    for column in dict.fromkeys([*entry.choices, *entry.spans, *entry.group, entry.label]):
+        _check_key(frame, *column.partition(".")[::2])
     if spare := [column for column in columns if column not in {*needed, entry.label_column, *entry.unused}]:
         remedy = f"Add `unused: {spare}` to the entry to leave out what it does not read, or make it an input."
         raise refusal(where, f"only columns that the entry of '{entry.name}' names", f"'{spare[0]}'", remedy)
 
 
-def all_hidden(labels: pd.Series, entry: TaskEntry) -> bool:
-    """True where no row has a label: all are null, or all -1, the Hub's mark for a hidden one, or all lists empty."""
-    if labels.dtype == object:
-        return not any(name for row in labels for name in row)
-    return set(labels.unique()) in ({""}, {"-1"}) and "-1" not in (entry.labels or [])
+def _check_key(frame: pd.DataFrame, column: str, key: str) -> None:
+    """Refuses a key that no struct in the column has, though it holds structs: it is misspelt."""
+    if not key or column not in frame:
+        return
+    keys: set[str] = set()
+    for value in frame[column]:
+        items = value if isinstance(value, list | tuple | np.ndarray) else [value]
+        keys.update(*(item.keys() for item in items if isinstance(item, dict)))
+    if keys and key not in keys:
+        found = ", ".join(sorted(keys))
+        remedy = f"Correct `{column}.{key}` in the entry." + did_you_mean(key, keys)
+        raise refusal(f"{file_of(frame)}, column '{column}'", f"structs with the key '{key}'", found, remedy)
+
+
+def all_hidden(labels: pd.Series, known: Collection[str] | None) -> bool:
+    """True where no row has a label: all are null, or all -1, the Hub's mark for a hidden one, or all lists empty.
+
+    Where labels have names also where all rows say the same that is none of the `known` ones, as MultiNLI's "hidden".
+    """
+    said = set(labels.explode().explode().dropna())
+    if known is None or len(said) != 1:
+        return said <= {""} or said == {"-1"}
+    (mark,) = said
+    return mark not in known and not mark.isdigit()
 
 
 def check_variety(labels: pd.Series, names: list[str] | None) -> None:

@@ -38,10 +38,21 @@ def _sentence(path: Path, start: int, lines: list[str]) -> dict[str, object]:
     for number, line in enumerate(lines, start=start):
         if not line.startswith("#") and (fields := _word(f"{path}, line {number}", line, len(words) + 1)):
             words.append((number, fields))
+    _check_forms(path, words, comments.get("text", "_"))
     heads = _heads(path, words)
     columns = {"words": 1, "upos": 3, "feats": 5, "deprel": 7}
     texts = {column: [fields[place] for _, fields in words] for column, place in columns.items()}
     return {"sent_id": comments.get("sent_id", ""), "text": comments.get("text", ""), "head": heads, **texts}
+
+
+def _check_forms(path: Path, words: list[tuple[int, list[str]]], text: str) -> None:
+    """Refuses words without a form: an underscore is one only where the text has it, and never in every word."""
+    without = [number for number, fields in words if fields[1] == "_"]
+    if without and ("_" not in text or 1 < len(words) == len(without)):
+        remedy = (
+            "Fetch the text, if it is withheld, and merge it in as the treebank's README says; or drop the sentence."
+        )
+        raise refusal(f"{path}, line {without[0]}", "a form for each syntactic word", "_", remedy)
 
 
 def _word(where: str, line: str, expected_id: int) -> list[str] | None:

@@ -8,10 +8,11 @@ from pandas.api.types import is_numeric_dtype
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
+from intertask.formats.columns import UNLABELLED, check_gold, label_text, spellings
 from intertask.tasks import checks
 from intertask.tasks.catalogue import find_entry, reading_code
 from intertask.tasks.rows import raw_splits
-from intertask.tasks.schema import TaskEntry
+from intertask.tasks.schema import HELD_OUT, TaskEntry
 from intertask.tasks.sources import Source, fingerprint, locate
 
 
@@ -56,11 +57,40 @@ def _checked(entry: TaskEntry, source: Source) -> tuple[list[str] | None, dict[s
     raw = raw_splits(entry, source)
     checks.check_against_card(entry, source.card_labels)
     read = find_format(entry.format)
-    used = {split: _used(read(entry), split, frame) for split, frame in raw.items()}
-    names = entry.labels or ("labels" in read.keys and source.card_labels) or read(entry).found_labels(used)
+    named = "labels" in read.keys
+    card = source.card_labels if named else None
+    given = entry.labels or card
+    labels = _labels(read(entry), raw, given or [])
+    used = {split: _used(read(entry), frame, labels[split]) for split, frame in raw.items()}
+    said = [_said(read(entry), frame["label"]) for frame in used.values() if named and "label" in frame]
+    for texts in said:
+        check_gold(texts, given or ())
+    names = given or read(entry).found_labels(used)
     entry = entry.model_copy(update={"labels": names})
     checks.check_f1(entry)
-    return names, {split: _numbered(read(entry), split, frame) for split, frame in used.items()}
+    ids = spellings(said, names, counted=card is not None) if named else {}
+    return names, {split: _numbered(read(entry), split, frame, ids) for split, frame in used.items()}
+
+
+def _labels(form: Format, raw: dict[str, pd.DataFrame], given: list[str]) -> dict[str, pd.Series | None]:
+    """The labels of every split as names; None where it has none, or hides them. `given`: the names, if known yet."""
+    entry, found = form.entry, {}
+    for split, frame in raw.items():
+        must = split in ("train", "validation")
+        checks.check_columns(frame, entry, must)
+        found[split] = form.label_names(frame) if entry.label and entry.label_column in frame else None
+    known = None
+    if "labels" in form.keys:
+        known = {*given, *([] if found.get("train") is None else _said(form, found["train"]))} - UNLABELLED
+    for split, labels in found.items():
+        if labels is not None and split not in ("train", "validation") and checks.all_hidden(labels, known):
+            found[split] = None
+    return found
+
+
+def _said(form: Format, labels: pd.Series) -> pd.Series:
+    """What the label column says, of an example's several targets too, as text."""
+    return form.ids(labels).astype("str").rename(form.entry.label)
 
 
 def check_trainable(task: Task) -> None:
@@ -78,6 +108,9 @@ def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:
     Without labels, as the GLUE diagnostic set on the Hub, they can be predicted and not scored. Raises IntertaskError
     if its labels or the number of its inputs differ.
     """
+    if name in {"train", "validation", "test", *HELD_OUT, *task.splits}:
+        expected = f"a task whose name is none of a split, as {name} is of {task.entry.name}"
+        raise refusal("evaluate_on", expected, f"'{name}'", "Rename that task.")
     other = load_task(name, task_file)
     mine, theirs = task.entry.labels or [], other.entry.labels or []
     same = task.entry.format == other.entry.format and task.form.comparable
@@ -100,29 +133,27 @@ def scored_rows(task: Task) -> pd.DataFrame:
     return rows
 
 
-def _used(form: Format, split: str, raw: pd.DataFrame) -> pd.DataFrame:
+def _used(form: Format, raw: pd.DataFrame, labels: pd.Series | None) -> pd.DataFrame:
     """What is read of the rows that are used, labels still as names; no column `label` where the split has none."""
-    entry, must = form.entry, split in ("train", "validation")
-    checks.check_columns(raw, entry, must)
-    labels = form.label_names(raw) if entry.label and entry.label_column in raw else None
-    if labels is not None and not must and checks.all_hidden(labels, entry):
-        labels = None
-    if labels is not None and entry.drop_label is not None:
-        raw = raw[labels.to_numpy() != str(entry.drop_label)]
+    entry = form.entry
+    if labels is not None and entry.drop_label is not None and len(raw):
+        raw = raw[labels.to_numpy() != label_text(entry.drop_label, raw.index[0], entry.label)]
         labels = labels.loc[raw.index]
     if raw.empty:
         remedy = "Supply rows, or take the split out of the entry."
         raise refusal(checks.file_of(raw), "at least one row", "none", remedy)
     columns = form.columns(raw, labels) | {tag: raw[tag].fillna("").astype("str") for tag in entry.tags}
     frame = pd.DataFrame(columns, index=raw.index)
+    if form.several_targets and not frame["spans"].map(len).any():
+        raise refusal(checks.file_of(raw), "a target in at least one row", "none", "Check `spans` and the rows.")
     return frame if labels is None else frame.assign(label=labels)
 
 
-def _numbered(form: Format, split: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _numbered(form: Format, split: str, frame: pd.DataFrame, ids: dict[str, int]) -> pd.DataFrame:
     """The frame with labels as numbers, tags last, its rows counted from 0."""
     if "label" not in frame:
         return frame.reset_index(drop=True)
-    labels = form.numbered(frame)
+    labels = form.numbered(frame, ids)
     if split == "train" and is_numeric_dtype(labels):
         checks.check_variety(labels, form.entry.labels)
     columns = [name for name in frame if name not in ("label", *form.entry.tags)]

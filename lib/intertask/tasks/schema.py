@@ -1,18 +1,33 @@
 """The fields of one task entry: where the data is, what is read and what is predicted."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.written import Strict, Written
 
-Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"  # begins with no dot: names become those of files
+NAME = f"^{PART}(/{PART})*$"
+LONGEST_NAME = 60  # characters
+HELD_OUT = ("validation_select", "validation_report")
+"""The splits that a run with `holdout` makes of `validation`."""
+
+
+def _no_made_split(name: str) -> str:
+    if name in HELD_OUT:
+        raise ValueError("another name, for a run with holdout makes a split of this one")
+    return name
+
+
+Split = Annotated[str, Field(pattern=f"^{PART}$"), AfterValidator(_no_made_split)]
 Column = Annotated[str, Field(min_length=1)]
 OneOrMore = Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
 LabelName = Annotated[str, BeforeValidator(lambda given: str(given) if type(given) is int else given)]
 
 
-class TaskEntry(BaseModel):
+class TaskEntry(Strict):
     """One task as data: exactly one source (`hub`, `files` or `mini`), the columns that are read, and the labels.
 
     A column with a dot leads into a struct or into a list of structs.
@@ -20,15 +35,15 @@ class TaskEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,60}$")]
+    name: Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
     # Hub id of a data set, owner/name; the same folder in a mirror.
     hub: Annotated[str, Field(pattern=r"^(|[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)$")] = ""
     config: str = ""
     revision: str = "main"
-    # Split -> CSV, TSV, JSONL, Parquet or CoNLL-U files, relative to the YAML file; a * stands for any characters.
+    # Split -> CSV, TSV, JSONL, Parquet, CoNLL or CoNLL-U files, relative to the YAML file; * is any characters.
     files: dict[Split, OneOrMore] = {}
     # A corpus that the user fetches: `files` lie in the folder of that name in INTERTASK_CORPORA; `get` says how to.
-    corpus: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    corpus: Annotated[str, Field(pattern=f"^({PART})?$")] = ""
     get: str = ""
     # Names of the columns of files without a header, or split -> names.
     columns: list[Column] | dict[Split, list[Column]] = []
@@ -144,6 +159,10 @@ class TaskEntry(BaseModel):
         for key, source in {"config": "hub", "corpus": "files", "columns": "files"}.items():
             if getattr(self, key) and source not in given:
                 raise IntertaskError(f"expected {key} only beside {source}, found it beside {given[0]}. Take it out.")
+        if self.derive:
+            from intertask.probes import find_rule  # here: with pandas, which most entries do not need
+
+            find_rule(self.derive)
         if self.corpus and not self.get:
             raise IntertaskError(f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it.")
 
@@ -204,29 +223,34 @@ def _roots(columns: list[str]) -> list[str]:
     return list(dict.fromkeys(part.partition(".")[0] for part in parts))
 
 
-def parse_entry(name: str, fields: Any, where: str) -> TaskEntry:
+def parse_entry(name: str, fields: Any, where: str | Written) -> TaskEntry:
     """The entry `name` from what YAML gave; raises IntertaskError that names `where` (the file), the task and key."""
-    where = f"{where}, task '{name}'"
+
+    def place(*keys: str | int) -> str:
+        return f"{where.place(name, *keys) if isinstance(where, Written) else where}, task '{name}'"
+
     if not isinstance(fields, dict):
-        raise refusal(where, "a mapping of keys", repr(fields), "Indent the keys below the task's name.")
+        raise refusal(place(), "a mapping of keys", f"{fields!r:.80}", "Indent the keys below the task's name.")
     keys = sorted(TaskEntry.model_fields.keys() - {"name"})
     for key in fields:
         if key not in keys:
-            raise refusal(where, "only keys of a task entry", f"'{key}'", did_you_mean(str(key), keys))
+            raise refusal(place(key), "only keys of a task entry", f"'{key}'", did_you_mean(key, keys))
     try:
         return TaskEntry.model_validate({**fields, "name": name})
     except ValidationError as error:
-        raise _readable(where, error) from None
+        raise _readable(place, error) from None
     except IntertaskError as error:
-        raise IntertaskError(f"{where}: {error}") from None
+        raise IntertaskError(f"{place(*error.at)}: {error}") from None
 
 
-def _readable(where: str, error: ValidationError) -> IntertaskError:
+def _readable(place: Callable[..., str], error: ValidationError) -> IntertaskError:
     first = error.errors()[0]
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
-        return refusal(where, f"the key '{key}'", "none", "Add it.")
-    remedy = f"Mend the key '{key}'."
-    if isinstance(first["input"], bool):
-        remedy = f"YAML reads a bare yes, no, on or off as a truth value: put quotes around it in '{key}'."
-    return refusal(f"{where}, key '{key}'", first["msg"].replace("Input should be ", ""), repr(first["input"]), remedy)
+        return refusal(place(), f"the key '{key}'", "none", "Add it.")
+    if key == "name":
+        first["msg"] = (
+            f"at most {LONGEST_NAME} letters, digits, _ . and -, in parts joined by /, none begun with a dot or -"
+        )
+    expected, found = first["msg"].replace("Input should be ", ""), f"{first['input']!r:.200}"
+    return refusal(f"{place(*first['loc'])}, key '{key}'", expected, found, f"Mend the key '{key}'.")

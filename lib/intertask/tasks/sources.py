@@ -108,7 +108,9 @@ def check_splits(entry: TaskEntry, found: Iterable[str], available: Iterable[str
 
 def _own_files(patterns: list[str]) -> list[Path]:
     """The paths, those with a * filled in; one without is taken as it stands, and missed when it is read."""
-    paths = {pattern: sorted(glob.glob(pattern)) if "*" in pattern else [pattern] for pattern in patterns}
+    # in a path only * is no character of itself: [ and ? may stand in folders' names
+    globs = {pattern: "*".join(map(glob.escape, pattern.split("*"))) for pattern in patterns}
+    paths = {pattern: sorted(glob.glob(globs[pattern])) if "*" in pattern else [pattern] for pattern in patterns}
     for pattern, found in paths.items():
         if not found:
             raise refusal(pattern, "files of that name", "no file that fits", "Check the path in the task's entry.")
@@ -161,7 +163,7 @@ def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[s
 
 def _read_card(path: Path):
     """By `datasets`; its builder would want the files, of which the card must first tell what to fetch."""
-    from datasets import ClassLabel  # a second of import, which a card that is known does not cost
+    # a second of import, which a card that is known does not cost
     from datasets.data_files import sanitize_patterns
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
@@ -170,7 +172,7 @@ def _read_card(path: Path):
     header = DatasetCardData(**(metadata_load(path) or {}))
     configs = MetadataConfigs.from_dataset_card_data(header)
     names = {
-        config: {column: list(kind.names) for column, kind in (info.features or {}).items() if type(kind) is ClassLabel}
+        config: {column: names for column, kind in (info.features or {}).items() if (names := _names(kind))}
         for config, info in DatasetInfosDict.from_dataset_card_data(header).items()
     }
     patterns = {
@@ -179,6 +181,14 @@ def _read_card(path: Path):
         if "data_files" in fields
     }
     return patterns, names
+
+
+def _names(kind: Any) -> list[str] | None:
+    """The label names of a column of the card: of a label, or of a list of labels."""
+    from datasets import ClassLabel
+
+    kind = kind[0] if isinstance(kind, list) else getattr(kind, "feature", kind)
+    return list(kind.names) if isinstance(kind, ClassLabel) else None
 
 
 def _by_name(folder: Path) -> dict[str, list[str]]:

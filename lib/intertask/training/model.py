@@ -151,7 +151,7 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         check_reading(run, encoder, tokenizer, form)
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         key = form.shared_head if run.heads == "shared" else None
-        parts.append(Part(name, task, form, key or name.replace(".", "_"), encoded))
+        parts.append(Part(name, task, form, key or head_key(name), encoded))
     torch.manual_seed(run.seed_of("head"))  # anew: how much the encoder drew before must not change the heads
     heads = torch.nn.ModuleDict()
     for part in parts:
@@ -161,6 +161,11 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         load_heads(heads, Path(start))
     use = run.tuning, run.layer, run.language_modelling_weight
     return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use)
+
+
+def head_key(task: str) -> str:
+    """The task's name as a key of torch's: these hold no dot, and none is called as a method (`train`) is."""
+    return "task:" + task.replace(".", ":")  # no name of a task has a colon
 
 
 def save_model(model: Model, folder: Path) -> None:

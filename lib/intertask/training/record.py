@@ -13,7 +13,7 @@ import torch
 import yaml
 from pydantic import BaseModel, Field
 
-from intertask.files import now, project_root, results_root, write
+from intertask.files import csv_text, now, project_root, results_root, write
 from intertask.run import Run
 from intertask.studies.store import finished, predictions_file, read, swept_settings
 from intertask.training.model import save_model
@@ -56,7 +56,7 @@ def save(result: Result, run: Run) -> Path:
         folder.mkdir(parents=True)
     if run.keep_encoder:
         save_model(result.model, folder / "encoder")
-    result.curve.to_csv(folder / "curve.csv", index=False)
+    (folder / "curve.csv").write_text(csv_text(result.curve, index=False))
     for name, outcome in result.tasks.items():
         path = predictions_file(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ import time
 
 from tqdm import tqdm
 
+from intertask.written import escaped
+
 
 class Countdown:
     """Says what has ended and when the rest will have: a bar on a terminal, a line per run elsewhere.
@@ -39,7 +41,7 @@ class Countdown:
         left = f"about {duration(self.left / self.speed)} left"
         self.bar.set_postfix_str(left)
         if self.bar.disable:
-            print(f"{line}; {left}", flush=True)
+            print(escaped(f"{line}; {left}"), flush=True)
 
 
 def duration(seconds: float) -> str:

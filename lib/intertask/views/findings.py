@@ -1,5 +1,6 @@
 """What may surprise in a task that is sound: said before training, and not refused."""
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -9,12 +10,14 @@ from intertask.views.overview import shortened
 
 SMALL = 50  # examples of a dev set, below which one of them weighs two points of accuracy and more
 RARE = 10  # training examples of a label
+SELDOM = 0.05  # of the training examples, where labels are few
+FEW_LABELS = 10
 MOST_NAMES = 8
 
 
 def findings(task: Task) -> list[str]:
     """One sentence for each; empty where there is nothing to say."""
-    found = (_sizes, _empty, _lists_as_text, _uneven, _absent, _rare, _repeated, _shared)
+    found = (_sizes, _empty, _constant, _lists_as_text, _uneven, _absent, _alike, _rare, _repeated, _shared)
     return [sentence for find in found for sentence in find(task)]
 
 
@@ -40,6 +43,13 @@ def _empty(task: Task) -> Iterator[str]:
                 yield f"{split}: {_of(empty.sum(), frame)} have an empty text in {column}, the first: number {at}."
 
 
+def _constant(task: Task) -> Iterator[str]:
+    for split, frame in task.splits.items():
+        for column in task.entry.inputs:
+            if len(frame) > 1 and frame[column].nunique() == 1:
+                yield f"{split}: every {column} is the same, '{shortened(frame[column].iloc[0])}'."
+
+
 def _lists_as_text(task: Task) -> Iterator[str]:
     for split, frame in task.splits.items():
         for column in task.entry.inputs:
@@ -63,12 +73,21 @@ def _absent(task: Task) -> Iterator[str]:
                 yield f"{split} lacks {len(absent)} of {len(task.entry.labels)} labels: {_names(absent)}."
 
 
+def _alike(task: Task) -> Iterator[str]:
+    """Labels that differ in capitals alone: one, perhaps, in two spellings."""
+    names = task.entry.labels or []
+    spellings = [[other for other in names if other.casefold() == name.casefold()] for name in names]
+    if twice := next((alike for alike in spellings if len(alike) > 1), None):
+        yield f"labels that differ in capitals alone: {', '.join(twice)}; are they one?"
+
+
 def _rare(task: Task) -> Iterator[str]:
     if task.entry.labels and "label" in task.splits.get("train", ()):
         counts = task.form.ids(task.splits["train"]["label"]).value_counts()
-        rare = [f"{task.entry.labels[i]} ({count})" for i, count in counts[counts < RARE].items()]
+        fewest = math.ceil(max(RARE, SELDOM * counts.sum() if len(task.entry.labels) <= FEW_LABELS else 0))
+        rare = [f"{task.entry.labels[i]} ({count})" for i, count in counts[counts < fewest].items()]
         if rare:
-            yield f"labels with fewer than {RARE} examples in train: {_names(rare)}."
+            yield f"labels with fewer than {fewest} examples in train: {_names(rare)}."
 
 
 def _repeated(task: Task) -> Iterator[str]:

@@ -35,7 +35,8 @@ def examples(task: Task, number: int) -> pd.DataFrame:
     if "label" not in rows:
         return shown_texts(task, rows, pd.Series(0, rows.index))
     first = task.entry.inputs[0]
-    tagged = [form.tagged(text, label) for text, label in zip(rows[first], rows["label"], strict=True)]
+    spans = rows["spans"] if "spans" in rows else [None] * len(rows)
+    tagged = [form.tagged(*row) for row in zip(rows[first], spans, rows["label"], strict=True)]
     if None not in tagged:
         return rows[task.entry.inputs].assign(**{first: list(map(shortened, tagged))})
     shown = [label[0] if label else [] for label in rows["label"]] if form.several_targets else rows["label"]

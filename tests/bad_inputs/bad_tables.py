@@ -1,0 +1,78 @@
+"""Wrong tables of scores: a line of SOURCE, or the CSV that it names, as it is written wrongly, and the refusal."""
+
+SOURCE = """\
+title: T
+source: scores.csv
+"""
+
+ROWS = "encoder,supporting,target,seed,score\nb,,rte,1,60\nb,mnli,rte,1,64.5\n"
+
+LINES = [
+    ("title: 5", "title: input should be a valid string"),
+    ("title: yes", "expected a number or text, found True"),
+    ("titel: T", "titel: extra inputs are not permitted"),
+    ("source: 5", "source.0: input should be a valid dictionary"),
+    ("source: []", "source: list should have at least 1 item"),
+    ("source: on", "source.0: input should be a valid dictionary"),
+    ("source: {columns: {}}", "source.0.file: field required"),
+    ("source: [{file: scores.csv, colums: {}}]", "source.0.colums: extra inputs are not permitted"),
+    ("source: [scores.csv, scores.csv]", "expected each file once, found scores.csv twice"),
+    ("source: nowhere.csv", "nowhere.csv: expected a CSV of scores, found no such file"),
+    ("source: [{file: scores.csv, columns: {score: vale}}]", "score is to be 'vale', no such column"),
+    ("source: [{file: scores.csv, values: {scor: 5}}]", "no column 'scor' to map to. Did you mean 'score'?"),
+    ("columns: [a]", "columns: input should be a valid dictionary"),
+    ("columns: {score: 5}", "columns.score: input should be a valid string"),
+    ("columns: {score: on}", "key 'columns.score': expected a number or text, found True"),
+    ("columns: {sede: seed}", "no column 'sede' to map to. Did you mean 'seed'?"),
+    ("columns: {score: vale}", "score is to be 'vale', no such column"),
+    ("columns: {regime: encoder, encoder: encoder}", "expected one meaning for each column, found two for 'encoder'"),
+    ("values: 5", "values: input should be a valid dictionary"),
+    ("values: {sede: 5}", "no column 'sede' to map to. Did you mean 'seed'?"),
+    ("values: {split: test}", "expected rows of split validation, found only test"),
+    ("values: {encoder: none}", "encoder: expected a name, or an empty cell where there is none"),
+    ("values: {encoder: [a, b]}", "values.encoder: value error, expected a number, text or truth value"),
+    ("values: {encoder: yes}", "expected encoder as a number or text, under values, found True"),
+    ("values: {seed: 1.5}", "seed: expected whole numbers"),
+    ("unit: percent", "unit: input should be 'points' or 'fraction'"),
+    ("unit: fraction", "unit: fraction: expected scores of at most 1"),
+    ("report: transfer_matrix", "report: input should be a valid list"),
+    ("report: [../x]", "report.0.notebook: string should match pattern"),
+    ("title: T\ntitle: U", "each key once, found 'title' in line 1 already"),
+]
+
+TABLES = [
+    ("", "expected a CSV of scores in UTF-8"),
+    ("encoder,target,score\n", "expected rows of split validation"),
+    ("encoder,target\nb,rte\n", "found no score among encoder, target"),
+    (ROWS.replace("64.5", "high"), "score: expected numbers; found high in row 3"),
+    (ROWS.replace("64.5", "nan"), "score: expected numbers; found nan in row 3"),
+    (ROWS.replace("64.5", "inf"), "score: expected numbers; found inf in row 3"),
+    (ROWS.replace("64.5", '"64,5"'), "score: expected numbers; found 64,5 in row 3"),
+    (ROWS.replace("64.5", "64.5%"), "score: expected numbers; found 64.5% in row 3"),
+    (ROWS.replace("64.5", "645"), "score: expected at most 100 points; found 645.0 in row 3"),
+    (ROWS.replace("64.5", "-101"), "score: expected at most 100 points; found -101.0 in row 3"),
+    (ROWS.replace("64.5", "0.645"), "expected all points (0-100) or all fractions (0-1)"),
+    (ROWS.replace("mnli", " mnli"), "supporting: expected names without blanks around them; found mnli in row 3"),
+    (ROWS.replace("mnli", "mnli "), "supporting: expected names without blanks around them"),
+    (ROWS.replace("mnli", "\u00a0mnli"), "supporting: expected names without blanks around them"),
+    (ROWS.replace("mnli", "none"), "supporting: expected a name, or an empty cell where there is none; found none"),
+    (ROWS.replace("mnli", "None"), "supporting: expected a name, or an empty cell where there is none; found None"),
+    (ROWS.replace("mnli", "N/A"), "supporting: expected a name, or an empty cell where there is none; found N/A"),
+    (ROWS.replace("mnli", "NULL"), "supporting: expected a name, or an empty cell where there is none; found NULL"),
+    (ROWS.replace("mnli", "-"), "supporting: expected a name, or an empty cell where there is none; found -"),
+    (ROWS.replace("rte,1,64.5", "nan,1,64.5"), "target: expected a name, or an empty cell"),
+    (ROWS.replace("mnli", "\x1b[31mmnli"), "supporting: expected text that can be printed; found '\\x1b[31mmnli'"),
+    (ROWS.replace("rte,1,60", ",1,60"), "expected an encoder and a target"),
+    (ROWS.replace("rte,1,60", "rte,one,60"), "seed: expected whole numbers; found one in row 2"),
+    (ROWS.replace("rte,1,60", "rte,1.5,60"), "seed: expected whole numbers; found 1.5 in row 2"),
+    (ROWS.replace("b,,rte,1,60", "b,,average,1,60"), "expected derived: True"),
+    (ROWS + "b,mnli,rte,1,65\n", "rows 3 and 4"),
+    (ROWS + "b,mnli,rte,2,65,9\n", "expected a CSV of scores in UTF-8"),
+    (ROWS.replace("score", "seed"), "row 1: expected each column once, found 'seed' twice"),
+    ("encoder,target,score,control\nb,rte,60,perhaps\n", "control: expected True or False; found perhaps in row 2"),
+    ("encoder,target,score,majority\nb,rte,60,101\n", "majority: expected at most 100 points"),
+    ("encoder,target,score,limit\nb,rte,60,all\n", "limit: expected whole numbers; found all in row 2"),
+    (ROWS.replace("mnli", "caf\xe9").encode("latin-1"), "expected a CSV of scores in UTF-8"),
+    (ROWS.encode("utf-16"), "expected a CSV of scores in UTF-8"),
+    (ROWS.replace(",", ";"), "found no encoder and no target and no score among"),
+]

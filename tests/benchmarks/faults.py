@@ -1,0 +1,149 @@
+"""What kills, full disks and moved folders cost: the scores must be those of a calm run, bit by bit.
+
+    make faults    (or: python tests/benchmarks/faults.py [MINUTES] [SEED]); five minutes by default
+
+Every 2 to 6 seconds one process of a study is killed, drawn from the driver, the process that runs are forked from,
+the workers and the kernels; the command is given again whenever it has ended. When the study is finished, some of its
+runs are taken away and it goes on. Then the same study on a disk that is too small, and in a folder that is moved away
+while it runs. Ends with 1 if a score differs, or if anything is left behind.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from made_study import command, records, scores, succeed, wait_for, write_study  # noqa: E402
+
+WORKERS = 3
+STUDY = {"seeds": 4}  # twelve runs
+
+
+def main(
+    minutes: Annotated[float, typer.Argument(help="of killing")] = 5.0,
+    seed: Annotated[int, typer.Argument(help="of what is killed when")] = 0,
+) -> None:
+    """Runs all three and prints what they came to."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        study = write_study(folder, **STUDY)
+        calm = folder / "calm"
+        succeed("run", study, results=calm)
+        expected = scores(calm)
+        print(f"calm: {len(expected)} runs", flush=True)
+        faults = chaos(study, folder / "chaos", expected, 60 * minutes, random.Random(seed))
+        faults += full_disk(study, folder / "disk", expected)
+        faults += moved(study, folder / "moved", expected)
+    print("\n".join(faults) or "Every score is that of the calm run, and nothing was left behind.")
+    raise typer.Exit(bool(faults))
+
+
+def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: random.Random) -> list[str]:
+    """Kills until the time is over, then lets the study end."""
+    killed, rounds, starts, family = Counter(), 0, 0, set()
+    end, driver = time.monotonic() + seconds, None
+    while time.monotonic() < end:
+        if driver is None or driver.poll() is not None:
+            if len(records(results)) == len(expected):
+                rounds += 1
+                if faults := compared("kills", results, expected):
+                    return faults
+                for run in draw.sample(sorted((results / "runs").glob("[!.]*")), len(expected) // 2):
+                    shutil.rmtree(run)
+            driver = command("run", study, "--workers", WORKERS, results=results)
+            starts += 1
+        with suppress(subprocess.TimeoutExpired):
+            driver.wait(draw.uniform(2, 6))
+            continue
+        alive = by_kind(driver)
+        family |= {process for processes in alive.values() for process in processes}
+        kind = draw.choice([kind for kind, processes in alive.items() if processes])
+        with suppress(psutil.NoSuchProcess):
+            draw.choice(alive[kind]).kill()
+            killed[kind] += 1
+    driver.kill()
+    driver.communicate()
+    wait_for(lambda: not [process for process in family if running(process)], 30)
+    succeed("run", study, results=results)
+    said = ", ".join(f"{count} of a {kind}" for kind, count in sorted(killed.items()))
+    print(f"kills: {killed.total()} ({said}); the command given {starts} times; {rounds} studies finished", flush=True)
+    return compared("kills", results, expected)
+
+
+def by_kind(driver: subprocess.Popen) -> dict[str, list[psutil.Process]]:
+    """The processes of a study by what they are, as they are alive now."""
+    found = {"driver": [psutil.Process(driver.pid)], "fork server": [], "worker": [], "kernel": []}
+    with suppress(psutil.NoSuchProcess):
+        servers = [one for one in found["driver"][0].children() if "forkserver" in " ".join(one.cmdline())]
+        found["fork server"] = servers
+        for server in servers:
+            found["worker"] += server.children()
+    for worker in found["worker"]:
+        with suppress(psutil.NoSuchProcess):
+            found["kernel"] += worker.children()
+    return found
+
+
+def running(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def full_disk(study: Path, results: Path, expected: dict) -> list[str]:
+    """A file system of which almost nothing is free, and then much."""
+    results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(results)]
+    if os.getuid() or subprocess.run(mount, capture_output=True).returncode:
+        print("full disk: not tried, it takes the right to mount a small one", flush=True)
+        return []
+    try:
+        driver = command("run", study, results=results)
+        output = driver.communicate(timeout=300)[0]
+        faults = (
+            [] if driver.returncode == 2 and "MB free" in output else [f"full disk: expected a refusal, found {output}"]
+        )
+        subprocess.run(["mount", "-o", "remount,size=1g", str(results)], check=True)
+        succeed("run", study, results=results)
+        print("full disk: refused, and finished when there was room", flush=True)
+        return faults + compared("full disk", results, expected)
+    finally:
+        subprocess.run(["umount", str(results)], check=True)
+
+
+def moved(study: Path, results: Path, expected: dict) -> list[str]:
+    """The results folder is moved away while runs are under way, and comes back."""
+    driver = command("run", study, "--workers", WORKERS, results=results)
+    wait_for(lambda: records(results))
+    results.rename(away := results.with_name("away"))
+    driver.communicate(timeout=300)
+    faults = ["moved: the folder was made again in its old place"] if results.exists() else []
+    shutil.rmtree(results, ignore_errors=True)
+    away.rename(results)
+    succeed("run", study, results=results)
+    print("moved: finished when it was back", flush=True)
+    return faults + compared("moved", results, expected)
+
+
+def compared(what: str, results: Path, expected: dict) -> list[str]:
+    """What differs from the calm run, and what lies about."""
+    found = scores(results)
+    faults = [f"{what}: {run} differs" for run in expected if found.get(run) != expected[run]]
+    faults += [f"{what}: {run} is not of the study" for run in found.keys() - expected.keys()]
+    return faults + [f"{what}: {left} is left" for left in (results / "runs" / ".staging").iterdir()]
+
+
+if __name__ == "__main__":
+    typer.run(main)
