@@ -13,13 +13,16 @@ LIB = Path(__file__).parents[1] / "lib" / "intertask"
 
 REACHED = {
     # the study's file is read and expanded, and its tasks' entries and data are loaded
+    "written.py *": "the file is read",
     "studies/study.py *": "the file is read",
+    "studies/status.py edited_since": "the study is expanded: the results have another's snapshot under its name",
     "run.py *": "the study is expanded into runs",
     "hub.py *": "data and encoders are fetched, for the ids of runs",
     "tasks/*": "each task, and each of evaluate_on, is found, loaded and held against what the runs want",
     "probes/*": "tasks are derived from their sources",
     "formats/__init__.py find_format": "each task is loaded",
     "formats/columns.py *": "each task is loaded",
+    "formats/answers.py given_answers": "each task is loaded",
     "formats/cloze.py Cloze.columns": "each task is loaded",
     "formats/extractive_qa.py answer_spans": "each task is loaded",
     "formats/multiple_choice.py *": "each task is loaded",
@@ -56,7 +59,7 @@ REACHED = {
     "studies/status.py read_study": "the report's notebook is executed: another study that it names",
     "report/foreseen.py *": "these are check's own",
     # the command itself
-    "cli.py run": "passes on what runs left",
+    "cli.py run": "the flags are read first; and it passes on what runs left",
     "cli.py _refuse_or_say": "passes on what is found here",
     "cli.py _flags": "the flags are read first",
     "files.py project_root": "the notebooks are looked for",
@@ -68,6 +71,9 @@ CANNOT = {
     "analysis/diagnostics.py confusions": "the predictions of runs are compared",
     "analysis/score_tables.py *": "of a table of scores, for which nothing is trained; `report` and `scores` read it",
     "analysis/tables.py export": "check writes nothing, not even to see whether a folder can be written to",
+    "cli.py _name": "of commands that read results: the name of a study that was run",
+    "cli.py _write_csv": "of commands that read results: the file that is written",
+    "cli.py scores": "of commands that read results: the file that is written",
     "cli.py check_task": "of `task check`, a command of its own",
     "formats/base.py Format.written": "a prediction is written for a leaderboard",
     "formats/regression.py Regression.written": "a prediction is written for a leaderboard",
