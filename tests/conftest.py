@@ -2,12 +2,14 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 import yaml
 
+import intertask
 import made_language  # noqa: F401
 from intertask.errors import IntertaskError
 from made_notebook import execute_notebook
@@ -26,6 +28,7 @@ ENTRY = {
     "label": "stars",
 }
 
+LIB = Path(intertask.__file__).parent
 SHARED = os.environ.get("INTERTASK_SHARED")
 HUB = os.environ.get("INTERTASK_HUB") or SHARED and f"{SHARED}/hub"
 
@@ -118,6 +121,23 @@ def refused():
         return str(caught.value)
 
     return check
+
+
+@pytest.fixture
+def reached(monkeypatch) -> set[str]:
+    """The functions of the library that refused something meanwhile, as "studies/ready.py check_reading"."""
+    found = set()
+
+    def note(error, *arguments):
+        frame = sys._getframe(1)
+        frame = frame.f_back if frame.f_code.co_name == "refusal" else frame
+        place = Path(frame.f_code.co_filename)
+        if LIB in place.parents:
+            found.add(f"{place.relative_to(LIB).as_posix()} {frame.f_code.co_qualname}")
+        Exception.__init__(error, *arguments)
+
+    monkeypatch.setattr(IntertaskError, "__init__", note)
+    return found
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def run(
     ] = False,
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
-    from intertask.studies.check import checked
+    from intertask.studies.check import examined
     from intertask.studies.execute import WARM, execute
     from intertask.views.countdown import Countdown, duration
     from intertask.views.estimate import estimate
@@ -76,7 +76,7 @@ def run(
         disk = f"{expected.bytes / 1e6:.0f} MB of disk"
         say(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
         return
-    _refuse_or_say(checked(graph.study, todo))
+    _refuse_or_say(graph, examined(graph.study, todo))
     graph.save()
     before = len(graph.runs) - len(todo)
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
@@ -94,11 +94,11 @@ def run(
 @app.command()
 def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
-    from intertask.studies.check import checked
+    from intertask.studies.check import examined
 
     graph = _expanded(study, mini, quick)
     todo = _unfinished(graph)
-    _refuse_or_say(checked(graph.study, graph.runs))
+    _refuse_or_say(graph, examined(graph.study, graph.runs))
     say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
 
 
@@ -228,10 +228,12 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
             say(sentence)
 
 
-def _refuse_or_say(verdict) -> None:
-    """Refuses what a study's check found wrong, or says what it found worth knowing."""
-    if verdict.problems:
-        raise IntertaskError("\n".join(verdict.problems))
+def _refuse_or_say(graph, verdict) -> None:
+    """Refuses what a study's check found wrong, or what its report would, or says what is worth knowing."""
+    from intertask.report.foreseen import foreseen
+
+    if problems := verdict.problems or foreseen(graph):
+        raise IntertaskError("\n".join(problems))
     for remark in verdict.remarks:
         say(f"To know: {remark}")
 

@@ -5,11 +5,12 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 from intertask.encoders.pretrained import load_encoder
 from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.studies.check import checked
+from intertask.studies.check import examined
 from intertask.studies.graph import expand
 from intertask.studies.study import Study, load_study
 from intertask.training import prepare
@@ -53,7 +54,7 @@ def study(folder, encoder="bert", task="fruit", report=(), **settings):
 
 def verdict(folder, *arguments, **more):
     one = study(folder, *arguments, **more)
-    return checked(one, expand("s", one).runs)
+    return examined(one, expand("s", one).runs)
 
 
 def test_a_sound_study_has_no_problems_and_is_looked_at_once(folder, monkeypatch):
@@ -62,36 +63,37 @@ def test_a_sound_study_has_no_problems_and_is_looked_at_once(folder, monkeypatch
     assert verdict(folder).problems == []
 
 
+READY, FORMATS, ENCODERS = "studies/ready.py", "formats", "encoders/pretrained.py"
+LM = "masked_language_modelling"
 WRONG = [
-    ("bert", "fruit", {"max_length": 65}, "max_length: 65 tokens, but .*bert reads at most 64. Lower it"),
-    ("bert", "fruit", {"layer": 3}, "layer: expected 0 to 2, the layers of .*bert, found 3. Lower it"),
-    ("bert", "fruit", {"layer": 1, "pooling": "pooler"}, "pooling: the pooler reads the last layer only"),
-    ("distilbert", "fruit", {"pooling": "pooler"}, r"pooling: pooler, but .*\(distilbert\) has no pooler"),
-    ("mini/gpt", "fruit", {"pooling": "pooler"}, r"pooling: pooler, but mini/gpt \(gpt2\) has no pooler"),
-    ("gpt2", "fruit", {"pooling": "first"}, "pooling: first, but GPT2Model reads from left to right"),
-    ("xlnet", "fruit", {}, r"pooling: first: .* found .*xlnet, whose \[CLS\] stands last. Use last"),
+    (f"{READY} prepared_encoder", "bert", "fruit", {"max_length": 65}, "max_length: 65 tokens, but .* at most 64"),
+    (f"{READY} check_reading", "bert", "fruit", {"layer": 3}, "layer: expected 0 to 2, the layers of .*bert, found 3"),
+    (f"{READY} check_reading", "bert", "fruit", {"layer": 1, "pooling": "pooler"}, "the pooler reads the last layer"),
+    (f"{READY} check_reading", "xlnet", "fruit", {}, r"pooling: first: .* whose \[CLS\] stands last. Use last"),
+    (f"{READY} check_reading", "gpt2", LM, {"pooling": "last"}, "a token for what is masked, found none"),
+    (f"{READY} check_reading", "mini/bert", LM, {"tuning": "frozen"}, "tuning: frozen, but masked_language_modelling"),
+    (f"{ENCODERS} load_encoder", "distilbert", "fruit", {"pooling": "pooler"}, r"\(distilbert\) has no pooler"),
+    (f"{ENCODERS} load_encoder", "mini/gpt", "fruit", {"pooling": "pooler"}, r"mini/gpt \(gpt2\) has no pooler"),
+    (f"{ENCODERS} checkpoint_gradients", "albert", "fruit", {"gradient_checkpointing": True}, "offers none for Albert"),
+    (f"{FORMATS}/heads.py PooledHead.__init__", "gpt2", "fruit", {}, "pooling: first, but GPT2Model reads from left"),
     (
-        "albert",
-        "fruit",
-        {"gradient_checkpointing": True},
-        "gradient_checkpointing: transformers offers none",
+        f"{FORMATS}/causal_language_modelling.py refuse_reading_ahead",
+        *("bert", "fruit", {"language_modelling_weight": 0.5}, "language_modelling_weight: expected .* left to right"),
     ),
-    ("bert", "fruit", {"language_modelling_weight": 0.5}, "language_modelling_weight: expected .* left to right"),
-    ("bert", "causal_language_modelling", {}, "causal_language_modelling: expected .* left to right"),
     (
-        "gpt2",
-        "masked_language_modelling",
-        {"pooling": "last"},
-        "a token for what is masked, found none",
+        f"{FORMATS}/causal_language_modelling.py refuse_reading_ahead",
+        *("bert", "causal_language_modelling", {}, "causal_language_modelling: expected .* left to right"),
     ),
-    ("mini/bert", "masked_language_modelling", {"tuning": "frozen"}, "tuning: frozen, but masked_language_modelling"),
-    ("bert", "qa", {"max_length": 8}, "max_length: expected room for the longest question"),
+    (f"{FORMATS}/tokens.py tokens", "bert", "qa", {"max_length": 8}, "max_length: expected room for the longest"),
 ]
 
 
-@pytest.mark.parametrize("encoder, task, settings, message", WRONG)
-def test_what_a_run_would_refuse_is_refused_by_check_in_the_same_words(folder, encoder, task, settings, message):
+@pytest.mark.parametrize("place, encoder, task, settings, message", WRONG)
+def test_what_a_run_would_refuse_is_refused_by_check_in_the_same_words(
+    folder, reached, place, encoder, task, settings, message
+):
     found = verdict(folder, encoder, task, **settings).problems
+    assert place in reached
     name = encoder if "/" in encoder else str(folder / encoder)
     run = Run(task=task, task_file=str(folder / "tasks.yaml"), encoder=name, **SETTINGS | settings)
     with pytest.raises(IntertaskError, match=message) as caught:
@@ -99,18 +101,36 @@ def test_what_a_run_would_refuse_is_refused_by_check_in_the_same_words(folder, e
     assert found == [str(caught.value)], "once, for however many runs"
 
 
+def test_an_encoder_that_is_none_is_refused_and_the_others_are_looked_at(folder, tmp_path, reached):
+    for name in ("half", "no_tokenizer", "damaged", "other"):
+        shutil.copytree(folder / "bert", tmp_path / name)
+    weights = load_file(tmp_path / "half" / "model.safetensors")
+    save_file({n: w for n, w in weights.items() if "layer.1." not in n}, tmp_path / "half" / "model.safetensors")
+    for path in (tmp_path / "no_tokenizer").glob("tokenizer*"):
+        path.unlink()
+    (tmp_path / "damaged" / "model.safetensors").write_bytes(b"damaged")
+    (tmp_path / "other" / "config.json").write_text('{"model_type": "t5"}')
+    names = [str(path) for path in sorted(tmp_path.iterdir())]
+    one = Study(**study(folder).given | {"encoders": [*names, {"encoder": names[1], "layer": 7}]})
+    found = examined(one, expand("s", one).runs, []).problems
+    assert [message.split(": ")[0] for message in found] == [f"Encoder {name}" for name in names]
+    functions = ("_in_words", "_refuse_misfit", "_refuse_tokenizer", "_architecture")
+    assert reached == {f"{ENCODERS} {function}" for function in functions}
+
+
 def test_pooling_is_nothing_to_who_reads_every_token(folder):
     assert verdict(folder, "xlnet", "tags").problems == []
     assert verdict(folder, "gpt2", "tags").problems == []
 
 
-def test_adapters_need_layers_to_stand_beside(folder, monkeypatch):
+def test_adapters_need_layers_to_stand_beside(folder, monkeypatch, reached):
     assert verdict(folder, tuning="lora").problems == []
     monkeypatch.setattr("intertask.encoders.lora.re.search", lambda *_: None)
     assert "an encoder with linear layers in its blocks" in verdict(folder, tuning="lora", lora_r=2).problems[0]
+    assert reached == {"encoders/lora.py with_lora"}
 
 
-def test_spans_that_would_be_cut_are_counted_before(folder, tmp_path):
+def test_spans_that_would_be_cut_are_counted_before(folder, tmp_path, reached):
     rows = [{"text": "a " * 30, "span": [28, 29], "label": label} for label in ("x", "y")]
     for split in ("train", "validation"):
         pd.DataFrame(rows).to_json(tmp_path / f"{split}.jsonl", orient="records", lines=True)
@@ -118,21 +138,22 @@ def test_spans_that_would_be_cut_are_counted_before(folder, tmp_path):
     entry = {"files": files, "format": "span_classification", "inputs": ["text"], "spans": ["span"], "label": "label"}
     (tmp_path / "tasks.yaml").write_text(yaml.safe_dump({"edge": entry}))
     one = study(folder, task="edge").model_copy(update={"task_file": str(tmp_path / "tasks.yaml")})
-    (found,) = checked(one, expand("s", one).runs).problems
+    (found,) = examined(one, expand("s", one).runs).problems
     assert found.startswith("max_length: expected that at most 5% of the spans of edge lose tokens, found 2 of 2")
+    assert "formats/spans.py SpanFormat.encode" in reached
 
 
 def test_a_dev_set_that_cannot_be_divided_is_known_before(folder):
     one = study(folder).model_copy(update={"holdout": 0.01})
-    (found,) = checked(one, expand("s", one).runs).problems
+    (found,) = examined(one, expand("s", one).runs).problems
     assert found.startswith("holdout: expected a dev set that can be divided, found 32 rows")
 
 
 def test_a_task_that_is_amiss_hides_nothing_of_the_encoder(folder):
     one = study(folder, layer=3).model_copy(update={"holdout": 0.01})
-    assert [message.split(":")[0] for message in checked(one, expand("s", one).runs).problems] == ["holdout"]
+    assert [message.split(":")[0] for message in examined(one, expand("s", one).runs).problems] == ["holdout"]
     two = study(folder, max_length=65).model_copy(update={"holdout": 0.01})
-    found = checked(two, expand("s", two).runs).problems
+    found = examined(two, expand("s", two).runs).problems
     assert [message.split(":")[0] for message in found] == ["holdout", "max_length"]
 
 
@@ -160,7 +181,7 @@ def test_a_tokenizer_that_knows_little_of_the_texts_is_said(folder):
     frame = pd.read_csv(folder / "digits" / "train.csv")
     frame.assign(text="1234 56 ab").to_csv(folder / "digits" / "train.csv", index=False)
     one = study(folder).model_copy(update={"task_file": str(folder / "digits" / "tasks.yaml")})
-    found = checked(one, expand("s", one).runs).remarks[0]
+    found = examined(one, expand("s", one).runs).remarks[0]
     assert found.startswith("fruit, train: the tokenizer does not know 80% of the tokens") and "bert" in found
 
 

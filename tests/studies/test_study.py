@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from intertask.errors import IntertaskError
-from intertask.studies.check import checked
+from intertask.studies.check import examined
 from intertask.studies.graph import expand
 from intertask.studies.study import Study, load_study
 from made_task import write_fruit
@@ -172,7 +172,7 @@ def test_every_run_on_a_task_is_scored_on_its_further_tasks():
 def test_further_tasks_are_checked_before_training(further, message):
     study = Study(**GOOD | {"regimes": ["single"], "targets": ["mini/mnli"]}, evaluate_on={"mini/mnli": [further]})
     todo = {run_id: run for run_id, run in expand("s", study).runs.items() if run.task == "mini/mnli"}
-    found = checked(study, todo).problems
+    found = examined(study, todo).problems
     assert len(found) == (0 if message is None else 1)
     assert message is None or re.match(message, found[0])
 

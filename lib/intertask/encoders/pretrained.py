@@ -21,7 +21,7 @@ from intertask.files import file_digest
 ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
-MOST_NAMES = 4
+WEIGHTS_NAMED = 4
 """Weights that a refusal names."""
 
 
@@ -146,7 +146,7 @@ def _prefixes(name: str, missing: set[str]) -> Iterator[str]:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    return ", ".join(names[:WEIGHTS_NAMED]) + (", …" if len(names) > WEIGHTS_NAMED else "")
 
 
 @contextmanager

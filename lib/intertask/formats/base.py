@@ -15,7 +15,7 @@ from intertask.formats.columns import as_text, label_ids, label_text
 from intertask.formats.tokens import Tokens, bounds, tokens, unknown_share
 from intertask.metrics import score
 
-ENOUGH = 1000
+JUDGED_BY = 1000
 """Rows by which a tokenizer is judged."""
 
 
@@ -130,7 +130,7 @@ class Format:
 
     def unknown_share(self, rows: pd.DataFrame, tokenizer) -> float:
         """The share 0 to 1 of tokens that the tokenizer does not know, in the first rows: as many as tell."""
-        return unknown_share(self.texts(rows.head(ENOUGH)), tokenizer)
+        return unknown_share(self.texts(rows.head(JUDGED_BY)), tokenizer)
 
     def counts(self, rows: pd.DataFrame) -> np.ndarray | None:
         """How many sequences each example is read as; None: one."""

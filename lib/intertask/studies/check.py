@@ -32,7 +32,7 @@ class Verdict:
             self.problems += [line for line in str(error).splitlines() if line not in self.problems]
 
 
-def checked(study: Study, todo: dict[str, Run]) -> Verdict:
+def examined(study: Study, todo: dict[str, Run]) -> Verdict:
     """Whether the runs to do can start. Loads all data that they train and are scored on.
 
     Of encoders it reads configurations, tokenizers and the headers of their weights.
