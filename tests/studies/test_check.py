@@ -112,7 +112,7 @@ def test_an_encoder_that_is_none_is_refused_and_the_others_are_looked_at(folder,
     (tmp_path / "other" / "config.json").write_text('{"model_type": "t5"}')
     names = [str(path) for path in sorted(tmp_path.iterdir())]
     one = Study(**study(folder).given | {"encoders": [*names, {"encoder": names[1], "layer": 7}]})
-    found = examined(one, expand("s", one).runs, []).problems
+    found = examined(one, expand("s", one).runs).problems
     assert [message.split(": ")[0] for message in found] == [f"Encoder {name}" for name in names]
     functions = ("_in_words", "_refuse_misfit", "_refuse_tokenizer", "_architecture")
     assert reached == {f"{ENCODERS} {function}" for function in functions}
