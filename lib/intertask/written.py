@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
-from pydantic_core import PydanticCustomError
 
 from intertask.errors import IntertaskError, refusal
 
@@ -239,11 +238,15 @@ def _truths(value: Any, keys: tuple) -> Iterator[tuple[tuple, bool]]:
         yield from _truths(one, (*keys, key))
 
 
+class _Within(ValueError):
+    """An IntertaskError as pydantic wants it, which then adds where in the model it came up."""
+
+
 def _placed(value: Any, handler: Any) -> Any:
     try:
         return handler(value)
     except IntertaskError as error:
-        raise PydanticCustomError("refused", "{words}", {"words": str(error), "at": error.at}) from None
+        raise _Within(error) from None
 
 
 PLACED = WrapValidator(_placed)
@@ -256,8 +259,10 @@ def faults_in_words(error: ValidationError, written: Written | None = None) -> s
 
 
 def _in_words(item: Mapping[str, Any], written: Written | None) -> str:
-    keys = (*item["loc"], *item.get("ctx", {}).get("at", ()))
-    where = f"{written.place(*keys)}: " if written else ""
-    if item["type"] == "refused":
-        return f"{where}{'.'.join(map(str, item['loc']))}: {item['msg']}"
-    return f"{where}{'.'.join(map(str, keys)) or 'value'}: {item['msg'].lower()}, found {item['input']!r:.200}"
+    error = item.get("ctx", {}).get("error")
+    inner = error.args[0] if isinstance(error, _Within) else None
+    where = f"{written.place(*item['loc'], *(inner.at if inner else ()))}: " if written else ""
+    key = ".".join(map(str, item["loc"])) or "value"
+    if inner:
+        return f"{where}{key}: {inner}"
+    return f"{where}{key}: {error or item['msg'].lower()}, found {item['input']!r:.200}"
