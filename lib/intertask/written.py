@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator, mode
 
 from intertask.errors import IntertaskError, refusal
 
-MOST_VALUES = 100_000  # that aliases may make of a file: ten lines of them can stand for a billion
+MOST_VALUES = 100_000  # of a file, with what aliases make of it: ten lines of them can stand for a billion
 DEEPEST = 40  # collections in collections
 DIGITS = 18  # of a whole number; what counts, and seeds, are of 64 bits
 
@@ -134,9 +134,9 @@ class _Lines:
 
     def of(self, root: yaml.MappingNode) -> dict[tuple, int]:
         total = self._size(root)
-        if total > MOST_VALUES and total > len(self.sizes):
-            found = f"aliases (*) that make {total:,} of {len(self.sizes):,}"
-            raise refusal(self.path, f"at most {MOST_VALUES:,} values", found, "Write out what is meant.")
+        if total > MOST_VALUES:
+            found = f"{total:,}" + f", by aliases (*) of {len(self.sizes):,}" * (total > len(self.sizes))
+            raise refusal(self.path, f"at most {MOST_VALUES:,} values", found, "Write less, and out what is meant.")
         return dict(self._noted(root, ()))
 
     def _size(self, node: yaml.Node) -> int:
@@ -265,4 +265,6 @@ def _in_words(item: Mapping[str, Any], written: Written | None) -> str:
     key = ".".join(map(str, item["loc"])) or "value"
     if inner:
         return f"{where}{key}: {inner}"
+    if item["type"] == "missing":
+        return f"{where}{key}: field required, found none"
     return f"{where}{key}: {error or item['msg'].lower()}, found {item['input']!r:.200}"
