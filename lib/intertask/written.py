@@ -10,11 +10,10 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
-from pydantic_core import PydanticCustomError
 
 from intertask.errors import IntertaskError, refusal
 
-MOST_VALUES = 100_000  # that aliases may make of a file: ten lines of them can stand for a billion
+MOST_VALUES = 100_000  # of a file, with what aliases make of it: ten lines of them can stand for a billion
 DEEPEST = 40  # collections in collections
 DIGITS = 18  # of a whole number; what counts, and seeds, are of 64 bits
 
@@ -135,9 +134,9 @@ class _Lines:
 
     def of(self, root: yaml.MappingNode) -> dict[tuple, int]:
         total = self._size(root)
-        if total > MOST_VALUES and total > len(self.sizes):
-            found = f"aliases (*) that make {total:,} of {len(self.sizes):,}"
-            raise refusal(self.path, f"at most {MOST_VALUES:,} values", found, "Write out what is meant.")
+        if total > MOST_VALUES:
+            found = f"{total:,}" + f", by aliases (*) of {len(self.sizes):,}" * (total > len(self.sizes))
+            raise refusal(self.path, f"at most {MOST_VALUES:,} values", found, "Write less, and out what is meant.")
         return dict(self._noted(root, ()))
 
     def _size(self, node: yaml.Node) -> int:
@@ -239,11 +238,15 @@ def _truths(value: Any, keys: tuple) -> Iterator[tuple[tuple, bool]]:
         yield from _truths(one, (*keys, key))
 
 
+class _Within(ValueError):
+    """An IntertaskError as pydantic wants it, which then adds where in the model it came up."""
+
+
 def _placed(value: Any, handler: Any) -> Any:
     try:
         return handler(value)
     except IntertaskError as error:
-        raise PydanticCustomError("refused", "{words}", {"words": str(error), "at": error.at}) from None
+        raise _Within(error) from None
 
 
 PLACED = WrapValidator(_placed)
@@ -256,8 +259,12 @@ def faults_in_words(error: ValidationError, written: Written | None = None) -> s
 
 
 def _in_words(item: Mapping[str, Any], written: Written | None) -> str:
-    keys = (*item["loc"], *item.get("ctx", {}).get("at", ()))
-    where = f"{written.place(*keys)}: " if written else ""
-    if item["type"] == "refused":
-        return f"{where}{'.'.join(map(str, item['loc']))}: {item['msg']}"
-    return f"{where}{'.'.join(map(str, keys)) or 'value'}: {item['msg'].lower()}, found {item['input']!r:.200}"
+    error = item.get("ctx", {}).get("error")
+    inner = error.args[0] if isinstance(error, _Within) else None
+    where = f"{written.place(*item['loc'], *(inner.at if inner else ()))}: " if written else ""
+    key = ".".join(map(str, item["loc"])) or "value"
+    if inner:
+        return f"{where}{key}: {inner}"
+    if item["type"] == "missing":
+        return f"{where}{key}: field required, found none"
+    return f"{where}{key}: {error or item['msg'].lower()}, found {item['input']!r:.200}"

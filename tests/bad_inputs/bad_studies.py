@@ -218,13 +218,14 @@ TEXTS = [
     ("".join(f"{'  ' * depth}a:\n" for depth in range(60)), "line 41: expected at most 40 levels"),
     (
         "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30)),
-        "expected at most 100,000 values, found aliases",
+        "expected at most 100,000 values, found",
     ),
     (
         "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 30)),
-        "expected at most 100,000 values, found aliases",
+        "expected at most 100,000 values, found",
     ),
-    ("title: T\n", "encoders: field required"),
+    ("title: [" + "a, " * 100_000 + "]\n", "expected at most 100,000 values, found"),
+    ("title: T\n", "encoders: field required, found none"),
     (
         "title: T\nencoders: [someone/bert]\ntargets: [rte]\nregimes: [single]\nseeds: 1\ntarget: {reuse_head: true}\n",
         "line 6: target reuse_head: no run starts from another one, whose head it could be.",

@@ -30,7 +30,7 @@ LINES = [
     ("values: {sede: 5}", "no column 'sede' to map to. Did you mean 'seed'?"),
     ("values: {split: test}", "expected rows of split validation, found only test"),
     ("values: {encoder: none}", "encoder: expected a name, or an empty cell where there is none"),
-    ("values: {encoder: [a, b]}", "values.encoder: value error, expected a number, text or truth value"),
+    ("values: {encoder: [a, b]}", "values.encoder: expected a number, text or truth value"),
     ("values: {encoder: yes}", "expected encoder as a number or text, under values, found True"),
     ("values: {seed: 1.5}", "seed: expected whole numbers"),
     ("unit: percent", "unit: input should be 'points' or 'fraction'"),

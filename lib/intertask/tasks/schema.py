@@ -252,5 +252,8 @@ def _readable(place: Callable[..., str], error: ValidationError) -> IntertaskErr
         first["msg"] = (
             f"at most {LONGEST_NAME} letters, digits, _ . and -, in parts joined by /, none begun with a dot or -"
         )
-    expected, found = first["msg"].replace("Input should be ", ""), f"{first['input']!r:.200}"
+    expected, found = (
+        first["msg"].removeprefix("Input should be ").removeprefix("Value error, "),
+        f"{first['input']!r:.200}",
+    )
     return refusal(f"{place(*first['loc'])}, key '{key}'", expected, found, f"Mend the key '{key}'.")
