@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -39,7 +40,9 @@ def computed_by() -> dict[str, str]:
 def device_class() -> str:
     """What runs are computed on here: cpu or cuda (of ROCm too, as torch calls it)."""
     # without torch, which takes a second to import, where there can be none
-    if not any(list(Path("/dev").glob(name)) for name in ("nvidia[0-9]*", "kfd", "dxg")):
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not any(
+        list(Path("/dev").glob(name)) for name in ("nvidia[0-9]*", "kfd", "dxg")
+    ):
         return "cpu"
     import torch
 

@@ -21,7 +21,7 @@ from intertask.training.model import save_model
 from intertask.training.train import Outcome, Result
 
 
-class File(BaseModel):
+class FileDigest(BaseModel):
     """A file beside the record, by which readers tell whether it is as the run left it."""
 
     bytes: int
@@ -47,7 +47,9 @@ class Record(BaseModel):
     threads: int = Field(description="processor threads")
     versions: dict[str, str] = Field(description="of Python and the libraries that compute")
     git_commit: str | None = Field(description="of the checkout; '+' behind it: with uncommitted changes")
-    files: dict[str, File] = Field(description="what else the folder holds, but for the notebook that is written last")
+    files: dict[str, FileDigest] = Field(
+        description="what else the folder holds, but for the notebook that is written last"
+    )
     finished: str = Field(description="UTC, ISO 8601")
 
 
@@ -114,8 +116,8 @@ def describe(result: Result, run: Run, folder: Path) -> Record:
     )
 
 
-def _files(folder: Path) -> Iterator[tuple[str, File]]:
+def _files(folder: Path) -> Iterator[tuple[str, FileDigest]]:
     for path in folder.rglob("*"):
         if path.is_file() and path.name != "notebook.ipynb":
             size, digest = path.stat().st_size, file_digest(path).hex()
-            yield str(path.relative_to(folder)), File(bytes=size, sha256=digest)
+            yield str(path.relative_to(folder)), FileDigest(bytes=size, sha256=digest)
