@@ -62,7 +62,7 @@ def _busy(process: psutil.Process) -> bool:
 def write_slow(folder, seeds=1):
     """Runs of a few seconds each."""
     train = STUDY["train"] | {"num_train_epochs": 60}
-    return write_study(folder, regimes=["single"], supporting=[], seeds=seeds, train=train)
+    return write_study(folder, regimes=["single"], supporting=[], seeds=seeds, train=train, report=["restarts"])
 
 
 def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(finished, tiny, tmp_path):
@@ -124,7 +124,7 @@ def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
 
 
 def test_plain_kernels_give_the_same_scores(finished, tmp_path):
-    single = write_study(tmp_path, regimes=["single"], supporting=[], seeds=1)
+    single = write_study(tmp_path, regimes=["single"], supporting=[], seeds=1, report=["restarts"])
     succeed("run", single, "--plain-kernels", results=tmp_path)
     found = scores(tmp_path)
     assert len(found) == 1 and found.items() <= scores(finished).items()

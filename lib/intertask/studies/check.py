@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from intertask.cache import remembered
+from intertask.encoders.pretrained import encoder_fingerprint
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest, processors, project_root
 from intertask.parameters import check_values, declared
@@ -45,11 +46,11 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
     for run in todo.values():
         for member in run.members:
             load(*_data(run, member))
-    for runs in _alike(todo):
-        tasks = [[load(*_data(run, member)) for member in run.members] for run in runs.values()]
-        look = partial(_readable, list(zip(runs.values(), tasks, strict=True)))
-        if all(map(all, tasks)):  # sound once, sound again: an id is of the encoder's files, the data and all settings
-            look = partial(remembered, "readable", [*runs, *_libraries()], look)
+    for runs in _alike(todo.values()):
+        tasks = [[load(*_data(run, member)) for member in run.members] for run in runs]
+        look = partial(_readable, list(zip(runs, tasks, strict=True)))
+        if all(map(all, tasks)):  # sound once, sound again
+            look = partial(remembered, "readable", _what_is_read(runs), look)
         verdict.remarks += verdict.tried(look) or []
     verdict.remarks = list(dict.fromkeys(verdict.remarks))  # of several groups
     return verdict
@@ -87,14 +88,6 @@ def notebook_parameters(one: Notebook) -> None:
         raise IntertaskError(f"report, {one.notebook}: {error}") from None
 
 
-@cache
-def _libraries() -> list[str]:
-    """What decides, beside a run, whether it can read: versions, and our own code."""
-    own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
-    names = ("torch", "transformers", "tokenizers", "peft")
-    return [*map(version, names), *reading_code(), *(file_digest(path).hex() for path in sorted(own))]
-
-
 def _data(run: Run, member: Member) -> tuple[str, str, tuple[str, ...], float]:
     return member.task, run.task_file, tuple(member.evaluate_on), run.holdout
 
@@ -113,15 +106,28 @@ def _trainable(name: str, task_file: str, further: tuple[str, ...], holdout: flo
     return task
 
 
-def _alike(todo: dict[str, Run]) -> list[dict[str, Run]]:
-    """Runs by what is decisive for `prepared_encoder`; of each group one for each way and each task to read."""
-    decisive = ("encoder", "random_weights", "pooling", "max_length", "tuning", "lora_r", "gradient_checkpointing")
-    groups: dict[tuple, dict[tuple, tuple[str, Run]]] = {}
-    for run_id, run in todo.items():
-        alike = *(getattr(run, name) for name in decisive), run.language_modelling_weight > 0
+def _decisive(run: Run) -> list:
+    """What `prepared_encoder` refuses by."""
+    names = ("encoder", "random_weights", "pooling", "max_length", "tuning", "lora_r", "gradient_checkpointing")
+    return [*(getattr(run, name) for name in names), run.language_modelling_weight > 0]
+
+
+def _alike(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs that want their encoder prepared alike; of each group one for each way and each task to read."""
+    groups: dict[tuple, dict[tuple, Run]] = {}
+    for run in runs:
         members = [_data(run, member) for member in run.members]
-        groups.setdefault(alike, {}).setdefault((run.layer, *members), (run_id, run))
-    return [dict(group.values()) for group in groups.values()]
+        groups.setdefault(tuple(_decisive(run)), {}).setdefault((run.layer, run.both_orders, *members), run)
+    return [list(group.values()) for group in groups.values()]
+
+
+def _what_is_read(runs: list[Run]) -> list:
+    """All that `_readable` depends on: the encoder's files, the settings, the data; versions, and our own code."""
+    own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
+    code = [*reading_code(), *(file_digest(path).hex() for path in sorted(own))]
+    libraries = [version(name) for name in ("torch", "transformers", "tokenizers", "peft")]
+    texts = [[run.layer, run.both_orders, run.identity()["data"]] for run in runs]
+    return [encoder_fingerprint(runs[0].encoder), _decisive(runs[0]), texts, libraries, code]
 
 
 def _readable(runs: list[tuple[Run, list]]) -> list[str]:
