@@ -65,7 +65,9 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
 
 def learned_nothing(runs: pd.DataFrame) -> pd.Series:
     """Whether a run does not beat the majority class, or predicts one thing for every row; missing: not known."""
-    return runs["degenerate"] | runs["constant_predictions"]
+    # R3 of a category, which is no score of a run, has neither
+    said = runs.reindex(columns=["degenerate", "constant_predictions"]).astype("boolean")
+    return said["degenerate"] | said["constant_predictions"]
 
 
 def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
