@@ -94,6 +94,15 @@ def write_index(results: Path, name: str, roles: list[dict], title: str = "A mad
     write_sealed(results / name / "study.json", name, json.dumps(index | {"runs": roles}))
 
 
+def rewrite_index(results: Path, name: str, given: dict | None = None, **study) -> None:
+    """Changes what a study's snapshot says of its settings, and, of what its file said, all."""
+    path = results / name / "study.json"
+    index = json.loads(path.read_text())
+    del index["sha256"]
+    index["study"] |= study
+    write_sealed(path, name, json.dumps(index | {"given": given or index["given"]}))
+
+
 def make_store(
     results: Path,
     score,

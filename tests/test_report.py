@@ -1,6 +1,5 @@
 """The report is built from a made store, once, with hostile text in every place that a study or a run can put it."""
 
-import json
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ from conftest import absent
 from intertask.errors import IntertaskError
 from intertask.report import build_report
 from intertask.report.page import clean, notebook_page
-from made_store import make_store
+from made_store import make_store, rewrite_index
 
 HOSTILE = "<img src=x onerror=window.pwned=1></script><script>window.pwned=1</script>"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -95,11 +94,8 @@ def test_the_index_counts_runs_and_lists_what_is_missing_first(report):
 
 def test_the_index_shows_the_study_as_it_was_written(results):
     make_store(results, scores, seeds=1)
-    path = results / "demo" / "study.json"
-    snapshot = json.loads(path.read_text())
-    snapshot["study"] |= {"report": [], "wnli": "trained"}
-    snapshot["given"] = {"title": "T", "encoders": ["mini/bert"], "train": {"max_length": 64}}
-    path.write_text(json.dumps(snapshot))
+    given = {"title": "T", "encoders": ["mini/bert"], "train": {"max_length": 64}}
+    rewrite_index(results, "demo", given, report=[], wnli="trained")
     index = (build_report("demo") / "index.html").read_text()
     assert "<pre>title: T\nencoders: [mini/bert]\ntrain: {max_length: 64}\n</pre>" in index
 
@@ -209,9 +205,7 @@ def test_a_study_with_nothing_done_still_has_a_report(results, forked_kernels):
 
 def test_a_second_report_replaces_the_first(results):
     make_store(results, scores, seeds=1)
-    snapshot = json.loads((results / "demo" / "study.json").read_text())
-    snapshot["study"]["report"] = []
-    (results / "demo" / "study.json").write_text(json.dumps(snapshot))
+    rewrite_index(results, "demo", report=[])
     (results / "demo" / "report").mkdir()
     (results / "demo" / "report" / "stale.html").write_text("old")
     assert [path.name for path in build_report("demo").iterdir()] == ["index.html"]
@@ -220,8 +214,7 @@ def test_a_second_report_replaces_the_first(results):
 
 def test_an_unknown_notebook_in_the_report_is_refused(results):
     make_store(results, scores, seeds=1)
-    path = results / "demo" / "study.json"
-    path.write_text(path.read_text().replace('"transfer_matrix"', '"transfer_matrx"'))
+    rewrite_index(results, "demo", report=["transfer_matrx"])
     with pytest.raises(IntertaskError, match="no notebook transfer_matrx in .* Did you mean 'transfer_matrix'"):
         build_report("demo")
 
