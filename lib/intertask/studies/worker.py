@@ -64,9 +64,7 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
             raise RuntimeError("the notebook ended without writing its record")
         found = json.loads((folder / "run.json").read_text())["id"]
         if found != run_id:
-            raise RuntimeError(
-                f"expected to run {run_id}, found {found}: the data changed since the study was expanded"
-            )
+            raise RuntimeError(f"expected to run {run_id}, found {found}: data changed since the study was expanded")
         store.publish(folder, run_id)
     except Exception as error:
         _keep_failure(run_id, folder / "notebook.ipynb", error)
