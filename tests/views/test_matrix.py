@@ -1,5 +1,7 @@
 import pandas as pd
+from seaborn.utils import relative_luminance
 
+from intertask.views.drawing import INK
 from intertask.views.matrix import matrix, named
 
 CELLS = pd.DataFrame(
@@ -23,6 +25,16 @@ def test_what_a_cell_says_and_how_it_looks(ax):
     assert [(patch.get_hatch(), patch.get_xy()) for patch in ax.patches] == [("///", (0, 1))]
     assert ax.collections[0].get_clim() == (-1, 1) and missing.get_position() == (0.5, 1.5)
     assert ax.figure.axes[1].get_ylabel() == "delta" and absent.get_position() == (1.5, 1.5)
+
+
+def test_ink_has_the_larger_contrast_with_its_cell(ax):
+    values = [place / 10 - 1 for place in range(21)]
+    cells = pd.DataFrame({"row": "a", "column": [f"{v:.1f}" for v in values], "value": values, "words": "w"})
+    matrix(cells, named("a"), named(cells["column"]), ax, "RdBu", (-1, 1))
+    for value, word in zip(values, ax.texts, strict=True):
+        cell = relative_luminance(ax.collections[0].to_rgba(value))
+        light, ink = ((max(cell, own) + 0.05) / (min(cell, own) + 0.05) for own in (1.0, relative_luminance(INK)))
+        assert (word.get_color() == "white") == (light > ink) and max(light, ink) > 4
 
 
 def test_long_names_are_wrapped_and_one_line_each_is_small(ax):

@@ -30,9 +30,7 @@ RUN_COLUMNS += ["seed", "split", "score", "majority", "degenerate", "n_train", "
 LIBRARIES = ["intertask", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert"]
 
 HERE = Path(__file__).parent
-ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
-)
+TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined)
 SORT, STYLE = (HERE / "sort.js").read_text(), (HERE / "style.css").read_text()
 SORT_HASH = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
 
@@ -59,7 +57,7 @@ def notebook_page(notebook: NotebookNode) -> dict[str, str]:
 
 def page(title: str, body: str, style: str = "") -> str:
     """A whole document around trusted HTML."""
-    template = ENVIRONMENT.get_template("page.html.j2")
+    template = TEMPLATES.get_template("page.html.j2")
     return template.render(title=title, body=body, style=STYLE + style, sort=SORT, sort_hash=SORT_HASH)
 
 
@@ -72,7 +70,7 @@ def clean(html: str) -> str:
 def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pages: list[dict]) -> str:
     """The first page: what is missing, the notebooks with their first pictures, settings, runs and provenance."""
     absent, once = missing(runs), runs.drop_duplicates("run")
-    body = ENVIRONMENT.get_template("index.html.j2").render(
+    body = TEMPLATES.get_template("index.html.j2").render(
         study=snapshot,
         trained="source" not in snapshot["study"],
         built=now(),

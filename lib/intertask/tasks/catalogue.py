@@ -33,10 +33,8 @@ def catalogue() -> dict[str, TaskEntry]:
     paths = sorted(Path(__file__).with_name("catalogue").glob("*.yaml"))
     key = [[file_digest(path).hex() for path in paths], reading_code()]
     # To check an entry takes torch, which knows the formats: seconds, for a command with nothing to do.
-    found = remembered(
-        "catalogue", key, lambda: [e.model_dump() for path in paths for e in read_entries(path).values()]
-    )
-    return {fields["name"]: TaskEntry.model_construct(**fields) for fields in found}
+    kept = remembered("catalogue", key, lambda: [e.model_dump() for path in paths for e in read_entries(path).values()])
+    return {fields["name"]: TaskEntry.model_construct(**fields) for fields in kept}
 
 
 def reading_code() -> list[str]:

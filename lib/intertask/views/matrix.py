@@ -55,7 +55,7 @@ def matrix(
             box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
             _put(found[key].words, x, y, ax, fontsize=size, color=INK, bbox=box)
         else:
-            ink = INK if relative_luminance(colour(value)) > 0.408 else "white"  # as seaborn chooses it
+            ink = INK if relative_luminance(colour(value)) > 0.21 else "white"  # where both have one contrast (WCAG 2)
             bold = "bold" if getattr(found[key], "bold", False) else "normal"
             first, _, others = found[key].words.partition("\n")
             above = {"fontsize": large, "va": "bottom" if others else "center"}
