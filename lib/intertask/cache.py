@@ -54,7 +54,7 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
 
 @cache
 def _libraries() -> list[str]:
-    return [version(name) for name in ("numpy", "pandas", "pyarrow", "tokenizers")]
+    return [version(name) for name in ("numpy", "pandas", "pyarrow", "tokenizers", "torch", "transformers")]
 
 
 @contextmanager
