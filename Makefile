@@ -19,7 +19,7 @@ test: $(READY) ## every test
 lab: $(READY) ## JupyterLab on the tour notebook, on this machine only
 	$(BIN)/jupyter lab --ip=127.0.0.1 notebooks/tour.ipynb
 
-bench: $(READY) ## what the lab costs beside plain papermill and Trainer, in one table (idle machine, a quarter of an hour)
+bench: $(READY) ## what the lab costs beside plain papermill and Trainer, in one table (on an idle machine)
 	$(BIN)/python -W ignore tests/benchmarks/bench.py
 
 faults: $(READY) ## kills, a full disk and a moved folder, for five minutes: scores must be those of a calm run

@@ -17,11 +17,8 @@ from made_store import make_store, rewrite_index
 
 HOSTILE = "<img src=x onerror=window.pwned=1></script><script>window.pwned=1</script>"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-NOT_OURS = [
-    "ignore::PendingDeprecationWarning",
-    "ignore:There is no current event loop:DeprecationWarning",
-]  # ipykernel's
-STRICT = ",".join(["error", *NOT_OURS])
+# ipykernel warns of itself when it shuts down and, on Python 3.12, when it starts
+STRICT = "error,ignore::PendingDeprecationWarning,ignore:There is no current event loop:DeprecationWarning"
 
 
 def scores(target, supporting, seed):

@@ -3,8 +3,10 @@ import sys
 
 import pytest
 
+from intertask.tasks import catalogue as module
 from intertask.tasks.catalogue import catalogue, find_entry, read_entries
 from intertask.tasks.schema import TaskEntry, parse_entry
+from intertask.tasks.sources import code_of
 
 RTE = {"hub": "nyu-mll/glue", "config": "rte", "format": "classification", "inputs": ["a", "b"], "label": "label"}
 STS = {"hub": "o/n", "format": "regression", "inputs": ["a", "b"], "label": "score"}
@@ -152,6 +154,21 @@ def test_bare_no_among_labels_of_a_file_is_refused(refused, tmp_path):
     path = tmp_path / "t.yaml"
     path.write_text("t: {hub: o/n, format: classification, inputs: [a], label: b, labels: [no, yes]}")
     refused(lambda: read_entries(path), "key 'labels.0'", "found False", "put quotes around it")
+
+
+@pytest.mark.parametrize("changed", ["metrics.py", "schema.py", "classification.py", "glue.yaml"])
+def test_the_catalogue_is_checked_anew_where_what_it_follows_from_has_changed(monkeypatch, changed):
+    assert catalogue.__wrapped__().keys() == catalogue().keys()  # from what was kept
+    known = module.file_digest
+    monkeypatch.setattr(module, "file_digest", lambda path: b"other" if path.name == changed else known(path))
+    monkeypatch.setattr(module, "read_entries", None)
+    with pytest.raises(TypeError):
+        catalogue.__wrapped__()
+
+
+def test_rows_by_rule_follow_from_the_code_that_reads_what_the_rule_is_given():
+    names = {path.name for path in code_of(catalogue()["ud/pos"])}
+    assert names > {"data_files.py", "conllu.py", "treebank.py"} and not code_of(catalogue()["rte"])
 
 
 def test_reading_results_needs_no_torch():

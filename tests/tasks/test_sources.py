@@ -354,12 +354,12 @@ def test_pattern_without_a_file_is_refused(refused, own_task):
     refused(lambda: load_task("reviews", task_file), "no*.csv", "no file that fits", "Check the path")
 
 
-ROOMS = ("minilanguage", "intertask.probes")
+ROOMS = ("minilanguage", "intertask.probes", "intertask.tasks")
 
 
 @pytest.fixture
 def room_copies(empty_cache, tmp_path, monkeypatch):
-    """The source of the made-up language and of the probes in copies that a test may write to; returns their folder."""
+    """The source of the made-up language, the probes and the readers, in copies to write to; returns their folder."""
     folder = tmp_path / "code"
     for room in ROOMS:
         shutil.copytree(find_spec(room).submodule_search_locations[0], folder / room)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.cache import remembered
+from intertask.tasks.catalogue import reading_code
 from intertask.tasks.load import Task
 from intertask.tasks.sources import fingerprint
 
@@ -17,7 +18,7 @@ def task_overlap(target: Task, supporting: Task, split: str = "validation") -> i
     Labels, choices and spans are no part of it. The supporting task is hashed once for all runs.
     """
     entry = supporting.entry
-    key = [fingerprint(entry), entry.content()]
+    key = [fingerprint(entry), entry.content(), reading_code()]
     known = remembered("overlap", key, lambda: _orders(supporting.splits["train"], entry.inputs))
     return int(np.isin(_hashes(target.splits[split], target.entry.inputs), known).sum())
 

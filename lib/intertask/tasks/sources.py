@@ -210,7 +210,7 @@ def _glob(folder: Path, patterns: list[str]) -> list[Path]:
 
 def code_of(entry: TaskEntry) -> list[Path]:
     """The files of the code that makes the rows, if they are not read as they stand."""
-    rooms = ["minilanguage"] * bool(entry.mini) + ["intertask.probes"] * bool(entry.derive)
+    rooms = ["minilanguage"] * bool(entry.mini) + ["intertask.probes", "intertask.tasks"] * bool(entry.derive)
     folders = [Path(find_spec(room).submodule_search_locations[0]) for room in rooms]
     return sorted(path for folder in folders for path in folder.iterdir() if path.suffix in {".py", ".yaml"})
 
