@@ -39,7 +39,9 @@ REACHED = {
     "formats/spans.py SpanFormat.encode": "what is read of spans is tokenised",
     "formats/tokens.py tokens": "what is read of spans is tokenised",
     "studies/check.py *": "these are check's own",
-    "studies/store.py read": "the records of finished runs are read",
+    "files.py read_sealed": "the records of finished runs are read",
+    "studies/store.py _check_file": "the records of finished runs are read",
+    "studies/store.py open_pool": "the pool is opened before anything starts",
     # foreseen: the report's notebooks are executed for a study of which no run is finished
     "parameters.py check_values": "a notebook's parameters are held against its cell",
     "parameters.py refuse_unknown": "a notebook's parameters are held against its cell",
@@ -63,6 +65,7 @@ REACHED = {
     "cli.py _refuse_or_say": "passes on what is found here",
     "cli.py _flags": "the flags are read first",
     "files.py project_root": "the notebooks are looked for",
+    "files.py _locked_folder": "the report's notebooks read a study in a private folder",
     "errors.py refusal": "makes them",
 }
 
@@ -80,9 +83,12 @@ CANNOT = {
     "papers/best_of_each.py expected_best": "of a call by hand: no notebook's parameter is its k",
     "papers/submission.py *": "of `submit`: which runs are there; nothing is trained for it alone",
     "report/__init__.py _render": "passes on why a notebook failed, whatever it was",
-    "studies/execute.py start": "how much space is free when a run starts",
+    "studies/execute.py scarcity": "how much space is free when a run starts",
     "studies/execute.py _start": "a process that cannot be started",
+    "studies/store.py require_pool": "a pool that is moved while runs are under way",
+    "studies/store.py required": "of a run by hand: `run` trains each parent before",
     "studies/store.py start_of": "of a run by hand: `run` trains each parent before",
+    "training/record.py save": "a pool that is moved while runs are under way",
     "training/train.py Losses.look": "a loss that is not finite",
     "views/listing.py catalogue_table": "of `tasks`, a command of its own",
 }

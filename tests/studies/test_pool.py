@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.files import project_root, results_root, write
-from intertask.run import Run
 from intertask.studies import execute, store, worker
 from intertask.studies.graph import Graph, expand
 from intertask.studies.kernel import WarmKernel
@@ -79,7 +78,7 @@ def test_a_pool_that_was_moved_is_not_begun_anew(pool, refused, tmp_path):
     with store.claim("x-1", wait=False), store.staging("x-1"):
         results_root().rename(tmp_path / "elsewhere")
         refused(lambda: store.keep_failure("x-1", "its folder is gone"), "moved or deleted meanwhile")
-    refused(lambda: execute.start("x-1", Run(task="mini/rte"), False, True), "moved or deleted", "that folder")
+    refused(execute.scarcity, "moved or deleted", "that folder")
     with pytest.raises(FileNotFoundError), store.claim("x-1", wait=False):
         pass
     assert not results_root().exists()
@@ -119,8 +118,7 @@ def _as_stranger(environment: dict, do, arguments) -> None:
 
 def perform(graph: Graph, place: int) -> None:
     run_id, run = list(graph.runs.items())[place]
-    notebook = project_root() / "notebooks" / "experiments" / "train.ipynb"
-    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": False, "notebook": str(notebook)}
+    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": False, "root": str(project_root())}
     assert worker.claimed(job, WarmKernel()) == worker.DONE
 
 
