@@ -29,6 +29,9 @@ RUN_COLUMNS += ["seed", "split", "score", "majority", "degenerate", "n_train", "
 
 LIBRARIES = ["intertask", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert"]
 
+GENERATOR = '<meta name="generator" content="Intertask">'
+"""What tells a report from other pages."""
+
 HERE = Path(__file__).parent
 TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined)
 SORT, STYLE = ((HERE / name).read_text(encoding="utf-8") for name in ("sort.js", "style.css"))
@@ -57,8 +60,8 @@ def notebook_page(notebook: NotebookNode) -> dict[str, str]:
 
 def page(title: str, body: str, style: str = "") -> str:
     """A whole document around trusted HTML."""
-    template = TEMPLATES.get_template("page.html.j2")
-    return template.render(title=title, body=body, style=STYLE + style, sort=SORT, sort_hash=SORT_HASH)
+    constant = {"sort": SORT, "sort_hash": SORT_HASH, "generator": GENERATOR}
+    return TEMPLATES.get_template("page.html.j2").render(title=title, body=body, style=STYLE + style, **constant)
 
 
 def clean(html: str) -> str:
