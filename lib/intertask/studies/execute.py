@@ -1,6 +1,5 @@
 """Execution of a graph: ready runs at once, each in a process of its own, whatever else fails or dies."""
 
-import atexit
 import multiprocessing
 import os
 import shutil
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 
 from intertask.errors import IntertaskError, refusal
 from intertask.files import private_folder, project_root, results_root
@@ -28,6 +28,8 @@ WARM = sys.platform == "linux"
 """Whether a process with torch in it can be forked: not on macOS."""
 LOST = 255
 """The exit code that multiprocessing gives for a process when the one that it was forked from has ended."""
+AFTER_THE_SOCKET = -200
+"""When multiprocessing, which removes the folder of its socket at -100, calls a function at the end of a process."""
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
 
@@ -132,7 +134,7 @@ def _prepare_to_fork(warm: bool) -> None:
     FORKSERVER.set_forkserver_preload(modules)
     opened = ExitStack()
     tempfile.tempdir = str(opened.enter_context(private_folder()))
-    atexit.register(opened.close)
+    Finalize(None, opened.close, exitpriority=AFTER_THE_SOCKET)
 
 
 def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, float]:
