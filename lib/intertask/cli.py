@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from intertask.errors import IntertaskError, refusal
-from intertask.files import csv_text, write
+from intertask.files import csv_text, is_writable_folder, write
 from intertask.written import escaped
 
 
@@ -64,7 +64,7 @@ app.add_typer(task_app, name="task")
 
 def _place_of_csv(path: Path | None) -> Path | None:
     """Refuses a file that could not be written, before anything is computed for it."""
-    if path and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
+    if path and (path.is_dir() or not is_writable_folder(path.absolute().parent)):
         expected = "a file in a folder that is there and can be written to"
         raise refusal("--csv", expected, str(path), "Make its folder, or name another.")
     return path

@@ -50,6 +50,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def is_writable_folder(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
+
+
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all, into a folder that is there; its mode is as the umask says."""
     # beside its place: only within one file system a rename is atomic

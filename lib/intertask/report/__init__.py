@@ -9,7 +9,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from intertask.analysis.read import read_records, read_runs
 from intertask.errors import IntertaskError, refusal
-from intertask.files import results_root
+from intertask.files import is_writable_folder, results_root
 from intertask.report.page import GENERATOR, index_page, notebook_page
 from intertask.studies.check import analysis_notebook
 from intertask.studies.status import read_study
@@ -48,7 +48,7 @@ def build_report(study: str, to: Path | None = None) -> Path:
 
 def _refuse_unwritable(target: Path) -> None:
     """Refuses a folder that cannot be made or replaced, before its notebooks are executed."""
-    if not os.access(target.parent, os.W_OK):
+    if not is_writable_folder(target.parent):
         expected = "a folder that is there and can be written to"
         found = "that nothing can be written there" if target.parent.is_dir() else "none"
         raise refusal(target.parent, expected, found, "Say with --to FOLDER where the report goes.")
