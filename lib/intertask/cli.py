@@ -117,8 +117,8 @@ def run(
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
     warm = WARM and not plain_kernels
     countdown = Countdown(estimate(todo).seconds, workers)
-    progress = execute(todo, workers, timeout * 60, countdown, warm) if todo else None
-    if progress and progress.failed:
+    progress = execute(todo, workers, timeout * 60, countdown, warm)  # removes what killed runs left, if there are none
+    if progress.failed:
         lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
         raise IntertaskError(
             f"{len(lines)} of {len(todo)} runs failed; repeat the command to retry.\n" + "\n".join(lines)
