@@ -92,6 +92,7 @@ def run(
     ] = False,
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
+    from intertask.files import project_root, results_root
     from intertask.studies.check import examined
     from intertask.studies.execute import WARM, execute
     from intertask.views.countdown import Countdown, duration
@@ -117,6 +118,8 @@ def run(
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
     warm = WARM and not plain_kernels
     countdown = Countdown(estimate(todo).seconds, workers)
+    os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
+    os.chdir(project_root())  # where we stand may be deleted before the last run starts
     progress = execute(todo, workers, timeout * 60, countdown, warm)  # removes what killed runs left, if there are none
     if progress.failed:
         lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]

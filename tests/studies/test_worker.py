@@ -44,9 +44,9 @@ def kernels(driver) -> list[psutil.Process]:
     return []
 
 
-def begun(study, results):
+def begun(study, results, **options):
     """A driver that has finished a run and is at others."""
-    driver = command("run", study, results=results)
+    driver = command("run", study, results=results, **options)
     wait_for(lambda: records(results) and kernels(driver))
     return driver
 
@@ -136,8 +136,10 @@ def test_a_killed_plain_kernel_fails_its_run(tmp_path):
     failed_in_a_cell(tmp_path)
 
 
-def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
-    driver = begun(tiny, tmp_path)
+def test_without_its_warm_process_and_the_folder_it_began_in_a_study_goes_on(finished, tiny, tmp_path):
+    (here := tmp_path / "here").mkdir()
+    driver = begun(tiny, tmp_path, cwd=here)
+    here.rmdir()
     lost = fork_server(driver)
     carried = kin(driver)
     lost.kill()

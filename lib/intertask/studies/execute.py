@@ -93,6 +93,7 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm:
     returned; they stop only the runs that start from them. Where space becomes scarce, no further run starts, and
     those that have started end before that is refused.
     """
+    os.environ[DRIVER] = str(os.getpid())
     _prepare_to_fork(warm)
     progress = Ledger(dict(runs), longest_paths(runs, countdown.expected))
     store.open_pool()
@@ -128,7 +129,6 @@ def scarcity() -> IntertaskError | None:
 @cache
 def _prepare_to_fork(warm: bool) -> None:
     """Says what the process imports that runs are forked from, and where its socket lies until this one ends."""
-    os.environ[DRIVER] = str(os.getpid())
     # with the main module, which each process would import for itself otherwise
     modules = ["__main__", "intertask.studies.orphan", "intertask.studies.preload" if warm else "papermill"]
     FORKSERVER.set_forkserver_preload(modules)
