@@ -40,7 +40,7 @@ def temporary(monkeypatch):
     """A function that makes a folder the one for short-lived files, and a short place beside it the only other."""
     with tempfile.TemporaryDirectory(prefix="t") as folder:
         short = Path(folder)
-        monkeypatch.setattr(files, "PLACES", (str(short),))
+        monkeypatch.setattr(files, "OTHER_PLACES", (str(short),))
 
         def use(place: Path) -> Path:
             place.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def test_a_full_place_is_passed_over_and_with_no_other_refused(temporary, tmp_pa
     monkeypatch.setattr(Path, "write_bytes", nearly_full)
     with private_folder() as folder:
         assert folder.parent == short
-    monkeypatch.setattr(files, "PLACES", ())
+    monkeypatch.setattr(files, "OTHER_PLACES", ())
     refused(lambda: private_folder().__enter__(), "TMPDIR: expected a folder to write to", str(full), "free some space")
     assert not list(full.iterdir())
 

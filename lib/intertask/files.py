@@ -20,7 +20,7 @@ from typing import Any
 
 from intertask.errors import IntertaskError, refusal
 
-PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
 """For what is short-lived, where TMPDIR will not do."""
 LONGEST_PLACE = 50
 """Bytes: a socket's path has 103 at most, of which multiprocessing's take 51 below such a place."""
@@ -109,7 +109,7 @@ def _unlike(content: bytes, sealed: bool) -> str:
 def private_folder() -> Iterator[Path]:
     """A folder of this user's alone, for sockets too: its path is short. It is removed at the end of the block.
 
-    It lies in TMPDIR if that can be written to and is short, else in the first of PLACES that can. The folders there
+    It lies in TMPDIR if that can be written to and is short, else in the first of OTHER_PLACES that can. The folders there
     of processes that were killed are removed at the beginning and at the end. Raises IntertaskError without a place.
     """
     folder, lock = _locked_folder()
@@ -124,9 +124,9 @@ def private_folder() -> Iterator[Path]:
 
 def _locked_folder() -> tuple[Path, int]:
     """A new folder and the descriptor that holds its lock, which is free when this process has ended."""
-    places = [*PLACES]
+    places = [*OTHER_PLACES]
     with suppress(FileNotFoundError):  # of all that Python tries, it can write nowhere
-        places = [tempfile.gettempdir(), *PLACES]
+        places = [tempfile.gettempdir(), *OTHER_PLACES]
     for place in places:
         if len(os.fsencode(place)) > LONGEST_PLACE:
             continue
