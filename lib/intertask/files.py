@@ -109,8 +109,8 @@ def _unlike(content: bytes, sealed: bool) -> str:
 def private_folder() -> Iterator[Path]:
     """A folder of this user's alone, for sockets too: its path is short. It is removed at the end of the block.
 
-    It lies in TMPDIR if that can be written to and is short, else in the first of OTHER_PLACES that can. The folders there
-    of processes that were killed are removed at the beginning and at the end. Raises IntertaskError without a place.
+    It lies in TMPDIR if that can be written to and is short, else in one of OTHER_PLACES. The folders there of
+    processes that were killed are removed at the beginning and at the end. Raises IntertaskError without a place.
     """
     folder, lock = _locked_folder()
     _remove_abandoned(folder.parent)

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError
 from intertask.files import private_folder, project_root, results_root
 from intertask.run import Run
 from intertask.studies import store, worker
@@ -118,11 +118,9 @@ def scarcity() -> IntertaskError | None:
     store.require_pool()
     if (free := shutil.disk_usage(results_root()).free) >= LEAST_SPACE:
         return None
-    return refusal(
-        results_root(),
-        f"at least {LEAST_SPACE / 1e6:.0f} MB free before a run starts",
-        f"{free / 1e6:.0f} MB",
-        "Finished runs are safe; free some space and give the same command again.",
+    return IntertaskError(
+        f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {results_root()} before a run starts, found "
+        f"{free / 1e6:.0f} MB. Finished runs are safe; free some space and give the same command again."
     )
 
 
