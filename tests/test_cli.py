@@ -1,13 +1,19 @@
 """The command: what it says before anything starts."""
 
+import errno
+import io
 import json
+import os
+import sys
 
 import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
 
+from intertask import cli
 from intertask.cli import app
+from made_store import make_store
 from made_study import write_study
 
 
@@ -147,3 +153,44 @@ def test_what_data_holds_does_not_steer_the_terminal(study):
     frame.to_csv(study.parent / "train.csv", index=False)
     found = said(0, "task", "check", study.parent / "tasks.yaml", "fruit")
     assert "an \\x1b[31mapple\\x1b]0;x\\x07" in found and "\x1b" not in found
+
+
+@pytest.mark.parametrize("place", ["missing/scores.csv", ".", "file/scores.csv"])
+@pytest.mark.parametrize("command", [["scores", "demo"], ["tasks"]], ids=lambda command: command[0])
+def test_where_no_csv_can_be_written_nothing_is_computed(command, place, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(cli, "csv_text", lambda *_, **__: pytest.fail("computed"))
+    output = said(2, *command, "--csv", tmp_path / place)
+    assert f"--csv: expected a file in a folder that is there and can be written to, found {tmp_path}" in output
+
+
+def test_a_deleted_working_folder_is_refused_in_words(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert "working directory: expected a folder, found that it was deleted" in said(2, "tasks")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_place_that_cannot_be_written_is_named_and_other_faults_are_shown(code, study, monkeypatch):
+    def fail(*_):
+        raise OSError(code, os.strerror(code), "/some/place")
+
+    monkeypatch.setattr(cli, "_expanded", fail)
+    assert f"/some/place: expected a place to write to, found {os.strerror(code)}." in said(2, "check", study)
+    code = errno.EIO
+    with pytest.raises(OSError):
+        CliRunner().invoke(app, ["check", str(study)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("arguments", [["scores", "fruit"], ["tasks"], ["status", "–"], ["--help"]])
+def test_a_terminal_without_all_characters_is_written_to(arguments, tmp_path, monkeypatch):
+    """What is read by programs is written as in a file."""
+    make_store(tmp_path / "results", lambda *_: 60.0, name="fruit", targets=("mini/rte",), supporting=("a–b",), seeds=1)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), "ascii"))
+    with pytest.raises(SystemExit):
+        app(arguments)
+    sys.stdout.flush()
+    output = sys.stdout.buffer.getvalue()
+    assert ("a–b".encode() in output) == (arguments[0] == "scores") != output.isascii()

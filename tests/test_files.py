@@ -1,14 +1,18 @@
-"""What the library asks of the machine, and what it writes for spreadsheets."""
+"""What the library asks of the machine, what it writes for spreadsheets, and where short-lived files lie."""
 
 import csv
 import io
+import multiprocessing
 import os
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from intertask import files
 from intertask.cli import _default_workers
-from intertask.files import csv_text, processors
+from intertask.files import csv_text, private_folder, processors
 
 
 def test_where_a_process_is_bound_to_no_processors_all_are_counted(monkeypatch):
@@ -29,3 +33,74 @@ def test_no_cell_of_a_csv_is_a_formula(cell):
 @pytest.mark.parametrize("number", ["-1", "+2.5", "-1e-05", "-inf"])
 def test_numbers_of_a_csv_stay(number):
     assert csv_text(pd.DataFrame({"label": [number]}), index=False) == f"label\n{number}\n"
+
+
+@pytest.fixture
+def temporary(monkeypatch):
+    """A function that makes a folder the one for short-lived files, and a short place beside it the only other."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        short = Path(folder)
+        monkeypatch.setattr(files, "OTHER_PLACES", (str(short),))
+
+        def use(place: Path) -> Path:
+            place.mkdir(parents=True, exist_ok=True)
+            monkeypatch.setattr(tempfile, "tempdir", str(place))
+            return short
+
+        yield use
+
+
+def test_a_private_folder_is_its_users_alone_and_goes_with_its_block(temporary, tmp_path):
+    short = temporary(tmp_path / "unused")
+    own = short / "own"
+    temporary(own)
+    with private_folder() as folder:
+        assert folder.parent == own and folder.stat().st_mode & 0o777 == 0o700 and not list(folder.iterdir())
+        (folder / "left").touch()
+    assert not list(own.iterdir())
+
+
+def test_a_long_place_is_passed_over(temporary, tmp_path):
+    short = temporary(tmp_path / ("x" * 100))
+    with private_folder() as folder:
+        assert folder.parent == short
+
+
+def test_a_full_place_is_passed_over_and_with_no_other_refused(temporary, tmp_path, monkeypatch, refused):
+    short = temporary(tmp_path / "unused")
+    full = short / "full"
+    temporary(full)
+    write_bytes = Path.write_bytes
+
+    def nearly_full(path, content):
+        if full in path.parents:
+            raise OSError("no space left")
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", nearly_full)
+    with private_folder() as folder:
+        assert folder.parent == short
+    monkeypatch.setattr(files, "OTHER_PLACES", ())
+    refused(lambda: private_folder().__enter__(), "TMPDIR: expected a folder to write to", str(full), "free some space")
+    assert not list(full.iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_in_use_stays(temporary, tmp_path):
+    short = temporary(tmp_path / "unused")
+    own = short / "own"
+    temporary(own)
+    process = multiprocessing.get_context("fork").Process(target=_killed_within)
+    process.start()
+    process.join(60)
+    (own / "intertask-of-the-user").mkdir()
+    left = [path for path in own.iterdir() if (path / "left").exists()]
+    assert process.exitcode == 9 and len(left) == 1
+    with private_folder() as folder, private_folder():
+        assert folder.is_dir() and not left[0].exists()
+    assert [path.name for path in own.iterdir()] == ["intertask-of-the-user"]
+
+
+def _killed_within() -> None:
+    with private_folder() as folder:
+        (folder / "left").touch()
+        os._exit(9)

@@ -221,3 +221,30 @@ def test_executed_notebooks_stay_valid(report):
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
         assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_a_report_goes_where_one_says_in_place_of_a_former_one_alone(results, tmp_path):
+    make_store(results, scores, seeds=1)
+    rewrite_index(results, "demo", report=[])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for _ in range(2):  # into an empty folder, and in place of a report
+        assert build_report("demo", elsewhere) == elsewhere
+        assert [path.name for path in elsewhere.iterdir()] == ["index.html"]
+    assert os.listdir(results / "demo") == ["study.json"]
+    mine = [tmp_path / "mine", tmp_path / "page", tmp_path / "note"]
+    for folder in mine[:2]:
+        folder.mkdir()
+    (mine[0] / "thesis.tex").write_text("mine")
+    (mine[1] / "index.html").write_text("<html>mine</html>")
+    mine[2].write_text("mine")
+    for place in mine:
+        with pytest.raises(IntertaskError, match=f"{place}: expected a former report, an empty folder or nothing"):
+            build_report("demo", place)
+    assert all(path.read_text().count("mine") for path in (mine[0] / "thesis.tex", mine[1] / "index.html", mine[2]))
+
+
+def test_a_report_into_a_folder_that_is_not_there_is_refused_before_it_is_built(results, tmp_path):
+    make_store(results, scores, seeds=1)
+    with pytest.raises(IntertaskError, match="no: expected a folder that is there and can be written to, found none"):
+        build_report("demo", tmp_path / "no" / "report")

@@ -1,5 +1,6 @@
 """The command `intertask`: studies in batches, from checking to the report."""
 
+import errno
 import math
 import os
 import sys
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from intertask.errors import IntertaskError, refusal
-from intertask.files import csv_text, write
+from intertask.files import csv_text, is_writable_folder, write
 from intertask.written import escaped
 
 
@@ -19,15 +20,39 @@ def say(text: str = "", end: str = "\n", err: bool = False) -> None:
     print(escaped(text), end=end, file=sys.stderr if err else sys.stdout, flush=True)
 
 
+UNWRITABLE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
+"""What the system says of a place where nothing can be written: never a fault of the program's."""
+
+
 class Friendly(typer.core.TyperGroup):
     """Shows what the user can mend as a message, not as a traceback."""
 
+    def main(self, *arguments, **options):
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # on a terminal that has not all characters
+        return super().main(*arguments, **options)
+
     def invoke(self, context):
         try:
+            _refuse_deleted_folder()
             return super().invoke(context)
         except IntertaskError as error:
-            typer.secho(escaped(str(error)), fg="red", err=True)
-            raise typer.Exit(2) from None
+            message = str(error)
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            remedy = "Free some space, or name a place that you may write to."
+            message = str(refusal(error.filename or "disk", "a place to write to", error.strerror, remedy))
+        typer.secho(escaped(message), fg="red", err=True)
+        raise typer.Exit(2)
+
+
+def _refuse_deleted_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        remedy = 'Change into one that is there: cd "$PWD" where it was made anew.'
+        raise refusal("working directory", "a folder", "that it was deleted", remedy) from None
 
 
 app = typer.Typer(
@@ -35,6 +60,16 @@ app = typer.Typer(
 )
 task_app = typer.Typer(help="Tasks of your own.", no_args_is_help=True)
 app.add_typer(task_app, name="task")
+
+
+def _place_of_csv(path: Path | None) -> Path | None:
+    """Refuses a file that could not be written, before anything is computed for it."""
+    if path and (path.is_dir() or not is_writable_folder(path.absolute().parent)):
+        expected = "a file in a folder that is there and can be written to"
+        raise refusal("--csv", expected, str(path), "Make its folder, or name another.")
+    return path
+
+
 Mini = Annotated[bool, typer.Option("--mini", help="the same study on the mini suite")]
 Quick = Annotated[bool, typer.Option("--quick", help="with --mini: fewer tasks and seeds, every stage and notebook")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study file, or the name of one in params/")]
@@ -57,6 +92,7 @@ def run(
     ] = False,
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
+    from intertask.files import project_root, results_root
     from intertask.studies.check import examined
     from intertask.studies.execute import WARM, execute
     from intertask.views.countdown import Countdown, duration
@@ -82,8 +118,10 @@ def run(
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
     warm = WARM and not plain_kernels
     countdown = Countdown(estimate(todo).seconds, workers)
-    progress = execute(todo, workers, timeout * 60, countdown, warm) if todo else None
-    if progress and progress.failed:
+    os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
+    os.chdir(project_root())  # where we stand may be deleted before the last run starts
+    progress = execute(todo, workers, timeout * 60, countdown, warm)  # removes what killed runs left, if there are none
+    if progress.failed:
         lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
         raise IntertaskError(
             f"{len(lines)} of {len(todo)} runs failed; repeat the command to retry.\n" + "\n".join(lines)
@@ -124,7 +162,9 @@ def scores(
     study: StudyName,
     mini: Mini = False,
     quick: Quick = False,
-    csv: Annotated[Path | None, typer.Option(help="the file to write; default: standard output")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="the file to write; default: standard output", callback=_place_of_csv)
+    ] = None,
 ) -> None:
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
@@ -134,18 +174,27 @@ def scores(
         raise refusal("--csv", "a file that has not the name of a study", found, "Name another file.")
     table = read_scores(_name(study, mini, quick))
     if csv:
-        _write_csv(csv, table)
+        write(csv, csv_text(table, index=False))
         say(f"{csv}: {len(table)} scores")
     else:
+        sys.stdout.reconfigure(encoding="utf-8")  # as in a file: it is read by programs
         print(csv_text(table, index=False), end="")
 
 
 @app.command()
-def report(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
+def report(
+    study: StudyName,
+    mini: Mini = False,
+    quick: Quick = False,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="where it goes; default: report/ beside the study's snapshot")
+    ] = None,
+) -> None:
     """Executes and renders the study's analysis notebooks."""
     from intertask.report import build_report
 
-    say(os.path.relpath(build_report(_name(study, mini, quick)) / "index.html"))
+    here = os.getcwd()  # before: an empty one may be replaced
+    say(os.path.relpath(build_report(_name(study, mini, quick), to) / "index.html", here))
 
 
 @app.command()
@@ -190,23 +239,17 @@ def check_task(
 @app.command()
 def tasks(
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="only the tasks of this format")] = "",
-    csv: Annotated[Path | None, typer.Option(help="write the table to this file instead")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="write the table to this file instead", callback=_place_of_csv)
+    ] = None,
 ) -> None:
     """Lists the catalogue: sizes, metrics, source, licence, and whether a task's data is at hand now."""
     from intertask.views import listing
 
     table = listing.catalogue_table(form)
     if csv:
-        _write_csv(csv, table)
+        write(csv, csv_text(table, index=False))
     say(f"{csv}: {len(table)} tasks" if csv else listing.catalogue_page(table))
-
-
-def _write_csv(path: Path, table) -> None:
-    try:
-        write(path, csv_text(table, index=False))
-    except OSError as error:
-        remedy = "Name another file."
-        raise refusal("--csv", "a file that can be written", f"{path} ({error.strerror})", remedy) from None
 
 
 def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:

@@ -1,12 +1,17 @@
 """This machine: where the results lie, writing a file whole or not at all, digests, the processors."""
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
 import os
 import re
 import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +19,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from intertask.errors import IntertaskError, refusal
+
+OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
+"""For what is short-lived, where TMPDIR will not do."""
+LONGEST_PLACE = 50
+"""Bytes: a socket's path has 103 at most, of which multiprocessing's take 51 below such a place."""
 
 SEAL = ',\n "sha256": "'
 
@@ -38,6 +48,10 @@ def project_root() -> Path:
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def is_writable_folder(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.W_OK | os.X_OK)
 
 
 def write(path: Path, text: str) -> None:
@@ -89,6 +103,60 @@ def _unlike(content: bytes, sealed: bool) -> str:
     except ValueError:  # of the decoding too
         return "half a file" if content else "an empty file"
     return "other content: changed, or copied from elsewhere" if sealed else "a file of an earlier version, without one"
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder of this user's alone, for sockets too: its path is short. It is removed at the end of the block.
+
+    It lies in TMPDIR if that can be written to and is short, else in one of OTHER_PLACES. The folders there of
+    processes that were killed are removed at the beginning and at the end. Raises IntertaskError without a place.
+    """
+    folder, lock = _locked_folder()
+    _remove_abandoned(folder.parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+        _remove_abandoned(folder.parent)
+
+
+def _locked_folder() -> tuple[Path, int]:
+    """A new folder and the descriptor that holds its lock, which is free when this process has ended."""
+    places = [*OTHER_PLACES]
+    with suppress(FileNotFoundError):  # of all that Python tries, it can write nowhere
+        places = [tempfile.gettempdir(), *OTHER_PLACES]
+    for place in places:
+        if len(os.fsencode(place)) > LONGEST_PLACE:
+            continue
+        with suppress(OSError):
+            folder = Path(tempfile.mkdtemp(prefix=".intertask-", dir=place))
+            try:
+                (folder / "probe").write_bytes(b"there is room")
+                (folder / "probe").unlink()
+                lock = os.open(folder, os.O_RDONLY)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                # only now by the name under which others look for what is abandoned
+                return folder.rename(folder.with_name(folder.name[1:])), lock
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+    expected = f"a folder to write to, of at most {LONGEST_PLACE} bytes"
+    raise refusal("TMPDIR", expected, f"none: {', '.join(places)}", "Set TMPDIR to one, or free some space.")
+
+
+def _remove_abandoned(place: Path) -> None:
+    """Removes the private folders of which nobody holds the lock."""
+    for folder in place.glob("intertask-????????"):
+        with suppress(OSError):  # another user's, another process's, or removed meanwhile
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(lock).st_uid == os.geteuid():
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def sync(path: Path) -> None:

@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from intertask.analysis.read import missing, read_records, read_runs, read_scores, read_settings
-from intertask.analysis.score_tables import find_table, tidy
+from intertask.analysis.score_tables import find_table, keep, tidy
 from intertask.analysis.transfer import replicates_in_words, transfer_table
 from intertask.cli import app
 from intertask.errors import IntertaskError
@@ -225,3 +225,18 @@ def test_a_name_that_a_spreadsheet_would_execute_comes_back_as_it_was(tmp_path, 
 def test_blank_lines_count_as_rows_and_say_nothing(tmp_path):
     table = tidy(written(tmp_path, "encoder,target,score\n\ne,a,50\n\n"))
     assert table.index.tolist() == [3] and table["score"].tolist() == [50]
+
+
+def test_what_is_kept_already_is_not_written_again(tmp_path, results):
+    path = source_file(tmp_path)
+
+    def kept() -> int:
+        keep(path, "theirs", results)
+        return (results / "theirs" / "study.json").stat().st_mtime_ns
+
+    first = kept()
+    assert kept() == first
+    (results / "theirs" / "source.csv").write_text("damaged")
+    assert (second := kept()) != first
+    written(tmp_path, ROWS.replace("0.7", "0.6"))
+    assert kept() != second

@@ -2,10 +2,11 @@
 
     make faults    (or: python tests/benchmarks/faults.py [MINUTES] [SEED]); five minutes by default
 
-Every 2 to 6 seconds one process of a study is killed, drawn from the driver, the process that runs are forked from,
-the workers and the kernels; the command is given again whenever it has ended. When the study is finished, some of its
-runs are taken away and it goes on. Then the same study on a disk that is too small, and in a folder that is moved away
-while it runs. Ends with 1 if a score differs, or if anything is left behind.
+After 2 to 6 seconds each, one process of a study is killed as soon as there is one of every kind: the driver, the
+process that runs are forked from, a worker or a kernel. The command is given again whenever it has ended. When the
+study is finished, some of its runs are taken away and it goes on. Then the same study on a disk that is too small, and
+in a folder that is moved away while it runs. Ends with 1 if a score differs, if a kind was never killed, or if anything
+is left behind.
 """
 
 import os
@@ -29,6 +30,7 @@ from made_study import command, records, scores, succeed, wait_for, write_study 
 
 WORKERS = 3
 STUDY = {"seeds": 4}  # twelve runs
+OFTEN = {"driver": 1, "fork server": 1, "worker": 3, "kernel": 3}  # after the first two it takes long to begin anew
 
 
 def main(
@@ -38,6 +40,8 @@ def main(
     """Runs all three and prints what they came to."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
+        temporary(folder).mkdir()
+        os.environ["TMPDIR"] = str(temporary(folder))
         study = write_study(folder, **STUDY)
         calm = folder / "calm"
         succeed("run", study, results=calm)
@@ -56,7 +60,7 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
     end, driver = time.monotonic() + seconds, None
     while time.monotonic() < end:
         if driver is None or driver.poll() is not None:
-            if len(records(results)) == len(expected):
+            if driver and driver.returncode == 0:
                 rounds += 1
                 if faults := compared("kills", results, expected):
                     return faults
@@ -66,24 +70,25 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
             starts += 1
         with suppress(subprocess.TimeoutExpired):
             driver.wait(draw.uniform(2, 6))
-            continue
-        alive = by_kind(driver)
-        family |= {process for processes in alive.values() for process in processes}
-        kind = draw.choice([kind for kind, processes in alive.items() if processes])
-        with suppress(psutil.NoSuchProcess):
-            draw.choice(alive[kind]).kill()
-            killed[kind] += 1
+        alive = wait_for(lambda driver=driver: driver.poll() is not None or all_kinds(driver))
+        if alive is not True:
+            family |= {process for processes in alive.values() for process in processes}
+            kind = draw.choices([*OFTEN], [*OFTEN.values()])[0]
+            with suppress(psutil.NoSuchProcess):
+                draw.choice(alive[kind]).kill()
+                killed[kind] += 1
     driver.kill()
     driver.communicate()
     wait_for(lambda: not [process for process in family if running(process)], 30)
     succeed("run", study, results=results)
     said = ", ".join(f"{count} of a {kind}" for kind, count in sorted(killed.items()))
+    faults = [f"kills: no {kind} was killed" for kind in ("driver", "worker", "kernel") if not killed[kind]]
     print(f"kills: {killed.total()} ({said}); the command given {starts} times; {rounds} studies finished", flush=True)
-    return compared("kills", results, expected)
+    return faults + compared("kills", results, expected)
 
 
-def by_kind(driver: subprocess.Popen) -> dict[str, list[psutil.Process]]:
-    """The processes of a study by what they are, as they are alive now."""
+def all_kinds(driver: subprocess.Popen) -> dict[str, list[psutil.Process]] | None:
+    """The processes of a study by what they are, as they are alive now; None unless there are some of every kind."""
     found = {"driver": [psutil.Process(driver.pid)], "fork server": [], "worker": [], "kernel": []}
     with suppress(psutil.NoSuchProcess):
         servers = [one for one in found["driver"][0].children() if "forkserver" in " ".join(one.cmdline())]
@@ -93,7 +98,12 @@ def by_kind(driver: subprocess.Popen) -> dict[str, list[psutil.Process]]:
     for worker in found["worker"]:
         with suppress(psutil.NoSuchProcess):
             found["kernel"] += worker.children()
-    return found
+    return found if all(found.values()) else None
+
+
+def temporary(folder: Path) -> Path:
+    """Where short-lived files go; its path is short enough for sockets."""
+    return folder / "t"
 
 
 def running(process: psutil.Process) -> bool:
@@ -142,7 +152,8 @@ def compared(what: str, results: Path, expected: dict) -> list[str]:
     found = scores(results)
     faults = [f"{what}: {run} differs" for run in expected if found.get(run) != expected[run]]
     faults += [f"{what}: {run} is not of the study" for run in found.keys() - expected.keys()]
-    return faults + [f"{what}: {left} is left" for left in (results / "runs" / ".staging").iterdir()]
+    places = (results / "runs" / ".staging", temporary(results.parent))
+    return faults + [f"{what}: {left} is left" for place in places for left in place.iterdir()]
 
 
 if __name__ == "__main__":

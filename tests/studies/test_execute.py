@@ -119,7 +119,9 @@ def test_a_changed_record_and_a_damaged_parent_are_made_anew(finished, tiny, tmp
     runs = {record["parent"]: run for run, record in records(results).items() if record["parent"]}
     parent, child = next(iter(runs.items()))
     flip(results / "runs" / parent / "encoder" / "model.safetensors")
+    (left := results / "runs" / ".staging" / f"{child}.0a1b2c3d").mkdir()
     assert "6 finished before" in succeed("run", tiny, results=results)
+    assert not left.exists()  # with nothing to do, what a killed run has left is removed
     path = results / "runs" / child / "run.json"
     path.write_text(path.read_text().replace('"main": ', '"main": 1'))
     output = succeed("run", tiny, results=results)

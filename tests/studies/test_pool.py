@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.files import project_root, results_root, write
-from intertask.run import Run
 from intertask.studies import execute, store, worker
 from intertask.studies.graph import Graph, expand
 from intertask.studies.kernel import WarmKernel
 from intertask.studies.study import load_study
+from made_store import make_store, rewrite_index
 from made_study import write_study
 
 FORK = multiprocessing.get_context("fork")
@@ -79,7 +79,7 @@ def test_a_pool_that_was_moved_is_not_begun_anew(pool, refused, tmp_path):
     with store.claim("x-1", wait=False), store.staging("x-1"):
         results_root().rename(tmp_path / "elsewhere")
         refused(lambda: store.keep_failure("x-1", "its folder is gone"), "moved or deleted meanwhile")
-    refused(lambda: execute.start("x-1", Run(task="mini/rte"), False, True), "moved or deleted", "that folder")
+    refused(execute.scarcity, "moved or deleted", "that folder")
     with pytest.raises(FileNotFoundError), store.claim("x-1", wait=False):
         pass
     assert not results_root().exists()
@@ -119,8 +119,7 @@ def _as_stranger(environment: dict, do, arguments) -> None:
 
 def perform(graph: Graph, place: int) -> None:
     run_id, run = list(graph.runs.items())[place]
-    notebook = project_root() / "notebooks" / "experiments" / "train.ipynb"
-    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": False, "notebook": str(notebook)}
+    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": False, "root": str(project_root())}
     assert worker.claimed(job, WarmKernel()) == worker.DONE
 
 
@@ -155,6 +154,31 @@ def test_another_user_reads_reports_and_runs_on_one_pool(graph, tmp_path, home):
 def _first(graph: Graph) -> None:
     os.setpgid(0, 0)
     perform(graph, 0)
+
+
+def report_elsewhere(folder: Path) -> None:
+    """Reports from results that one may only read."""
+    here = CliRunner().invoke(app, ["report", "made"])
+    assert here.exit_code == 2 and "nothing can be written there. Say with --to FOLDER" in here.output, here.output
+    there = CliRunner().invoke(app, ["report", "made", "--to", str(folder)])
+    assert there.exit_code == 0 and (folder / "index.html").is_file(), there.output
+    scores = CliRunner().invoke(app, ["scores", "made"])
+    assert scores.exit_code == 0 and scores.output.startswith("study,run"), scores.output
+
+
+@ONLY_ROOT
+def test_another_user_reports_from_results_that_only_their_owner_may_change(tmp_path):
+    import intertask.report  # noqa: F401 a stranger may not be able to read what is imported later
+
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    make_store(results_root(), lambda *_: 60.0, name="made", seeds=1)
+    rewrite_index(results_root(), "made", report=[])
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", STRANGER, STRANGER)
+    before = modes(results_root())
+    as_stranger(report_elsewhere, tmp_path / "theirs" / "report")
+    assert modes(results_root()) == before and not (results_root() / "made" / "report").exists()
 
 
 def refused_to_a_stranger() -> None:

@@ -1,15 +1,22 @@
-"""What runs next, and what is known of the runs without reading them."""
+"""What runs next and for how long, and what is known of the runs without reading them."""
 
 import json
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.studies.execute import Ledger, longest_paths
+from intertask.studies import execute, store, worker
+from intertask.studies.execute import Ledger, Worker, longest_paths
 from intertask.studies.status import missing_runs
 from intertask.tasks.catalogue import catalogue
+from intertask.views.countdown import Countdown
 from made_store import write_failure, write_run
 
 
@@ -46,6 +53,57 @@ def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
 def test_a_run_that_another_driver_holds_comes_last(runs):
     progress = Ledger(dict(runs), longest_paths(runs, SECONDS), busy={"a"})
     assert progress.ready() == "b"
+
+
+def ended(code: int) -> Worker:
+    """A worker whose process has ended at once."""
+    return Worker(SimpleNamespace(exitcode=code, join=lambda: None), SimpleNamespace(close=lambda: None))
+
+
+def test_where_space_becomes_scarce_no_run_starts_and_those_under_way_end(runs, monkeypatch, capsys):
+    started, scarcity = [], IntertaskError("too little space")
+    monkeypatch.setattr(execute, "_prepare_to_fork", lambda _: None)
+    monkeypatch.setattr(execute, "scarcity", lambda: scarcity if len(started) == 2 else None)
+    monkeypatch.setattr(execute, "start", lambda run_id, *_: started.append(run_id) or ended(worker.DONE))
+    with pytest.raises(IntertaskError, match="too little space"):
+        execute.execute(runs, 3, 60, Countdown(SECONDS, 3))
+    assert started == ["a", "b"] and capsys.readouterr().out.count("] ") == 2
+
+
+def test_a_failure_that_cannot_be_written_is_told(runs, monkeypatch, capsys):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(execute, "_prepare_to_fork", lambda _: None)
+    monkeypatch.setattr(execute, "scarcity", lambda: None)
+    monkeypatch.setattr(execute, "start", lambda *_: ended(worker.FAILED))
+    monkeypatch.setattr(store, "write", full)
+    store.open_pool()
+    worker._keep_failure("b", store.pool(), RuntimeError("why"))  # as the worker of such a run does
+    progress = execute.execute({"b": runs["b"]}, 1, 60, Countdown({"b": 6.0}, 1))
+    assert "it failed and could not write why: is there space in" in progress.failed["b"]
+    assert "FAILED b: it failed" in capsys.readouterr().err
+
+
+def test_the_time_of_a_run_begins_when_it_has_its_claim(monkeypatch):
+    ours, theirs = multiprocessing.Pipe()
+    job = {"id": "a-1", "parameters": run().model_dump(mode="json"), "wait": True, "root": "/"}
+    process = multiprocessing.get_context("fork").Process(target=signal.pause)
+    process.start()
+    os.setpgid(process.pid, process.pid)
+    one = Worker(process, ours, None)
+    one.stop_if_late(0)
+    assert not one.late and process.exitcode is None
+    store.open_pool()
+    monkeypatch.setattr(worker, "perform", lambda *_: worker.DONE)
+    assert worker.claimed(job, None, theirs) == worker.DONE
+    one.stop_if_late(60)
+    assert one.began and not one.late
+    one.stop_if_late(0)
+    process.join(60)
+    theirs.close()
+    assert one.late and process.exitcode == -signal.SIGKILL
+    Worker(process, ours, None).stop_if_late(0)  # one that ends while it waits
 
 
 def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):

@@ -2,10 +2,13 @@
 
 import json
 import signal
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 import nbformat
 import psutil
+import pytest
 
 from made_study import STUDY, command, records, scores, states, succeed, wait_for, write_study
 
@@ -41,9 +44,9 @@ def kernels(driver) -> list[psutil.Process]:
     return []
 
 
-def begun(study, results):
+def begun(study, results, **options):
     """A driver that has finished a run and is at others."""
-    driver = command("run", study, results=results)
+    driver = command("run", study, results=results, **options)
     wait_for(lambda: records(results) and kernels(driver))
     return driver
 
@@ -65,7 +68,15 @@ def write_slow(folder, seeds=1):
     return write_study(folder, regimes=["single"], supporting=[], seeds=seeds, train=train, report=["restarts"])
 
 
-def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(finished, tiny, tmp_path):
+@pytest.fixture
+def temporary(monkeypatch):
+    """The folder for short-lived files, its path short enough for sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(finished, tiny, tmp_path, temporary):
     driver = begun(tiny, tmp_path)
     family = kin(driver)
     done = states(tmp_path)
@@ -76,7 +87,20 @@ def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(fini
     succeed("run", tiny, results=tmp_path)
     assert scores(tmp_path) == scores(finished)
     assert {path: state for path, state in states(tmp_path).items() if path in done} == done
-    assert not list((tmp_path / "runs" / ".staging").iterdir())
+    assert not list((tmp_path / "runs" / ".staging").iterdir()) and not list(temporary.iterdir())
+
+
+FIRST = {"process to fork from": (_warm, []), "ordinary kernel": (kernels, ["--plain-kernels"])}
+
+
+@pytest.mark.parametrize(("found", "options"), FIRST.values(), ids=FIRST)
+def test_a_driver_that_is_killed_as_its_first_processes_start_takes_them_along(found, options, tiny, tmp_path):
+    with command("run", tiny, *options, results=tmp_path) as driver:
+        wait_for(lambda: found(driver))
+        family = kin(driver)
+        driver.kill()
+        driver.wait()
+        wait_for(lambda: not [process for process in family if alive(process)], 3)
 
 
 def test_a_killed_kernel_and_a_killed_worker_fail_their_runs_and_the_study_is_resumed(tmp_path):
@@ -112,8 +136,10 @@ def test_a_killed_plain_kernel_fails_its_run(tmp_path):
     failed_in_a_cell(tmp_path)
 
 
-def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
-    driver = begun(tiny, tmp_path)
+def test_without_its_warm_process_and_the_folder_it_began_in_a_study_goes_on(finished, tiny, tmp_path):
+    (here := tmp_path / "here").mkdir()
+    driver = begun(tiny, tmp_path, cwd=here)
+    here.rmdir()
     lost = fork_server(driver)
     carried = kin(driver)
     lost.kill()
@@ -123,10 +149,14 @@ def test_without_its_warm_process_a_study_goes_on(finished, tiny, tmp_path):
     assert not [process for process in carried if alive(process)]
 
 
-def test_plain_kernels_give_the_same_scores(finished, tmp_path):
+def test_plain_kernels_give_the_same_scores_in_places_of_odd_names_too(finished, tmp_path, monkeypatch):
+    """Braces, which papermill fills, brackets, and a TMPDIR in which no socket has room."""
+    results, temporary = tmp_path / "{a} [b] {", tmp_path / ("t" * 100)
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     single = write_study(tmp_path, regimes=["single"], supporting=[], seeds=1, report=["restarts"])
-    succeed("run", single, "--plain-kernels", results=tmp_path)
-    found = scores(tmp_path)
+    succeed("run", single, "--plain-kernels", results=results)
+    found = scores(results)
     assert len(found) == 1 and found.items() <= scores(finished).items()
 
 

@@ -8,6 +8,7 @@ table and keeps it as `results/<name>/source.csv`.
 import csv
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, now, project_root, write, write_sealed
-from intertask.studies.status import edited_since
+from intertask.studies.status import edited_since, read_study
 from intertask.studies.study import Notebook, Open
 from intertask.written import UNPRINTED, Strict, Written, faults_in_words, read_yaml
 
@@ -98,6 +99,7 @@ def is_source(path: Path) -> bool:
 def keep(path: Path, name: str, results: Path) -> None:
     """Checks the table that a source file describes and writes it, with its snapshot, under a study's name.
 
+    Nothing is written where it is kept already, as in results that one may only read.
     Raises IntertaskError where the file or the table is not as it should be, or the name is another file's; then
     nothing is written.
     """
@@ -116,11 +118,21 @@ def keep(path: Path, name: str, results: Path) -> None:
     table.index = [f"{row} of {file}" for file, row in table.index]
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
+    text = csv_text(table, index=False)
+    if _is_kept(name, results, written.content, text):
+        return
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": written.content}
     snapshot |= {"file": str(path), "written": now(), "runs": []}
     (results / name).mkdir(parents=True, exist_ok=True)
-    write(results / name / "source.csv", csv_text(table, index=False))
+    write(results / name / "source.csv", text)
     write_sealed(results / name / "study.json", name, json.dumps(snapshot, indent=1))
+
+
+def _is_kept(name: str, results: Path, given: dict[str, Any], text: str) -> bool:
+    with suppress(IntertaskError, OSError):  # not yet, or damaged
+        same = (results / name / "source.csv").read_text(encoding="utf-8") == text
+        return same and read_study(name, results)["given"] == json.loads(json.dumps(given, default=str))
+    return False
 
 
 def find_table(name: str, results: Path) -> Path | None:

@@ -8,28 +8,32 @@ import nbformat
 from papermill.exceptions import PapermillExecutionError
 
 from intertask.analysis.read import read_records, read_runs
-from intertask.errors import IntertaskError
-from intertask.files import results_root
-from intertask.report.page import index_page, notebook_page
+from intertask.errors import IntertaskError, refusal
+from intertask.files import is_writable_folder, results_root
+from intertask.report.page import GENERATOR, index_page, notebook_page
 from intertask.studies.check import analysis_notebook
 from intertask.studies.status import read_study
 from intertask.studies.study import Notebook
 from intertask.studies.worker import execute_notebook
 
 
-def build_report(study: str) -> Path:
-    """Builds `results/<study>/report/` anew from what the store holds and returns that folder; it opens at index.html.
+def build_report(study: str, to: Path | None = None) -> Path:
+    """Builds a study's report anew from what the store holds and returns its folder; it opens at index.html.
 
-    The folder holds, for each notebook that the study's `report` names, the executed notebook and its HTML. It replaces
-    the former report whole or, on any error, leaves it as it was.
+    to: that folder; `results/<study>/report/` where none is given. It holds, for each notebook that the study's
+    `report` names, the executed notebook and its HTML, and replaces the former report whole or, on any error, leaves
+    it as it was. Raises IntertaskError where nothing can be written, or where something else than a report is.
     """
     results = results_root()
     os.environ["INTERTASK_RESULTS"] = str(results)  # for the kernels, whose working folder makes another relative path
     snapshot = read_study(study, results)
+    target = to.absolute() if to else results / study / "report"
+    _refuse_unwritable(target)
+    if to and to.exists() and not _replaceable(to):
+        raise refusal(to, "a former report, an empty folder or nothing", "something else", "Name another folder.")
     wanted = [Notebook.model_validate(one) for one in snapshot["study"].get("report", [])]
     notebooks = [(analysis_notebook(one.notebook), {"study": study, **one.settings}) for one in wanted]
     runs = read_runs(study, results, predictions=True)
-    target = results / study / "report"
     with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent, ignore_cleanup_errors=True) as scratch:
         building = Path(scratch) / "report"
         building.mkdir()
@@ -40,6 +44,21 @@ def build_report(study: str) -> Path:
             target.rename(Path(scratch) / "old")
         building.rename(target)
     return target
+
+
+def _refuse_unwritable(target: Path) -> None:
+    """Refuses a folder that cannot be made or replaced, before its notebooks are executed."""
+    if not is_writable_folder(target.parent):
+        expected = "a folder that is there and can be written to"
+        found = "that nothing can be written there" if target.parent.is_dir() else "none"
+        raise refusal(target.parent, expected, found, "Say with --to FOLDER where the report goes.")
+
+
+def _replaceable(folder: Path) -> bool:
+    index = folder / "index.html"
+    if index.is_file():
+        return GENERATOR in index.read_text(encoding="utf-8", errors="replace")
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _render(notebook: Path, parameters: dict, folder: Path) -> dict[str, str]:

@@ -4,7 +4,6 @@ import ast
 import io
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -17,7 +16,7 @@ from matplotlib import pyplot, rc_context
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError
-from intertask.files import file_digest, results_root
+from intertask.files import file_digest, private_folder, results_root
 from intertask.studies.check import analysis_notebook
 from intertask.studies.graph import Graph
 from intertask.studies.study import Notebook
@@ -73,8 +72,8 @@ def _read_planned(graph: Graph, one: Notebook, cells: list[str]) -> str:
 def _planned(graph: Graph) -> Iterator[None]:
     """A results folder with the study's snapshot and nothing else; refusals name the real one."""
     real, before = results_root(), os.environ.get("INTERTASK_RESULTS")
-    with tempfile.TemporaryDirectory(prefix="intertask-") as folder:
-        os.environ["INTERTASK_RESULTS"] = folder
+    with private_folder() as folder:
+        os.environ["INTERTASK_RESULTS"] = str(folder)
         try:
             graph.save()
             yield

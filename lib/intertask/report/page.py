@@ -29,9 +29,12 @@ RUN_COLUMNS += ["seed", "split", "score", "majority", "degenerate", "n_train", "
 
 LIBRARIES = ["intertask", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert"]
 
+GENERATOR = '<meta name="generator" content="Intertask">'
+"""What tells a report from other pages."""
+
 HERE = Path(__file__).parent
 TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined)
-SORT, STYLE = (HERE / "sort.js").read_text(), (HERE / "style.css").read_text()
+SORT, STYLE = ((HERE / name).read_text(encoding="utf-8") for name in ("sort.js", "style.css"))
 SORT_HASH = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
 
 
@@ -47,7 +50,7 @@ def notebook_page(notebook: NotebookNode) -> dict[str, str]:
                     picture, alt = output.data["image/png"], cell.metadata.get("alt", "")
         cell.outputs = [output for output in cell.get("outputs", []) if output.get("data") != {}]
     # nh3 stands in the place of nbconvert's own cleaner, which drops tables and headings
-    template, filters = (HERE / "notebook.html.j2").read_text(), {"clean_html": clean}
+    template, filters = (HERE / "notebook.html.j2").read_text(encoding="utf-8"), {"clean_html": clean}
     exporter = HTMLExporter(template_name="basic", raw_template=template, sanitize_html=True, filters=filters)
     body, _ = exporter.from_notebook_node(notebook)
     back = '<p><a href="index.html">Back to the report</a></p>'
@@ -57,8 +60,8 @@ def notebook_page(notebook: NotebookNode) -> dict[str, str]:
 
 def page(title: str, body: str, style: str = "") -> str:
     """A whole document around trusted HTML."""
-    template = TEMPLATES.get_template("page.html.j2")
-    return template.render(title=title, body=body, style=STYLE + style, sort=SORT, sort_hash=SORT_HASH)
+    constant = {"sort": SORT, "sort_hash": SORT_HASH, "generator": GENERATOR}
+    return TEMPLATES.get_template("page.html.j2").render(title=title, body=body, style=STYLE + style, **constant)
 
 
 def clean(html: str) -> str:

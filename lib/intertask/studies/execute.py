@@ -5,17 +5,21 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 
 from intertask.errors import IntertaskError
-from intertask.files import project_root, results_root
+from intertask.files import private_folder, project_root, results_root
 from intertask.run import Run
 from intertask.studies import store, worker
+from intertask.studies.lifeline import DRIVER
 from intertask.studies.status import failure
 from intertask.studies.worker import BUSY, DONE, FAILED
 
@@ -24,22 +28,31 @@ WARM = sys.platform == "linux"
 """Whether a process with torch in it can be forked: not on macOS."""
 LOST = 255
 """The exit code that multiprocessing gives for a process when the one that it was forked from has ended."""
+AFTER_THE_SOCKET = -200
+"""When multiprocessing, which removes the folder of its socket at -100, calls a function at the end of a process."""
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
 
 
 @dataclass
 class Worker:
-    """A run's process, the connection by which it knows that we live, and when it began by the monotonic clock."""
+    """A run's process, the connection by which it knows that we live, and when it began by the monotonic clock.
+
+    One that waits for another driver's claim has not begun: it says over the connection when it has.
+    """
 
     process: BaseProcess
     alive: Connection
-    began: float = field(default_factory=time.monotonic)
+    began: float | None = field(default_factory=time.monotonic)
     late: bool = False
 
     def stop_if_late(self, timeout: float) -> None:
         """Past its time a run is killed, its process group with it."""
-        if self.process.exitcode is None and time.monotonic() - self.began > timeout:
+        with suppress(EOFError, OSError):  # it has ended
+            if self.began is None and self.alive.poll():
+                self.alive.recv_bytes()
+                self.began = time.monotonic()
+        if self.began is not None and self.process.exitcode is None and time.monotonic() - self.began > timeout:
             self.late = True
             with suppress(ProcessLookupError):  # it may end at this very moment
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -77,20 +90,49 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm:
     `countdown` knows the seconds that each run is `expected` to take, and is told of each that has `ended`.
 
     With `warm`, processes are forked from one that has imported what runs need. Failures are kept in the store and
-    returned; they stop only the runs that start from them.
+    returned; they stop only the runs that start from them. Where space becomes scarce, no further run starts, and
+    those that have started end before that is refused.
     """
-    # with the main module, which each process would import for itself otherwise
-    FORKSERVER.set_forkserver_preload(["__main__", "intertask.studies.preload" if warm else "papermill"])
+    os.environ[DRIVER] = str(os.getpid())
+    _prepare_to_fork(warm)
     progress = Ledger(dict(runs), longest_paths(runs, countdown.expected))
     store.open_pool()
+    scarce = None
     with countdown, children(progress):
-        while progress.waiting or progress.running:
+        while progress.running or progress.waiting and not scarce:
             while len(progress.running) < workers and (run_id := progress.ready()):
+                if scarce := scarce or scarcity():
+                    break
                 wait = run_id in progress.busy  # then all that could start are held: it waits for its lock
                 progress.running[run_id] = start(run_id, progress.waiting.pop(run_id), wait, warm)
-            _collect(progress, runs, timeout, countdown)
+            if progress.running:
+                _collect(progress, runs, timeout, countdown)
             progress.drop_orphans()
+    if scarce:
+        raise scarce
     return progress
+
+
+def scarcity() -> IntertaskError | None:
+    """Why no further run may start, if there is too little space; refuses to go on where the pool is gone."""
+    store.require_pool()
+    if (free := shutil.disk_usage(results_root()).free) >= LEAST_SPACE:
+        return None
+    return IntertaskError(
+        f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {results_root()} before a run starts, found "
+        f"{free / 1e6:.0f} MB. Finished runs are safe; free some space and give the same command again."
+    )
+
+
+@cache
+def _prepare_to_fork(warm: bool) -> None:
+    """Says what the process imports that runs are forked from, and where its socket lies until this one ends."""
+    # with the main module, which each process would import for itself otherwise
+    modules = ["__main__", "intertask.studies.orphan", "intertask.studies.preload" if warm else "papermill"]
+    FORKSERVER.set_forkserver_preload(modules)
+    opened = ExitStack()
+    tempfile.tempdir = str(opened.enter_context(private_folder()))
+    Finalize(None, opened.close, exitpriority=AFTER_THE_SOCKET)
 
 
 def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, float]:
@@ -105,20 +147,13 @@ def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, 
 
 def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
     """Starts a worker in a process of its own; it dies when our end of the pipe between us closes."""
-    store.require_pool()
-    if (free := shutil.disk_usage(results_root()).free) < LEAST_SPACE:
-        raise IntertaskError(
-            f"Expected at least {LEAST_SPACE / 1e6:.0f} MB free in {results_root()} before a run starts, found "
-            f"{free / 1e6:.0f} MB. Finished runs are safe; free some space and give the same command again."
-        )
-    theirs, ours = FORKSERVER.Pipe(duplex=False)
-    notebook = project_root() / "notebooks" / "experiments" / "train.ipynb"
-    paths = {"notebook": str(notebook), "results": str(results_root())}
+    theirs, ours = FORKSERVER.Pipe()
+    paths = {"root": str(project_root()), "results": str(results_root())}
     job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait, "warm": warm} | paths
     process = FORKSERVER.Process(target=worker.main, args=(job, theirs))
     _start(process)
     theirs.close()
-    return Worker(process, ours)
+    return Worker(process, ours, *([None] if wait else []))
 
 
 def _start(process: BaseProcess, attempts: int = 5) -> None:
@@ -161,9 +196,12 @@ def _reason(run_id: str, one: Worker, timeout: float) -> str:
     if one.process.exitcode == FAILED and (left := failure(run_id)):
         return left
     reason = f"its process ended with code {one.process.exitcode} (-9: killed, often for want of memory)"
+    if one.process.exitcode == FAILED:
+        reason = f"it failed and could not write why: is there space in {results_root()}?"
     if one.late:
         reason = f"stopped after {timeout / 60:g} min, the wall-clock limit of a run (--timeout)"
-    store.keep_failure(run_id, reason)
+    with suppress(OSError):  # of a full disk
+        store.keep_failure(run_id, reason)
     return reason
 
 

@@ -7,10 +7,9 @@ it would otherwise start a program. Nothing is installed into the user's Jupyter
 import asyncio
 import multiprocessing
 import os
-import signal
 import sys
-import threading
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import Empty
@@ -21,6 +20,8 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 from jupyter_client import AsyncKernelClient, AsyncKernelManager  # noqa: E402
 from jupyter_client.provisioning import LocalProvisioner  # noqa: E402
+
+from intertask.studies.lifeline import hold  # noqa: E402
 
 FORK = multiprocessing.get_context("fork")
 START_TIMEOUT = 120
@@ -92,6 +93,17 @@ class WarmProvisioner(LocalProvisioner):
         self.process.join()
 
 
+class PlainProvisioner(LocalProvisioner):
+    """Starts an ordinary kernel that ends with this process from its first moment on."""
+
+    async def launch_kernel(self, cmd: list[str], **options: Any) -> dict[str, Any]:
+        theirs, self.ours = FORK.Pipe(duplex=False)
+        start = cmd.index("ipykernel_launcher")
+        cmd = [*cmd[:start], "intertask.studies.lifeline", str(theirs.fileno()), *cmd[start + 1 :]]
+        with theirs:
+            return await super().launch_kernel(cmd, pass_fds=[theirs.fileno()], **options)
+
+
 class PromptClient(AsyncKernelClient):
     """Jupyter's client, but ready as soon as both channels have spoken, and without a heartbeat.
 
@@ -127,11 +139,10 @@ def manager_class(folder: Path, warm: WarmKernel | None) -> type[AsyncKernelMana
 
     class Manager(AsyncKernelManager):
         def __init__(self, **options):
-            super().__init__(
-                transport="ipc", ip=str(folder / "kernel"), client_class=f"{__name__}.PromptClient", **options
-            )
-            if warm:
-                self.provisioner = WarmProvisioner(warm, kernel_spec=self.kernel_spec, parent=self)
+            options |= {"client_class": f"{__name__}.PromptClient", "connection_file": str(folder / "kernel.json")}
+            super().__init__(transport="ipc", ip=str(folder / "kernel"), **options)
+            kind = partial(WarmProvisioner, warm) if warm else PlainProvisioner
+            self.provisioner = kind(kernel_spec=self.kernel_spec, parent=self)
 
     return Manager
 
@@ -145,7 +156,7 @@ def _kernel(pipe: Connection, workers: Connection) -> None:
         os._exit(0)
     os.chdir(folder)
     os.environ.update(environment)
-    threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
+    hold(pipe.fileno())
     from ipykernel.kernelapp import IPKernelApp
 
     app = IPKernelApp.instance()
@@ -153,10 +164,3 @@ def _kernel(pipe: Connection, workers: Connection) -> None:
     pipe.send("listening")
     app.start()
     os._exit(0)
-
-
-def end_with(other: Connection) -> None:
-    """Ends this process group when the process at the other end of the pipe has ended."""
-    with suppress(EOFError):
-        other.recv_bytes()
-    os.killpg(os.getpgid(0), signal.SIGKILL)

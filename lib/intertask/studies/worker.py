@@ -9,16 +9,16 @@ import json
 import os
 import shutil
 import sys
-import tempfile
-import threading
 import warnings
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from intertask.files import project_root
+from intertask.files import private_folder, project_root
 from intertask.run import Run
 from intertask.studies import store
+from intertask.studies.lifeline import hold
 
 DONE, FAILED, BUSY = 0, 1, 3
 """Exit codes: published (by us or, meanwhile, by another), failed with a reason in the store, claimed by another."""
@@ -26,32 +26,36 @@ DONE, FAILED, BUSY = 0, 1, 3
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     """Does the job of `execute.start` and exits with one of the codes above."""
-    from intertask.studies.kernel import QUIET, WarmKernel, end_with
+    from intertask.studies.kernel import QUIET, WarmKernel
 
     os.setpgid(0, 0)  # a group of its own: killed as one, a warm kernel with it
+    os.chdir(job["root"])  # where the driver stands may be deleted meanwhile
     os.environ |= {"INTERTASK_RESULTS": job["results"]} | QUIET
     with open(os.devnull, "w") as nowhere:  # kernels write to our standard output and error what nobody reads
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     warm = WarmKernel() if job["warm"] else None  # before there are threads: they do not survive a fork
-    threading.Thread(target=end_with, args=(driver,), daemon=True).start()
+    hold(driver.fileno())
     try:
-        sys.exit(claimed(job, warm))
+        sys.exit(claimed(job, warm, driver))
     except Exception as error:
         _keep_failure(job["id"], Path(), error)
         sys.exit(FAILED)
 
 
-def claimed(job: dict[str, Any], warm) -> int:
-    """The run if it is free, and not finished by another meanwhile."""
+def claimed(job: dict[str, Any], warm, driver: Connection | None = None) -> int:
+    """The run if it is free, and not finished by another meanwhile; a driver is told when the wait is over."""
     run = Run.checked(job["parameters"])
     with store.claim(job["id"], wait=job["wait"]) as ours:
         if not ours:
             return BUSY
+        if driver and job["wait"]:
+            driver.send_bytes(b"claimed")
         if store.finished(job["id"], run.keep_encoder, whole=["predictions", "encoder"]):
             return DONE
         with store.staging(job["id"]) as folder:
-            return perform(job["id"], run, Path(job["notebook"]), folder, warm)
+            notebook = Path(job["root"], "notebooks", "experiments", "train.ipynb")
+            return perform(job["id"], run, notebook, folder, warm)
 
 
 def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> int:
@@ -62,7 +66,7 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
         execute_notebook(notebook, folder / "notebook.ipynb", run.model_dump(mode="json"), warm)
         if not (folder / "run.json").is_file():
             raise RuntimeError("the notebook ended without writing its record")
-        found = json.loads((folder / "run.json").read_text())["id"]
+        found = json.loads((folder / "run.json").read_text(encoding="utf-8"))["id"]
         if found != run_id:
             raise RuntimeError(
                 f"expected to run {run_id}, found {found}: the data, the code or the device changed since the study "
@@ -82,13 +86,13 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
     from intertask.studies import engine  # noqa: F401, it registers itself
     from intertask.studies.kernel import START_TIMEOUT, manager_class
 
-    with tempfile.TemporaryDirectory(prefix="intertask-") as sockets, warnings.catch_warnings():
+    with private_folder() as sockets, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         if not os.access(os.path.expanduser("~"), os.W_OK):  # of a user without a name, as in a container
-            os.environ["HOME"] = sockets  # Jupyter and IPython each want a place of their own there
+            os.environ["HOME"] = str(sockets)  # Jupyter and IPython each want a place of their own there
         papermill.execute_notebook(
-            str(notebook),
-            str(output),
+            _verbatim(notebook),
+            _verbatim(output),
             parameters=parameters,
             engine_name="intertask",
             kernel_name="python3",
@@ -96,24 +100,30 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
             progress_bar=False,
             start_timeout=START_TIMEOUT,
             iopub_timeout=120,
-            kernel_manager_class=manager_class(Path(sockets), warm),
+            kernel_manager_class=manager_class(sockets, warm),
             shutdown_kernel="immediate",
         )
 
 
+def _verbatim(path: Path) -> str:
+    """A path as papermill takes it, which fills parameters into what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 def _keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
-    """Leaves the reason, and the notebook beside it."""
+    """Leaves the reason, and the notebook beside it, where there is room for them."""
     cell = getattr(error, "cell_index", _last_started(notebook))
     reason = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else f"{type(error).__name__}: {error}"
-    store.keep_failure(run_id, reason.strip(), cell)
-    if notebook.is_file():
-        os.replace(notebook, store.failure_folder(run_id) / "notebook.ipynb")
+    with suppress(OSError):
+        store.keep_failure(run_id, reason.strip(), cell)
+        if notebook.is_file():
+            os.replace(notebook, store.failure_folder(run_id) / "notebook.ipynb")
 
 
 def _last_started(notebook: Path) -> int | None:
     """papermill marks every cell of a killed kernel "completed": the last one that started is where it died."""
     try:
-        cells = json.loads(notebook.read_text())["cells"]
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError):  # not begun, or cut short by a full disk
         return None
     started = [i for i, cell in enumerate(cells) if cell["metadata"].get("papermill", {}).get("start_time")]

@@ -70,12 +70,13 @@ def save(result: Result, run: Run) -> Path:
         raise refusal(folder, "the folder in which this run began", "that it was moved or deleted meanwhile", remedy)
     if run.keep_encoder:
         save_model(result.model, folder / "encoder")
-    (folder / "curve.csv").write_text(csv_text(result.curve, index=False))
+    (folder / "curve.csv").write_text(csv_text(result.curve, index=False), encoding="utf-8")
     for name, outcome in result.tasks.items():
         path = predictions_file(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         outcome.predictions.dropna(axis="columns", how="all").to_parquet(path, index=False)
-    (folder / "parameters.yaml").write_text(yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False))
+    parameters = yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False)
+    (folder / "parameters.yaml").write_text(parameters, encoding="utf-8")
     write_sealed(folder / "run.json", run_id, describe(result, run, folder).model_dump_json(indent=1))
     return folder
 

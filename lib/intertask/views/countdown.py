@@ -19,11 +19,12 @@ class Countdown:
     def __init__(self, expected: dict[str, float], workers: int):
         self.expected, self.began = expected, time.monotonic()
         self.left, self.speed = sum(expected.values()), float(workers)
-        options = {"disable": not sys.stderr.isatty(), "dynamic_ncols": True}
+        options = {"disable": not (expected and sys.stderr.isatty()), "dynamic_ncols": True}
         self.bar = tqdm(total=len(expected), bar_format=self.FORMAT, **options)
 
     def __enter__(self) -> "Countdown":
-        self._show(f"{len(self.expected)} runs to do")
+        if self.expected:
+            self._show(f"{len(self.expected)} runs to do")
         return self
 
     def __exit__(self, *_) -> None:
