@@ -30,7 +30,6 @@ from made_study import command, records, scores, succeed, wait_for, write_study 
 
 WORKERS = 3
 STUDY = {"seeds": 4}  # twelve runs
-OFTEN = {"driver": 1, "fork server": 1, "worker": 3, "kernel": 3}  # after the first two it takes long to begin anew
 
 
 def main(
@@ -73,7 +72,7 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
         alive = wait_for(lambda driver=driver: driver.poll() is not None or all_kinds(driver))
         if alive is not True:
             family |= {process for processes in alive.values() for process in processes}
-            kind = draw.choices([*OFTEN], [*OFTEN.values()])[0]
+            kind = draw.choice(sorted(alive))
             with suppress(psutil.NoSuchProcess):
                 draw.choice(alive[kind]).kill()
                 killed[kind] += 1
