@@ -238,7 +238,7 @@ def _refuse_doubtful(names: pd.Series, path: Path) -> None:
     expected = f"{names.name}: expected "
     _refuse(names.str.strip() != names, expected + "names without blanks around them", names, path)
     _refuse(names.str.lower().isin(NOTHING), expected + "a name, or an empty cell where there is none", names, path)
-    _refuse(names.str.contains(UNPRINTED), expected + "text that can be printed", names.map(repr), path)
+    _refuse(names.map(UNPRINTED.search).notna(), expected + "text that can be printed", names.map(repr), path)
 
 
 def numbers(column: pd.Series, path: Path, whole: bool = False) -> pd.Series:
