@@ -39,7 +39,8 @@ REACHED = {
     "formats/spans.py SpanFormat.encode": "what is read of spans is tokenised",
     "formats/tokens.py tokens": "what is read of spans is tokenised",
     "studies/check.py *": "these are check's own",
-    "studies/store.py read": "the records of finished runs are read",
+    "files.py read_sealed": "the records of finished runs are read",
+    "studies/store.py _check_file": "the records of finished runs are read",
     # foreseen: the report's notebooks are executed for a study of which no run is finished
     "parameters.py check_values": "a notebook's parameters are held against its cell",
     "parameters.py refuse_unknown": "a notebook's parameters are held against its cell",
@@ -82,7 +83,10 @@ CANNOT = {
     "report/__init__.py _render": "passes on why a notebook failed, whatever it was",
     "studies/execute.py start": "how much space is free when a run starts",
     "studies/execute.py _start": "a process that cannot be started",
-    "studies/store.py start_of": "of a run by hand: `run` trains each parent before",
+    "studies/store.py open_pool": "`run` begins by it; check writes nothing, not even to see whether it could",
+    "studies/store.py require_pool": "what lies on disk while runs are under way",
+    "studies/store.py required": "of a run by hand: `run` trains each parent before",
+    "training/record.py save": "what lies on disk while runs are under way",
     "training/train.py Losses.look": "a loss that is not finite",
     "views/listing.py catalogue_table": "of `tasks`, a command of its own",
 }

@@ -230,17 +230,3 @@ def test_a_damaged_snapshot_is_refused_and_written_anew_and_stops_no_other_study
         path.rmdir()
     said(0, "run", study)
     assert "target 2 of 3 runs finished" in said(0, "status", study)
-
-
-def test_a_study_that_says_something_else_than_what_was_run_is_refused(study, started, tmp_path):
-    """Edited since, or of the same name in another folder."""
-    (tmp_path / "elsewhere").mkdir()
-    other = tmp_path / "elsewhere" / "own.yaml"
-    other.write_text(yaml.safe_dump(STUDY | {"title": "Pears", "seeds": 1, "task_file": "../tasks.yaml"}))
-    for command in ("status", "scores", "report", "submit"):
-        output = said(2, command, other)
-        assert "found that the file says something else under seeds, task_file, title" in output
-        assert "intertask run" in output and "another study of the same name" in output
-    said(0, "run", other)
-    assert "target 1 of 1 runs finished" in said(0, "status", other)
-    assert "title" in said(2, "status", study)

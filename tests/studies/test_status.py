@@ -8,6 +8,7 @@ from intertask.cli import app
 from intertask.studies.graph import expand
 from intertask.studies.status import edited_since
 from intertask.studies.study import load_study, study_name
+from made_store import write_index
 
 STUDY = {"title": "A", "encoders": ["mini/bert"], "targets": ["mini/rte"], "regimes": ["single"], "seeds": 1}
 ROWS = "encoder,target,score\nb,rte,60\n"
@@ -99,6 +100,6 @@ def test_other_names_are_free(tmp_path, name):
 
 
 def test_where_the_results_lie_is_said_of_a_form_too(tmp_path):
-    begun(written(tmp_path)).unlink()
-    (tmp_path / "results" / "study").rename(tmp_path / "results" / "study-mini")
+    role = {"run": "a", "stage": "target", "task": "mini/rte", "target": "mini/rte", "seed": 0}
+    write_index(tmp_path / "results", "study-mini", [role])
     assert "0 of" in said(0, "status", "study", "--mini") and "There is no study study" in said(2, "status", "study")

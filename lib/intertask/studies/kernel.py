@@ -103,7 +103,10 @@ class PromptClient(AsyncKernelClient):
         super().start_channels(**channels | {"hb": False})
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
-        await asyncio.wait_for(self._greeted(), timeout)
+        try:
+            await asyncio.wait_for(self._greeted(), timeout)
+        except TimeoutError:  # which has no words
+            raise RuntimeError(f"the kernel did not answer within {timeout} s") from None
 
     async def _greeted(self) -> None:
         while True:

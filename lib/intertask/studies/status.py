@@ -36,16 +36,17 @@ def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | 
 
     given: what the file holds now. Raises IntertaskError where the snapshot is that of another file, which is there.
     """
-    path = Path(results or results_root()) / study / "study.json"
-    if not path.is_file():
+    folder = Path(results or results_root()) / study
+    try:
+        snapshot = read_study(study, results)
+    except IntertaskError:  # who reads it refuses it; `run` writes it anew
         return ""
-    snapshot = read_study(study, results)
     if snapshot["given"] == json.loads(json.dumps(given, default=str)):
         return ""
     other = snapshot["file"]
     if other and Path(other).is_file() and not file.samefile(other):
         found = f"that of {other}"
-        raise refusal(file, f"no other study in {path.parent}", found, "Rename one of the two files.")
+        raise refusal(file, f"no other study in {folder}", found, "Rename one of the two files.")
     return (
         f"{file} was edited after {study} was run ({snapshot['written']}): what follows is the study as it was then. "
         "`intertask run` takes up the new one; finished runs stay."
