@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import Any, TypeVar
 
 from intertask import RESULT_VERSION
@@ -67,8 +68,9 @@ def _of_others(folder: Path) -> bool:
 
 @cache
 def _libraries() -> list[str]:
-    names = ("numpy", "pandas", "pyarrow", "tokenizers", "torch", "transformers")  # what reads, and what computes
-    return [version(name) for name in names]
+    """What reads, and what computes; of Python: what a letter or a blank is, and the modules that read files."""
+    names = ("numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "tokenizers", "torch", "transformers")
+    return [python_version(), *map(version, names)]
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def is_writable_folder(path: Path) -> bool:
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all, into a folder that is there; its mode is as the umask says."""
     # beside its place: only within one file system a rename is atomic
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    unfinished = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
         with open(unfinished, "x", encoding="utf-8") as stream:
             stream.write(text)

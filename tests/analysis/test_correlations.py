@@ -22,6 +22,7 @@ from intertask.analysis.correlations import (
     cluster_intervals,
     correlation_table,
     family_in_words,
+    left_out_in_words,
     measured,
     needed_r,
     observations,
@@ -208,7 +209,33 @@ def test_over_several_encoders_the_encoder_is_the_cluster():
     table = correlation_table(wide, [("a", "b")], "pearson").set_index("panel")
     assert table.loc["all encoders, all training data", ["n", "clusters"]].tolist() == [6, 3]
     assert table.loc["all encoders, all training data", "p_clusters"] == pytest.approx(1 / 3)  # means as above
-    assert table.loc["x, all training data", "clusters"] == 2
+
+
+def test_an_encoder_of_which_too_little_is_known_has_no_panel_beside_others():
+    """Of one or two observations there is no correlation, and restarts of one model have only their seeds in common."""
+    values = {"a": [1.0, 2, 3, 4], "b": [1.0, 3, 2, 4]}
+    single = [None] * 4
+    wide = pd.concat(
+        [wide_of(values, encoder="known"), wide_of(values, single, "restarts"), wide_of(values, encoder="few")[:2]],
+        ignore_index=True,
+    )
+    assert [name for name, _ in panels(wide)] == ["known, all training data", "all encoders, all training data"]
+    assert left_out_in_words(wide).startswith("2 of 3 panels of one encoder are left out")
+    two = wide[wide["encoder"] != "few"]  # of two encoders there is no correlation either
+    assert len(panels(two)) == 3 and left_out_in_words(two) == ""
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_pairs_count_the_means_of_the_rows_that_have_both(method):
+    rng = np.random.default_rng(1)
+    values = pd.DataFrame(rng.normal(size=(30, 3)), columns=list("abc"))
+    values = values.assign(c=values["c"].mask(rng.random(30) < 0.3))  # ab has all rows, ac and bc have the same ones
+    wide = wide_of(dict(values), [f"s{row % 12}" for row in range(30)])
+    table = correlation_table(wide, list(combinations("abc", 2)), method)
+    for row in table.itertuples():
+        own = values[[row.task_a, row.task_b]].dropna()
+        means = own.groupby(own.index % 12).mean()
+        assert row.p_clusters == pytest.approx(getattr(stats, method + "r")(*means.to_numpy().T).pvalue)
 
 
 def test_a_cluster_counts_with_the_observations_that_have_both():

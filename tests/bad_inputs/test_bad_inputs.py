@@ -1,20 +1,13 @@
 """What users write wrongly: refused in words, with the line, exit 2, nothing written, and never a traceback."""
 
-import contextlib
-import random
 import re
 
 import pytest
 from typer.testing import CliRunner
 
 from bad_inputs import bad_calls, bad_studies, bad_tables, bad_tasks
-from intertask.analysis.score_tables import keep, tidy
 from intertask.cli import app
-from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.studies.study import load_study
-from intertask.tasks.catalogue import read_entries
-from intertask.tasks.load import load_task
 
 
 def refusal(folder, *arguments) -> str:
@@ -123,79 +116,3 @@ def test_wrong_parameters_of_a_run(refused, parameters, words):
 @pytest.mark.parametrize("arguments, words", bad_calls.FLAGS)
 def test_wrong_arguments(tmp_path, arguments, words):
     assert words in refusal(tmp_path, *arguments)
-
-
-WORDS = ["t", "title", "encoders", "targets", "files", "label", "mini/rte", "yes", "no", "~", "010", "1e5", ".inf", "5"]
-MARKS = [
-    ": ",
-    "\n",
-    "\n  ",
-    "\n\t",
-    "- ",
-    "[",
-    "]",
-    "{",
-    "}",
-    ", ",
-    "'",
-    '"',
-    "&a ",
-    "*a",
-    "<<: ",
-    "|\n",
-    "#",
-    "!!int ",
-    "?",
-]
-CELLS = [
-    "a",
-    "b c",
-    "",
-    "0",
-    "1",
-    "-1",
-    "1.5",
-    "nan",
-    "=1+1",
-    "é",
-    '"',
-    "'",
-    "\t",
-    "\x00",
-    "x" * 300,
-    "none",
-    "[1]",
-    "\r",
-]
-
-
-def made(rng: random.Random, *kinds: list[str]) -> str:
-    return "".join(rng.choice(rng.choice(kinds)) for _ in range(rng.randrange(1, 30)))
-
-
-def in_words(call, *arguments) -> None:
-    with contextlib.suppress(IntertaskError):
-        call(*arguments)
-
-
-def test_made_yaml_is_read_or_refused(tmp_path):
-    """A thousand texts of what YAML files are made of, some after the beginning of a sound one; a fixed seed."""
-    rng, path = random.Random(0), tmp_path / "made.yaml"
-    readers = [lambda: load_study(str(path)), lambda: read_entries(path), lambda: keep(path, "made", tmp_path)]
-    sound = ["", bad_studies.STUDY, bad_tasks.TASKS, bad_tables.SOURCE]
-    for _ in range(1000):
-        own = rng.choice(sound)
-        path.write_text(own[: rng.randrange(len(own) + 1)] + made(rng, WORDS, MARKS))
-        for reader in readers:
-            in_words(reader)
-
-
-def test_made_tables_are_read_or_refused(tmp_path):
-    """A thousand CSV files, as the data of a task and as a table of scores; a fixed seed."""
-    rng, path = random.Random(0), task_file(tmp_path)
-    for _ in range(1000):
-        heading = rng.choice(["text,label", "encoder,supporting,target,seed,score", made(rng, CELLS, [","])])
-        rows = [made(rng, CELLS, [",", ",", "\n"]) for _ in range(rng.randrange(6))]
-        (tmp_path / "train.csv").write_text("\n".join([heading, *rows]), newline="")
-        in_words(tidy, tmp_path / "train.csv")
-        in_words(load_task, "t", str(path))

@@ -143,6 +143,8 @@ def test_answers_in_any_of_their_forms(task, answers):
         ({"text": ["cat"], "answer_start": [4.5]}, "4.5"),
         ({"text": ["cat"], "answer_start": ["4"]}, "'4'"),
         ({"text": ["cat"], "answer_start": [-4]}, "-4"),
+        ({"text": ["cat"], "answer_start": [float("inf")]}, "inf"),
+        ({"text": ["cat"], "answer_start": [True]}, "True"),
         ([7], "7"),
         ([["cat"]], "['cat']"),
         ([{"txt": "cat"}], "'txt'"),
@@ -159,6 +161,31 @@ def test_answers_of_a_cloze_are_read_alike_and_its_query_has_a_gap(task, refused
     assert ids(task([row | {"answers": answers}], **CLOZE)) == [["Anna"]]
     gap = [row | {"answers": "Bo"}, row | {"answers": "Bo", "query": "[MASK] left"}]
     refused(lambda: task(gap, **CLOZE), "row 2, column 'query'", "the gap @placeholder", "'[MASK] left'")
+
+
+@pytest.mark.parametrize("span", [[0, 1.5], [True, 2], "01", [0, "x"], [0], [0, float("inf")], None, [0, 10**30]])
+def test_a_span_is_two_whole_numbers(task, refused, span):
+    rows = [{"text": "a b", "targets": [{"span": [0, 1.0], "label": "X"}, {"span": ["1", 2], "label": "Y"}]}]
+    assert task(rows, **SPANS).splits["train"]["spans"][0].tolist() == [[[0, 1]], [[2, 3]]]
+    rows[0]["targets"][1]["span"] = span
+    refused(lambda: task(rows, **SPANS), "train.jsonl, row 1", "a span as [start, end), two whole numbers")
+
+
+def test_half_a_character_is_no_text_anywhere(task, refused):
+    half = "\ud800"
+    refused(lambda: task(labelled("a", half)), "row 2, label column 'label'", "a name or a number", "\\ud800", "UTF-8")
+    refused(lambda: task([{"text": half, "label": "a"}]), "row 1, column 'text'", "text in valid UTF-8", "\\ud800")
+    refused(lambda: task([{"text": "a", "label": "a", half: 1}]), "row 1", "keys in valid UTF-8", "\\ud800")
+    refused(lambda: task([{"words": [half], "tags": ["a"]}], **WORDS), "row 1, column 'words'", "\\ud800")
+    refused(lambda: task([{"words": ["a"], "tags": [half]}], **WORDS), "row 1, label column 'tags'", "\\ud800")
+
+
+@pytest.mark.parametrize("value, shown", [(["a"], "['a'] (list)"), ({"a": 1}, "{'a': 1} (dict)"), ("\ud800", "ud800")])
+def test_a_tag_is_one_name_too(task, refused, value, shown):
+    rows = [{"text": "a", "label": label, "topic": topic} for label, topic in (("x", "t"), ("y", None))]
+    assert task(rows, tags=["topic"]).splits["train"]["topic"].tolist() == ["t", ""]
+    rows[1]["topic"] = value
+    refused(lambda: task(rows, tags=["topic"]), "row 2", "column 'topic'", "a name or a number", shown)
 
 
 def test_words_keep_their_blanks_and_show_something(task, refused):

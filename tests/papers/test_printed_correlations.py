@@ -65,6 +65,21 @@ def test_a_printed_table_that_is_not_there_or_of_another_kind(tmp_path):
     assert published_correlations(name, "pearson")["encoder"].isna().all()
 
 
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "found no heading"),
+        ("task_a,task_b,pearson\na,b\n", "row 2: expected 3 cells"),
+        ("task_a,task_b,pearson\na,b,high\n", "pearson: expected numbers; found high in row 2"),
+        ("task_a,task_b,pearson\na,caf\xe9,1\n".encode("latin-1"), "in UTF-8"),
+    ],
+)
+def test_a_damaged_printed_table_is_refused_with_its_row(tmp_path, text, words):
+    (tmp_path / "printed.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(IntertaskError, match=words):
+        published_correlations(str(tmp_path / "printed.csv"), "pearson")
+
+
 def test_the_scatter_draws_every_pair_that_is_known(ax):
     both = pd.DataFrame({"published": [0.5, -0.5, 0.1], "recomputed": [0.4, 0.5, np.nan], "task_a": "a", "task_b": "b"})
     both["encoder"] = "f"

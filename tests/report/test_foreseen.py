@@ -104,6 +104,15 @@ def test_what_the_report_would_refuse_after_all_training_is_refused_before(reach
     assert found.startswith(f"report, {graph.study.report[0].notebook}: ")
 
 
+def test_a_file_that_a_parameter_names_is_read_again_when_it_is_another(tmp_path):
+    path = tmp_path / "printed.csv"
+    graph = graph_of({"notebook": "target_correlations", "published": str(path)})
+    path.write_text("task_a,task_b,pearson\na,b,0.5\n")
+    assert foreseen(graph) == []
+    path.write_text("task_a,task_b\na,b\n")
+    assert "has no column pearson" in foreseen(graph)[0]
+
+
 @pytest.mark.parametrize("name", ["demo", "diagnostic_mini", "weller2022/size", "wang2019/mixing"])
 def test_sound_studies_are_foreseen_to_have_a_report(name):
     assert foreseen(expand(*load_study(name, mini=True, quick=True))) == []

@@ -82,8 +82,20 @@ def test_the_advice_fits_the_encoding(refused, written, content, encoding):
 
 def test_one_object_over_several_lines_is_not_called_damaged(refused, written):
     nested = '{\n "version": "1.1",\n "data": [\n  {"title": "x"}\n ]\n}\n'
-    refused(lambda: read_file(written("t.json", nested)), "one object over several lines", "version, data", "a row per")
+    refused(lambda: read_file(written("t.json", nested)), "one object for the whole file", "version, data", "a row per")
+    refused(
+        lambda: read_file(written("l.json", '{"data": [{"title": "x"}]}\n')),
+        "one object for the whole file",
+        "data",
+        "a row",
+    )
     assert read_file(written("o.json", '{"text": "a"}\n'))["text"].tolist() == ["a"]
+    assert read_file(written("o.jsonl", '{"spans": [{"at": 1}]}\n'))["spans"].tolist() == [[{"at": 1}]]
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl"])
+def test_json_without_an_end_is_refused(refused, written, kind):
+    refused(lambda: read_file(written(f"deep.{kind}", "[" * 100_000)), "valid JSON", "recursion", "cut off")
 
 
 def test_only_a_star_stands_for_others_in_a_path(own_task, tmp_path):

@@ -1,10 +1,13 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import intertask
+from intertask.files import file_digest
 from intertask.tasks import catalogue as module
-from intertask.tasks.catalogue import catalogue, find_entry, read_entries
+from intertask.tasks.catalogue import catalogue, find_entry, read_entries, reading_code
 from intertask.tasks.schema import TaskEntry, parse_entry
 from intertask.tasks.sources import code_of
 
@@ -67,6 +70,11 @@ def test_content_leaves_paths_and_prose_out():
     assert one.content() == parse_entry("t", RTE, "g").content()
     assert one.content() != parse_entry("t", {**RTE, "inputs": ["b", "a"]}, "f").content()
     assert one.content() == {"name": "t", **RTE, "metrics": ["accuracy"]}
+
+
+@pytest.mark.parametrize("name", ["written.py", "hub.py", "metrics.py", "tasks/schema.py", "formats/columns.py"])
+def test_what_is_kept_of_tasks_follows_from_all_code_that_reads_them(name):
+    assert file_digest(Path(intertask.__file__).parent / name).hex() in reading_code()
 
 
 def test_numbers_as_label_names_become_text():

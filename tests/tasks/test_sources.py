@@ -397,6 +397,18 @@ def test_a_comment_in_a_rule_changes_no_fingerprint(room_copies, own_task):
     assert fingerprint(entry) == first != fingerprint(plain)
 
 
+def test_a_refusal_of_derived_rows_names_the_files_that_were_read_now(refused, own_task, tmp_path, empty_cache):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        files = {split: f"{folder}/{split}.conllu" for split in ("train", "validation")}
+        for split, path in files.items():
+            word = "{0}\t{1}{0}\t_\tX\t_\t_\t{2}\tdep\t_\t_\n"
+            texts = ("".join(word.format(at, split + name, at - 1) for at in range(1, 9)) for name in "abcd")
+            (tmp_path / path).write_text("\n".join(texts) + "\n")
+        task_file = own_task(files=files, derive="bigram_shift", inputs=["sense"], label="label", labels=None)
+        refused(lambda task_file=task_file: load_task("reviews", task_file), files["train"], "one column 'sense'")
+
+
 @pytest.mark.parametrize("changed", ["a cell", "the order", "the split", "a column", "a type"])
 def test_other_rows_have_another_fingerprint(room_copies, monkeypatch, changed):
     rows = pd.DataFrame({"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": [0, 1]})

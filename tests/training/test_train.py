@@ -174,6 +174,17 @@ def test_a_frozen_encoder_is_read_once_and_only_the_head_learns(fruit, monkeypat
     assert result.main.scores["validation"]["main"] > 60
 
 
+def test_what_edited_code_read_of_an_encoder_is_not_taken_for_what_the_genuine_does(fruit, monkeypatch, empty_cache):
+    read, read_now = frozen._read, []
+    monkeypatch.setattr(frozen, "_read", lambda *given: read_now.append(given) or read(*given))
+    counts = []
+    for code in ("", "", "edited", "edited", ""):
+        monkeypatch.setattr(frozen, "edited_code", lambda code=code: code)
+        trained(fruit, tuning="frozen", pooling="mean", num_train_epochs=1)
+        counts.append(len(read_now))
+    assert 0 < counts[0] == counts[1] < counts[2] == counts[3] == counts[4]
+
+
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_a_layer_is_what_the_head_reads(fruit, pooling):
     embeddings, last = (trained(fruit, tuning="frozen", layer=layer, pooling=pooling).model for layer in (0, None))

@@ -15,7 +15,7 @@ from intertask.analysis import averages
 from intertask.analysis.averages import counted, plain
 from intertask.analysis.statistics import check_choice, check_confidence, holm
 from intertask.analysis.tables import panel_name
-from intertask.analysis.transfer import target_runs
+from intertask.analysis.transfer import BASELINE, target_runs
 from intertask.errors import IntertaskError, did_you_mean
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
@@ -123,13 +123,31 @@ def observed_tasks(wide: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 def panels(wide: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The observations by encoder and data limit, each with its name, and over all encoders where there are several.
 
-    Limits are not pooled: more examples raise all scores together, whatever the tasks have in common.
+    Limits are not pooled: more examples raise all scores together, whatever the tasks have in common. Where there are
+    as many encoders as a correlation needs, one of which too little is known has no panel of its own.
     """
-    by = [(panel_name(*key), own) for key, own in wide.groupby(["encoder", "limit"], sort=False, dropna=False)]
+    by = [(panel_name(*key), own) for key, own in wide[~_silent(wide)].groupby(BASELINE, sort=False, dropna=False)]
     for limit, own in wide.groupby("limit", sort=False, dropna=False):
         if own["encoder"].nunique() > 1:
             by.append((panel_name("all encoders", limit), own))
     return by
+
+
+def _silent(wide: pd.DataFrame) -> pd.Series:
+    """Whether an observation's encoder has too few for a correlation, or only restarts of one model, beside others."""
+    of_encoder = wide.groupby(BASELINE, sort=False, dropna=False)["supporting"]
+    models = wide["supporting"].fillna("").groupby([wide[name] for name in BASELINE], dropna=False).transform("nunique")
+    others = wide.groupby("limit", dropna=False)["encoder"].transform("nunique")
+    return (of_encoder.transform("size").lt(FEWEST) | models.eq(1)) & others.ge(FEWEST)
+
+
+def left_out_in_words(wide: pd.DataFrame) -> str:
+    """How many encoders have no panel of their own in `panels`, and why; empty where all have one."""
+    own, alone = (len(rows[BASELINE].drop_duplicates()) for rows in (wide, wide[_silent(wide)]))
+    return (
+        f"{alone} of {own} panels of one encoder are left out: they would hold fewer than {FEWEST} observations, or "
+        "restarts of one model, which have nothing in common but their seeds. All encoders together hold them too."
+    ) * (alone > 0)
 
 
 # Correlations, their intervals and tests
@@ -161,11 +179,29 @@ def correlation_table(
 def _panel_table(wide: pd.DataFrame, pairs: list[tuple[str, str]], method: str, confidence: float) -> pd.DataFrame:
     values, clusters = wide[tasks_of(wide)], clusters_of(wide)
     table = pairwise_r(values, pairs, method)
-    means = [values[[*pair]].dropna().groupby(clusters).mean().round(9) for pair in pairs]
-    table["p_clusters"] = [pairwise_r(own, [(*own,)], method)["p"].item() for own in means]
+    table["p_clusters"] = _p_of_means(values, clusters, pairs, method)
     undefined = np.where(table["n"] < FEWEST, "fewer than three observations", "a score does not vary")
     table = table.join(cluster_intervals(values, clusters, pairs, method, confidence))
     return table.assign(note=table["note"].where(table["r"].notna(), undefined))
+
+
+def _p_of_means(values: pd.DataFrame, clusters: pd.Series, pairs: list[tuple[str, str]], method: str) -> np.ndarray:
+    """p of each pair over the means of its clusters; pairs that the same rows have share these means."""
+    alike, of = np.unique(_both(values, pairs), axis=1, return_inverse=True)
+    p = np.empty(len(pairs))
+    for pattern, there in enumerate(alike.T):
+        places = np.flatnonzero(of == pattern)
+        own = [pairs[place] for place in places]
+        names = list(dict.fromkeys(name for pair in own for name in pair))
+        p[places] = pairwise_r(values.loc[there, names].groupby(clusters).mean().round(9), own, method)["p"]
+    return p
+
+
+def _both(values: pd.DataFrame, pairs: list[tuple[str, str]]) -> np.ndarray:
+    """Whether each row has both tasks of each pair, shape (rows, pairs)."""
+    first, second = (values.columns.get_indexer(side) for side in zip(*pairs, strict=True))
+    there = values.notna().to_numpy()
+    return there[:, first] & there[:, second]
 
 
 def clusters_of(wide: pd.DataFrame) -> pd.Series:
@@ -222,8 +258,7 @@ def cluster_intervals(
     Measured coverage of 95 % over 11, 20 and 50 clusters of one restart, or of three with .7 of the variance between
     clusters, of normal scores with r 0, .5 and .9: Pearson 93-96 %, Spearman 94-97 % (99 % where r is .9 over 11).
     """
-    both = pd.DataFrame({place: values[a].notna() & values[b].notna() for place, (a, b) in enumerate(pairs)})
-    there = both.groupby(clusters).any()
+    there = pd.DataFrame(_both(values, pairs), index=values.index).groupby(clusters).any()
     n, share = there.sum(), there / there.sum()
     z = _fisher_z(values, pairs, method)
     without = pd.DataFrame({name: _fisher_z(values[clusters != name], pairs, method) for name in there.index}).T

@@ -156,7 +156,7 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     columns, values, unit: as in `TableSource`. The index counts the file's rows, of which the heading is 1. Raises
     IntertaskError that names the file and its rows.
     """
-    raw, columns, values = _raw(path), columns or {}, values or {}
+    raw, columns, values = cells(path), columns or {}, values or {}
     for ours in [*columns, *values]:
         if ours not in TABLE_COLUMNS:
             raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, TABLE_COLUMNS)}")
@@ -192,10 +192,11 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     return table
 
 
-def _raw(path: Path) -> pd.DataFrame:
-    """The cells as text, empty ones missing; the index counts rows, of which the heading is 1.
+def cells(path: Path) -> pd.DataFrame:
+    """The cells of a CSV as text, empty ones missing; the index counts rows, of which the heading is 1.
 
-    Not by pandas' parser: where every row is too long it takes the first column for an index.
+    Raises IntertaskError, with the row, where that has not the heading's number of cells. Not by pandas' parser: where
+    every row is too long it takes the first column for an index.
     """
     if not path.is_file():
         raise IntertaskError(f"{path}: expected a CSV of scores, found no such file.")
@@ -224,8 +225,8 @@ def _raw(path: Path) -> pd.DataFrame:
 def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     supporting = raw["supporting"].notna()
     texts = {name: raw[name].astype("str") for name in TEXT_COLUMNS}
-    numbers = {name: _numbers(raw[name], path) for name in ("score", "majority")}
-    whole = {name: _numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE_COLUMNS}
+    scores = {name: numbers(raw[name], path) for name in ("score", "majority")}
+    whole = {name: numbers(raw[name], path, whole=True).astype("Int64") for name in WHOLE_COLUMNS}
     values = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
     for name in texts:
         _refuse_doubtful(raw[name].dropna().astype("str"), path)
@@ -233,7 +234,7 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     for name in FLAG_COLUMNS:
         _refuse(raw[name].notna() & flags[name].isna(), f"{name}: expected True or False", raw[name], path)
     _refuse(raw["encoder"].isna() | raw["target"].isna(), "expected an encoder and a target", raw["target"], path)
-    table = pd.DataFrame(texts | whole | flags | numbers)[TABLE_COLUMNS]
+    table = pd.DataFrame(texts | whole | flags | scores)[TABLE_COLUMNS]
     # here alone a name tells a fact: tables that were written before there was the column
     table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED).fillna(False))
     table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
@@ -249,14 +250,15 @@ def _refuse_doubtful(names: pd.Series, path: Path) -> None:
     expected = f"{names.name}: expected "
     _refuse(names.str.strip() != names, expected + "names without blanks around them", names, path)
     _refuse(names.str.lower().isin(NOTHING), expected + "a name, or an empty cell where there is none", names, path)
-    _refuse(names.str.contains(UNPRINTED), expected + "text that can be printed", names.map(repr), path)
+    _refuse(names.map(UNPRINTED.search).notna(), expected + "text that can be printed", names.map(repr), path)
 
 
-def _numbers(column: pd.Series, path: Path, whole: bool = False) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
-    bad = column.notna() & numbers.isna() | (whole & (numbers % 1 > 0))
+def numbers(column: pd.Series, path: Path, whole: bool = False) -> pd.Series:
+    """A column of `cells` as finite numbers, empty cells missing; raises IntertaskError, with the rows, on others."""
+    found = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    bad = column.notna() & found.isna() | (whole & (found % 1 > 0))
     _refuse(bad, f"{column.name}: expected {'whole ' * whole}numbers", column, path)
-    return numbers
+    return found
 
 
 def _factor(scores: pd.Series, unit: str | None, path: Path) -> float:

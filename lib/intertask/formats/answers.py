@@ -7,7 +7,7 @@ import pandas as pd
 
 from intertask.errors import refusal, row_name
 from intertask.formats.base import Format, frame
-from intertask.formats.columns import is_null, is_text
+from intertask.formats.columns import is_null, is_text, whole
 from intertask.metrics import OF_ANSWERS, best_overlap
 
 _START = "answer_start"
@@ -78,7 +78,7 @@ def given_answers(value: Any, where: tuple[str, int]) -> list[tuple[str, int | N
         if len(texts) != len(starts) or not all(map(is_text, texts)) or not all(map(_is_place, starts)):
             expected = f"answers: a text, several, or {{text, {_START}}} with a whole number for each text"
             raise refusal(row_name(where), expected, f"{one!r:.80}", "Mend the row.")
-        found += [(text, None if is_null(start) else int(start)) for text, start in zip(texts, starts, strict=True)]
+        found += [(text, None if is_null(start) else whole(start)) for text, start in zip(texts, starts, strict=True)]
     return found
 
 
@@ -87,5 +87,5 @@ def _several(value: Any) -> list:
 
 
 def _is_place(start: Any) -> bool:
-    number = isinstance(start, int | float | np.number) and not isinstance(start, bool)
-    return is_null(start) or (number and start == int(start) >= 0)
+    number = None if isinstance(start, str) else whole(start)
+    return is_null(start) or (number is not None and number >= 0)

@@ -13,7 +13,7 @@ import pandas as pd
 from intertask.errors import did_you_mean, refusal, row_name
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_WHOLE = r"[+-]?\d+"
+_WHOLE = r"[+-]?\d{1,18}"
 
 UNLABELLED = {"", "-1", "-100"}
 """What stands where a label is hidden or a word is not to be scored: null, and the Hub's and transformers' marks."""
@@ -39,9 +39,11 @@ def label_text(value: object, where: tuple[str, int], column: str) -> str:
         return ""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
-    if not isinstance(value, str | int | float | np.integer | np.floating):
+    if not isinstance(value, str | int | float | np.integer | np.floating) or (
+        isinstance(value, str) and _LONE_SURROGATE.search(value)
+    ):
         found = f"{value!r:.80} ({type(value).__name__})"
-        remedy = "Write it as text or as a number."
+        remedy = "Write it as text, in valid UTF-8, or as a number."
         if isinstance(value, list | tuple | dict | np.ndarray):
             remedy = "Several labels of one example are a format of their own, which this is not: give it one."
         raise refusal(f"{row_name(where)}, label column '{column}'", "a name or a number", found, remedy)
@@ -121,6 +123,14 @@ def _are_numbers(texts: pd.Series) -> bool:
         expected = "labels of one column all as numbers or all as names"
         raise refusal(label_row(~numbers), expected, found, "Write all of them in one way.")
     return numbers.any()
+
+
+def whole(value: object) -> int | None:
+    """The whole number that a cell says, as 3, 3.0 or '3'; None where it says another thing, a truth value too."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.integer | np.floating):
+        return None
+    said = _spelled(str(value))
+    return int(said) if re.fullmatch(_WHOLE, said) else None
 
 
 def listed(value: object, key: str = "") -> list:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from intertask.errors import refusal, row_name
 from intertask.formats.base import hot
-from intertask.formats.columns import label_text, listed
+from intertask.formats.columns import label_text, listed, whole
 from intertask.formats.spans import SpanFormat, unit_places
 from intertask.metrics import OF_LABEL_SETS
 
@@ -145,13 +145,13 @@ class AttentivePool(nn.Module):
 
 def _span(where: tuple, value: Any, unit: str, places: list[tuple[int, int]]) -> tuple[int, int]:
     """In characters what `value` says in units of the text, which stand in these places."""
-    try:
-        start, end = (int(bound) for bound in value)
-    except (TypeError, ValueError):
+    bounds = [whole(bound) for bound in listed(value)]
+    if len(bounds) != 2 or None in bounds:
         remedy = "Mend the row."
         if isinstance(value, str):
             remedy = 'A cell of a CSV holds no list: name two columns, `spans: ["start:end"]`, or use JSONL.'
-        raise refusal(row_name(where), "a span as [start, end), two whole numbers", repr(value), remedy) from None
+        raise refusal(row_name(where), "a span as [start, end), two whole numbers", f"{value!r:.80}", remedy)
+    start, end = bounds
     if not 0 <= start < end <= len(places):
         expected = f"a span within the text's {len(places)} {unit}, its end behind its start"
         remedy = "Mend the row; ends are exclusive, and counts begin at 0."

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.analysis.averages import plain
-from intertask.analysis.score_tables import find_table
+from intertask.analysis.score_tables import cells, find_table, numbers
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import project_root, results_root
 
@@ -21,12 +21,13 @@ def published_correlations(name: str, method: str) -> pd.DataFrame:
     if not path or not path.is_file():
         known = [file.stem for file in sorted(folder.glob("*correlations*.csv"))]
         raise IntertaskError(f"published: there is no table {name!r} in {folder}.{did_you_mean(name, known)}")
-    table = pd.read_csv(path)
+    table = cells(path)
     if absent := {"task_a", "task_b", method}.difference(table):
         raise IntertaskError(
             f"published: {path.name} has no column {', '.join(sorted(absent))}, only {', '.join(table.columns)}. "
             "Set method to the kind of correlation that it holds."
         )
+    table = table.assign(**{method: numbers(table[method], path)})
     table = table.rename(columns={method: "value"} | ({} if "encoder" in table else {"setting": "encoder"}))
     return table.reindex(columns=["encoder", "task_a", "task_b", "value"])
 

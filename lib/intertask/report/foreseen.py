@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from functools import partial
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from matplotlib import pyplot, rc_context
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError
-from intertask.files import file_digest, private_folder, results_root
+from intertask.files import file_digest, private_folder, project_root, results_root
 from intertask.studies.check import analysis_notebook
 from intertask.studies.graph import Graph
 from intertask.studies.study import Notebook
@@ -31,12 +32,16 @@ def foreseen(graph: Graph) -> list[str]:
     What shows only in scores is not foreseen. Nothing is written.
     """
     code = [file_digest(path).hex() for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
-    planned = [[asdict(row) for row in graph.rows], graph.study.model_dump(mode="json"), code]
+    printed = [file_digest(path).hex() for path in sorted((project_root() / "results" / "published").glob("*.csv"))]
+    planned = [[asdict(row) for row in graph.rows], graph.study.model_dump(mode="json"), code, printed]
     found = []
     for one in graph.study.report:
         cells = _code(one)
+        own = [
+            file_digest(Path(said)).hex() for said in one.settings.values() if isinstance(said, str) and isfile(said)
+        ]
         try:
-            remembered("foreseen", [cells, one.settings, *planned], partial(_read_planned, graph, one, cells))
+            remembered("foreseen", [cells, one.settings, own, *planned], partial(_read_planned, graph, one, cells))
         except IntertaskError as error:
             found.append(f"report, {one.notebook}: {error}")
     return found

@@ -41,7 +41,9 @@ def reading_code() -> list[str]:
     """Digests of the code that reads and checks tasks: what is kept of them is as good as this code."""
     package = Path(__file__).parents[1]
     paths = [path for room in ("tasks", "formats") for path in sorted((package / room).rglob("*.py"))]
-    return [file_digest(path).hex() for path in [*paths, package / "metrics.py"]]  # of a format's metrics: the defaults
+    # how YAML is read; what a damaged file is; of a format's metrics, which it has by default
+    paths += [package / name for name in ("written.py", "hub.py", "metrics.py")]
+    return [file_digest(path).hex() for path in paths]
 
 
 def read_entries(path: Path) -> dict[str, TaskEntry]:

@@ -114,8 +114,8 @@ def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     text = _decode(path, content)
     if text.lstrip().startswith("["):
         records = _parse_json(str(path), text)
-    elif "\n" in text.strip() and (whole := _one_object(text)) is not None:
-        found = f"one object over several lines, with the keys {', '.join(whole)[:80]}"
+    elif (whole := _one_object(path, text)) is not None:
+        found = f"one object for the whole file, with the keys {', '.join(whole)[:80]}"
         remedy = "Write a row per example; of SQuAD's own files one per question, with its context beside it."
         raise refusal(path, "one JSON object per line, or one array of objects", found, remedy)
     else:
@@ -126,22 +126,32 @@ def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
         if not isinstance(record, dict):
             found = type(record).__name__
             raise refusal(f"{path}, row {row}", "a JSON object with the columns as keys", found, "Mend this row.")
+        if odd := next((key for key in record if not key.isascii() and _HALF.search(key)), None):
+            raise refusal(f"{path}, row {row}", "keys in valid UTF-8", f"{odd!r}", "Mend this row.")
     return pd.DataFrame(records, dtype=object)
 
 
-def _one_object(text: str) -> dict[str, Any] | None:
-    """The file's only JSON value, where it is an object."""
+def _one_object(path: Path, text: str) -> dict[str, Any] | None:
+    """The file's only JSON value, where that is no row: an object over several lines or, in a .json, holding others.
+
+    In a .jsonl a row that holds others may stand alone.
+    """
+    several = "\n" in text.strip()
+    if not several and path.suffix == ".jsonl":
+        return None
     try:
         whole = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return whole if isinstance(whole, dict) else None
+    lists = [value for value in whole.values() if isinstance(value, list)] if isinstance(whole, dict) else []
+    inner = any(isinstance(item, dict) for items in lists for item in items)
+    return whole if isinstance(whole, dict) and (several or inner) else None
 
 
 def _parse_json(where: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refusal(where, "valid JSON", str(error), DAMAGED) from None
 
 
@@ -173,6 +183,7 @@ def _encoding(content: bytes) -> str:
     return "WINDOWS-1252" if any(0x80 <= byte < 0xA0 for byte in content) else "LATIN1"
 
 
+_HALF = re.compile("[\ud800-\udfff]")  # of a character, as JSON can write one
 _QUOTED = re.compile(r'^"(?:[^"]|"")*"(?=\t|\r?$)|(?<=\t)"(?:[^"]|"")*"(?=\t|\r?$)', re.MULTILINE)
 _READERS = {
     ".csv": partial(_read_table, strict=True),

@@ -142,11 +142,18 @@ def _used(form: Format, raw: pd.DataFrame, labels: pd.Series | None) -> pd.DataF
     if raw.empty:
         remedy = "Supply rows, or take the split out of the entry."
         raise refusal(checks.file_of(raw), "at least one row", "none", remedy)
-    columns = form.columns(raw, labels) | {tag: raw[tag].fillna("").astype("str") for tag in entry.tags}
+    columns = form.columns(raw, labels) | {tag: _tag(raw[tag]) for tag in entry.tags}
     frame = pd.DataFrame(columns, index=raw.index)
     if form.several_targets and not frame["spans"].map(len).any():
         raise refusal(checks.file_of(raw), "a target in at least one row", "none", "Check `spans` and the rows.")
     return frame if labels is None else frame.assign(label=labels)
+
+
+def _tag(column: pd.Series) -> pd.Series:
+    """A column of tags as text, null as ""; what is no text, number or truth value is refused as a label is."""
+    for where, value in column.items():
+        label_text(value, where, column.name)
+    return column.fillna("").astype("str")
 
 
 def _numbered(form: Format, split: str, frame: pd.DataFrame, ids: dict[str, int]) -> pd.DataFrame:

@@ -24,10 +24,13 @@ def digest_of_rows(entry: TaskEntry, source: Source) -> str:
 
 
 def _makes(entry: TaskEntry, source: Source) -> list:
-    """All that the rows of a made or derived task follow from, but for the versions of libraries: the cache's key."""
-    kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}
+    """All that the rows of a made or derived task follow from, but for the versions of libraries: the cache's key.
+
+    Their index names the files, for refusals: of another copy of these, others are made.
+    """
+    paths = {split: [str(path) for path in paths] for split, paths in source.files.items()}
     code = [hex_digest(path) for path in code_of(entry)]
-    return [entry.mini, entry.derive, entry.splits, entry.columns, kinds, digests(source), code]
+    return [entry.mini, entry.derive, entry.splits, entry.columns, paths, digests(source), code]
 
 
 def _raw(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:

@@ -154,7 +154,8 @@ def _layout(entry: TaskEntry, asked: bool) -> tuple[dict[str, list[str]], Path |
 def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[str, list[str]]]]:
     """What a data set's card says: config -> split -> patterns of its files, and config -> column -> label names."""
     try:
-        key = [file_digest(path).hex(), file_digest(Path(__file__)).hex(), version("datasets")]
+        readers = [version("datasets"), version("huggingface-hub")]
+        key = [file_digest(path).hex(), file_digest(Path(__file__)).hex(), *readers]
         return while_unchanged(path, lambda: (remembered("cards", key, lambda: _read_card(path)), [path]))
     except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
         found = str(error).strip(" .")

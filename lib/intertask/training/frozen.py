@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from intertask.cache import remembered
 from intertask.formats import Encoded
 from intertask.formats.base import parts
+from intertask.origin import edited_code
 from intertask.training.batches import by_length
 
 
@@ -34,10 +35,10 @@ def read_splits(model, batch_size: int) -> None:
 
 
 def _encoder(model) -> list:
-    """What decides how an encoder reads: its weights, its configuration but for where it lies, layer and device."""
+    """What decides how an encoder reads: its weights, its configuration but for where it lies, layer, device, code."""
     weights = _digest(tensor.cpu().numpy() for tensor in model.encoder.state_dict().values())
     config = {name: value for name, value in model.encoder.config.to_dict().items() if name != "_name_or_path"}
-    return [weights, json.dumps(config, sort_keys=True, default=str), model.layer, model.device.type]
+    return [weights, json.dumps(config, sort_keys=True, default=str), model.layer, model.device.type, edited_code()]
 
 
 def _digest(arrays) -> str:
