@@ -55,7 +55,11 @@ def test_a_private_folder_is_its_users_alone_and_goes_with_its_block(temporary, 
     own = short / "own"
     temporary(own)
     with private_folder() as folder:
-        assert folder.parent == own and folder.stat().st_mode & 0o777 == 0o700 and not list(folder.iterdir())
+        assert (
+            folder.parent == own
+            and folder.stat().st_mode & 0o777 == 0o700
+            and [path.name for path in folder.iterdir()] == [files.HELD]
+        )
         (folder / "left").touch()
     assert not list(own.iterdir())
 
@@ -92,12 +96,12 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_stays(temporar
     process = multiprocessing.get_context("fork").Process(target=_killed_within)
     process.start()
     process.join(60)
-    (own / "intertask-of-the-user").mkdir()
+    (own / "intertask-baseline").mkdir()
     left = [path for path in own.iterdir() if (path / "left").exists()]
     assert process.exitcode == 9 and len(left) == 1
     with private_folder() as folder, private_folder():
         assert folder.is_dir() and not left[0].exists()
-    assert [path.name for path in own.iterdir()] == ["intertask-of-the-user"]
+    assert [path.name for path in own.iterdir()] == ["intertask-baseline"]
 
 
 def _killed_within() -> None:

@@ -22,6 +22,8 @@ from intertask.errors import IntertaskError, refusal
 
 OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")
 """For what is short-lived, where TMPDIR will not do."""
+HELD = ".held-by-intertask"
+"""The file in a private folder that its process has locked as long as it lives; what has no such file is not ours."""
 LONGEST_PLACE = 50
 """Bytes: a socket's path has 103 at most, of which multiprocessing's take 51 below such a place."""
 
@@ -133,9 +135,8 @@ def _locked_folder() -> tuple[Path, int]:
         with suppress(OSError):
             folder = Path(tempfile.mkdtemp(prefix=".intertask-", dir=place))
             try:
-                (folder / "probe").write_bytes(b"there is room")
-                (folder / "probe").unlink()
-                lock = os.open(folder, os.O_RDONLY)
+                (folder / HELD).write_bytes(b"there is room")
+                lock = os.open(folder / HELD, os.O_RDONLY)
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 # only now by the name under which others look for what is abandoned
                 return folder.rename(folder.with_name(folder.name[1:])), lock
@@ -147,10 +148,10 @@ def _locked_folder() -> tuple[Path, int]:
 
 
 def _remove_abandoned(place: Path) -> None:
-    """Removes the private folders of which nobody holds the lock."""
+    """Removes the private folders that nobody holds."""
     for folder in place.glob("intertask-????????"):
         with suppress(OSError):  # another user's, another process's, or removed meanwhile
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            lock = os.open(folder / HELD, os.O_RDONLY | os.O_NOFOLLOW)
             try:
                 if os.fstat(lock).st_uid == os.geteuid():
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
