@@ -2,8 +2,11 @@
 
 import pytest
 
+from intertask.run import Run
 from intertask.tasks.load import load_task
+from intertask.training import prepare
 from intertask.views.findings import findings
+from intertask.views.run_view import rare_labels
 
 
 def csv(rows):
@@ -40,3 +43,14 @@ def test_a_rare_label_is_one_of_few_examples_or_of_a_small_share(said):
     assert "fewer than 15 examples in train: b (14)." in said(["a"] * 286 + ["b"] * 14)
     many = [f"l{i}" for i in range(11) for _ in range(10)]  # of many labels none can have a large share
     assert "fewer than" not in said(many + ["a"] * 190)
+
+
+def test_a_run_says_of_what_it_draws_how_many_have_a_rare_label(own_task):
+    rows = csv([(f"t{i}", "ab"[i == 7]) for i in range(200)])
+    task_file = own_task({"train.csv": rows, "dev.csv": rows})
+    seeds = range(40)
+    drawn = [prepare(Run(task="reviews", task_file=task_file, limit=20, limit_seed=seed)) for seed in seeds]
+    here = [int(7 in tasks["reviews"].splits["train"].index) for tasks in drawn]
+    words = {0: "reviews: train lacks 1 of 2 labels: b.", 1: "fewer than 10 examples in train: b (1)."}
+    assert {*here} == {0, 1}
+    assert all(words[count] in rare_labels(tasks) for count, tasks in zip(here, drawn, strict=True))

@@ -21,6 +21,11 @@ def findings(task: Task) -> list[str]:
     return [sentence for find in found for sentence in find(task)]
 
 
+def label_findings(task: Task) -> list[str]:
+    """Those of labels that a split lacks, or of which train has few: a subset drawn from it may have fewer still."""
+    return [*_absent(task), *_rare(task)]
+
+
 def _sizes(task: Task) -> Iterator[str]:
     dev = len(task.splits.get("validation", []))
     if 0 < dev < SMALL:

@@ -16,6 +16,7 @@ from intertask.training.data import reporting_split, selection_split
 from intertask.training.train import Outcome, Result
 from intertask.views import run_figures
 from intertask.views.drawing import text
+from intertask.views.findings import label_findings
 from intertask.views.overview import MOST_LABELS, examples, shown_texts, splits  # noqa: F401, notebooks ask for them
 
 MOST_BARS = 25
@@ -54,6 +55,12 @@ def overlap(tasks: dict[str, Task]) -> pd.DataFrame:
     """Of each task's dev examples, how many are in the training data of the tasks trained before it or alongside."""
     rows = {name: {"dev examples": len(one.splits[reporting_split(one)])} | one.overlap for name, one in tasks.items()}
     return pd.DataFrame.from_dict(rows, orient="index").astype("Int64")
+
+
+def rare_labels(tasks: dict[str, Task]) -> str:
+    """A sentence for each split, as the run uses it, that lacks labels or has few of one, or that there is none."""
+    found = [f"{name}: {sentence}" for name, task in tasks.items() for sentence in label_findings(task)]
+    return "\n".join(found) or "No label is rare in what this run uses."
 
 
 def unknown(tasks: dict[str, Task], encoder: str | Path) -> str:
