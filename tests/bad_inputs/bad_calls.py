@@ -57,7 +57,7 @@ FLAGS = [
     (["submit", "demo"], "No study 'demo' in the results folder"),
     (["submit", "demo", "--rule", "worst"], "Invalid value for '--rule'"),
     (["tasks", "--format", "clasification"], "Did you mean 'classification'?"),
-    (["tasks", "--csv", "."], "--csv: expected a file that can be written"),
+    (["tasks", "--csv", "."], "--csv: expected a file in a folder that is there"),
     (["task", "check", "nowhere.yaml"], "nowhere.yaml: expected a readable YAML file"),
     (["task", "check", "."], "expected a readable YAML file"),
     (["task", "check", "nowhere.yaml", "--max-length", "3"], "Invalid value for '--max-length'"),

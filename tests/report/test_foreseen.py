@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from intertask.report.foreseen import foreseen
+from intertask.studies import check
 from intertask.studies.graph import Graph, expand
 from intertask.studies.study import Study, load_study
 
@@ -137,5 +138,29 @@ def test_what_fails_for_want_of_runs_is_no_refusal(monkeypatch, tmp_path):
     cells = ['study: str = "demo"', "from intertask.analysis.read import read_runs\nruns = read_runs(study)"]
     cells += ["1 / int(runs['done'].sum())", "raise AssertionError"]
     (tmp_path / "own.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": [c]} for c in cells]}))
-    monkeypatch.setattr("intertask.report.foreseen.analysis_notebook", lambda name: tmp_path / f"{name}.ipynb")
+    monkeypatch.setattr(check, "analysis_notebook", lambda name: tmp_path / f"{name}.ipynb")
     assert foreseen(graph_of("own")) == []
+
+
+@pytest.fixture
+def own_notebook(tmp_path, monkeypatch):
+    def write(source: str) -> Graph:
+        cells = [{"cell_type": "code", "source": text} for text in ('study: str = "demo"', source)]
+        path = tmp_path / "own.ipynb"
+        path.write_text(json.dumps({"cells": cells}) if source else '{"cells": [')
+        monkeypatch.setattr(check, "analysis_notebook", lambda name: path)
+        return graph_of("own")
+
+    return write
+
+
+def test_a_notebook_that_is_cut_off_is_refused_with_its_file(own_notebook, refused):
+    graph = own_notebook("")
+    refused(lambda: check.notebook_parameters(graph.study.report[0]), "own.ipynb: expected a notebook", "Save it again")
+    refused(lambda: foreseen(graph), "own.ipynb: expected a notebook")
+
+
+def test_what_is_ipythons_is_no_fault_and_what_python_cannot_read_is(own_notebook):
+    assert not foreseen(own_notebook("%matplotlib inline\n!false\nraise SystemExit"))
+    (found,) = foreseen(own_notebook("table = (1,\nprint(table"))
+    assert "report, own: its code: expected what Python reads" in found and "was never closed" in found

@@ -5,6 +5,7 @@ import encodings.utf_8_sig  # noqa: F401
 import multiprocessing
 import os
 import pdb  # noqa: F401
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -85,11 +86,18 @@ def test_a_pool_that_was_moved_is_not_begun_anew(pool, refused, tmp_path):
     assert not results_root().exists()
 
 
+def open_to_all(folder: Path) -> None:
+    """Lets other users into a test's folder, which pytest makes for its own user alone, as those around it."""
+    for around in (folder, *folder.parents):
+        if around in map(Path, ("/", tempfile.gettempdir())):
+            break
+        around.chmod(0o755)
+
+
 @pytest.fixture
 def graph(tmp_path) -> Graph:
     """The runs of two seeds, in a pool that everybody may write to."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     before = os.umask(0)
     found = expand(*load_study(str(write_study(tmp_path, regimes=["single"], supporting=[], report=[]))))
     found.save()
@@ -170,8 +178,7 @@ def report_elsewhere(folder: Path) -> None:
 def test_another_user_reports_from_results_that_only_their_owner_may_change(tmp_path):
     import intertask.report  # noqa: F401 a stranger may not be able to read what is imported later
 
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     make_store(results_root(), lambda *_: 60.0, name="made", seeds=1)
     rewrite_index(results_root(), "made", report=[])
     (tmp_path / "theirs").mkdir()
@@ -188,7 +195,6 @@ def refused_to_a_stranger() -> None:
 
 @ONLY_ROOT
 def test_a_pool_that_one_may_not_write_to_is_refused_before_anything_starts(tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     results_root().mkdir()
     as_stranger(refused_to_a_stranger)

@@ -2,7 +2,6 @@
 
 import ast
 import io
-import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -13,12 +12,13 @@ from os.path import isfile
 from pathlib import Path
 from typing import Any
 
+from IPython.core.inputtransformer2 import TransformerManager
 from matplotlib import pyplot, rc_context
 
 from intertask.cache import remembered
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, refusal
 from intertask.files import file_digest, private_folder, project_root, results_root
-from intertask.studies.check import analysis_notebook
+from intertask.studies.check import notebook_code
 from intertask.studies.graph import Graph
 from intertask.studies.study import Notebook
 
@@ -36,7 +36,7 @@ def foreseen(graph: Graph) -> list[str]:
     planned = [[asdict(row) for row in graph.rows], graph.study.model_dump(mode="json"), code, printed]
     found = []
     for one in graph.study.report:
-        cells = _code(one)
+        cells = notebook_code(one)
         own = [
             file_digest(Path(said)).hex() for said in one.settings.values() if isinstance(said, str) and isfile(said)
         ]
@@ -45,11 +45,6 @@ def foreseen(graph: Graph) -> list[str]:
         except IntertaskError as error:
             found.append(f"report, {one.notebook}: {error}")
     return found
-
-
-def _code(one: Notebook) -> list[str]:
-    cells = json.loads(analysis_notebook(one.notebook).read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 def _read_planned(graph: Graph, one: Notebook, cells: list[str]) -> str:
@@ -61,7 +56,7 @@ def _read_planned(graph: Graph, one: Notebook, cells: list[str]) -> str:
         exec(first, names)
         names |= {"study": graph.name, **one.settings} | ({"export": ""} if "export" in names else {})  # writes nothing
         names["In"] = [first]
-        for statement in ast.parse("\n".join(others)).body:
+        for statement in _statements(others):
             if not isinstance(statement, SKIPPED):
                 try:
                     exec(compile(ast.Module([statement], []), one.notebook, "exec"), names)
@@ -71,6 +66,14 @@ def _read_planned(graph: Graph, one: Notebook, cells: list[str]) -> str:
                     break
         pyplot.close("all")
     return ""
+
+
+def _statements(cells: list[str]) -> list[ast.stmt]:
+    """Of cells in which IPython's own words (%, !) may stand too."""
+    try:
+        return ast.parse(TransformerManager().transform_cell("\n".join(cells))).body
+    except SyntaxError as error:
+        raise refusal("its code", "what Python reads", f"{error.msg}: {error.text}", "Mend the notebook.") from None
 
 
 @contextmanager

@@ -78,10 +78,20 @@ def analysis_notebook(name: str) -> Path:
     raise IntertaskError(f"report: there is no notebook {name} in {folder}.{did_you_mean(name, known)}")
 
 
+def notebook_code(one: Notebook) -> list[str]:
+    """What the code cells of the notebook hold, in its order."""
+    path = analysis_notebook(one.notebook)
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        remedy = "Save it again in JupyterLab."
+        raise refusal(path, "a notebook", f"{type(error).__name__}: {error}", remedy) from None
+
+
 def notebook_parameters(one: Notebook) -> None:
     """Refuses parameters that the notebook would refuse when the report is made."""
-    cells = json.loads(analysis_notebook(one.notebook).read_text(encoding="utf-8"))["cells"]
-    types = declared("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    types = declared(notebook_code(one))
     try:
         check_values(one.settings, types)
     except IntertaskError as error:
