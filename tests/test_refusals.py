@@ -59,7 +59,7 @@ REACHED = {
     "papers/printed_correlations.py *": "the report's notebook is executed",
     "papers/probing_correlations.py split_tasks": "the report's notebook is executed",
     "studies/status.py read_study": "the report's notebook is executed: another study that it names",
-    "report/foreseen.py *": "these are check's own",
+    "foreseen.py *": "these are check's own",
     # the command itself
     "cli.py run": "the flags are read first; and it passes on what runs left",
     "cli.py _refuse_or_say": "passes on what is found here",

@@ -273,7 +273,7 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
 
 def _refuse_or_say(graph, verdict) -> None:
     """Refuses what a study's check found wrong, or what its report would, or says what is worth knowing."""
-    from intertask.report.foreseen import foreseen
+    from intertask.foreseen import foreseen
 
     if problems := verdict.problems or foreseen(graph):
         raise IntertaskError("\n".join(problems))

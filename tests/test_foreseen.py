@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-from intertask.report.foreseen import foreseen
+from intertask.foreseen import foreseen
 from intertask.studies import check
 from intertask.studies.graph import Graph, expand
 from intertask.studies.study import Study, load_study
@@ -125,7 +125,7 @@ def test_nothing_is_written_or_left_and_the_second_time_nothing_is_read(tmp_path
     assert foreseen(graph) == [] and os.environ["INTERTASK_RESULTS"] == before
     assert not (tmp_path / "tables").exists() and not Path(before).exists()
     assert not plt.get_fignums() and dict(plt.rcParams) == style
-    monkeypatch.setattr("intertask.report.foreseen._read_planned", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("intertask.foreseen._read_planned", lambda *_: pytest.fail("read again"))
     assert foreseen(graph) == []
 
 

@@ -12,9 +12,6 @@ from os.path import isfile
 from pathlib import Path
 from typing import Any
 
-from IPython.core.inputtransformer2 import TransformerManager
-from matplotlib import pyplot, rc_context
-
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
 from intertask.files import file_digest, private_folder, project_root, results_root
@@ -31,7 +28,7 @@ def foreseen(graph: Graph) -> list[str]:
 
     What shows only in scores is not foreseen. Nothing is written.
     """
-    code = [file_digest(path).hex() for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
+    code = [file_digest(path).hex() for path in sorted(Path(__file__).parent.rglob("*.py"))]
     printed = [file_digest(path).hex() for path in sorted((project_root() / "results" / "published").glob("*.csv"))]
     planned = [[asdict(row) for row in graph.rows], graph.study.model_dump(mode="json"), code, printed]
     found = []
@@ -49,6 +46,8 @@ def foreseen(graph: Graph) -> list[str]:
 
 def _read_planned(graph: Graph, one: Notebook, cells: list[str]) -> str:
     """Executes the notebook's statements, but loops, for a study of which no run is finished; "" if none refuses."""
+    from matplotlib import pyplot, rc_context  # here: what was read once is not read again
+
     first, *others = cells
     names: dict[str, Any] = {}
     with _planned(graph), rc_context(), warnings.catch_warnings(), redirect_stdout(io.StringIO()):
@@ -70,6 +69,8 @@ def _read_planned(graph: Graph, one: Notebook, cells: list[str]) -> str:
 
 def _statements(cells: list[str]) -> list[ast.stmt]:
     """Of cells in which IPython's own words (%, !) may stand too."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
     try:
         return ast.parse(TransformerManager().transform_cell("\n".join(cells))).body
     except SyntaxError as error:
