@@ -46,6 +46,7 @@ def matrix(
     colour = ax.collections[0].to_rgba
     large = 1.5 * size if cells["words"].str.contains("\n").any() else size
     found = {(cell.row, cell.column): cell for cell in cells.itertuples()}
+    middle = (1.05 * (relative_luminance(INK) + 0.05)) ** 0.5 - 0.05  # where white has INK's contrast (WCAG 2)
     for (y, x), value in np.ndenumerate(values):
         key = list(rows)[y], list(columns)[x]
         if key not in found:
@@ -55,7 +56,7 @@ def matrix(
             box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
             _put(found[key].words, x, y, ax, fontsize=size, color=INK, bbox=box)
         else:
-            ink = INK if relative_luminance(colour(value)) > 0.21 else "white"  # where both have one contrast (WCAG 2)
+            ink = INK if relative_luminance(colour(value)) > middle else "white"
             bold = "bold" if getattr(found[key], "bold", False) else "normal"
             first, _, others = found[key].words.partition("\n")
             above = {"fontsize": large, "va": "bottom" if others else "center"}
