@@ -187,7 +187,9 @@ def degenerate_in_words(table: pd.DataFrame) -> str:
     if len(all_of_them):
         names = ", ".join(f"{row.supporting} → {row.target}" for row in all_of_them.itertuples())
         words.append(f"Every seed has one in {len(all_of_them)}, which say nothing of transfer: {names}.")
-    return " ".join(words) or "No run behind these cells is degenerate."
+    return " ".join(words) or (
+        "No run behind these cells is degenerate." if len(known) else "No cell has a pair of runs."
+    )
 
 
 def control_in_words(table: pd.DataFrame) -> str:
