@@ -2,8 +2,8 @@
 
     make faults    (or: python tests/benchmarks/faults.py [MINUTES] [SEED]); five minutes by default
 
-After 2 to 6 seconds each, one process of a study is killed as soon as there is one of every kind: the driver, the
-process that runs are forked from, a worker or a kernel. The command is given again whenever it has ended. When the
+Every 2 to 6 seconds one process of a study is killed, of the kind that was killed least so far: the driver, the process
+that runs are forked from, a worker or a kernel. The command is given again whenever it has ended. When the
 study is finished, some of its runs are taken away and it goes on. Then the same study on a disk that is too small, and
 in a folder that is moved away while it runs. Ends with 1 if a score differs, if a kind was never killed, or if anything
 is left behind.
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from made_study import command, records, scores, succeed, wait_for, write_study  # noqa: E402
 
 WORKERS = 3
+KINDS = ("driver", "fork server", "worker", "kernel")
 STUDY = {"seeds": 4}  # twelve runs
 
 
@@ -69,10 +70,11 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
             starts += 1
         with suppress(subprocess.TimeoutExpired):
             driver.wait(draw.uniform(2, 6))
-        alive = wait_for(lambda driver=driver: driver.poll() is not None or all_kinds(driver))
-        if alive is not True:
-            family |= {process for processes in alive.values() for process in processes}
-            kind = draw.choice(sorted(alive))
+        kind = min(KINDS, key=lambda kind: (killed[kind], draw.random()))
+        wait_for(lambda driver=driver, kind=kind: driver.poll() is not None or processes(driver)[kind])
+        alive = processes(driver)
+        family |= {process for kind in KINDS for process in alive[kind]}
+        if driver.poll() is None and alive[kind]:
             with suppress(psutil.NoSuchProcess):
                 draw.choice(alive[kind]).kill()
                 killed[kind] += 1
@@ -81,15 +83,17 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
     wait_for(lambda: not [process for process in family if running(process)], 30)
     succeed("run", study, results=results)
     said = ", ".join(f"{count} of a {kind}" for kind, count in sorted(killed.items()))
-    faults = [f"kills: no {kind} was killed" for kind in ("driver", "worker", "kernel") if not killed[kind]]
-    print(f"kills: {killed.total()} ({said}); the command given {starts} times; {rounds} studies finished", flush=True)
+    faults = [f"kills: no {kind} was killed" for kind in KINDS if not killed[kind]]
+    every = f"one every {seconds / max(1, killed.total()):.1f} s"
+    print(f"kills: {killed.total()}, {every} ({said}); the command given {starts} times; {rounds} studies finished")
     return faults + compared("kills", results, expected)
 
 
-def all_kinds(driver: subprocess.Popen) -> dict[str, list[psutil.Process]] | None:
-    """The processes of a study by what they are, as they are alive now; None unless there are some of every kind."""
-    found = {"driver": [psutil.Process(driver.pid)], "fork server": [], "worker": [], "kernel": []}
+def processes(driver: subprocess.Popen) -> dict[str, list[psutil.Process]]:
+    """The processes of a study by what they are, as they are alive now."""
+    found = {kind: [] for kind in KINDS}
     with suppress(psutil.NoSuchProcess):
+        found["driver"] = [psutil.Process(driver.pid)]
         servers = [one for one in found["driver"][0].children() if "forkserver" in " ".join(one.cmdline())]
         found["fork server"] = servers
         for server in servers:
@@ -97,7 +101,7 @@ def all_kinds(driver: subprocess.Popen) -> dict[str, list[psutil.Process]] | Non
     for worker in found["worker"]:
         with suppress(psutil.NoSuchProcess):
             found["kernel"] += worker.children()
-    return found if all(found.values()) else None
+    return found
 
 
 def temporary(folder: Path) -> Path:
