@@ -142,7 +142,7 @@ def _what_is_read(runs: list[Run]) -> list:
 
 def _readable(runs: list[tuple[Run, list]]) -> list[str]:
     """What to know of runs that want their encoder prepared alike, each with its tasks; refused as each would be."""
-    from intertask.encoders.pretrained import unread_weights
+    from intertask.encoders.pretrained import misgivings
     from intertask.studies.ready import check_texts, prepared_encoder, unknown_words
 
     first, verdict = runs[0][0], Verdict()
@@ -153,9 +153,5 @@ def _readable(runs: list[tuple[Run, list]]) -> list[str]:
             verdict.remarks += [f"{sentence} ({run.encoder})" for sentence in unknown_words(task, tokenizer)]
     if verdict.problems:
         raise IntertaskError("\n".join(verdict.problems))
-    if unread := unread_weights(first.encoder):
-        verdict.remarks.append(
-            f"Encoder {first.encoder}: its model has no place for {len(unread)} weights of the checkpoint, such as "
-            f"{unread[0]}. Does config.json say fewer layers than were trained?"
-        )
+    verdict.remarks += misgivings(first.encoder)
     return verdict.remarks
