@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from intertask.encoders.pretrained import load_encoder, reads_ahead, unread_weights
+from intertask.encoders.pretrained import load_encoder, misgivings, reads_ahead
 from intertask.errors import IntertaskError
 from made_encoders import ARCHITECTURES, LEFT_TO_RIGHT, write
 
@@ -25,7 +26,7 @@ def test_whatever_head_a_checkpoint_has_its_encoder_is_found_whole(tmp_path, nam
             continue
         encoder, tokenizer = load_encoder(folder, "mean", weights=False)
         assert encoder.device.type == "meta" and encoder.get_input_embeddings().num_embeddings >= len(tokenizer)
-        assert not unread_weights(str(folder))
+        assert not misgivings(str(folder))
     assert (tmp_path / "AutoModel" / "model.safetensors.index.json").is_file()
     assert reads_ahead(encoder) == reads_ahead(load_encoder(folder, "mean")[0]) == (name not in LEFT_TO_RIGHT)
 
@@ -52,8 +53,19 @@ def of_old(name: str) -> str:
 def test_weights_that_no_layer_reads_are_named_and_a_heads_are_not(tmp_path, folder_of):
     more = {"cls.predictions.bias": torch.ones(1), "encoder.layer.7.output.dense.bias": torch.ones(1)}
     folder = changed(folder_of, tmp_path, lambda old: old | more)
-    assert unread_weights(str(folder)) == ["encoder.layer.7.output.dense.bias"]
-    assert not unread_weights("mini/bert")
+    (found,) = misgivings(str(folder))
+    assert "no place for 1 weights of the checkpoint, such as encoder.layer.7.output.dense.bias" in found
+    assert not misgivings("mini/bert")
+
+
+def test_an_architecture_of_another_type_and_tokens_without_embeddings_are_named(tmp_path, folder_of):
+    """RoBERTa counts its positions from behind the padding's: the weights fit, and are read elsewhere."""
+    shutil.copytree(folder_of("bert"), tmp_path, dirs_exist_ok=True)
+    merged(model_type="roberta")(tmp_path / "config.json")
+    merged(pad_token="<pad>", extra_special_tokens=["<user>"])(tmp_path / "tokenizer_config.json")
+    typed, random = misgivings(str(tmp_path))
+    assert "says BertModel, which is no model of its model_type roberta" in typed
+    assert "2 tokens for which it has no embeddings, such as '<" in random
 
 
 def changed(folder_of, folder, change):
@@ -61,6 +73,10 @@ def changed(folder_of, folder, change):
     shutil.copytree(folder_of("bert"), folder, dirs_exist_ok=True)
     save_file(change(load_file(folder / "model.safetensors")), folder / "model.safetensors", {"format": "pt"})
     return folder
+
+
+def of_query(layer: int) -> str:
+    return f"encoder.layer.{layer}.attention.self.query.weight"
 
 
 @both
@@ -80,8 +96,16 @@ def changed(folder_of, folder, change):
             lambda old: old | {"embeddings.word_embeddings.weight": torch.ones(31, 32)},
             r"as embeddings.word_embeddings.weight \(30, 32\), found .* of shape \(31, 32\) \(and 0 more such\)",
         ),
+        (
+            lambda old: old | {"bert." + name: value.clone() for name, value in old.items()},
+            r"once, found embeddings.LayerNorm.bias and bert.embeddings.LayerNorm.bias \(and 38 more such\)",
+        ),
+        (
+            lambda old: old | {of_query(0): old[of_query(0)].to(torch.int8)},
+            "floating-point numbers of 16 bits or more, found quantised ones: encoder.layer.0.attention.self.query",
+        ),
     ],
-    ids=["prefix", "half", "shape"],
+    ids=["prefix", "half", "shape", "twice", "quantised"],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path, folder_of, change, message, weights):
     folder = changed(folder_of, tmp_path, change)
@@ -106,6 +130,36 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-10])
 
 
+def folder_instead(path):
+    path.unlink()
+    path.mkdir()
+
+
+def link_to_nothing(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def with_ids(**ids):
+    return lambda path: edited(path, lambda content: content["model"]["vocab"].update(ids))
+
+
+def starting_with(place):
+    return lambda path: edited(
+        path, lambda content: content["post_processor"]["special_tokens"]["[CLS]"].update(ids=[place])
+    )
+
+
+def without_unknown(path):
+    edited(path, lambda content: content["model"].update(unk_token="[NONE]"))
+
+
+def edited(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
 def text(content):
     return lambda path: path.write_text(content)
 
@@ -124,6 +178,12 @@ def merged(**more):
         ("model.safetensors", without, "expected weights as .safetensors in"),
         ("adapter_config.json", text("{}"), r"found an adapter's \(adapter_config.json\).*merge_and_unload"),
         ("config.json", without, "expected config.json in"),
+        ("config.json", folder_instead, r"expected files in .*, found a folder, or a link to nothing \(config.json\)"),
+        ("tokenizer.json", link_to_nothing, r"found a folder, or a link to nothing \(tokenizer.json\)"),
+        ("config.json", merged(num_hidden_layers=0), "expected layers in config.json, found num_hidden_layers: 0"),
+        ("tokenizer.json", with_ids(z=31), r"ids below 30, the number .* found the id 31 \(z\) of its tokenizer"),
+        ("tokenizer.json", starting_with(77), "ids below 30, the number of the encoder's embeddings, found the id 77"),
+        ("tokenizer.json", without_unknown, "a tokenizer that reads any text, found"),
         ("config.json", text("{"), "a config.json that transformers reads, found"),
         ("config.json", merged(model_type="brt"), "a config.json that transformers reads, found"),
         ("config.json", merged(hidden_size="wide"), "expected .* that transformers reads, found"),
@@ -148,11 +208,25 @@ def test_files_that_are_no_encoder_are_refused_in_words(tmp_path, folder_of, fil
 
 
 @both
-def test_a_shard_that_is_not_there_is_refused(tmp_path, weights):
-    write(tmp_path, "bert", shard="20KB")
-    next(tmp_path.glob("model-*.safetensors")).unlink()
+@pytest.mark.parametrize("change", [Path.unlink, lambda shard: shard.rename(shard.parents[1] / shard.name)])
+def test_a_shard_that_is_not_there_is_refused(tmp_path, weights, change):
+    """Nor read from elsewhere: the ids of runs know of the encoder's own files alone."""
+    folder = write(tmp_path / "bert", "bert", shard="20KB")
+    shard = next(folder.glob("model-*.safetensors"))
+    change(shard)
+    index = folder / "model.safetensors.index.json"
+    if not list(folder.glob(shard.name)) and list(tmp_path.glob(shard.name)):
+        index.write_text(index.read_text().replace(shard.name, f"../{shard.name}"))
     with pytest.raises(IntertaskError, match="all that model.safetensors.index.json names, found"):
-        load_encoder(tmp_path, weights=weights)
+        load_encoder(folder, weights=weights)
+
+
+def test_a_tokenizer_that_was_saved_to_cut_texts_cuts_none(tmp_path, folder_of):
+    """Else it would seem to put no tokens around a pair, and get others."""
+    shutil.copytree(folder_of("bert"), tmp_path, dirs_exist_ok=True)
+    cut = {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+    merged(truncation=cut)(tmp_path / "tokenizer.json")
+    assert len(load_encoder(tmp_path, weights=False)[1]) == 30
 
 
 def test_a_tokenizer_is_not_made_up(tmp_path, folder_of):
@@ -182,7 +256,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path, folder_of):
     weights["embeddings.word_embeddings.weight"] = weights["embeddings.word_embeddings.weight"][:12].clone()
     save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
     merged(vocab_size=12)(tmp_path / "config.json")
-    with pytest.raises(IntertaskError, match="no more tokens than the encoder has embeddings, 12, found 30 of its"):
+    with pytest.raises(IntertaskError, match=r"ids below 12, the number .* found the id 29 \(z\) of its tokenizer"):
         load_encoder(tmp_path, weights=False)
 
 

@@ -185,6 +185,12 @@ def test_a_tokenizer_that_knows_little_of_the_texts_is_said(folder):
     assert found.startswith("fruit, train: the tokenizer does not know 80% of the tokens") and "bert" in found
 
 
+def test_what_a_run_is_too_short_for_is_said(folder):
+    """64 examples in batches of 8, once."""
+    found = verdict(folder, warmup_steps=9, eval_steps=8).remarks
+    assert found[0] == "warmup_steps 9 of fruit is more than its 8 steps." and "eval_steps" not in "".join(found)
+
+
 def test_weights_that_nothing_reads_are_said(folder, tmp_path):
     shutil.copytree(folder / "bert", tmp_path / "cut")
     config = (tmp_path / "cut" / "config.json").read_text()

@@ -106,12 +106,59 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
         (["single"], {"sweep": {"limit": [5, 6]}}, "Limits are keys of the study"),
         (["single"], {"train": {"random_weights": True}}, "It is an encoder's: encoders"),
         (["mtl"], {"mixing": [{"name": "a", "budget": "steps", "max_steps": 9}]}, "decides how long.*found max_steps"),
+        (["single"], {"train": {"lora_r": 4}}, "train lora_r: no run has tuning: lora"),
+        (["single"], {"encoders": [{"encoder": "mini/bert", "lora_alpha": 4}]}, "lora_alpha: no run has tuning: lora"),
+        (["stilts"], {"train": {"sampling": "uniform"}}, "train sampling: no run that obeys it trains several tasks"),
+        (["mtl"], {"pretraining": {"heads": "shared"}}, "pretraining heads: no run that obeys it trains several"),
+        (["stilts"], {"supporting": [SET], "target": {"sampling": "log"}}, "target sampling: no run that obeys it"),
+        (["mtl", "single"], {"sweep": {"sampling": ["log", "uniform"]}}, "sweep sampling: no run that obeys it"),
+        (
+            ["mtl"],
+            {"mixing": [{"name": "a", "batch_loss": "mean"}]},
+            "mixing a: batch_loss: every batch is of one task",
+        ),
+        (
+            ["single"],
+            {"per_task": {"mini/rte": {"limit_seed": 1}}},
+            "per_task mini/rte: limit_seed: no run has a limit",
+        ),
+        (["single"], {"train": {"max_steps": 9, "num_train_epochs": 2}}, "num_train_epochs: max_steps decides"),
+        (["single"], {"pretraining": {"reuse_head": True}}, "pretraining reuse_head: no run starts from another"),
+        (["stilts"], {"same_task": "train"}, "same_task: no target is its own supporting task"),
+        (["stilts"], {"intermediate_choice": "best", "seeds": 1}, "of one seed there is one intermediate encoder"),
+        (
+            ["stilts"],
+            {"supporting": ["mini/rte"], "targets": ["mini/rte"]},
+            "line 3: regimes stilts: every supporting task is",
+        ),
+        (
+            ["single", "mtl"],
+            {"supporting": ["mini/rte"], "targets": ["mini/rte"]},
+            "regimes mtl: every supporting task is",
+        ),
+        (["single"], {"small_data": {"at_most": 9}}, "expected settings beside at_most, found none"),
+        (["mtl"], {"mixing": [{"name": ""}]}, "mixing.0.name: string should have at least 1 character"),
+        (["mtl"], {"mixing": [{"name": "a", "regimes": []}]}, "mixing.0.regimes: list should have at least 1 item"),
+        (["mtl"], {"supporting": [{"name": "two", "tasks": ["mini/stsb"] * 2}]}, "tasks names mini/stsb twice"),
+        (["stilts"], {"supporting": [{"name": "mini/rte", "task": "mini/stsb"}]}, "nothing else's, found mini/rte"),
+        (["stilts"], {"supporting": [SET | {"name": "all"}]}, "expected a name that is nothing else's, found all"),
         (["single"], {"quick": {"seds": 1}}, "no key 'seds' in a study under quick. Did you mean 'seeds'"),
     ],
 )
 def test_what_no_run_would_obey_is_named(regimes, changes, message, tmp_path):
     with pytest.raises(IntertaskError, match=message):
         load_study(written(tmp_path, regimes[0], **{"regimes": regimes} | changes))
+
+
+def test_settings_that_some_run_obeys_are_let_be(tmp_path):
+    for changes in (
+        {"train": {"lora_r": 4}, "sweep": {"tuning": ["lora", "full"]}},
+        {"train": {"sampling": "log"}, "supporting": [SET]},
+        {"train": {"batch_loss": "mean", "batch_schedule": "heterogeneous"}, "regimes": ["mtl"]},
+        {"train": {"limit_seed": 1}, "supporting_limits": [9]},
+        {"train": {"max_steps": 9}, "pretraining": {"num_train_epochs": 1}},
+    ):
+        assert load_study(written(tmp_path, "stilts", **changes))
 
 
 def test_what_one_part_obeys_another_may_have_from_the_study(tmp_path):

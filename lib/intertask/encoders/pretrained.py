@@ -14,15 +14,16 @@ from pathlib import Path
 from intertask import hub
 from intertask.cache import while_unchanged
 from intertask.encoders import mini
-from intertask.encoders.separators import add_separators
+from intertask.encoders.separators import SEPARATORS, add_separators
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest
 
 ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
-WEIGHTS_NAMED = 4
-"""Weights that a refusal names."""
+FLOATS = ("F64", "F32", "F16", "BF16")
+WEIGHTS_NAMED, MOST_WORDS = 4, 40
+"""Weights that a refusal names, and words of another library's that it repeats."""
 
 
 def load_encoder(
@@ -50,13 +51,35 @@ def load_encoder(
     return model, tokenizer
 
 
-def unread_weights(source: str) -> list[str]:
-    """Names of weights in a checkpoint that its model has no place for; a head's, outside the model, are left out."""
+def misgivings(source: str) -> list[str]:
+    """A sentence for what of an encoder's files fits ill, and is no reason to refuse them.
+
+    Weights that the model has no place for (a head's are left out), an architecture of another type than the
+    configuration's, tokens without an embedding, whose weights would be drawn at random.
+    """
     if source.startswith("mini/"):
         return []
+    import transformers
+
     model, unread = _read(source, "pooler", weights=False)
     inside = [name for name, part in model.named_children() if part is not None]
-    return sorted(name for name in unread if name.split(".")[0] in inside)
+    found = []
+    if unread := sorted(name for name in unread if name.split(".")[0] in inside):
+        found.append(
+            f"its model has no place for {len(unread)} weights of the checkpoint, such as {unread[0]}. Does "
+            "config.json say fewer layers than were trained?"
+        )
+    for name in model.config.architectures or ():
+        other = getattr(getattr(transformers, name, None), "config_class", type(model.config))
+        if other is not type(model.config):
+            found.append(f"its config.json says {name}, which is no model of its model_type {model.config.model_type}.")
+    tokens = {place: token for token, place in load_tokenizer(source).get_vocab().items() if token not in SEPARATORS}
+    if new := sorted(place for place in tokens if place >= model.get_input_embeddings().num_embeddings):
+        found.append(
+            f"its tokenizer has {len(new)} tokens for which it has no embeddings, such as {tokens[new[0]]!r}: these "
+            "begin at random."
+        )
+    return [f"Encoder {source}: {sentence}" for sentence in found]
 
 
 def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool = False, weights: bool = True):
@@ -88,7 +111,7 @@ def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool 
             **place,
             **options,
         )
-    _refuse_misfit(source, type(model).__name__, shapes, **found)
+    _refuse_misfit(source, model, shapes, **found)
     return model, found["unexpected_keys"]
 
 
@@ -106,13 +129,19 @@ def _architecture(source: str | Path, folder: Path):
         raise refusal(where, f"{expected}, which reads text", f"a model of type {config.model_type}", remedy)
     if "decoder_input_ids" in inspect.signature(kind.forward).parameters:
         raise refusal(where, expected, f"a sequence-to-sequence model ({config.model_type})", remedy)
+    if getattr(config, "num_hidden_layers", 1) < 1:
+        raise refusal(where, "layers in config.json", f"num_hidden_layers: {config.num_hidden_layers}", remedy)
     if getattr(config, "quantization_config", None):
         raise refusal(where, "weights as floating-point numbers", "quantised ones (quantization_config)", remedy)
     return config, kind
 
 
 def _shapes(folder: Path) -> dict:
-    """Every weight of a checkpoint by name, of its shape and without values, from the files' headers."""
+    """Every weight of a checkpoint by name, of its shape and without values, from the files' headers.
+
+    As whole numbers where it is no floating-point number of 16 bits or more: what is quantised is nothing without its
+    scales.
+    """
     import torch
     from safetensors import safe_open
 
@@ -120,13 +149,24 @@ def _shapes(folder: Path) -> dict:
     for file in _weight_files(folder):
         with safe_open(file, "pt") as checkpoint:
             for name in checkpoint.keys():  # noqa: SIM118, it is no dictionary
-                found[name] = torch.empty(checkpoint.get_slice(name).get_shape(), device="meta")
+                weight = checkpoint.get_slice(name)
+                kind = torch.float32 if weight.get_dtype() in FLOATS else torch.int8
+                found[name] = torch.empty(weight.get_shape(), dtype=kind, device="meta")
     return found
 
 
-def _refuse_misfit(source, kind: str, shapes: dict, missing_keys, unexpected_keys, mismatched_keys, **_) -> None:
-    """Refuses a checkpoint that lacks weights of the model, but for a pooler's, or has them in other shapes."""
-    where, remedy = f"Encoder {source}", "Is it the config.json of another model, or was it saved in part?"
+def _refuse_misfit(source, model, shapes: dict, missing_keys, unexpected_keys, mismatched_keys, **_) -> None:
+    """Refuses a checkpoint that lacks weights of the model, but for a pooler's, or has them twice or in other forms."""
+    where, kind = f"Encoder {source}", type(model).__name__
+    remedy = "Is it the config.json of another model, or was it saved in part?"
+    prefix = f"{model.base_model_prefix}."
+    if twice := [name for name in shapes if prefix + name in shapes]:
+        found = f"{twice[0]} and {prefix}{twice[0]} (and {len(twice) - 1} more such)"
+        raise refusal(where, "each weight once", found, "Which are they? Save those alone.")
+    own = {name for name, _ in model.named_parameters()}
+    if whole := [n for n, one in shapes.items() if not one.is_floating_point() and n.removeprefix(prefix) in own]:
+        found = f"quantised ones: {_some(whole)}"
+        raise refusal(where, "weights as floating-point numbers of 16 bits or more", found, "Name another.")
     if other := sorted((name, tuple(theirs), tuple(ours)) for name, theirs, ours in mismatched_keys):
         name, theirs, ours = other[0]
         found = f"{name} of shape {theirs} (and {len(other) - 1} more such)"
@@ -157,7 +197,7 @@ def _in_words(source: str | Path, expected: str) -> Iterator[None]:
     except IntertaskError:
         raise
     except Exception as error:
-        found = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}".rstrip(".")
+        found = f"{type(error).__name__}: {' '.join(str(error).split()[:MOST_WORDS])}".rstrip(".")
         raise refusal(f"Encoder {source}", expected, found, "Fetch or save it again.") from error
 
 
@@ -175,15 +215,20 @@ def load_tokenizer(source: str | Path):
     config, _ = _architecture(source, folder)
     with _in_words(source, "a tokenizer that transformers reads"):
         tokenizer = AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False)
-    _refuse_tokenizer(source, folder, tokenizer, getattr(config.get_text_config(), "vocab_size", None))
+    with _in_words(source, "a tokenizer that reads any text"):
+        ids = tokenizer("a \u0378", "a")["input_ids"]  # with a letter that there is not
+    _refuse_tokenizer(source, folder, tokenizer, getattr(config.get_text_config(), "vocab_size", None), ids)
     if getattr(config, "type_vocab_size", 0) < 2:  # GPT-2 would read the segments as words, Llama refuses them
         tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
     add_separators(tokenizer)
     return tokenizer
 
 
-def _refuse_tokenizer(source: str | Path, folder: Path, tokenizer, embeddings: int | None) -> None:
-    """Refuses one that the library cannot read, that transformers made up, or whose tokens are not the encoder's."""
+def _refuse_tokenizer(source: str | Path, folder: Path, tokenizer, embeddings: int | None, ids: list[int]) -> None:
+    """Refuses one that the library cannot read, that transformers made up, or whose tokens are not the encoder's.
+
+    ids: what it gives for a text, with all that it puts around one.
+    """
     where = f"Encoder {source}"
     if not tokenizer.is_fast:
         expected = "a tokenizer of the tokenizers library"
@@ -193,11 +238,13 @@ def _refuse_tokenizer(source: str | Path, folder: Path, tokenizer, embeddings: i
     if TOKENIZER not in here and not (own and own <= here):  # transformers would make one up, that knows nothing
         expected = " or ".join([TOKENIZER, *([" and ".join(sorted(own))] if own else [])])
         raise refusal(where, f"{expected} in {folder}", "no such files", remedy)
-    if not (tokenizer.get_vocab().keys() - tokenizer.added_tokens_encoder.keys()):
+    own = {token: one for token, one in tokenizer.get_vocab().items() if token not in tokenizer.added_tokens_encoder}
+    if not own:
         raise refusal(where, "a tokenizer with words", "one that knows special tokens alone", remedy)
-    if embeddings and tokenizer.vocab_size > embeddings:
-        found = f"{tokenizer.vocab_size} of its tokenizer"
-        raise refusal(where, f"no more tokens than the encoder has embeddings, {embeddings}", found, remedy)
+    rows = max(embeddings or 0, len(tokenizer))  # as many as there will be, with those of added tokens
+    if (last := max(own.values())) >= (embeddings or rows) or (last := max(ids, default=0)) >= rows:
+        found = f"the id {last} ({tokenizer.convert_ids_to_tokens(last)}) of its tokenizer"
+        raise refusal(where, f"ids below {embeddings}, the number of the encoder's embeddings", found, remedy)
 
 
 def longest(encoder) -> int | None:
@@ -309,12 +356,15 @@ def encoder_folder(source: str | Path) -> Path:
     if "config.json" not in found:
         raise refusal(where, f"config.json in {folder}", f"{found or 'nothing'}", "Fetch or save it again.")
     files = [folder / name for name in found if any(fnmatch(name, pattern) for pattern in ENCODER_FILES)]
-    if pointers := [path.name for path in files if path.is_file() and hub.is_pointer(path)]:
+    if odd := [path.name for path in files if not path.is_file()]:
+        found = f"a folder, or a link to nothing ({', '.join(odd)})"
+        raise refusal(where, f"files in {folder}", found, "Fetch or save it again.")
+    if pointers := [path.name for path in files if hub.is_pointer(path)]:
         found = f"pointers of Git LFS ({', '.join(pointers)})"
         raise refusal(where, f"the files themselves in {folder}", found, "Run `git lfs pull` in the clone.")
     with _in_words(source, f"a {SHARDS} that can be read"):
         weights = _weight_files(folder)
-    if not all(path.is_file() for path in weights):
+    if not all(path.is_file() and path.parent == folder for path in weights):  # none elsewhere: ids know of these alone
         remedy = "Convert them: load the model with transformers in an environment that you trust and save it."
         raise refusal(where, f"weights as .safetensors in {folder}, all that {SHARDS} names", f"{found}", remedy)
     return folder

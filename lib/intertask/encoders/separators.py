@@ -1,7 +1,7 @@
 """Start, delimiter and extract tokens for tokenizers that set none around and between texts (Radford et al. 2018,
 section 3.3): those of GPT, GPT-2 and today's decoders."""
 
-START, DELIMITER, EXTRACT = "<start>", "<delimiter>", "<extract>"
+SEPARATORS = START, DELIMITER, EXTRACT = "<start>", "<delimiter>", "<extract>"
 
 
 def add_separators(tokenizer) -> None:
@@ -12,7 +12,8 @@ def add_separators(tokenizer) -> None:
     """
     from tokenizers import processors
 
-    tokenizer.backend_tokenizer.no_padding()  # some were stored with it, and would seem to end in a special token
+    tokenizer.backend_tokenizer.no_padding()  # some were stored with it, and would seem to end in a special token,
+    tokenizer.backend_tokenizer.no_truncation()  # or with this, and would seem to have none
     pair = tokenizer.backend_tokenizer.encode("a", "a")
     texts = pair.sequence_ids  # None: a special token
     if texts[-1] is None and (0, None) in zip(texts, texts[1:], strict=False):

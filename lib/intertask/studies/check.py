@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 from intertask.cache import remembered
@@ -13,7 +14,7 @@ from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest, processors, project_root
 from intertask.parameters import check_values, declared
 from intertask.run import Member, Run
-from intertask.studies.length import training_size
+from intertask.studies.length import steps, training_size
 from intertask.studies.study import Notebook, Study
 from intertask.tasks.catalogue import reading_code
 
@@ -38,7 +39,7 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
 
     Of encoders it reads configurations, tokenizers and the headers of their weights.
     """
-    verdict = Verdict(remarks=[*_limits_above_the_data(todo.values())])
+    verdict = Verdict(remarks=[*_limits_above_the_data(todo.values()), *_beyond_the_end(todo.values())])
     verdict.tried(_check_threads, todo.values())
     for one in study.report:
         verdict.tried(notebook_parameters, one)
@@ -61,6 +62,13 @@ def _limits_above_the_data(runs: Iterable[Run]) -> Iterator[str]:
     for task, task_file, limit in asked:
         if limit > (size := training_size(task, task_file)):
             yield f"limit {limit:,} of {task} takes all of its {size:,} training examples."
+
+
+def _beyond_the_end(runs: Iterable[Run]) -> Iterator[str]:
+    """What a run is too short for."""
+    for run, name in product(runs, ("warmup_steps", "eval_steps")):
+        if (said := getattr(run, name) or 0) > 1 and said > (whole := steps(run)):
+            yield f"{name} {said:g} of {run.label} is more than its {whole:,} steps."
 
 
 def _check_threads(runs: Iterable[Run]) -> None:
@@ -142,7 +150,7 @@ def _what_is_read(runs: list[Run]) -> list:
 
 def _readable(runs: list[tuple[Run, list]]) -> list[str]:
     """What to know of runs that want their encoder prepared alike, each with its tasks; refused as each would be."""
-    from intertask.encoders.pretrained import unread_weights
+    from intertask.encoders.pretrained import misgivings
     from intertask.studies.ready import check_texts, prepared_encoder, unknown_words
 
     first, verdict = runs[0][0], Verdict()
@@ -153,9 +161,5 @@ def _readable(runs: list[tuple[Run, list]]) -> list[str]:
             verdict.remarks += [f"{sentence} ({run.encoder})" for sentence in unknown_words(task, tokenizer)]
     if verdict.problems:
         raise IntertaskError("\n".join(verdict.problems))
-    if unread := unread_weights(first.encoder):
-        verdict.remarks.append(
-            f"Encoder {first.encoder}: its model has no place for {len(unread)} weights of the checkpoint, such as "
-            f"{unread[0]}. Does config.json say fewer layers than were trained?"
-        )
+    verdict.remarks += misgivings(first.encoder)
     return verdict.remarks

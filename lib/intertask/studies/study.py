@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -24,6 +24,10 @@ MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_e
 
 SETTINGS = MIXED | {name for name, field in Run.model_fields.items() if not field.json_schema_extra["of"]}
 """Those that a study's `train`, `pretraining`, `intermediate` and `target` may set."""
+
+OF_MIXTURES = MIXED - {"num_train_epochs", "max_steps", "per_device_train_batch_size"}
+OF_MIXTURES -= {"eval_steps", "early_stopping_patience"}
+"""Those among them that mean nothing where one task is trained."""
 
 ELSEWHERE = {
     "limit": "Limits are keys of the study: limits: [1000] of the targets, supporting_limits: [1000].",
@@ -140,6 +144,7 @@ class Supporting(Open):
     def _sound(self) -> Self:
         if len(self.tasks) > 1 and not self.name:
             raise IntertaskError(f"supporting: expected a name for the set {', '.join(self.tasks)}, found none.")
+        _refuse_twice("tasks", self.tasks)
         if len(self.tasks) == 1 and self.settings:
             raise IntertaskError(
                 f"supporting {self.label}: {', '.join(self.settings)} is of a set, found one task. Say it under "
@@ -171,8 +176,8 @@ class Mixing(Open):
 
     KNOWN = MIXED, "mixing setting"
 
-    name: str
-    regimes: list[Literal[TOGETHER]] = list(TOGETHER)
+    name: str = Field(min_length=1)
+    regimes: list[Literal[TOGETHER]] = Field(list(TOGETHER), min_length=1)
     budget: Literal["own", "steps", "target_examples"] = "own"
 
     @model_validator(mode="after")
@@ -223,6 +228,12 @@ class SmallData(Open):
     KNOWN = SETTINGS, "training setting"
 
     at_most: int = Field(ge=1, description="training examples")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.settings:
+            raise IntertaskError("small_data: expected settings beside at_most, found none. Say what is different.")
+        return self
 
 
 LISTS = ("encoders", "supporting", "targets", "regimes", "seeds", "limits", "supporting_limits", "mixing", "report")
@@ -335,6 +346,11 @@ class Study(Strict):
             raise IntertaskError(message, at=("regimes",))
         for name in LISTS:
             _refuse_twice(name, [getattr(value, "label", value) for value in getattr(self, name)])
+        taken = {"all", *self.targets, *(task for one in self.supporting for task in one.tasks)}
+        for place, one in enumerate(self.supporting):
+            if one.name in taken - {*one.tasks[: len(one.tasks) == 1]}:
+                message = f"supporting: expected a name that is nothing else's, found {one.name}. Rename it."
+                raise IntertaskError(message, at=("supporting", place, "name"))
         for place, mixing in enumerate(self.mixing):
             if mixing.budget == "target_examples" and "mtl_all" in {*mixing.regimes} & {*self.regimes}:
                 raise IntertaskError(
@@ -414,12 +430,19 @@ class Study(Strict):
             found["supporting_limits", ""] = "every supporting task has a limit of its own"
         if not any(one.pretrained_here for one in self.encoders):
             found["pretraining", ""] = "none of the encoders is pretrained here, as mini/bert is"
+        pairs = {(target, *one.tasks) for target in self.targets for one in self.supporting}
+        if all(task != other or others for task, other, *others in pairs):
+            found.setdefault(("same_task", ""), "no target is its own supporting task")
+        for regime in regimes & {"mtl", "mtl_finetune", "stilts"}:
+            kept = [one for one in pairs if one[0] not in one[1:] or regime == "stilts" and len(one) > 2]
+            if not kept and not (regime == "stilts" and self.same_task != "omit"):
+                found["regimes", regime] = "every supporting task is the target itself, for which it trains nothing"
+        if len(self.seeds) == 1:
+            found.setdefault(("intermediate_choice", ""), "of one seed there is one intermediate encoder")
         if not any(task.rsplit("/", 1)[-1] == "wnli" for task in self.targets):
             found["wnli", ""] = "WNLI is none of the targets"
-        if not regimes & {"stilts", "mtl_finetune"} and not any(one.pretrained_here for one in self.encoders):
-            for key in ("train", "target", "intermediate"):
-                if getattr(self, key).get("reuse_head"):
-                    found[key, "reuse_head"] = "no run starts from another one, whose head it could be"
+        for key, before, settings in self._settings():
+            found |= {(key, f"{before}{name}"): why for name, why in self._idle(key, settings) if name in settings}
         trained = [*self.targets, *(task for one in self.supporting for task in one.tasks)]
         for task in self.evaluate_on.keys() - {*trained}:
             found["evaluate_on", task] = f"the study trains no run on {task}.{did_you_mean(task, trained)}"
@@ -427,6 +450,40 @@ class Study(Strict):
         for task in self.per_task.keys() - {*alone}:
             found["per_task", task] = f"the study trains no run on {task} alone.{did_you_mean(task, alone)}"
         return found
+
+    def _settings(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """All settings that the study says: their key, what stands before them there, and they themselves."""
+        for key in ("train", "pretraining", "intermediate", "target", "sweep"):
+            yield key, "", getattr(self, key)
+        yield from (("per_task", f"{task}: ", own) for task, own in self.per_task.items())
+        for key in ("encoders", "supporting", "mixing"):
+            yield from ((key, f"{one.label}: ", one.settings) for one in getattr(self, key))
+        if self.small_data:
+            yield "small_data", "", self.small_data.settings
+
+    def _idle(self, key: str, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """The settings that decide nothing under a key, beside what else the study says; and why."""
+        regimes = {*self.regimes}
+        tunings = [own["tuning"] for _, _, own in self._settings() if "tuning" in own]
+        if not any("lora" in one for one in tunings):  # one, or those of a sweep
+            yield from ((name, "no run has tuning: lora") for name in ("lora_r", "lora_alpha"))
+        if not any("heterogeneous" in own.get("batch_schedule", "") for _, _, own in self._settings()):
+            yield "batch_loss", "every batch is of one task, unless batch_schedule is heterogeneous"
+        sets = "stilts" in regimes and any(len(one.tasks) > 1 for one in self.supporting)
+        together = bool(regimes.intersection(TOGETHER))
+        several = {"intermediate": sets, "target": together} | dict.fromkeys(
+            ("pretraining", "per_task", "sweep"), False
+        )
+        if key not in ("mixing", "supporting") and not several.get(key, sets or together):
+            yield from ((name, "no run that obeys it trains several tasks") for name in OF_MIXTURES)
+        from_another = regimes & {"stilts", "mtl_finetune"} or any(one.pretrained_here for one in self.encoders)
+        if key == "pretraining" or settings.get("reuse_head") and not from_another:
+            yield "reuse_head", "no run starts from another one, whose head it could be"
+        limits = [*self.limits, *self.supporting_limits, *(one.limit for one in self.supporting)]
+        if not any([*limits, self.pretraining.get("limit")]):
+            yield "limit_seed", "no run has a limit"
+        if "max_steps" in settings:
+            yield "num_train_epochs", "max_steps decides how long is trained"
 
     def refuse_ignored(self, content: dict[str, Any]) -> None:
         """Refuses the first key of a study's content, or entry of one, that no part of the study obeys.
