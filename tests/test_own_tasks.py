@@ -279,7 +279,7 @@ def test_a_study_of_own_tasks_is_checked_run_and_scored_from_the_command_line(tm
         entries |= {file.split(".")[0]: yaml.safe_load((tmp_path / "own.yaml").read_text())["own"]}
     train = {"learning_rate": 1e-3, "num_train_epochs": 1, "max_length": 32}
     study = write_study(
-        tmp_path, targets=list(entries), supporting=[], regimes=["single"], seeds=1, train=train, report=["restarts"]
+        tmp_path, targets=list(entries), supporting=[], regimes=["single"], seeds=1, train=train, report=[]
     )
     (tmp_path / "tasks.yaml").write_text(yaml.safe_dump(entries))
     assert "tiny is sound: 2 runs" in succeed("check", study, results=tmp_path / "results")

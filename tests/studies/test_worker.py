@@ -65,7 +65,7 @@ def _busy(process: psutil.Process) -> bool:
 def write_slow(folder, seeds=1):
     """Runs of a few seconds each."""
     train = STUDY["train"] | {"num_train_epochs": 60}
-    return write_study(folder, regimes=["single"], supporting=[], seeds=seeds, train=train, report=["restarts"])
+    return write_study(folder, regimes=["single"], supporting=[], seeds=seeds, train=train, report=[])
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_plain_kernels_give_the_same_scores_in_places_of_odd_names_too(finished,
     results, temporary = tmp_path / "{a} [b] {", tmp_path / ("t" * 100)
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    single = write_study(tmp_path, regimes=["single"], supporting=[], seeds=1, report=["restarts"])
+    single = write_study(tmp_path, regimes=["single"], supporting=[], seeds=1, report=[])
     succeed("run", single, "--plain-kernels", results=results)
     found = scores(results)
     assert len(found) == 1 and found.items() <= scores(finished).items()

@@ -79,7 +79,7 @@ def misgivings(source: str) -> list[str]:
             f"its tokenizer has {len(new)} tokens for which it has no embeddings, such as {tokens[new[0]]!r}: these "
             "begin at random."
         )
-    return [f"Encoder {source}: {sentence}" for sentence in found]
+    return found
 
 
 def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool = False, weights: bool = True):

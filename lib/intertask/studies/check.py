@@ -52,7 +52,7 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
         look = partial(_readable, list(zip(runs, tasks, strict=True)))
         if all(map(all, tasks)):  # sound once, sound again
             look = partial(remembered, "readable", _what_is_read(runs), look)
-        verdict.remarks += verdict.tried(look) or []
+        verdict.remarks += [f"Encoder {runs[0].encoder}: {sentence}" for sentence in verdict.tried(look) or []]
     verdict.remarks = list(dict.fromkeys(verdict.remarks))  # of several groups
     return verdict
 
@@ -125,9 +125,13 @@ def _trainable(name: str, task_file: str, further: tuple[str, ...], holdout: flo
 
 
 def _decisive(run: Run) -> list:
-    """What `prepared_encoder` refuses by."""
-    names = ("encoder", "random_weights", "pooling", "max_length", "tuning", "lora_r", "gradient_checkpointing")
-    return [*(getattr(run, name) for name in names), run.language_modelling_weight > 0]
+    """What `prepared_encoder` refuses by; of the encoder its files, wherever they lie."""
+    names = ("random_weights", "pooling", "max_length", "tuning", "lora_r", "gradient_checkpointing")
+    return [
+        encoder_fingerprint(run.encoder),
+        *(getattr(run, name) for name in names),
+        run.language_modelling_weight > 0,
+    ]
 
 
 def _alike(runs: Iterable[Run]) -> list[list[Run]]:
@@ -135,21 +139,21 @@ def _alike(runs: Iterable[Run]) -> list[list[Run]]:
     groups: dict[tuple, dict[tuple, Run]] = {}
     for run in runs:
         members = [_data(run, member) for member in run.members]
-        groups.setdefault(tuple(_decisive(run)), {}).setdefault((run.layer, run.both_orders, *members), run)
+        groups.setdefault((run.encoder, *_decisive(run)), {}).setdefault((run.layer, run.both_orders, *members), run)
     return [list(group.values()) for group in groups.values()]
 
 
 def _what_is_read(runs: list[Run]) -> list:
-    """All that `_readable` depends on: the encoder's files, the settings, the data; versions, and our own code."""
+    """All that `_readable` depends on: the encoder, the settings, the data; versions, and our own code."""
     own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
     code = [*reading_code(), *(file_digest(path).hex() for path in sorted(own))]
     libraries = [version(name) for name in ("torch", "transformers", "tokenizers", "peft")]
     texts = [[run.layer, run.both_orders, run.identity()["data"]] for run in runs]
-    return [encoder_fingerprint(runs[0].encoder), _decisive(runs[0]), texts, libraries, code]
+    return [_decisive(runs[0]), texts, libraries, code]
 
 
 def _readable(runs: list[tuple[Run, list]]) -> list[str]:
-    """What to know of runs that want their encoder prepared alike, each with its tasks; refused as each would be."""
+    """What to know of the encoder that runs want prepared alike, each with its tasks; refused as each would be."""
     from intertask.encoders.pretrained import misgivings
     from intertask.studies.ready import check_texts, prepared_encoder, unknown_words
 
@@ -158,7 +162,7 @@ def _readable(runs: list[tuple[Run, list]]) -> list[str]:
     for run, tasks in runs:
         for task in filter(None, tasks):
             verdict.tried(check_texts, run, task, encoder, tokenizer)
-            verdict.remarks += [f"{sentence} ({run.encoder})" for sentence in unknown_words(task, tokenizer)]
+            verdict.remarks += unknown_words(task, tokenizer)
     if verdict.problems:
         raise IntertaskError("\n".join(verdict.problems))
     verdict.remarks += misgivings(first.encoder)

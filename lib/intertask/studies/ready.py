@@ -74,7 +74,7 @@ def unknown_words(task: Task, tokenizer) -> list[str]:
     """A sentence for each split of whose tokens more than MOST_UNKNOWN are unknown to the tokenizer."""
     shares = {split: task.form.unknown_share(rows, tokenizer) for split, rows in task.splits.items()}
     return [
-        f"{task.entry.name}, {split}: the tokenizer does not know {share:.0%} of the tokens. Is it of this language?"
+        f"the tokenizer does not know {share:.0%} of the tokens of {task.entry.name}, {split}. Is it of this language?"
         for split, share in shares.items()
         if share > MOST_UNKNOWN
     ]
