@@ -1,0 +1,75 @@
+"""Words read letter by letter: the character ids and the convolutional network of ELMo (Peters et al. 2018)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+LONGEST = 50
+"""Characters of a word, with the two around it; the rest of a longer one is not read."""
+
+PADDING, _BEGIN_SENTENCE, _END_SENTENCE, _BEGIN, _END, _FILL = 0, 257, 258, 259, 260, 261
+CHARACTERS = 262
+"""Bytes of UTF-8 from 1 on, and what stands around a word and a sentence; 0 is no word at all."""
+
+
+def character_ids(words: Sequence[str]) -> torch.Tensor:
+    """(words, LONGEST): the bytes of each word in UTF-8, each one higher, between two marks."""
+    ids = torch.full((len(words), LONGEST), _FILL)
+    for row, word in zip(ids, words, strict=True):
+        letters = torch.tensor([_BEGIN, *(byte + 1 for byte in word.encode()[: LONGEST - 2]), _END])
+        row[: len(letters)] = letters
+    return ids
+
+
+def with_boundaries(ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sentences between two words that mark their beginning and their end: ids (batch, words + 2, LONGEST), mask."""
+    batch, longest = mask.shape
+    first, last = (_mark(mark).to(ids) for mark in (_BEGIN_SENTENCE, _END_SENTENCE))
+    around = ids.new_full((batch, longest + 2, ids.shape[-1]), PADDING)
+    around[:, 1:-1] = ids * mask[..., None]
+    around[:, 0] = first
+    around[torch.arange(batch), mask.sum(1) + 1] = last
+    return around, functional.pad(mask, (2, 0), value=1)
+
+
+def _mark(character: int) -> torch.Tensor:
+    return torch.tensor([_BEGIN, character, _END] + [_FILL] * (LONGEST - 3))
+
+
+class CharacterCNN(nn.Module):
+    """A vector for each word from its characters alone, so that no word is unknown.
+
+    filters: (width, number) of each convolution over the characters, of whose outputs the largest counts; then highways
+    (Srivastava et al. 2015) and a projection to `size`. Of equal words in a batch one is computed.
+    """
+
+    def __init__(self, embedding: int, filters: Sequence[tuple[int, int]], highways: int, size: int):
+        super().__init__()
+        width = sum(number for _, number in filters)
+        self.embedding = nn.Embedding(CHARACTERS, embedding, padding_idx=PADDING)
+        self.convolutions = nn.ModuleList(nn.Conv1d(embedding, number, wide) for wide, number in filters)
+        self.highways = nn.ModuleList(Highway(width) for _ in range(highways))
+        self.projection = nn.Linear(width, size)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """(…, LONGEST) character ids to (…, size)."""
+        words, place = torch.unique(ids.flatten(0, -2), dim=0, return_inverse=True)
+        letters = self.embedding(words).transpose(1, 2)
+        found = torch.cat([convolution(letters).amax(-1).relu() for convolution in self.convolutions], dim=-1)
+        for highway in self.highways:
+            found = highway(found)
+        return self.projection(found)[place].unflatten(0, ids.shape[:-1])
+
+
+class Highway(nn.Module):
+    """A layer of which each unit is passed on as far as its gate is closed."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.transform, self.gate = nn.Linear(size, size), nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = self.gate(x).sigmoid()
+        return gate * self.transform(x).relu() + (1 - gate) * x
