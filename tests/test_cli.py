@@ -171,13 +171,13 @@ def test_a_deleted_working_folder_is_refused_in_words(tmp_path, monkeypatch):
     assert "working directory: expected a folder, found that it was deleted" in said(2, "tasks")
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EISDIR, errno.ELOOP])
 def test_a_place_that_cannot_be_written_is_named_and_other_faults_are_shown(code, study, monkeypatch):
     def fail(*_):
         raise OSError(code, os.strerror(code), "/some/place")
 
     monkeypatch.setattr(cli, "_expanded", fail)
-    assert f"/some/place: expected a place to write to, found {os.strerror(code)}." in said(2, "check", study)
+    assert f"/some/place: expected a place to read and to write, found {os.strerror(code)}." in said(2, "check", study)
     code = errno.EIO
     with pytest.raises(OSError):
         CliRunner().invoke(app, ["check", str(study)], catch_exceptions=False)

@@ -20,8 +20,9 @@ def say(text: str = "", end: str = "\n", err: bool = False) -> None:
     print(escaped(text), end=end, file=sys.stderr if err else sys.stdout, flush=True)
 
 
-UNWRITABLE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
-"""What the system says of a place where nothing can be written: never a fault of the program's."""
+UNUSABLE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
+UNUSABLE |= {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
+"""What the system says of a place where nothing can be read or written: never a fault of the program's."""
 
 
 class Friendly(typer.core.TyperGroup):
@@ -39,10 +40,10 @@ class Friendly(typer.core.TyperGroup):
         except IntertaskError as error:
             message = str(error)
         except OSError as error:
-            if error.errno not in UNWRITABLE:
+            if error.errno not in UNUSABLE:
                 raise
-            remedy = "Free some space, or name a place that you may write to."
-            message = str(refusal(error.filename or "disk", "a place to write to", error.strerror, remedy))
+            remedy = "Look at what lies there, free some space, or name a place that you may write to."
+            message = str(refusal(error.filename or "disk", "a place to read and to write", error.strerror, remedy))
         typer.secho(escaped(message), fg="red", err=True)
         raise typer.Exit(2)
 
@@ -168,17 +169,23 @@ def scores(
 ) -> None:
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
+    from intertask.analysis.score_tables import find_table
+    from intertask.files import results_root
+    from intertask.studies.status import missing_runs, read_study
 
     if csv and (csv.with_suffix("") / "study.json").is_file():
         found = f"{csv}, which would be read in place of the study {csv.stem}"
         raise refusal("--csv", "a file that has not the name of a study", found, "Name another file.")
-    table = read_scores(_name(study, mini, quick))
+    name = _name(study, mini, quick)
+    table = read_scores(name)
     if csv:
         write(csv, csv_text(table, index=False))
         say(f"{csv}: {len(table)} scores")
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # as in a file: it is read by programs
         print(csv_text(table, index=False), end="")
+    if not find_table(name, results_root()) and (absent := missing_runs(read_study(name)["runs"])):
+        say(f"{name}: {len(absent)} runs are not among them; `intertask status` says why.", err=True)
 
 
 @app.command()
