@@ -65,8 +65,9 @@ app.add_typer(task_app, name="task")
 
 def _place_of_csv(path: Path | None) -> Path | None:
     """Refuses a file that could not be written, before anything is computed for it."""
-    if path and (path.is_dir() or not is_writable_folder(path.absolute().parent)):
-        expected = "a file in a folder that is there and can be written to"
+    # another name could be a study's, or a device's, in whose place the file would come
+    if path and not (path.suffix == ".csv" and not path.is_dir() and is_writable_folder(path.absolute().parent)):
+        expected = "a file whose name ends in .csv, in a folder that is there and can be written to"
         raise refusal("--csv", expected, str(path), "Make its folder, or name another.")
     return path
 
@@ -103,7 +104,7 @@ def run(
         raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
     graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
     todo = _unfinished(graph)
-    workers = workers or _default_workers(graph.study.threads)
+    workers = min(workers or _default_workers(graph.study.threads), max(1, len(todo)))
     if dry_run:
         expected = estimate(todo)
         _print_graph(graph, todo)
@@ -227,7 +228,9 @@ def check_task(
     encoder: Annotated[
         str, typer.Option(metavar="ID", help="count tokens too, with the tokenizer of this encoder")
     ] = "",
-    max_length: Annotated[int, typer.Option(min=4, help="tokens at which --encoder counts what is cut")] = 128,
+    max_length: Annotated[
+        int, typer.Option(min=4, max=1_000_000, help="tokens at which --encoder counts what is cut")
+    ] = 128,
 ) -> None:
     """Shows the tasks of a file as training would read them, and what is wrong with them."""
     from intertask.tasks.catalogue import read_entries
@@ -338,7 +341,7 @@ def _name(study: str, mini: bool, quick: bool) -> str:
         path = study_file(study)
     except IntertaskError:  # the results may have been copied without the study's file
         name = study + "".join(flag[1:] for flag in flags)
-        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+        inside = not Path(name).is_absolute() and ".." not in Path(name).parts and name == os.path.normpath(name)
         if inside and os.path.isfile(results_root() / name / "study.json"):
             return name
         raise

@@ -12,7 +12,7 @@ from intertask.files import read_sealed, results_root
 from intertask.run import Run
 from intertask.studies import store
 
-KEYS = ("name", "title", "study", "given", "file", "written", "runs")
+SNAPSHOT_KEYS = ("name", "title", "study", "given", "file", "written", "runs")
 """Of a study's snapshot."""
 
 
@@ -26,7 +26,7 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     remedy = f"Write it anew: intertask run params/{study}.yaml (what is finished stays)"
     with suppress(FileNotFoundError):
         if path.is_relative_to(results):
-            return read_sealed(path, study, remedy, KEYS)
+            return read_sealed(path, study, remedy, SNAPSHOT_KEYS)
     found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
     known = sorted(str(file.parent.relative_to(results)) for file in found)
     raise IntertaskError(
