@@ -36,6 +36,7 @@ class Friendly(typer.core.TyperGroup):
     def invoke(self, context):
         try:
             _refuse_deleted_folder()
+            _fix_places()
             return super().invoke(context)
         except IntertaskError as error:
             message = str(error)
@@ -54,6 +55,13 @@ def _refuse_deleted_folder() -> None:
     except FileNotFoundError:
         remedy = 'Change into one that is there: cd "$PWD" where it was made anew.'
         raise refusal("working directory", "a folder", "that it was deleted", remedy) from None
+
+
+def _fix_places() -> None:
+    """What is said of a place relatively, or with ~, means the same wherever the runs are executed."""
+    for name in ("INTERTASK_CACHE", "INTERTASK_CORPORA", "INTERTASK_HUB", "INTERTASK_RESULTS"):
+        if given := os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.path.expanduser(given))
 
 
 app = typer.Typer(
