@@ -99,6 +99,21 @@ class BoundsHead(TokenHead):
         return super().forward(hidden, batch).masked_fill(~batch["passage"].unsqueeze(2), -torch.inf)
 
 
+def _check_place_keys(value: Any, where: tuple[str, int]) -> None:
+    """Refuses places under another key than `answer_start`: the answer would be looked for elsewhere."""
+    for one in value if isinstance(value, list | tuple | np.ndarray) else [value]:
+        known = {"text", START}
+        if isinstance(one, dict) and is_null(one.get(START)):
+            if other := next((key for key in one if key not in known and _are_places(one[key])), None):
+                expected, remedy = f"where an answer begins as '{START}'", "Rename the key, or leave the places out."
+                raise refusal(row_name(where), expected, f"'{other}': {one[other]!r:.40}", remedy)
+
+
+def _are_places(value: Any) -> bool:
+    numbers = value if isinstance(value, list | tuple | np.ndarray) else [value]
+    return len(numbers) > 0 and all(whole(number) is not None for number in numbers)
+
+
 def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
     """Per row an int32 array (answers, 1, 2) of [start, end) in characters; a row's answers must lie in its passage.
 
@@ -107,12 +122,13 @@ def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
     rows = []
     for where, text, value in zip(raw.index, raw[passage], raw[label], strict=True):
         spans = []
+        _check_place_keys(value, where)
         if not (answers := given_answers(value, where)):
             remedy = "Drop the row: a question without an answer cannot be scored."
             raise refusal(f"{row_name(where)}, label column '{label}'", "an answer", "none", remedy)
         for answer, start in answers:
             found = text.find(answer) if start is None else start
-            if not answer or found < 0 or text[found : found + len(answer)] != answer:
+            if not shows(answer) or found < 0 or text[found : found + len(answer)] != answer:
                 remedy = "Mend the row, or drop it: only what stands in the passage can be extracted."
                 raise refusal(row_name(where), "an answer that stands in the passage", f"'{answer}'"[:80], remedy)
             spans.append([[found, found + len(answer)]])

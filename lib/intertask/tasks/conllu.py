@@ -21,8 +21,7 @@ def parse_conllu(path: Path, text: str) -> pd.DataFrame:
     nodes are left out: the syntactic words stay. A broken line or tree is refused with file and line.
     """
     sentences, block, start = [], [], 1
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
-        line = line.removesuffix("\r")
+    for number, line in enumerate([*re.split("\r\n|\n|\r", text), ""], start=1):
         if line.strip():
             block.append(line)
             continue
