@@ -4,13 +4,16 @@ A passage that is too long is read in overlapping windows; the softmax runs over
 that their scores can be compared (Clark and Gardner 2018, ACL, section 3.2, shared normalization).
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
 
 from intertask.errors import refusal, row_name
-from intertask.formats.answers import AnswerFormat, given_answers
+from intertask.formats.answers import START, AnswerFormat, given_answers
 from intertask.formats.base import Encoded, parts, spread
+from intertask.formats.columns import listed, shows
 from intertask.formats.heads import TokenHead
 from intertask.formats.tokens import tokens
 
@@ -99,21 +102,6 @@ class BoundsHead(TokenHead):
         return super().forward(hidden, batch).masked_fill(~batch["passage"].unsqueeze(2), -torch.inf)
 
 
-def _check_place_keys(value: Any, where: tuple[str, int]) -> None:
-    """Refuses places under another key than `answer_start`: the answer would be looked for elsewhere."""
-    for one in value if isinstance(value, list | tuple | np.ndarray) else [value]:
-        known = {"text", START}
-        if isinstance(one, dict) and is_null(one.get(START)):
-            if other := next((key for key in one if key not in known and _are_places(one[key])), None):
-                expected, remedy = f"where an answer begins as '{START}'", "Rename the key, or leave the places out."
-                raise refusal(row_name(where), expected, f"'{other}': {one[other]!r:.40}", remedy)
-
-
-def _are_places(value: Any) -> bool:
-    numbers = value if isinstance(value, list | tuple | np.ndarray) else [value]
-    return len(numbers) > 0 and all(whole(number) is not None for number in numbers)
-
-
 def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
     """Per row an int32 array (answers, 1, 2) of [start, end) in characters; a row's answers must lie in its passage.
 
@@ -122,7 +110,6 @@ def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
     rows = []
     for where, text, value in zip(raw.index, raw[passage], raw[label], strict=True):
         spans = []
-        _check_place_keys(value, where)
         if not (answers := given_answers(value, where)):
             remedy = "Drop the row: a question without an answer cannot be scored."
             raise refusal(f"{row_name(where)}, label column '{label}'", "an answer", "none", remedy)
@@ -131,6 +118,15 @@ def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
             if not shows(answer) or found < 0 or text[found : found + len(answer)] != answer:
                 remedy = "Mend the row, or drop it: only what stands in the passage can be extracted."
                 raise refusal(row_name(where), "an answer that stands in the passage", f"'{answer}'"[:80], remedy)
+            if start is None and (key := _other_start(value)) and text.count(answer) > 1:
+                remedy = f"Write its place under '{START}', or leave it out: then the first counts."
+                raise refusal(row_name(where), "an answer that stands there once", f"several, and '{key}'", remedy)
             spans.append([[found, found + len(answer)]])
         rows.append(np.array(spans, np.int32).reshape(-1, 1, 2))
     return pd.Series(rows, index=raw.index, dtype=object)
+
+
+def _other_start(value: Any) -> str | None:
+    """The key of a struct that seems to say where an answer begins, and is none that is read."""
+    structs = [one for one in listed(value) or [value] if isinstance(one, dict)]
+    return next((key for one in structs for key in one if "start" in key.lower() and key != START), None)

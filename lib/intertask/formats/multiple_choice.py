@@ -11,7 +11,7 @@ import torch
 
 from intertask.errors import refusal, row_name
 from intertask.formats.base import Format
-from intertask.formats.columns import check_count, first_row, is_null, is_text, label_row, label_text, listed
+from intertask.formats.columns import check_count, first_row, is_null, is_text, label_row, listed
 from intertask.formats.heads import PooledHead
 
 
@@ -30,7 +30,10 @@ class MultipleChoice(Format):
         if names := self.entry.labels:
             fault = choices.map(len) > len(names)
             if fault.any():
-                expected, found = f"at most {len(names)} choices, as `labels` says", str(choices.map(len)[fault].iloc[0])
+                expected, found = (
+                    f"at most {len(names)} choices, as `labels` says",
+                    str(choices.map(len)[fault].iloc[0]),
+                )
                 raise refusal(f"{first_row(fault)}, choices", expected, found, "Name all places in `labels`.")
             _check_letters(raw, self.entry.choices, names)
         return super().columns(raw, labels) | {"choices": choices}
@@ -114,7 +117,7 @@ def _check_letters(raw: pd.DataFrame, columns: Sequence[str], names: Sequence[st
     column, _, key = columns[0].partition(".")
     for where, value in raw[column].items() if key else ():
         for beside, letters in value.items() if isinstance(value, dict) else ():
-            said = [label_text(letter, where, beside) for letter in listed(letters) if not isinstance(letter, list)]
+            said = [str(letter) for letter in listed(letters)]
             if beside != key and {*said} <= {*names} and said != list(names[: len(said)]):
                 remedy = "Put the choices in the order of `labels`."
                 raise refusal(f"{row_name(where)}, '{column}.{beside}'", f"{list(names)}", f"{said}", remedy)
