@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from intertask.errors import refusal
+from intertask.errors import refusal, row_name
 
 Splits = dict[str, pd.DataFrame]
 """Our split -> frame with the index (file, row)."""
@@ -66,6 +66,11 @@ def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
     if column is None:
         found = f"{list(raw.columns)}"
         raise refusal(place_of(split, raw), "a column words, sentence or text", found, "Rename a column.")
+    for where, value in raw[column].items():
+        texts = value if column == "words" and isinstance(value, list | np.ndarray) else [value]
+        if not all(isinstance(text, str) for text in texts) or (texts is not value and column == "words"):
+            expected = "a list of words" if column == "words" else "text"
+            raise refusal(f"{row_name(where)}, column '{column}'", expected, f"{value!r:.80}", "Mend or drop the row.")
     if column == "text":
         found = raw["text"].map(split_text)
         raw = pd.DataFrame({"words": [*itertools.chain(*found)]}, index=raw.index.repeat(found.map(len)))

@@ -77,10 +77,11 @@ def check_variety(labels: pd.Series, form: Format) -> None:
 
 
 def check_against_card(entry: TaskEntry, card_labels: list[str] | None) -> None:
-    """Refuses label names that differ, in order or spelling, from those of the data set's card."""
+    """Refuses label names that differ, in order or spelling, from those of the data set's card or Parquet files."""
     if entry.labels and card_labels and entry.labels != card_labels:
-        expected = f"those of the card of {entry.hub} in id order, {card_labels}"
-        remedy = "Copy the card's order and spelling into the entry."
+        card, whose = (f"card of {entry.hub}", "the card's") if entry.hub else ("Parquet files", "their")
+        expected = f"those of the {card} in id order, {card_labels}"
+        remedy = f"Copy {whose} order and spelling into the entry."
         raise refusal(f"Task '{entry.name}', labels", expected, f"{entry.labels}", remedy)
 
 
