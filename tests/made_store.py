@@ -90,7 +90,8 @@ def write_index(results: Path, name: str, roles: list[dict], title: str = "A mad
     (results / name).mkdir(parents=True, exist_ok=True)
     roles = [{"control": False, "substituted": False, "parents": []} | role for role in roles]
     study = {"title": title} | study
-    index = {"name": name, "title": title, "study": study, "given": study, "written": "2026-01-02T03:04:05+00:00"}
+    index = {"name": name, "title": title, "study": study, "given": study, "file": ""}
+    index |= {"written": "2026-01-02T03:04:05+00:00"}
     write_sealed(results / name / "study.json", name, json.dumps(index | {"runs": roles}))
 
 

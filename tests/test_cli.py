@@ -161,7 +161,8 @@ def test_where_no_csv_can_be_written_nothing_is_computed(command, place, tmp_pat
     (tmp_path / "file").touch()
     monkeypatch.setattr(cli, "csv_text", lambda *_, **__: pytest.fail("computed"))
     output = said(2, *command, "--csv", tmp_path / place)
-    assert f"--csv: expected a file in a folder that is there and can be written to, found {tmp_path}" in output
+    expected = "a file whose name ends in .csv, in a folder that is there and can be written to"
+    assert f"--csv: expected {expected}, found {tmp_path}" in output
 
 
 def test_a_deleted_working_folder_is_refused_in_words(tmp_path, monkeypatch):
@@ -171,13 +172,22 @@ def test_a_deleted_working_folder_is_refused_in_words(tmp_path, monkeypatch):
     assert "working directory: expected a folder, found that it was deleted" in said(2, "tasks")
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_place_said_relatively_is_the_same_for_runs_which_are_executed_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INTERTASK_HUB", "mirror")
+    monkeypatch.setenv("INTERTASK_CACHE", "~/cache")
+    said(2, "check", "nothing")
+    assert os.environ["INTERTASK_HUB"] == str(tmp_path / "mirror")
+    assert os.environ["INTERTASK_CACHE"] == os.path.expanduser("~/cache")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EISDIR, errno.ELOOP])
 def test_a_place_that_cannot_be_written_is_named_and_other_faults_are_shown(code, study, monkeypatch):
     def fail(*_):
         raise OSError(code, os.strerror(code), "/some/place")
 
     monkeypatch.setattr(cli, "_expanded", fail)
-    assert f"/some/place: expected a place to write to, found {os.strerror(code)}." in said(2, "check", study)
+    assert f"/some/place: expected a place to read and to write, found {os.strerror(code)}." in said(2, "check", study)
     code = errno.EIO
     with pytest.raises(OSError):
         CliRunner().invoke(app, ["check", str(study)], catch_exceptions=False)

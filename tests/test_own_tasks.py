@@ -426,12 +426,12 @@ def test_the_same_text_with_another_span_or_other_choices_is_another_example(tmp
     assert "repeat" not in output and "in train as well" not in output
 
 
-def test_a_list_written_as_text_is_pointed_out(tmp_path):
+def test_a_list_written_as_text_is_refused(tmp_path):
     def row(i, text, fruit, adjective):
         return {name: str(value) for name, value in tagged_list(i, text, fruit, adjective).items()}
 
-    output = checked(0, write_task(tmp_path, "tagging.csv", row, OWN["tagging.csv"][1]))
-    assert "train: every words looks like a list written as text; a list wants JSONL or Parquet." in output
+    output = checked(2, write_task(tmp_path, "tagging.csv", row, OWN["tagging.csv"][1]))
+    assert "row 1, column 'tags': expected a list, or text, found \"['DET'" in output
 
 
 def test_an_example_without_targets_is_shown(tmp_path):

@@ -23,6 +23,7 @@ REACHED = {
     "formats/__init__.py find_format": "each task is loaded",
     "formats/columns.py *": "each task is loaded",
     "formats/answers.py given_answers": "each task is loaded",
+    "formats/classification.py group_keys": "each task is loaded",
     "formats/cloze.py Cloze.columns": "each task is loaded",
     "formats/extractive_qa.py answer_spans": "each task is loaded",
     "formats/multiple_choice.py *": "each task is loaded",

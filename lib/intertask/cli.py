@@ -20,8 +20,9 @@ def say(text: str = "", end: str = "\n", err: bool = False) -> None:
     print(escaped(text), end=end, file=sys.stderr if err else sys.stdout, flush=True)
 
 
-UNWRITABLE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
-"""What the system says of a place where nothing can be written: never a fault of the program's."""
+UNUSABLE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
+UNUSABLE |= {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
+"""What the system says of a place where nothing can be read or written: never a fault of the program's."""
 
 
 class Friendly(typer.core.TyperGroup):
@@ -35,14 +36,15 @@ class Friendly(typer.core.TyperGroup):
     def invoke(self, context):
         try:
             _refuse_deleted_folder()
+            _fix_places()
             return super().invoke(context)
         except IntertaskError as error:
             message = str(error)
         except OSError as error:
-            if error.errno not in UNWRITABLE:
+            if error.errno not in UNUSABLE:
                 raise
-            remedy = "Free some space, or name a place that you may write to."
-            message = str(refusal(error.filename or "disk", "a place to write to", error.strerror, remedy))
+            remedy = "Look at what lies there, free some space, or name a place that you may write to."
+            message = str(refusal(error.filename or "disk", "a place to read and to write", error.strerror, remedy))
         typer.secho(escaped(message), fg="red", err=True)
         raise typer.Exit(2)
 
@@ -55,6 +57,13 @@ def _refuse_deleted_folder() -> None:
         raise refusal("working directory", "a folder", "that it was deleted", remedy) from None
 
 
+def _fix_places() -> None:
+    """What is said of a place relatively, or with ~, means the same wherever the runs are executed."""
+    for name in ("INTERTASK_CACHE", "INTERTASK_CORPORA", "INTERTASK_HUB", "INTERTASK_RESULTS"):
+        if given := os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.path.expanduser(given))
+
+
 app = typer.Typer(
     cls=Friendly, help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
@@ -64,8 +73,9 @@ app.add_typer(task_app, name="task")
 
 def _place_of_csv(path: Path | None) -> Path | None:
     """Refuses a file that could not be written, before anything is computed for it."""
-    if path and (path.is_dir() or not is_writable_folder(path.absolute().parent)):
-        expected = "a file in a folder that is there and can be written to"
+    # another name could be a study's, or a device's, in whose place the file would come
+    if path and not (path.suffix == ".csv" and not path.is_dir() and is_writable_folder(path.absolute().parent)):
+        expected = "a file whose name ends in .csv, in a folder that is there and can be written to"
         raise refusal("--csv", expected, str(path), "Make its folder, or name another.")
     return path
 
@@ -102,7 +112,7 @@ def run(
         raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
     graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
     todo = _unfinished(graph)
-    workers = workers or _default_workers(graph.study.threads)
+    workers = min(workers or _default_workers(graph.study.threads), max(1, len(todo)))
     if dry_run:
         expected = estimate(todo)
         _print_graph(graph, todo)
@@ -168,17 +178,23 @@ def scores(
 ) -> None:
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
+    from intertask.analysis.score_tables import find_table
+    from intertask.files import results_root
+    from intertask.studies.status import missing_runs, read_study
 
     if csv and (csv.with_suffix("") / "study.json").is_file():
         found = f"{csv}, which would be read in place of the study {csv.stem}"
         raise refusal("--csv", "a file that has not the name of a study", found, "Name another file.")
-    table = read_scores(_name(study, mini, quick))
+    name = _name(study, mini, quick)
+    table = read_scores(name)
     if csv:
         write(csv, csv_text(table, index=False))
         say(f"{csv}: {len(table)} scores")
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # as in a file: it is read by programs
         print(csv_text(table, index=False), end="")
+    if not find_table(name, results_root()) and (absent := missing_runs(read_study(name)["runs"])):
+        say(f"{name}: {len(absent)} runs are not among them; `intertask status` says why.", err=True)
 
 
 @app.command()
@@ -220,7 +236,9 @@ def check_task(
     encoder: Annotated[
         str, typer.Option(metavar="ID", help="count tokens too, with the tokenizer of this encoder")
     ] = "",
-    max_length: Annotated[int, typer.Option(min=4, help="tokens at which --encoder counts what is cut")] = 128,
+    max_length: Annotated[
+        int, typer.Option(min=4, max=1_000_000, help="tokens at which --encoder counts what is cut")
+    ] = 128,
 ) -> None:
     """Shows the tasks of a file as training would read them, and what is wrong with them."""
     from intertask.tasks.catalogue import read_entries
@@ -331,7 +349,7 @@ def _name(study: str, mini: bool, quick: bool) -> str:
         path = study_file(study)
     except IntertaskError:  # the results may have been copied without the study's file
         name = study + "".join(flag[1:] for flag in flags)
-        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+        inside = not Path(name).is_absolute() and ".." not in Path(name).parts and name == os.path.normpath(name)
         if inside and os.path.isfile(results_root() / name / "study.json"):
             return name
         raise

@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -33,7 +33,7 @@ SEAL = ',\n "sha256": "'
 def results_root() -> Path:
     """INTERTASK_RESULTS, or the `results/` beside `notebooks/` in this folder or the nearest one above it."""
     if configured := os.environ.get("INTERTASK_RESULTS"):
-        return Path(configured).resolve()
+        return Path(os.path.realpath(configured))  # which, unlike resolve, goes on where links go in a circle
     return project_root() / "results"
 
 
@@ -79,8 +79,11 @@ def write_sealed(path: Path, name: str, text: str) -> None:
     write(path, f"{body}{_seal(name, body.encode())}")
 
 
-def read_sealed(path: Path, name: str, remedy: str) -> dict[str, Any]:
-    """What `write_sealed` wrote under the name; IntertaskError on anything else, FileNotFoundError where nothing is."""
+def read_sealed(path: Path, name: str, remedy: str, keys: Collection[str] = ()) -> dict[str, Any]:
+    """What `write_sealed` wrote under the name; IntertaskError on anything else, FileNotFoundError where nothing is.
+
+    keys: those without which it is another version's.
+    """
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -89,7 +92,10 @@ def read_sealed(path: Path, name: str, remedy: str) -> dict[str, Any]:
         raise refusal(path, "a file that can be read", error.strerror, remedy) from None
     body, seal, _ = content.rpartition(SEAL.encode())
     if seal and content == body + _seal(name, body).encode():
-        return json.loads(content)
+        found = json.loads(content)
+        if absent := [key for key in keys if key not in found]:
+            raise refusal(path, "a file of this version", f"one without {', '.join(absent)}", remedy)
+        return found
     expected = f"what Intertask wrote there for {name}, with its SHA-256 at the end"
     raise refusal(path, expected, _unlike(content, bool(seal)), remedy)
 
@@ -102,7 +108,7 @@ def _unlike(content: bytes, sealed: bool) -> str:
     """What a file holds that is not as it was written."""
     try:
         json.loads(content)
-    except ValueError:  # of the decoding too
+    except (ValueError, RecursionError):  # of the decoding too
         return "half a file" if content else "an empty file"
     return "other content: changed, or copied from elsewhere" if sealed else "a file of an earlier version, without one"
 
@@ -186,8 +192,8 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-FORMULA = re.compile(r"[=+\-@\t\r]")
-"""What a cell begins with that a spreadsheet executes."""
+FORMULA = re.compile(r"[=+\-@＝＋－＠\t\r\n]")
+"""What a cell begins with that a spreadsheet executes; some read the wide forms of East Asia alike."""
 
 
 def csv_text(frame: Any, **options) -> str:

@@ -237,6 +237,8 @@ def test_what_is_kept_already_is_not_written_again(tmp_path, results):
     first = kept()
     assert kept() == first
     (results / "theirs" / "source.csv").write_text("damaged")
+    with pytest.raises(IntertaskError, match="source.csv: expected the table as it was kept, found another, or none"):
+        read_runs("theirs")
     assert (second := kept()) != first
     written(tmp_path, ROWS.replace("0.7", "0.6"))
     assert kept() != second

@@ -5,9 +5,10 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from bad_inputs import bad_calls, bad_studies, bad_tables, bad_tasks
+from bad_inputs import bad_calls, bad_data, bad_studies, bad_tables, bad_tasks
 from intertask.cli import app
 from intertask.run import Run
+from intertask.tasks.load import load_task
 
 
 def refusal(folder, *arguments) -> str:
@@ -86,6 +87,29 @@ def test_a_wrong_task_file(tmp_path, text, words):
 @pytest.mark.parametrize("rows, words", bad_tasks.DATA)
 def test_wrong_data_of_a_task(tmp_path, rows, words):
     assert words in refusal(tmp_path, "task", "check", task_file(tmp_path, rows=rows))
+
+
+@pytest.fixture
+def loaded(own_task):
+    """Loads a task of these keys with files of this kind, dev like train where none is given."""
+
+    def load(keys, kind, train, dev=None):
+        names = {"train": f"train.{kind}", "validation": f"dev.{kind}"}
+        return load_task(
+            "reviews", own_task({names["train"]: train, names["validation"]: dev or train}, files=names, **keys)
+        )
+
+    return load
+
+
+@pytest.mark.parametrize("keys, kind, train, dev, words", bad_data.DATA)
+def test_wrong_data_of_any_format(loaded, refused, keys, kind, train, dev, words):
+    refused(lambda: loaded(keys, kind, train, dev), words)
+
+
+@pytest.mark.parametrize("keys, kind, train, column, values", bad_data.READ)
+def test_data_that_looks_wrong_and_is_not(loaded, keys, kind, train, column, values):
+    assert loaded(keys, kind, train).splits["train"][column].tolist() == values
 
 
 def source(folder, text=bad_tables.SOURCE, rows=bad_tables.ROWS):

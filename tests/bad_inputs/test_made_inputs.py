@@ -21,6 +21,7 @@ from intertask.cli import _show_task
 from intertask.errors import IntertaskError
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
+from intertask.tasks import catalogue, load
 from intertask.tasks.catalogue import read_entries
 from intertask.written import escaped
 
@@ -33,6 +34,16 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["start", "text", *ODD]), inner),
     max_leaves=6,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def code_that_stays():
+    """The code that reads tasks is digested once, and not for each example."""
+    digests = catalogue.reading_code()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (catalogue, load):
+            patch.setattr(module, "reading_code", lambda: digests)
+        yield
 
 
 def made(count: int, **strategies):
@@ -232,7 +243,7 @@ def test_tables(kind, tmp_path):
     (tmp_path / "tasks.yaml").write_text(yaml.safe_dump({"t": own}))
     (tmp_path / f"dev.{kind}").write_text(TABLES[kind])
 
-    @made({"csv": 500, "tsv": 150}.get(kind, 50), content=damaged(TABLES[kind]))
+    @made({"csv": 750, "tsv": 150}.get(kind, 50), content=damaged(TABLES[kind]))
     def read(content):
         (tmp_path / f"train.{kind}").write_bytes(content)
         read_task(tmp_path)

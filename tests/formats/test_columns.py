@@ -68,7 +68,7 @@ def test_a_date_is_no_class(own_task, refused, tmp_path):
 
 def test_ids_that_begin_at_one_are_refused(task, refused):
     names = ["a", "b", "c", "d"]
-    parts = ["label column 'label'", "numbers that begin at 0", "1, 2, 3 and no 0", "labels: ['1', '2', '3']"]
+    parts = ["label column 'label'", "numbers that begin at 0", "1, 2, 3 and no 0", "labels: ['1', '2', '3', '4']"]
     refused(lambda: task(labelled(1, 2, 3), labels=names), *parts)
     assert ids(task(labelled(1, 2, 3), labelled(0), labels=names)) == [1, 2, 3]
 

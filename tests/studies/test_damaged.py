@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from intertask.cli import app
-from intertask.files import results_root
+from intertask.files import results_root, write_sealed
 from intertask.studies import execute
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
@@ -116,6 +116,18 @@ def unreadable(path: Path) -> None:
     path.mkdir()
 
 
+def in_a_circle(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def of_another_version(path: Path) -> None:
+    """Whole, but without what is read of it."""
+    content = json.loads(path.read_text())
+    del content["sha256"], content["tasks" if path.name == "run.json" else "given"]
+    write_sealed(path, path.parent.name, json.dumps(content))
+
+
 PARQUET, WEIGHTS = "predictions/fruit.parquet", "encoder/model.safetensors"
 
 
@@ -129,6 +141,9 @@ PARQUET, WEIGHTS = "predictions/fruit.parquet", "encoder/model.safetensors"
         ("run.json", of_another_run, "found other content: changed, or copied from elsewhere", False),
         ("run.json", flipped, "found", False),
         ("run.json", unreadable, "expected a file that can be read, found Is a directory", False),
+        ("run.json", in_a_circle, "expected a file that can be read, found Too many levels", False),
+        ("run.json", of_another_version, "expected a file of this version, found one without tasks", False),
+        (PARQUET, in_a_circle, "found Too many levels of symbolic links", False),
         (PARQUET, cut, "bytes. It is left out", False),
         (PARQUET, emptied, "found 0 bytes", False),
         (PARQUET, flipped, "found others: they were changed or damaged", True),
@@ -189,7 +204,9 @@ def test_an_encoder_that_was_left_behind_is_missed_only_by_who_needs_it(study, s
     assert started[0] == pretrained().name
 
 
-@pytest.mark.parametrize("damage", [cut, emptied, unreadable, lambda path: path.write_text("[]")])
+@pytest.mark.parametrize(
+    "damage", [cut, emptied, unreadable, *(lambda path, t=text: path.write_text(t) for text in ("[]", "[" * 100_000))]
+)
 def test_a_damaged_reason_is_a_failure_all_the_same(damage, study, started):
     damage(next(results_root().glob("runs/.failed/*/failure.json")))
     words = "failure.json says why, and cannot be read"
@@ -214,6 +231,8 @@ def of_another_study(path: Path) -> None:
         (flipped, "found"),
         (of_another_study, "found other content: changed, or copied from elsewhere"),
         (unreadable, "expected a file that can be read"),
+        (in_a_circle, "expected a file that can be read, found Too many levels of symbolic links"),
+        (of_another_version, "expected a file of this version, found one without given"),
     ],
 )
 def test_a_damaged_snapshot_is_refused_and_written_anew_and_stops_no_other_study(damage, words, study, started):
@@ -230,3 +249,23 @@ def test_a_damaged_snapshot_is_refused_and_written_anew_and_stops_no_other_study
         path.rmdir()
     said(0, "run", study)
     assert "target 2 of 3 runs finished" in said(0, "status", study)
+
+
+def test_a_table_beside_a_snapshot_is_not_the_study(study):
+    """As one would export it there."""
+    (results_root() / "own" / "source.csv").write_text("encoder,target,score\nmini/bert,fruit,99\n")
+    assert set(scores(study).values()) == {"60.0", "61.0"}
+    assert "own: 1 runs are not among them" in said(0, "scores", study)
+
+
+@pytest.mark.parametrize("place", ["results", "results/own", "results/runs"])
+def test_a_place_that_is_none_is_refused_in_words(place, study, tmp_path):
+    """A file, or a link to itself, where a folder should be."""
+    for kind in (Path.touch, lambda path: path.symlink_to(path)):
+        path = tmp_path / place
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        kind(path)
+        for command in ("status", "scores", "run"):
+            result = CliRunner().invoke(app, [command, str(study)])
+            assert result.exit_code in (0, 2) and isinstance(result.exception, SystemExit | None), result
+        assert "expected a" in said(2, "run", study)

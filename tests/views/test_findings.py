@@ -37,6 +37,74 @@ def test_labels_that_differ_in_capitals(said):
     assert "capitals" not in said(["good", "bad"])
 
 
+@pytest.mark.parametrize(
+    "labels, words",
+    [
+        (["caf\u00e9", "cafe\u0301"], "labels that look or count alike: 'cafe\\u0301', 'caf\\xe9'; are they one?"),
+        (["pos\u200b", "pos", "neg"], "labels that look or count alike: 'pos', 'pos\\u200b'"),
+        (["+1", "1", "0"], "labels that look or count alike: '+1', '1'"),
+        (["yes", "no", "None"], "labels that may stand for none: None."),
+        (["'yes'", "no"], "labels with quotation marks around them: 'yes'."),
+        (["x|y", "x", "y"], "labels made of others, which are several of one example: x|y."),
+    ],
+)
+def test_odd_names_of_labels(said, labels, words):
+    assert words in said(labels)
+    assert "labels that" not in said(["x/z", "x", "y", "-1"], drop_label=-1) and "made of" not in said(
+        ["x/z", "x", "y"]
+    )
+
+
+def test_labels_of_a_regression_that_are_one_or_perhaps_a_mark(said, own_task):
+    assert "train: 1 of 3 examples (33.3 %) have the label -1" in said([1, -1, 0.5], format="regression")
+    assert "stand for none" not in said([-1, -0.5], format="regression")
+    constant = own_task({"dev.csv": csv([("a", 2), ("b", 2)])}, format="regression")
+    assert "validation: every label is 2; no correlation can be told." in findings(load_task("reviews", constant))
+
+
+def test_a_split_without_labels_is_named(own_task):
+    files = {"train": "train.csv", "validation": "dev.csv", "test": "test.csv"}
+    task_file = own_task({"test.csv": csv([("a", "?"), ("b", "?")])}, files=files)
+    words = "test has no labels, or the same mark everywhere: it is predicted and not scored."
+    assert words in findings(load_task("reviews", task_file))
+
+
+def all_said(own_task, rows, **keys):
+    files = {"train": "t.jsonl", "validation": "t.jsonl"}
+    return " ".join(findings(load_task("reviews", own_task({"t.jsonl": rows}, files=files, **keys))))
+
+
+def test_texts_that_a_writer_marked_or_that_are_the_same(own_task):
+    plain = {"inputs": ["a", "b"], "label": "y"}
+    rows = [{"a": "'one'", "b": 'so \\"called\\"', "y": 0}, {"a": "'two'", "b": "\u200b", "y": 1}]
+    found = all_said(own_task, rows, **plain)
+    assert "every a has quotation marks around it" in found and 'have \\" in b, and none " alone' in found
+    assert "1 of 2 examples (50.0 %) have an empty text in b, the first: number 2." in found
+    sound = [{"a": "'one'", "b": 'a "b', "y": 0}, {"a": "two", "b": '\\"', "y": 1}]
+    assert "writer" not in all_said(own_task, sound, **plain)
+    same = [{"a": "one", "b": "one", "y": 0}, {"a": "one", "b": "two", "y": 1}]
+    assert "train: 1 of 2 examples (50.0 %) have the same text in a and b." in all_said(own_task, same, **plain)
+
+
+def test_choices_that_are_there_twice(own_task):
+    rows = [{"q": "a", "c": ["x", "y"], "y": 0}, {"q": "b", "c": ["x", "x"], "y": 1}]
+    found = all_said(own_task, rows, format="multiple_choice", inputs=["q"], choices=["c"], label="y")
+    assert "train: 1 of 2 examples (50.0 %) have a choice twice, the first: number 2." in found
+
+
+def test_words_that_are_examples_and_spans_that_cut_words(own_task):
+    tagging = {"format": "tagging", "inputs": ["w"], "label": "t"}
+    words = "train: every example is one word"
+    assert words in all_said(own_task, [{"w": ["a"], "t": ["X"]}, {"w": ["b"], "t": ["Y"]}], **tagging)
+    assert words not in all_said(own_task, [{"w": ["a", "c"], "t": ["X", "X"]}, {"w": ["b"], "t": ["Y"]}], **tagging)
+    spans = {"format": "span_classification", "inputs": ["text"], "spans": ["s:e"], "label": "y"}
+    rows = [{"text": "one two", "s": 0, "e": 3, "y": "X"}, {"text": "one two", "s": 5, "e": 7, "y": "Y"}]
+    words = "train: 1 of 2 targets have a span that begins or ends within a word."
+    assert words in all_said(own_task, rows, span_unit="characters", **spans)
+    rows[1]["s"] = 4
+    assert "within a word" not in all_said(own_task, rows, span_unit="characters", **spans)
+
+
 def test_a_rare_label_is_one_of_few_examples_or_of_a_small_share(said):
     assert "fewer than 10 examples in train: b (9)." in said(["a"] * 20 + ["b"] * 9)
     assert "fewer than" not in said(["a"] * 20 + ["b"] * 10)

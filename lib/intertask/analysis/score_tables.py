@@ -17,9 +17,9 @@ import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import FORMULA, csv_text, now, project_root, write, write_sealed
+from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
 from intertask.studies.status import edited_since, read_study
-from intertask.studies.study import Notebook, Open
+from intertask.studies.study import BEGIN, Notebook, Open
 from intertask.written import UNPRINTED, Strict, Written, faults_in_words, read_yaml
 
 SHUFFLED = "[shuffle_labels=true]"
@@ -88,7 +88,7 @@ class TableSource(Strict):
 
 
 def read_source(path: Path) -> Written:
-    return read_yaml(path, "keys such as title and source", "Begin with `title:`.")
+    return read_yaml(path, "keys such as title and source", BEGIN)
 
 
 def is_source(path: Path) -> bool:
@@ -125,13 +125,14 @@ def keep(path: Path, name: str, results: Path) -> None:
     snapshot |= {"file": str(path), "written": now(), "runs": []}
     (results / name).mkdir(parents=True, exist_ok=True)
     write(results / name / "source.csv", text)
+    snapshot["source"] = file_digest(results / name / "source.csv").hex()
     write_sealed(results / name / "study.json", name, json.dumps(snapshot, indent=1))
 
 
 def _is_kept(name: str, results: Path, given: dict[str, Any], text: str) -> bool:
-    with suppress(IntertaskError, OSError):  # not yet, or damaged
-        same = (results / name / "source.csv").read_text(encoding="utf-8") == text
-        return same and read_study(name, results)["given"] == json.loads(json.dumps(given, default=str))
+    with suppress(IntertaskError, OSError, ValueError):  # not yet, or damaged
+        same = (results / name / "source.csv").read_text(encoding="utf-8") == text and find_table(name, results)
+        return bool(same) and read_study(name, results)["given"] == json.loads(json.dumps(given, default=str))
     return False
 
 
@@ -142,12 +143,21 @@ def find_table(name: str, results: Path) -> Path | None:
     """
     if ".." in Path(name).parts or Path(name).is_absolute():
         return None
-    candidates = [results / name / "source.csv"]
-    if not (results / name / "study.json").is_file():  # a study that was run has its name before a file beside it
-        candidates.append(results / f"{name}.csv")
+    source = results / name / "source.csv"
+    if (results / name / "study.json").is_file():  # a study that was run has its name before a file of that name
+        return _kept_table(source, read_study(name, results).get("source"))
+    candidates = [source, results / f"{name}.csv"]
     if name.startswith("published/"):
         candidates.append(project_root() / "results" / f"{name}.csv")
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _kept_table(path: Path, digest: str | None) -> Path | None:
+    """The table, held against what its snapshot says; None where that is of a study that was trained."""
+    if digest and not (path.is_file() and file_digest(path).hex() == digest):
+        remedy = "Keep it anew: intertask scores FILE.yaml, with the file that names the table."
+        raise refusal(path, "the table as it was kept", "another, or none", remedy)
+    return path if digest else None
 
 
 def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:

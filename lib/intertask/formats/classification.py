@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from intertask.formats.columns import at_key, infer_labels
+from intertask.errors import refusal
+from intertask.formats.columns import at_key, first_row, infer_labels, label_text
 from intertask.formats.pooled import PooledFormat
 from intertask.metrics import OF_CLASSES
 
@@ -28,11 +29,21 @@ class Classification(PooledFormat):
         """With `group`: a number, 0 upwards, that rows have in common whose `group` columns are equal."""
         columns = super().columns(raw, labels)
         if self.entry.group:
-            roots = [column.partition(".") for column in self.entry.group]
-            keys = zip(*([at_key(value, key) for value in raw[root]] for root, _, key in roots), strict=True)
+            keys = zip(*(group_keys(raw, column) for column in self.entry.group), strict=True)
             numbers = pd.factorize(pd.Series(list(keys), dtype=object))[0]
             columns["group"] = pd.Series(numbers, index=raw.index)
         return columns
 
     def found_labels(self, splits):
         return infer_labels(splits["train"]["label"].rename(self.entry.label))
+
+
+def group_keys(raw: pd.DataFrame, column: str) -> list[str]:
+    """Of each row what tells its group, a name or a number; null is refused."""
+    root, _, key = column.partition(".")
+    keys = pd.Series([label_text(at_key(value, key), where, column) for where, value in raw[root].items()], raw.index)
+    if (keys == "").any():
+        raise refusal(
+            f"{first_row(keys == '')}, column '{column}'", "a name or a number", "null", "Fill or drop the row."
+        )
+    return keys.tolist()

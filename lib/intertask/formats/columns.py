@@ -5,6 +5,7 @@ remedy before any training.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from intertask.errors import did_you_mean, refusal, row_name
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = r"[+-]?\d{1,18}"
+_LITERAL = re.compile(r"""\[\s*((['"]|[.+-]?\d)[^][]*|\[.*\]\s*)?\]|\{\s*(['"].*)?\}""", re.DOTALL)
 
 UNLABELLED = {"", "-1", "-100"}
 """What stands where a label is hidden or a word is not to be scored: null, and the Hub's and transformers' marks."""
@@ -39,12 +41,11 @@ def label_text(value: object, where: tuple[str, int], column: str) -> str:
         return ""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
-    if not isinstance(value, str | int | float | np.integer | np.floating) or (
-        isinstance(value, str) and _LONE_SURROGATE.search(value)
-    ):
+    several = isinstance(value, list | tuple | dict | np.ndarray) or is_literal(value)
+    if several or not (is_text(value) or isinstance(value, int | float | np.integer | np.floating)):
         found = f"{value!r:.80} ({type(value).__name__})"
         remedy = "Write it as text, in valid UTF-8, or as a number."
-        if isinstance(value, list | tuple | dict | np.ndarray):
+        if several:
             remedy = "Several labels of one example are a format of their own, which this is not: give it one."
         raise refusal(f"{row_name(where)}, label column '{column}'", "a name or a number", found, remedy)
     return _spelled(str(value))
@@ -58,8 +59,8 @@ def _spelled(label: str) -> str:
 def infer_labels(texts: pd.Series) -> list[str]:
     """The distinct labels of train, in numerical order if all are whole numbers, else in alphabetical order."""
     check_gold(texts, [])
-    names, numbers = sorted(texts.unique()), _are_numbers(texts)
-    fractions = texts.str.fullmatch(r"[+-]?\d*\.\d+")
+    names, numbers = sorted(texts.unique()), are_numbers(texts)
+    fractions = texts.str.fullmatch(r"[+-]?\d*[.,]\d+")
     if fractions.any():
         remedy = "Use `format: regression`, or list `labels` in the entry."
         raise refusal(label_row(fractions), "a name or a whole number", texts[fractions].iloc[0], remedy)
@@ -73,7 +74,7 @@ def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) 
     begin at 0, as a card's do; otherwise a 0 must be among them.
     """
     ids = {_spelled(name): i for i, name in enumerate(names)}
-    numbers = [texts for texts in splits if _are_numbers(texts)]
+    numbers = [texts for texts in splits if are_numbers(texts)]
     if numbers and not any(re.fullmatch(_WHOLE, name) for name in ids):
         if not counted:
             check_count(pd.concat(numbers), len(names))
@@ -83,10 +84,11 @@ def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) 
 
 
 def check_count(texts: pd.Series, count: int) -> None:
-    """Refuses numbers below `count`, of labels or choices in all splits, without a 0: they may begin at 1."""
+    """Refuses numbers up to `count`, of labels or choices in all splits, without a 0: they may begin at 1."""
     said = sorted(texts.unique(), key=int)
-    if said and int(said[0]) > 0 and int(said[-1]) < count:
-        remedy = f"List in `labels`, in order, what the column says (as in labels: {said[:5]}), or write names."
+    if said and int(said[0]) > 0 and int(said[-1]) <= count:
+        asked = [str(1 + place) for place in range(count)] if count <= 5 else ["1", "2", "3", "…"]
+        remedy = f"List in `labels`, in order, what the column says (as in labels: {asked}), or write names."
         where = f"{first_row(texts.notna())}, label column '{texts.name}'"
         raise refusal(where, "numbers that begin at 0", f"{', '.join(said[:5])} and no 0", remedy)
 
@@ -104,17 +106,22 @@ def label_ids(texts: pd.Series, ids: dict[str, int]) -> pd.Series:
     return texts.map(ids).astype("int64")
 
 
-def check_gold(texts: pd.Series, names: Sequence[str]) -> None:
-    """Refuses a labelled split in which a label is null or one of the marks for none."""
+def check_gold(texts: pd.Series, names: Sequence[str], droppable: bool = True) -> None:
+    """Refuses a labelled split in which a label is null or one of the marks for none.
+
+    droppable: whether `drop_label` can leave its row out.
+    """
     fault = texts.isin(UNLABELLED - set(names))
     if fault.any():
         value = texts[fault].iloc[0]
         found = f"{value}, which marks what has no label" if value else "null"
-        remedy = f"Drop the row, or set `drop_label: {value}` in the entry." if value else "Fill or drop the row."
+        remedy = "Fill or drop the row."
+        if value and droppable:
+            remedy = f"Drop the row, or set `drop_label: {value}` in the entry."
         raise refusal(label_row(fault), "a label in every row of a labelled split", found, remedy)
 
 
-def _are_numbers(texts: pd.Series) -> bool:
+def are_numbers(texts: pd.Series) -> bool:
     """Whether the labels are whole numbers; some of them only is refused."""
     numbers = texts.str.fullmatch(_WHOLE)
     if numbers.nunique() > 1:
@@ -145,6 +152,16 @@ def at_key(value: object, key: str) -> object:
 
 def is_text(value: object) -> bool:
     return isinstance(value, str) and not _LONE_SURROGATE.search(value)
+
+
+def is_literal(value: object) -> bool:
+    """Whether a text is a list or a dict as Python, NumPy or JSON write one."""
+    return isinstance(value, str) and value.lstrip()[:1] in ("[", "{") and bool(_LITERAL.fullmatch(value.strip()))
+
+
+def shows(text: str) -> bool:
+    """Whether a character of the text can be seen: blanks, control signs and those without a width cannot."""
+    return any(unicodedata.category(sign)[0] not in "CZ" for sign in text)
 
 
 def is_null(value: object) -> bool:

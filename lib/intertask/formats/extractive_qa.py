@@ -4,13 +4,16 @@ A passage that is too long is read in overlapping windows; the softmax runs over
 that their scores can be compared (Clark and Gardner 2018, ACL, section 3.2, shared normalization).
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
 
 from intertask.errors import refusal, row_name
-from intertask.formats.answers import AnswerFormat, given_answers
+from intertask.formats.answers import START, AnswerFormat, given_answers
 from intertask.formats.base import Encoded, parts, spread
+from intertask.formats.columns import listed, shows
 from intertask.formats.heads import TokenHead
 from intertask.formats.tokens import tokens
 
@@ -112,9 +115,18 @@ def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
             raise refusal(f"{row_name(where)}, label column '{label}'", "an answer", "none", remedy)
         for answer, start in answers:
             found = text.find(answer) if start is None else start
-            if not answer or found < 0 or text[found : found + len(answer)] != answer:
+            if not shows(answer) or found < 0 or text[found : found + len(answer)] != answer:
                 remedy = "Mend the row, or drop it: only what stands in the passage can be extracted."
                 raise refusal(row_name(where), "an answer that stands in the passage", f"'{answer}'"[:80], remedy)
+            if start is None and (key := _other_start(value)) and text.count(answer) > 1:
+                remedy = f"Write its place under '{START}', or leave it out: then the first counts."
+                raise refusal(row_name(where), "an answer that stands there once", f"several, and '{key}'", remedy)
             spans.append([[found, found + len(answer)]])
         rows.append(np.array(spans, np.int32).reshape(-1, 1, 2))
     return pd.Series(rows, index=raw.index, dtype=object)
+
+
+def _other_start(value: Any) -> str | None:
+    """The key of a struct that seems to say where an answer begins, and is none that is read."""
+    structs = [one for one in listed(value) or [value] if isinstance(one, dict)]
+    return next((key for one in structs for key in one if "start" in key.lower() and key != START), None)

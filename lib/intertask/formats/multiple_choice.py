@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from intertask.errors import refusal
+from intertask.errors import refusal, row_name
 from intertask.formats.base import Format
 from intertask.formats.columns import check_count, first_row, is_null, is_text, label_row, listed
 from intertask.formats.heads import PooledHead
@@ -25,7 +25,18 @@ class MultipleChoice(Format):
     shared_head = "multiple_choice-1"
 
     def columns(self, raw, labels):
-        return super().columns(raw, labels) | {"choices": choice_lists(raw, self.entry.choices)}
+        """Refuses a row with more choices than there are `labels`, or with letters of its own in another order."""
+        choices = choice_lists(raw, self.entry.choices)
+        if names := self.entry.labels:
+            fault = choices.map(len) > len(names)
+            if fault.any():
+                expected, found = (
+                    f"at most {len(names)} choices, as `labels` says",
+                    str(choices.map(len)[fault].iloc[0]),
+                )
+                raise refusal(f"{first_row(fault)}, choices", expected, found, "Name all places in `labels`.")
+            _check_letters(raw, self.entry.choices, names)
+        return super().columns(raw, labels) | {"choices": choices}
 
     def found_labels(self, splits):
         labels = pd.concat([frame["label"] for frame in splits.values() if "label" in frame])
@@ -99,6 +110,17 @@ def choice_lists(raw: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
             remedy = "A cell of a CSV holds no list: give each choice a column, or use JSONL."
         raise refusal(f"{first_row(fault)}, choices", "two or more texts", repr(value)[:80], remedy)
     return lists
+
+
+def _check_letters(raw: pd.DataFrame, columns: Sequence[str], names: Sequence[str]) -> None:
+    """Refuses structs that name their choices, as ARC's {text, label}, otherwise than `names` does by place."""
+    column, _, key = columns[0].partition(".")
+    for where, value in raw[column].items() if key else ():
+        for beside, letters in value.items() if isinstance(value, dict) else ():
+            said = [str(letter) for letter in listed(letters)]
+            if beside != key and {*said} <= {*names} and said != list(names[: len(said)]):
+                remedy = "Put the choices in the order of `labels`."
+                raise refusal(f"{row_name(where)}, '{column}.{beside}'", f"{list(names)}", f"{said}", remedy)
 
 
 def _without_the_absent(choices) -> list:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from intertask.errors import refusal, row_name
 from intertask.formats.base import hot
-from intertask.formats.columns import label_text, listed, whole
+from intertask.formats.columns import label_text, listed, shows, whole
 from intertask.formats.spans import SpanFormat, unit_places
 from intertask.metrics import OF_LABEL_SETS
 
@@ -53,7 +53,7 @@ class SpanClassification(SpanFormat):
                 raise refusal(row_name(where), f"as many spans in each of {self.entry.spans}", found, "Mend the row.")
             places = [unit_places(text, unit) for text in held]
             row = [
-                [_span(where, value, unit, among) for value, among in zip(target, places, strict=True)]
+                [_span(where, *span, unit) for span in zip(target, held, places, strict=True)]
                 for target in zip(*values, strict=True)
             ]
             rows.append(np.array(row, np.int32).reshape(-1, len(columns), 2))
@@ -143,7 +143,7 @@ class AttentivePool(nn.Module):
         return (scores.softmax(1).unsqueeze(2) * projected).sum(1)
 
 
-def _span(where: tuple, value: Any, unit: str, places: list[tuple[int, int]]) -> tuple[int, int]:
+def _span(where: tuple, value: Any, text: str, places: list[tuple[int, int]], unit: str) -> tuple[int, int]:
     """In characters what `value` says in units of the text, which stand in these places."""
     bounds = [whole(bound) for bound in listed(value)]
     if len(bounds) != 2 or None in bounds:
@@ -156,14 +156,21 @@ def _span(where: tuple, value: Any, unit: str, places: list[tuple[int, int]]) ->
         expected = f"a span within the text's {len(places)} {unit}, its end behind its start"
         remedy = "Mend the row; ends are exclusive, and counts begin at 0."
         raise refusal(row_name(where), expected, f"[{start}, {end})", remedy)
-    return places[start][0], places[end - 1][1]
+    first, last = places[start][0], places[end - 1][1]
+    if not shows(text[first:last]):
+        raise refusal(row_name(where), "a span in which something shows", ascii(text[first:last]), "Mend the row.")
+    return first, last
 
 
 def per_target(raw: pd.DataFrame, column: str) -> list[list[Any]]:
     """Per row the values of a column for each target: of its items' key, of two columns together, or of itself."""
     name, _, key = column.partition(".")
     if key:
-        return [[item.get(key) if isinstance(item, dict) else None for item in listed(row)] for row in raw[name]]
+        for where, row in raw[name].items():
+            if not isinstance(row, list | tuple | np.ndarray):
+                remedy = "Write a list of structs, one for each target, and an empty one where there is none."
+                raise refusal(f"{row_name(where)}, column '{name}'", "a list of targets", f"{row!r:.80}", remedy)
+        return [[item.get(key) if isinstance(item, dict) else None for item in row] for row in raw[name]]
     if ":" in column:
         start, end = column.split(":")
         return [[pair] for pair in zip(raw[start], raw[end], strict=True)]
@@ -171,7 +178,6 @@ def per_target(raw: pd.DataFrame, column: str) -> list[list[Any]]:
 
 
 def _names(value: Any, where: tuple[str, int], column: str) -> list[str]:
-    """A target's labels: of a list, all of them; null and the Hub's -1 are none."""
+    """A target's labels: of a list, which may be empty, all of them."""
     values = value if isinstance(value, list | tuple | np.ndarray) else [value]
-    names = [label_text(one, where, column) for one in values]
-    return [name for name in names if name not in ("", "-1")]
+    return [label_text(one, where, column) for one in values]

@@ -1,12 +1,10 @@
 """Tagging: a label for every word, read off its first sub-word (Devlin et al. 2019, section 5.3)."""
 
-import unicodedata
-
 import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal, row_name
-from intertask.formats.columns import is_text, label_text, listed
+from intertask.formats.columns import is_literal, is_text, label_text, listed, shows
 from intertask.formats.heads import TokenHead
 from intertask.formats.spans import SpanFormat
 
@@ -52,7 +50,11 @@ class TagHead(TokenHead):
 
 
 def parted(raw: pd.Series) -> pd.Series:
-    """Per row what the text holds between blanks, or a list as it stands."""
+    """Per row what the text holds between blanks, or a list as it stands; a list written as text is refused."""
+    for where, value in raw.items():
+        if isinstance(value, str) and is_literal(value):
+            remedy = "Write it with blanks between, or as a list in JSONL or Parquet."
+            raise refusal(f"{row_name(where)}, column '{raw.name}'", "a list, or text", f"{value!r:.80}", remedy)
     return raw.map(lambda value: value.split() if isinstance(value, str) else listed(value))
 
 
@@ -69,7 +71,7 @@ def words_of(raw: pd.Series) -> pd.Series:
 
 
 def _is_word(word: object) -> bool:
-    return is_text(word) and word == word.strip() and any(unicodedata.category(sign)[0] not in "CZ" for sign in word)
+    return is_text(word) and word == word.strip() and shows(word)
 
 
 def _places(words: list[str]) -> np.ndarray:

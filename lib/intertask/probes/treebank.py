@@ -23,6 +23,7 @@ from intertask.probes.words import (
     finish,
     generator,
     labelled,
+    place_of,
     sentences,
 )
 
@@ -41,7 +42,7 @@ def parsed(splits: Splits) -> Splits:
     for split, frame in splits.items():
         if missing := [column for column in _COLUMNS if column not in frame]:
             remedy = "Give the rule CoNLL-U files."
-            raise refusal(f"Split {split}", f"the columns of a treebank, among them {missing[0]}", "none", remedy)
+            raise refusal(place_of(split, frame), f"the columns of a treebank, among them {missing[0]}", "none", remedy)
     return sentences(splits)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from intertask.errors import refusal
+from intertask.errors import refusal, row_name
 
 Splits = dict[str, pd.DataFrame]
 """Our split -> frame with the index (file, row)."""
@@ -50,12 +50,13 @@ def sentences(splits: Splits) -> Splits:
     for split in sorted(splits, key="train".__eq__):  # train last, as False comes before True
         frame = _with_words(splits[split], split)
         if frame.empty:
-            raise refusal(f"Split {split}", "a sentence or more", "none", "Give the rule text.")
+            raise refusal(place_of(split, splits[split]), "a sentence or more", "none", "Give the rule text.")
         keys = _keys(frame, "source")
         distinct[split] = frame[~(keys.isin(seen) | keys.duplicated())]
         if distinct[split].empty:
             found = "all of its sentences in the others"
-            raise refusal(f"Split {split}", "a sentence that is its own", found, "Give each split text of its own.")
+            remedy = "Give each split text of its own."
+            raise refusal(place_of(split, splits[split]), "a sentence that is its own", found, remedy)
         seen.update(keys)
     return {split: distinct[split] for split in splits}
 
@@ -63,7 +64,13 @@ def sentences(splits: Splits) -> Splits:
 def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
     column = next((name for name in ("words", "sentence", "text") if name in raw), None)
     if column is None:
-        raise refusal(f"Split {split}", "a column words, sentence or text", f"{list(raw.columns)}", "Rename a column.")
+        found = f"{list(raw.columns)}"
+        raise refusal(place_of(split, raw), "a column words, sentence or text", found, "Rename a column.")
+    for where, value in raw[column].items():
+        texts = value if column == "words" and isinstance(value, list | np.ndarray) else [value]
+        if not all(isinstance(text, str) for text in texts) or (texts is not value and column == "words"):
+            expected = "a list of words" if column == "words" else "text"
+            raise refusal(f"{row_name(where)}, column '{column}'", expected, f"{value!r:.80}", "Mend or drop the row.")
     if column == "text":
         found = raw["text"].map(split_text)
         raw = pd.DataFrame({"words": [*itertools.chain(*found)]}, index=raw.index.repeat(found.map(len)))
@@ -73,6 +80,11 @@ def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
     else:
         words = raw["words"].map(list)
     return raw.assign(words=words, source=words.map(" ".join))[words.map(len) > 0]
+
+
+def place_of(split: str, frame: pd.DataFrame) -> str:
+    """A split, with the first of its files, for a refusal."""
+    return f"Split {split}, {frame.index.levels[0][0]}"
 
 
 def split_tokens(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What became of a study's runs, from their records: those that are not as they were written count as missing."""
 
 import json
+import os
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -11,18 +12,21 @@ from intertask.files import read_sealed, results_root
 from intertask.run import Run
 from intertask.studies import store
 
+SNAPSHOT_KEYS = ("name", "title", "study", "given", "file", "written", "runs")
+"""Of a study's snapshot."""
+
 
 def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     """The study's snapshot `study.json`: its name, title, settings, when it was written and its index of runs.
 
     Raises IntertaskError where no study of that name was ever run into this results folder, or none by this version.
     """
-    results = Path(results or results_root()).resolve()
-    path = (results / study / "study.json").resolve()
+    results = Path(os.path.realpath(results or results_root()))
+    path = Path(os.path.realpath(results / study / "study.json"))
     remedy = f"Write it anew: intertask run params/{study}.yaml (what is finished stays)"
     with suppress(FileNotFoundError):
         if path.is_relative_to(results):
-            return read_sealed(path, study, remedy)
+            return read_sealed(path, study, remedy, SNAPSHOT_KEYS)
     found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
     known = sorted(str(file.parent.relative_to(results)) for file in found)
     raise IntertaskError(
@@ -59,9 +63,9 @@ def failure(run_id: str, results: Path | None = None) -> str | None:
     try:
         left = json.loads(path.read_text(encoding="utf-8"))
         return left["reason"] if left["cell"] is None else f"cell {left['cell']}: {left['reason']}"
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return f"{path} says why, and cannot be read"
 
 

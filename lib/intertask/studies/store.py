@@ -21,6 +21,9 @@ from intertask.errors import IntertaskError, refusal
 from intertask.files import file_digest, now, read_sealed, results_root, sync, write
 from intertask.run import Run
 
+RECORD_KEYS = ("id", "identity", "task", "tasks", "encoder", "seed", "steps", "seconds", "files")
+"""Of a record, what is read here and above."""
+
 MADE_ANEW = "It is left out; the next `intertask run` of a study that holds this run makes it anew."
 
 
@@ -37,7 +40,7 @@ def read(run_id: str, results: Path | None = None, whole: Collection[str] = ()) 
     earlier version or another's.
     """
     folder = f"{results or results_root()}/runs/{run_id}"
-    record = read_sealed(Path(folder, "run.json"), run_id, MADE_ANEW)
+    record = read_sealed(Path(folder, "run.json"), run_id, MADE_ANEW, RECORD_KEYS)
     for name, file in record["files"].items():
         _check_file(f"{folder}/{name}", file, name.partition("/")[0] in whole)
     return record

@@ -252,6 +252,9 @@ def _known_keys(content: dict[str, Any], known: Collection[str], where: str = ""
     return content
 
 
+BEGIN = "Begin with `title:`. A CSV of scores is named in such a file, under `source:`."
+"""What to do where a file is neither a study nor one that names a table of scores."""
+
 MOST_SEEDS = 10_000
 LONGEST_STUDY_NAME = 200
 
@@ -515,7 +518,7 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
     """A study's short name and content, from a file or from `params/<name>.yaml`; with `mini` on the mini suite."""
     path = study_file(name)
     short = study_name(path) + "-mini" * mini + "-quick" * quick
-    written = read_yaml(path, "keys such as title, encoders and targets", "Begin with `title:`.")
+    written = read_yaml(path, "keys such as title, encoders and targets", BEGIN)
     content, own = written.content, written.content
     if "source" in content:
         raise IntertaskError(

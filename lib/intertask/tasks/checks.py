@@ -3,12 +3,15 @@
 Raw frames here have the index (file, row); rows count from 1, without the header.
 """
 
+import re
 from collections.abc import Collection
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from intertask.errors import did_you_mean, refusal
+from intertask.formats import Format
 from intertask.tasks.schema import TaskEntry
 
 
@@ -25,6 +28,9 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
         if columns.count(column) != 1:
             found = f"{columns.count(column)} among {columns}"
             remedy = "Correct the entry's columns or the file." + did_you_mean(column, map(str, columns))
+            if not {*needed} & {*columns}:
+                remedy += " A file without a header has its names under `columns`"
+                remedy += "; has this one other signs between its fields?" if len(columns) == 1 else "."
             raise refusal(where, f"one column '{column}'", found, remedy)
     for column in dict.fromkeys([*entry.choices, *entry.spans, *entry.group, entry.label]):
         _check_key(frame, *column.partition(".")[::2])
@@ -50,28 +56,32 @@ def _check_key(frame: pd.DataFrame, column: str, key: str) -> None:
 def all_hidden(labels: pd.Series, known: Collection[str] | None) -> bool:
     """True where no row has a label: all are null, or all -1, the Hub's mark for a hidden one, or all lists empty.
 
-    Where labels have names also where all rows say the same that is none of the `known` ones, as MultiNLI's "hidden".
+    Where labels are names or numbers also where all rows say the same that is no number and none like the `known`
+    ones, as MultiNLI's "hidden".
     """
     said = set(labels.explode().explode().dropna())
     if known is None or len(said) != 1:
         return said <= {""} or said == {"-1"}
     (mark,) = said
-    return mark not in known and not mark.isdigit()
+    number = re.fullmatch(r"[+-]?\d*[.,]?\d+", mark)
+    return mark in ("", "-1") or not number and not get_close_matches(mark.lower(), map(str.lower, known))
 
 
-def check_variety(labels: pd.Series, names: list[str] | None) -> None:
+def check_variety(labels: pd.Series, form: Format) -> None:
     """Refuses training labels that are all the same: nothing can be learned from them."""
-    if labels.nunique() < 2:
-        only = names[int(labels.iloc[0])] if names else f"{labels.iloc[0]:g}"
+    each = labels.explode().dropna().map(tuple) if form.several_targets else labels
+    if each.nunique() < 2:
+        only = form.shown(each.iloc[0]) if form.entry.labels else f"{each.iloc[0]:g}"
         remedy = "Supply rows with other labels, or check the entry's `label`."
         raise refusal(file_of(labels), "at least two different labels in train", f"only '{only}'", remedy)
 
 
 def check_against_card(entry: TaskEntry, card_labels: list[str] | None) -> None:
-    """Refuses label names that differ, in order or spelling, from those of the data set's card."""
+    """Refuses label names that differ, in order or spelling, from those of the data set's card or Parquet files."""
     if entry.labels and card_labels and entry.labels != card_labels:
-        expected = f"those of the card of {entry.hub} in id order, {card_labels}"
-        remedy = "Copy the card's order and spelling into the entry."
+        card, whose = (f"card of {entry.hub}", "the card's") if entry.hub else ("Parquet files", "their")
+        expected = f"those of the {card} in id order, {card_labels}"
+        remedy = f"Copy {whose} order and spelling into the entry."
         raise refusal(f"Task '{entry.name}', labels", expected, f"{entry.labels}", remedy)
 
 

@@ -17,12 +17,12 @@ def parse_conllu(path: Path, text: str) -> pd.DataFrame:
     """The sentences of a CoNLL-U file (universaldependencies.org/format.html), a row each.
 
     sent_id, text: as in the comments, "" without one. words, upos, feats, deprel: lists of texts, one per syntactic
-    word, `feats` as it stands ("_" if none). head: list of int, 1-based, 0 for the root. Multiword tokens and empty
-    nodes are left out: the syntactic words stay. A broken line or tree is refused with file and line.
+    word; for none `feats` has "_", as it stands, upos and deprel "". head: list of int, 1-based, 0 for the root.
+    Multiword tokens and empty nodes are left out: the syntactic words stay. A broken line or tree is refused with file
+    and line.
     """
     sentences, block, start = [], [], 1
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
-        line = line.removesuffix("\r")
+    for number, line in enumerate([*re.split("\r\n|\n|\r", text), ""], start=1):
         if line.strip():
             block.append(line)
             continue
@@ -42,13 +42,16 @@ def _sentence(path: Path, start: int, lines: list[str]) -> dict[str, object]:
     heads = _heads(path, words)
     columns = {"words": 1, "upos": 3, "feats": 5, "deprel": 7}
     texts = {column: [fields[place] for _, fields in words] for column, place in columns.items()}
+    for column in ("upos", "deprel"):
+        texts[column] = ["" if text == "_" else text for text in texts[column]]
     return {"sent_id": comments.get("sent_id", ""), "text": comments.get("text", ""), "head": heads, **texts}
 
 
 def _check_forms(path: Path, words: list[tuple[int, list[str]]], text: str) -> None:
     """Refuses words without a form: an underscore is one only where the text has it, and never in every word."""
     without = [number for number, fields in words if fields[1] == "_"]
-    if without and ("_" not in text or 1 < len(words) == len(without)):
+    signs = sum(fields[1].count("_") for _, fields in words)
+    if without and (signs > text.count("_") or 1 < len(words) == len(without)):
         remedy = (
             "Fetch the text, if it is withheld, and merge it in as the treebank's README says; or drop the sentence."
         )

@@ -39,15 +39,23 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
-        raise refusal(path, f"a file name that ends in {known}", f"'{path.suffix}'", "Convert or rename the file.")
+        remedy = "Convert, unpack or rename the file."
+        raise refusal(path, f"a file name that ends in {known}", f"'{path.suffix}'", remedy)
+    if columns and path.suffix in _NAMING:
+        remedy = "Take `columns` out, or name in it the splits whose files have no header."
+        raise refusal(path, "columns that the file itself names", f"`columns: {list(columns)}`", remedy)
     content = path.read_bytes()  # `sources.hex_digest` has refused one that cannot be read
-    if content.startswith(POINTER):
-        raise refusal(path, "data", "a Git LFS pointer", "Run `git lfs pull` in the clone.")
+    start = content[:100].lstrip().lower()
+    if other := next((other for begin, other in _OTHERS.items() if start.startswith(begin.lower())), None):
+        found, remedy = other
+        if found != "Parquet" or path.suffix != ".parquet":
+            raise refusal(path, f"what a {path.suffix} file holds", found, remedy)
     return _READERS[path.suffix](path, content, columns)
 
 
 def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: Any) -> pd.DataFrame:
-    lines = csv.reader(io.StringIO(_decode(path, content), newline=""), **dialect)
+    text = _decode(path, content)
+    lines = csv.reader(io.StringIO(text, newline=""), **dialect)
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
     csv.field_size_limit(2**31 - 1)  # the default refuses texts above 131,072 characters
     rows: list[list[str]] = []
@@ -62,12 +70,32 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
                 raise _blank_line(path, blank)
             if len(fields) != len(header):
                 raise csv.Error(f"{len(fields)} fields")
+            if _repeats(header, fields):
+                raise _second_header(f"{path}, row {len(rows) + 1} (line {lines.line_num})")
+            if (odd := next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "")) and _with_quotes(odd) not in text:
+                raise csv.Error(f"blanks before a quotation mark, {odd!r:.80}")
             rows.append(fields)
     except csv.Error as error:
         where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
         expected = f"{len(header)} well-formed fields as in the header or in `columns`"
-        raise refusal(where, expected, str(error), DAMAGED) from None
+        signs = f"with other signs than {dialect.get('delimiter', ',')!r} between fields and doubled quotes in them"
+        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?") from None
     return pd.DataFrame(rows, columns=header, dtype=object)
+
+
+def _repeats(header: Sequence[str], fields: list[str]) -> bool:
+    """Whether fields are the columns' names once more; a text may read as the name of an only column."""
+    return len(fields) > 1 and [field.strip().casefold() for field in fields] == [name.casefold() for name in header]
+
+
+def _second_header(where: str) -> IntertaskError:
+    remedy = "Take the line out; `columns` are for files without a header."
+    return refusal(where, "a row", "the names of the columns, which are known", remedy)
+
+
+def _with_quotes(field: str) -> str:
+    """The field as RFC 4180 writes one that holds quotation marks."""
+    return '"' + field.replace('"', '""') + '"'
 
 
 def _blank_line(path: Path, line: int) -> IntertaskError:
@@ -84,22 +112,31 @@ def _read_tsv(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFram
 def _is_quoted(text: str, header: bool) -> bool:
     """Whether a table was written with quotes: all are around whole fields, and one would be odd as a character.
 
-    Odd is a doubled one within a field, or one around a name in the header. Others prove nothing: a quotation may be a
-    whole text, or begin in one and end in another.
+    Odd is a doubled one within a field, one around a name in the header, and several of which each row has one or each
+    has the comma for which a spreadsheet sets it. Others prove nothing: a quotation may be a whole text, or begin in
+    one and end in another.
     """
-    odd = any('""' in field[1:-1] for field in _QUOTED.findall(text)) or (header and text.startswith('"'))
-    return odd and '"' not in _QUOTED.sub("", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # for $
+    fields, bare = _QUOTED.findall(text), _QUOTED.sub("", text)
+    rows = len(text.strip("\n").split("\n")) - header
+    all_alike = len(fields) > 1 and (len(fields) >= rows or all("," in field for field in fields) and "," not in bare)
+    odd = all_alike or any('""' in field[1:-1] for field in fields) or (header and text.startswith('"'))
+    return odd and '"' not in bare
 
 
 def _read_conll(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFrame:
     if not columns:
         raise refusal(path, "names for the columns of a CoNLL file", "none", "Give `columns: [words, tags]`.")
-    text = _decode(path, content)
-    parted = "\t" if "\t" in text else " +"
+    lines = _lines(_decode(path, content))
+    parted = "\t" if any("\t" in line.strip() for line in lines) else " +"
     rows, sentence = [], []
-    for number, line in enumerate([*text.split("\n"), ""], start=1):
+    for number, line in enumerate([*lines, ""], start=1):
+        if line.startswith("-DOCSTART-"):  # CoNLL 2003's mark of a document, and no word
+            continue
         if line.strip():
-            fields = re.split(parted, line.strip(" \r"))
+            fields = re.split(parted, line.strip(" "))
+            if _repeats(columns, fields):
+                raise _second_header(f"{path}, line {number}")
             if len(fields) != len(columns):
                 expected = f"{len(columns)} fields, as `columns` says"
                 raise refusal(f"{path}, line {number}", expected, f"{len(fields)}: {line!r:.80}", DAMAGED)
@@ -117,9 +154,9 @@ def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     elif (whole := _one_object(path, text)) is not None:
         found = f"one object for the whole file, with the keys {', '.join(whole)[:80]}"
         remedy = "Write a row per example; of SQuAD's own files one per question, with its context beside it."
-        raise refusal(path, "one JSON object per line, or one array of objects", found, remedy)
+        raise refusal(path, _JSON, found, remedy)
     else:
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
         rows = enumerate(lines, start=1)
         records = [_parse_json(f"{path}, row {row} (line {number})", line) for row, (number, line) in rows]
     for row, record in enumerate(records, start=1):
@@ -132,7 +169,8 @@ def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
 
 
 def _one_object(path: Path, text: str) -> dict[str, Any] | None:
-    """The file's only JSON value, where that is no row: an object over several lines or, in a .json, holding others.
+    """The file's only JSON value, where that is no row: an object over several lines or, in a .json, holding others
+    or columns.
 
     In a .jsonl a row that holds others may stand alone.
     """
@@ -143,46 +181,87 @@ def _one_object(path: Path, text: str) -> dict[str, Any] | None:
         whole = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    lists = [value for value in whole.values() if isinstance(value, list)] if isinstance(whole, dict) else []
-    inner = any(isinstance(item, dict) for items in lists for item in items)
-    return whole if isinstance(whole, dict) and (several or inner) else None
+    held = list(whole.values()) if isinstance(whole, dict) else []
+    inner = any(isinstance(item, dict) for items in held if isinstance(items, list) for item in items)
+    columns = len(held) > 1 and all(isinstance(value, list | dict) for value in held)
+    return whole if held and (several or inner or columns) else None
 
 
 def _parse_json(where: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return _decode_json(text)
     except (ValueError, RecursionError) as error:
-        raise refusal(where, "valid JSON", str(error), DAMAGED) from None
+        raise refusal(where, f"valid JSON, {_JSON}", str(error), DAMAGED) from None
+
+
+def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r:.80} twice")
+    return found
+
+
+_decode_json = json.JSONDecoder(object_pairs_hook=_keys_once).decode
 
 
 def _read_parquet(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(io.BytesIO(content))
+        table = pyarrow.parquet.ParquetFile(io.BytesIO(content)).read()  # also columns of one name, refused elsewhere
         table.validate(full=True)  # invalid UTF-8 would otherwise show only when the text is used
     except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
         raise refusal(path, "a complete Parquet file", str(error).splitlines()[0], DAMAGED) from None
-    return table.to_pandas()
+    return table.to_pandas(integer_object_nulls=True)  # beside a null a float would round beyond 2 ** 53
 
 
 def _decode(path: Path, content: bytes) -> str:
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
+        place = content.find(b"\0") if _is_wide(content) else -1
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        found = f"byte 0x{content[error.start]:02x}"
-        remedy = f"Convert it, here perhaps by: iconv -f {_encoding(content)} -t UTF-8."
-        raise refusal(f"{path}, line {line}", "text in UTF-8", found, remedy) from None
+        place = error.start
+    if place < 0:
+        return text
+    number = content.count(b"\n", 0, place)
+    encoding = _encoding(content)
+    first = 0 if encoding.startswith("UTF") else content.rfind(b"\n", 0, place) + 1
+    shown = content[first : first + 80].decode(encoding, "replace").strip().partition("\n")[0]
+    remedy = f"Convert it, if this reads as it should, {shown!r}, by: iconv -f {encoding} -t UTF-8."
+    raise refusal(f"{path}, line {number + 1}", "text in UTF-8", f"byte 0x{content[place]:02x}", remedy)
 
 
 def _encoding(content: bytes) -> str:
-    """The likeliest encoding of bytes that are no UTF-8, as iconv calls it."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16"
+    """The likeliest encoding of bytes that are no UTF-8, or wide, as iconv calls it."""
+    marks = {b"\xff\xfe\0\0": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+    if marked := next((name for mark, name in marks.items() if content.startswith(mark)), ""):
+        return marked
+    if _is_wide(content):
+        return "UTF-16BE" if content.startswith(b"\0") else "UTF-16LE"
     return "WINDOWS-1252" if any(0x80 <= byte < 0xA0 for byte in content) else "LATIN1"
 
 
+def _is_wide(content: bytes) -> bool:
+    """Whether the letters that ASCII has stand each beside a NUL, as in UTF-16."""
+    return content.count(b"\0") > len(content) / 4
+
+
+def _lines(text: str) -> list[str]:
+    """The lines, however they end; other signs that Unicode calls ends of lines stay within."""
+    return re.split("\r\n|\n|\r", text)
+
+
+_JSON = "one JSON object per line, or one array of objects"
+_OTHERS = {
+    POINTER: ("a Git LFS pointer", "Run `git lfs pull` in the clone."),
+    b"\x1f\x8b": ("a gzip archive", "Unpack it."),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "Unpack it, or save it as CSV."),
+    b"PAR1": ("Parquet", "Name the file .parquet."),
+    b"<!doctype html": ("a web page", "Fetch the file itself."),
+    b"<html": ("a web page", "Fetch the file itself."),
+}
+_QUOTED_BEHIND_BLANKS = re.compile(r'\s+".*"\s*', re.DOTALL)
 _HALF = re.compile("[\ud800-\udfff]")  # of a character, as JSON can write one
 _QUOTED = re.compile(r'^"(?:[^"]|"")*"(?=\t|\r?$)|(?<=\t)"(?:[^"]|"")*"(?=\t|\r?$)', re.MULTILINE)
 _READERS = {
@@ -195,3 +274,4 @@ _READERS = {
     ".conll": _read_conll,
     ".txt": _read_tsv,
 }
+_NAMING = {".jsonl", ".json", ".parquet", ".conllu"}

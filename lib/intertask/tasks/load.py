@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
-from intertask.formats.columns import UNLABELLED, check_gold, label_text, spellings
+from intertask.formats.columns import UNLABELLED, are_numbers, check_gold, label_text, spellings
 from intertask.tasks import checks
 from intertask.tasks.catalogue import find_entry, reading_code
 from intertask.tasks.rows import raw_splits
@@ -64,8 +65,10 @@ def _checked(entry: TaskEntry, source: Source) -> tuple[list[str] | None, dict[s
     used = {split: _used(read(entry), frame, labels[split]) for split, frame in raw.items()}
     said = [_said(read(entry), frame["label"]) for frame in used.values() if named and "label" in frame]
     for texts in said:
-        check_gold(texts, given or ())
+        check_gold(texts, given or (), droppable=not read.several_targets)
     names = given or read(entry).found_labels(used)
+    if said and not given:
+        are_numbers(pd.concat(said))  # what one split calls by name another may not by number: no order is known
     entry = entry.model_copy(update={"labels": names})
     checks.check_f1(entry)
     ids = spellings(said, names, counted=card is not None) if named else {}
@@ -79,13 +82,27 @@ def _labels(form: Format, raw: dict[str, pd.DataFrame], given: list[str]) -> dic
         must = split in ("train", "validation")
         checks.check_columns(frame, entry, must)
         found[split] = form.label_names(frame) if entry.label and entry.label_column in frame else None
+    if entry.drop_label is not None:
+        _check_dropped(entry, found)
     known = None
     if "labels" in form.keys:
         known = {*given, *([] if found.get("train") is None else _said(form, found["train"]))} - UNLABELLED
+    elif form.label_dtype is np.float64:
+        known = set()
     for split, labels in found.items():
         if labels is not None and split not in ("train", "validation") and checks.all_hidden(labels, known):
             found[split] = None
     return found
+
+
+def _check_dropped(entry: TaskEntry, found: dict[str, pd.Series | None]) -> None:
+    """Refuses a label to drop that no row has, unless it is a mark for none."""
+    mark = label_text(entry.drop_label, (entry.name, 0), entry.label)
+    if mark in UNLABELLED or any((labels == mark).any() for labels in found.values() if labels is not None):
+        return
+    remedy = "Write it as the column does, or take `drop_label` out."
+    where = f"Task '{entry.name}', drop_label"
+    raise refusal(where, f"a label that column '{entry.label}' has", f"'{entry.drop_label}'", remedy)
 
 
 def _said(form: Format, labels: pd.Series) -> pd.Series:
@@ -161,7 +178,7 @@ def _numbered(form: Format, split: str, frame: pd.DataFrame, ids: dict[str, int]
     if "label" not in frame:
         return frame.reset_index(drop=True)
     labels = form.numbered(frame, ids)
-    if split == "train" and is_numeric_dtype(labels):
-        checks.check_variety(labels, form.entry.labels)
+    if split == "train" and (form.several_targets or is_numeric_dtype(labels)):
+        checks.check_variety(labels, form)
     columns = [name for name in frame if name not in ("label", *form.entry.tags)]
     return frame.assign(label=labels)[[*columns, "label", *form.entry.tags]].reset_index(drop=True)

@@ -6,6 +6,7 @@ import json
 import pandas as pd
 
 from intertask.cache import remembered
+from intertask.errors import refusal
 from intertask.tasks.data_files import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import Source, check_splits, code_of, digests, hex_digest, our_splits
@@ -44,7 +45,13 @@ def _raw(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
     if entry.derive:
         from intertask.probes import find_rule
 
-        raw = find_rule(entry.derive)(raw)
+        rule = find_rule(entry.derive)
+        try:
+            raw = rule(raw)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            where, files = f"Task '{entry.name}', derive", ", ".join(frame.index.levels[0][0] for frame in raw.values())
+            found = f"{files}, which it cannot read ({type(error).__name__}: {error})"
+            raise refusal(where, f"what the rule {entry.derive} is made for", found, "Give it its own files.") from None
         check_splits(entry, raw, raw)
     return raw
 

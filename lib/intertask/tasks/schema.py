@@ -60,7 +60,7 @@ class TaskEntry(Strict):
     choices: list[Column] = []
     # Of span_classification: one or two columns of [start, end), or "start:end", two columns of numbers; with two
     # inputs a span in each. In a list of structs (`targets.span1`) a row has a target for each of its items.
-    spans: Annotated[list[Column], Field(max_length=2)] = []
+    spans: Annotated[list[Annotated[Column, Field(pattern="^[^:]+(:[^:]+)?$")]], Field(max_length=2)] = []
     span_unit: Literal["words", "characters"] = "words"
     # Of span_classification also a list of names, of tagging a name for each word; of extractive_qa and cloze a text,
     # several, or SQuAD's {text, answer_start}; of sequence_to_sequence the text to write.
@@ -208,6 +208,15 @@ class TaskEntry(Strict):
             raise IntertaskError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
         if form.labelled and not self.label:
             raise IntertaskError(f"expected the label column for {self.format}, found no key label. Add it.")
+        if self.drop_label is not None and (form.several_targets or form.label_dtype is object):
+            raise IntertaskError(
+                f"expected drop_label where an example has one label, found it for {self.format}. Take it out."
+            )
+        if "." in self.label and "spans" not in form.keys:
+            raise IntertaskError(
+                f"expected the label of {self.format} in a column of its own, found '{self.label}', a key within one. "
+                "Write it as a column."
+            )
         names = self.labels or []
         if self.labels is not None and len(set(names)) < 2:
             raise IntertaskError(f"expected labels, two or more, found {names}. Mend them.")

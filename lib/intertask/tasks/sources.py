@@ -28,7 +28,10 @@ DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 @dataclass(frozen=True)
 class Source:
-    """Data files by our split names, in reading order, and the data set's card with the label names in it, if any."""
+    """Data files by our split names, in reading order, and the data set's card with the label names in it, if any.
+
+    Of the user's own Parquet files the names are those that `datasets` wrote into them.
+    """
 
     files: dict[str, list[Path]]
     card: Path | None = None
@@ -45,7 +48,8 @@ def locate(entry: TaskEntry, asked: bool = True) -> Source:
     if entry.corpus:
         return Source(our_splits(entry, _corpus_files(entry)))
     if entry.files:
-        return Source(our_splits(entry, {split: _own_files(paths) for split, paths in entry.files.items()}))
+        files = our_splits(entry, {split: _own_files(paths) for split, paths in entry.files.items()})
+        return Source(files, card_labels=_written_names(entry, files))
     patterns, card, card_labels = _layout(entry, asked)
     wanted = [pattern for globs in our_splits(entry, patterns).values() for pattern in globs]
     folder = hub.folder(entry.hub, "dataset", ["README.md", *wanted], entry.revision, asked)
@@ -115,6 +119,22 @@ def _own_files(patterns: list[str]) -> list[Path]:
         if not found:
             raise refusal(pattern, "files of that name", "no file that fits", "Check the path in the task's entry.")
     return [Path(path) for found in paths.values() for path in found]
+
+
+def _written_names(entry: TaskEntry, files: dict[str, list[Path]]) -> list[str] | None:
+    """The label names that the first Parquet file says, if any: what is wrong with it is found when it is read."""
+    path = next((path for paths in files.values() for path in paths if path.suffix == ".parquet"), None)
+    if path is None or entry.derive:
+        return None
+    import pyarrow.parquet
+
+    try:
+        said = json.loads((pyarrow.parquet.read_schema(path).metadata or {})[b"huggingface"])
+        kind = said["info"]["features"][entry.label]
+        kind = kind.get("feature", kind)
+        return list(kind["names"]) if kind["_type"] == "ClassLabel" else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _corpus_files(entry: TaskEntry) -> dict[str, list[Path]]:

@@ -1,10 +1,16 @@
 """What may surprise in a task that is sound: said before training, and not refused."""
 
 import math
+import re
+import unicodedata
 from collections.abc import Iterator
+from itertools import combinations
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_float_dtype
 
+from intertask.formats.columns import shows
 from intertask.tasks.load import Task
 from intertask.views.overview import shortened
 
@@ -13,11 +19,15 @@ RARE = 10  # training examples of a label
 SELDOM = 0.05  # of the training examples, where labels are few
 FEW_LABELS = 10
 MOST_NAMES = 8
+NONE = {"nan", "null", "none", "na", "n/a", "?", "-", "_"}
+QUOTED = r"""".+"|'.+'|“.+”"""
 
 
 def findings(task: Task) -> list[str]:
     """One sentence for each; empty where there is nothing to say."""
-    found = (_sizes, _empty, _constant, _lists_as_text, _uneven, _absent, _alike, _rare, _repeated, _shared)
+    of_texts = (_empty, _constant, _same_inputs, _signs_of_a_writer, _uneven, _places, _one_word)
+    of_labels = (_unlabelled, _absent, _numbers, _alike, _odd_names, _rare)
+    found = (_sizes, *of_texts, *of_labels, _repeated, _shared)
     return [sentence for find in found for sentence in find(task)]
 
 
@@ -39,13 +49,13 @@ def _sizes(task: Task) -> Iterator[str]:
 
 def _empty(task: Task) -> Iterator[str]:
     for split, frame in task.splits.items():
-        texts = {column: frame[column].str.strip() == "" for column in task.entry.inputs}
+        texts = {column: ~frame[column].map(shows).astype(bool) for column in task.entry.inputs}
         if "choices" in frame:
-            texts["choices"] = frame["choices"].map(lambda choices: not all(map(str.strip, choices))).astype(bool)
+            texts["choices"] = frame["choices"].map(lambda choices: not all(map(shows, choices))).astype(bool)
         for column, empty in texts.items():
             if empty.any():
-                at = empty.to_numpy().argmax() + 1
-                yield f"{split}: {_of(empty.sum(), frame)} have an empty text in {column}, the first: number {at}."
+                count = _of(empty.sum(), frame)
+                yield f"{split}: {count} have an empty text in {column}, the first: number {_first(empty)}."
 
 
 def _constant(task: Task) -> Iterator[str]:
@@ -55,11 +65,26 @@ def _constant(task: Task) -> Iterator[str]:
                 yield f"{split}: every {column} is the same, '{shortened(frame[column].iloc[0])}'."
 
 
-def _lists_as_text(task: Task) -> Iterator[str]:
+def _same_inputs(task: Task) -> Iterator[str]:
+    for split, frame in task.splits.items():
+        for one, other in combinations(task.entry.inputs, 2):
+            same = (frame[one] == frame[other]).sum()
+            if same > SELDOM * len(frame):
+                yield f"{split}: {_of(same, frame)} have the same text in {one} and {other}."
+
+
+def _signs_of_a_writer(task: Task) -> Iterator[str]:
+    """What a writer of files may have put around or before characters of a text."""
     for split, frame in task.splits.items():
         for column in task.entry.inputs:
-            if (frame[column].str.startswith("[") & frame[column].str.endswith("]")).all():
+            texts = frame[column].str.strip()
+            if (texts.str.startswith("[") & texts.str.endswith("]")).all():
                 yield f"{split}: every {column} looks like a list written as text; a list wants JSONL or Parquet."
+            if len(frame) > 1 and texts.str.fullmatch(QUOTED).all():
+                yield f"{split}: every {column} has quotation marks around it; are they a writer's?"
+            escaped = texts.str.contains(r'\\"')
+            if escaped.any() and not texts.str.contains(r'(?:^|[^\\])"').any():
+                yield f'{split}: {_of(escaped.sum(), frame)} have \\" in {column}, and none " alone; is it a writer\'s?'
 
 
 def _uneven(task: Task) -> Iterator[str]:
@@ -67,6 +92,49 @@ def _uneven(task: Task) -> Iterator[str]:
         counts = frame["choices"].map(len) if "choices" in frame else pd.Series(dtype=int)
         if counts.nunique() > 1:
             yield f"{split}: {counts.min()} to {counts.max()} choices; those that an example lacks are never chosen."
+        if (same := counts > frame["choices"].map(lambda one: len(set(one))) if len(counts) else counts).any():
+            yield f"{split}: {_of(same.sum(), frame)} have a choice twice, the first: number {_first(same)}."
+
+
+def _places(task: Task) -> Iterator[str]:
+    """Spans given in characters that begin or end within a word, as where counts begin at 1 or are those of bytes."""
+    if task.entry.span_unit == "characters":
+        for split, frame in task.splits.items():
+            targets = [(row, target) for row, spans in enumerate(frame["spans"]) for target in spans]
+            within = sum(_within_words(task, frame, *one) for one in targets)
+            if within > SELDOM * len(targets):
+                yield f"{split}: {within} of {len(targets)} targets have a span that begins or ends within a word."
+
+
+def _within_words(task: Task, frame: pd.DataFrame, row: int, target: np.ndarray) -> bool:
+    texts = [frame[task.entry.inputs[task.form.text_of_span(k)]].iloc[row] for k in range(len(target))]
+    edges = [(text, int(place)) for text, span in zip(texts, target, strict=True) for place in span]
+    return any(text[max(place - 1, 0) : place + 1].isalnum() and 0 < place < len(text) for text, place in edges)
+
+
+def _one_word(task: Task) -> Iterator[str]:
+    for split, frame in task.splits.items():
+        if task.entry.format == "tagging" and len(frame) > 1 and (frame["spans"].map(len) == 1).all():
+            yield f"{split}: every example is one word; in a .conll a blank line ends a sentence."
+
+
+def _unlabelled(task: Task) -> Iterator[str]:
+    for split, frame in task.splits.items():
+        if task.entry.label and "label" not in frame:
+            yield f"{split} has no labels, or the same mark everywhere: it is predicted and not scored."
+
+
+def _numbers(task: Task) -> Iterator[str]:
+    """Of labels that are numbers: those that never vary, and a -1 or -100 below all others, which may be a mark."""
+    for split, frame in task.splits.items():
+        if "label" in frame and is_float_dtype(frame["label"]):
+            labels = frame["label"]
+            if len(labels) > 1 and labels.nunique() == 1:
+                yield f"{split}: every label is {labels.iloc[0]:g}; no correlation can be told."
+            for mark in (-1, -100):
+                marked = labels == mark
+                if marked.any() and (labels[~marked] >= 0).all():
+                    yield f"{split}: {_of(marked.sum(), frame)} have the label {mark}; does it stand for none?"
 
 
 def _absent(task: Task) -> Iterator[str]:
@@ -79,11 +147,37 @@ def _absent(task: Task) -> Iterator[str]:
 
 
 def _alike(task: Task) -> Iterator[str]:
-    """Labels that differ in capitals alone: one, perhaps, in two spellings."""
+    """Labels that are one, perhaps, in two spellings."""
     names = task.entry.labels or []
-    spellings = [[other for other in names if other.casefold() == name.casefold()] for name in names]
-    if twice := next((alike for alike in spellings if len(alike) > 1), None):
-        yield f"labels that differ in capitals alone: {', '.join(twice)}; are they one?"
+    for what, key in {"differ in capitals alone": str.casefold, "look or count alike": _looks}.items():
+        spellings = [[other for other in names if key(other) == key(name)] for name in names]
+        if twice := next((alike for alike in spellings if len(alike) > 1), None):
+            shown = twice if what.startswith("differ") else map(ascii, twice)
+            yield f"labels that {what}: {', '.join(shown)}; are they one?"
+            return
+
+
+def _looks(name: str) -> str:
+    """A label as it looks, or the number that it says."""
+    seen = "".join(sign for sign in unicodedata.normalize("NFKC", name).casefold() if shows(sign))
+    return f"{float(seen)}" if re.fullmatch(r"[+-]?\d{1,15}(\.\d*)?(e\d)?", seen) else seen
+
+
+def _odd_names(task: Task) -> Iterator[str]:
+    """Names of labels that may be marks for none, hold a writer's signs, or are several in one."""
+    names = task.entry.labels or []
+    kinds = {
+        "labels that may stand for none": [name for name in names if name.casefold() in NONE],
+        "labels with quotation marks around them": [name for name in names if re.fullmatch(QUOTED, name)],
+        "labels made of others, which are several of one example": [
+            name
+            for name in names
+            if len(parts := re.split(r"\s*[|,;/+&]\s*", name)) > 1 and {*parts} <= {*names} - {name}
+        ],
+    }
+    for what, odd in kinds.items():
+        if odd:
+            yield f"{what}: {_names(odd)}."
 
 
 def _rare(task: Task) -> Iterator[str]:
@@ -137,6 +231,10 @@ def _example(task: Task, frame: pd.DataFrame, place: int) -> str:
 
 def _of(count: int, frame: pd.DataFrame) -> str:
     return f"{count} of {len(frame)} examples ({100 * count / len(frame):.1f} %)"
+
+
+def _first(rows: pd.Series) -> int:
+    return int(rows.to_numpy().argmax()) + 1
 
 
 def _names(names: list[str]) -> str:
