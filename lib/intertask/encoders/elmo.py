@@ -46,6 +46,9 @@ class ElmoModel(PreTrainedModel):
         self.layers = nn.ModuleList(layers)
         self.post_init()
 
+    def _init_weights(self, module):
+        """As the layers draw them."""
+
     def forward(self, input_ids, attention_mask=None, state=None, output_hidden_states=False, **_):
         """input_ids: (batch, words, characters), see `character_ids`; attention_mask: (batch, words), 1 for a word.
 

@@ -56,16 +56,12 @@ def tokens(
 
     columns = [pyarrow.array(text, pyarrow.large_string()) for text in texts]
     try:
-        truncation = "longest_first" if overlap is None else "only_second"
-        settings = {"truncation": truncation, "max_length": max_length, "stride": overlap or 0}
-        # a call that has the tokenizer truncate, and tells the names of what it gives
-        names = list(tokenizer(*[[""]] * len(columns), return_attention_mask=False, **settings))
-        # windows want the whole text, truncation on the left its last words
-        most = WORDS * max_length if overlap is None and tokenizer.truncation_side == "right" else None
-        read = partial(_read, columns, tokenizer.backend_tokenizer, names, offsets, overlap is not None, most)
+        if hasattr(tokenizer, "reader"):  # of words
+            read, state = tokenizer.reader(columns, max_length, overlap)
+        else:
+            read, state = _reader(columns, tokenizer, max_length, offsets, overlap)
         if len(columns[0]) < LARGE:
             return _read_all(read, len(columns[0]))
-        state = [tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, names, offsets]
         key = [*state, *map(_digest, columns), file_digest(Path(__file__)).hex()]
         return Tokens(**remembered("tokens", key, lambda: vars(_read_all(read, len(columns[0])))))
     except BaseException as error:  # a panic of the tokenizer, which is no Exception
@@ -85,6 +81,20 @@ def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
         encodings = tokenizer.backend_tokenizer.encode_batch(column, add_special_tokens=False)
     ids = list(chain.from_iterable(encoding.ids for encoding in encodings))
     return ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
+
+
+def _reader(
+    columns: list, tokenizer, max_length: int, offsets: bool, overlap: int | None
+) -> tuple[Callable[[int], dict[str, np.ndarray]], list]:
+    """What reads CHUNK sequences from a number on, and what that depends on beside their texts."""
+    truncation = "longest_first" if overlap is None else "only_second"
+    settings = {"truncation": truncation, "max_length": max_length, "stride": overlap or 0}
+    # a call that has the tokenizer truncate, and tells the names of what it gives
+    names = list(tokenizer(*[[""]] * len(columns), return_attention_mask=False, **settings))
+    # windows want the whole text, truncation on the left its last words
+    most = WORDS * max_length if overlap is None and tokenizer.truncation_side == "right" else None
+    read = partial(_read, columns, tokenizer.backend_tokenizer, names, offsets, overlap is not None, most)
+    return read, [tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, names, offsets]
 
 
 def _read_all(read: Callable[[int], dict[str, np.ndarray]], count: int) -> Tokens:
