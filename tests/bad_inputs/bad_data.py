@@ -59,6 +59,8 @@ DATA = [
         labelled(1, 0),
         "the name 'true' here and the number 1 in",
     ),
+    ({**CLASSES, "labels": ["true", "false"]}, "csv", table(0, 1), None, "each number at its place"),
+    ({**CLASSES, "labels": ["L1", "L0"]}, "csv", table(0, 1), None, "for the column has numbers, found ['L1', 'L0']"),
     ({**CLASSES, "labels": ["a", "b", "c"]}, "csv", table(1, 2, 3), None, "numbers that begin at 0, found 1, 2, 3"),
     (CHOICES, "jsonl", choosing((TWO, 1), (TWO, 2)), None, "labels: ['1', '2']"),
     ({**CHOICES, "labels": ["A", "B"]}, "jsonl", choosing((TWO, "A"), (SWAPPED, "B")), None, "row 2, 'c.label'"),
@@ -139,5 +141,7 @@ READ = [
     (TREEBANK, "conllu", treebank("_", "x _ b").replace("2\tb", "2\tx"), "words", ["_ x"]),
     (CLASSES, "csv", table("[UNK]", "[...]"), "label", [1, 0]),
     ({**CLASSES, "drop_label": -1}, "csv", table("a", "b"), "label", [0, 1]),
+    ({**CLASSES, "labels": ["false", "true"]}, "csv", table(0, 1), "label", [0, 1]),
+    ({**CLASSES, "labels": ["1 star", "2 stars"]}, "csv", table(0, 1), "label", [0, 1]),
 ]
 """What looks like these and is read; of a column of train the values."""
