@@ -135,6 +135,7 @@ READ = [
     (CLASSES, "csv", 'text,label\n" ""a""",1\n5" b,2\n', "text", [' "a"', '5" b']),
     (CLASSES, "tsv", 'text\tlabel\n"a"\t1\n"b"\t2\n', "text", ["a", "b"]),
     (CLASSES, "tsv", 'text\tlabel\n"a, b"\t1\n"c, d"\t2\ne\t2\n', "text", ["a, b", "c, d", "e"]),
+    (CLASSES, "tsv", 'text\tlabel\n "a" \t1\nb\t2\n', "text", [' "a" ', "b"]),
     (CLASSES, "tsv", 'text\tlabel\r"a ""b"""\t1\rc\t2\r', "text", ['a "b"', "c"]),
     (CLASSES, "tsv", 'text\tlabel\n"a, b"\t1\nc, d\t2\n', "text", ['"a, b"', "c, d"]),
     (TREEBANK, "conllu", treebank().replace("\n", "\r"), "words", ["a b"]),

@@ -58,6 +58,7 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
     lines = csv.reader(io.StringIO(text, newline=""), **dialect)
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
     csv.field_size_limit(2**31 - 1)  # the default refuses texts above 131,072 characters
+    quoted = '"' in text and dialect.get("quoting") != csv.QUOTE_NONE
     rows: list[list[str]] = []
     blank, header = 0, list(columns)
     try:
@@ -72,7 +73,8 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
                 raise csv.Error(f"{len(fields)} fields")
             if _repeats(header, fields):
                 raise _second_header(f"{path}, row {len(rows) + 1} (line {lines.line_num})")
-            if (odd := next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "")) and _with_quotes(odd) not in text:
+            odd = next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "") if quoted else ""
+            if odd and _with_quotes(odd) not in text:
                 raise csv.Error(f"blanks before a quotation mark, {odd!r:.80}")
             rows.append(fields)
     except csv.Error as error:
@@ -85,7 +87,8 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
 
 def _repeats(header: Sequence[str], fields: list[str]) -> bool:
     """Whether fields are the columns' names once more; a text may read as the name of an only column."""
-    return len(fields) > 1 and [field.strip().casefold() for field in fields] == [name.casefold() for name in header]
+    pairs = zip(fields, header, strict=True) if len(fields) == len(header) > 1 else [("", "none")]
+    return all(field.strip().casefold() == name.strip().casefold() for field, name in pairs)
 
 
 def _second_header(where: str) -> IntertaskError:
