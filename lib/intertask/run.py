@@ -131,6 +131,10 @@ class Run(Strict):
         None, "of the subset that limit draws; a number keeps one subset for every seed", ge=0
     )
     learning_rate: float = said(2e-5, "peak, above 0", gt=0)
+    lr_scheduler_type: Literal["linear", "reduce_lr_on_plateau"] = said(
+        "linear", "or reduce_lr_on_plateau: halved after 5 evaluations without a gain"
+    )
+    amsgrad: bool = said(False, "AdamW by the largest second moments so far (Reddi et al. 2018)")
     num_train_epochs: float = said(3, "passes over the training data, above 0", MIXING, gt=0)
     max_steps: int | None = said(None, "optimizer steps, instead of num_train_epochs", MIXING, ge=1)
     max_examples: int | None = said(

@@ -59,6 +59,8 @@ DATA = [
         labelled(1, 0),
         "the name 'true' here and the number 1 in",
     ),
+    ({**CLASSES, "labels": ["true", "false"]}, "csv", table(0, 1), None, "each number at its place"),
+    ({**CLASSES, "labels": ["L1", "L0"]}, "csv", table(0, 1), None, "for the column has numbers, found ['L1', 'L0']"),
     ({**CLASSES, "labels": ["a", "b", "c"]}, "csv", table(1, 2, 3), None, "numbers that begin at 0, found 1, 2, 3"),
     (CHOICES, "jsonl", choosing((TWO, 1), (TWO, 2)), None, "labels: ['1', '2']"),
     ({**CHOICES, "labels": ["A", "B"]}, "jsonl", choosing((TWO, "A"), (SWAPPED, "B")), None, "row 2, 'c.label'"),
@@ -133,11 +135,14 @@ READ = [
     (CLASSES, "csv", 'text,label\n" ""a""",1\n5" b,2\n', "text", [' "a"', '5" b']),
     (CLASSES, "tsv", 'text\tlabel\n"a"\t1\n"b"\t2\n', "text", ["a", "b"]),
     (CLASSES, "tsv", 'text\tlabel\n"a, b"\t1\n"c, d"\t2\ne\t2\n', "text", ["a, b", "c, d", "e"]),
+    (CLASSES, "tsv", 'text\tlabel\n "a" \t1\nb\t2\n', "text", [' "a" ', "b"]),
     (CLASSES, "tsv", 'text\tlabel\r"a ""b"""\t1\rc\t2\r', "text", ['a "b"', "c"]),
     (CLASSES, "tsv", 'text\tlabel\n"a, b"\t1\nc, d\t2\n', "text", ['"a, b"', "c, d"]),
     (TREEBANK, "conllu", treebank().replace("\n", "\r"), "words", ["a b"]),
     (TREEBANK, "conllu", treebank("_", "x _ b").replace("2\tb", "2\tx"), "words", ["_ x"]),
     (CLASSES, "csv", table("[UNK]", "[...]"), "label", [1, 0]),
     ({**CLASSES, "drop_label": -1}, "csv", table("a", "b"), "label", [0, 1]),
+    ({**CLASSES, "labels": ["false", "true"]}, "csv", table(0, 1), "label", [0, 1]),
+    ({**CLASSES, "labels": ["1 star", "2 stars"]}, "csv", table(0, 1), "label", [0, 1]),
 ]
 """What looks like these and is read; of a column of train the values."""

@@ -123,6 +123,11 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
             "per_task mini/rte: limit_seed: no run has a limit",
         ),
         (["single"], {"train": {"max_steps": 9, "num_train_epochs": 2}}, "num_train_epochs: max_steps decides"),
+        (
+            ["single"],
+            {"train": {"lr_scheduler_type": "reduce_lr_on_plateau"}, "target": {"warmup_steps": 9}},
+            "warmup_steps: reduce_lr_on_plateau begins at the whole rate",
+        ),
         (["single"], {"pretraining": {"reuse_head": True}}, "pretraining reuse_head: no run starts from another"),
         (["stilts"], {"same_task": "train"}, "same_task: no target is its own supporting task"),
         (["stilts"], {"intermediate_choice": "best", "seeds": 1}, "of one seed there is one intermediate encoder"),

@@ -14,7 +14,7 @@ from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.training import frozen, prepare, train
 from intertask.training.model import build_model
-from intertask.training.train import Best, adamw, linear_schedule
+from intertask.training.train import Best, Plateau, adamw, linear_schedule
 from made_task import write_fruit
 
 
@@ -152,13 +152,34 @@ def test_the_schedule_is_the_linear_one_of_transformers(warmup):
     assert rates[0] == pytest.approx(rates[1])
 
 
+def test_the_rate_is_halved_where_nothing_is_gained_until_it_is_too_small():
+    """At the fifth evaluation in a row without a gain, which an equal score is none."""
+    plateau = Plateau(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=4e-6))
+    rates = []
+    for score in [50, 50, 49, 50, 48, 50.1, *[50] * 4, 50.1, *[50] * 5, *[50] * 5]:
+        plateau.step(score)
+        rates.append(plateau.get_last_lr()[0])
+        assert plateau.ended == (len(rates) == 21)
+    assert rates == [4e-6] * 10 + [2e-6] * 5 + [1e-6] * 5 + [5e-7]
+
+
+def test_training_ends_where_its_rate_has_become_too_small(fruit):
+    settings = {"lr_scheduler_type": "reduce_lr_on_plateau", "learning_rate": 1.9e-6, "amsgrad": True}
+    result = trained(fruit, eval_steps=1, num_train_epochs=10, **settings)
+    best, waited = -1, 0
+    for steps, score in enumerate(result.curve["main"], start=1):
+        best, waited = max(best, score), 0 if score > best else waited + 1
+        assert (waited == 5) == (steps == result.steps)
+
+
 def test_biases_and_norms_are_not_decayed(fruit):
-    run = Run(task="fruit", task_file=fruit)
+    run = Run(task="fruit", task_file=fruit, amsgrad=True)
     model = build_model(run, prepare(run), run.encoder)
     decayed, free = adamw(model, run).param_groups
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
     assert {p.ndim for p in decayed["params"]} == {2} and {p.ndim for p in free["params"]} == {1}
     assert len(decayed["params"]) + len(free["params"]) == len(model.parameters())
+    assert decayed["amsgrad"] and free["amsgrad"]
 
 
 def test_a_frozen_encoder_is_read_once_and_only_the_head_learns(fruit, monkeypatch):

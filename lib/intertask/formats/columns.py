@@ -78,6 +78,7 @@ def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) 
     if numbers and not any(re.fullmatch(_WHOLE, name) for name in ids):
         if not counted:
             check_count(pd.concat(numbers), len(names))
+            _check_order(pd.concat(numbers), names)
         ids |= {str(i): i for i in range(len(names))}
     # a truth value has one spelling, a name for it several
     return {name.lower(): i for name, i in ids.items() if name.lower() in ("true", "false")} | ids
@@ -91,6 +92,17 @@ def check_count(texts: pd.Series, count: int) -> None:
         remedy = f"List in `labels`, in order, what the column says (as in labels: {asked}), or write names."
         where = f"{first_row(texts.notna())}, label column '{texts.name}'"
         raise refusal(where, "numbers that begin at 0", f"{', '.join(said[:5])} and no 0", remedy)
+
+
+def _check_order(texts: pd.Series, names: Sequence[str]) -> None:
+    """Refuses numbers of labels that stand in names of other ids: 1 would be "false", or "grade 2"."""
+    truths = {"false": ["0"], "true": ["1"]}
+    inside = [truths.get(name.lower()) or re.findall(r"\d+", name) for name in names]
+    own = [int(found[0]) for found in inside if len(found) == 1]
+    if len(own) == len(names) and own != list(range(len(own))) and {*map(int, texts)} <= {*own}:
+        where, found = f"{first_row(texts.notna())}, label column '{texts.name}'", f"{list(names)[:5]}"
+        remedy = "Write the names in the column, or `labels` in the order of their numbers."
+        raise refusal(where, "`labels` with each number at its place, for the column has numbers", found, remedy)
 
 
 def label_ids(texts: pd.Series, ids: dict[str, int]) -> pd.Series:

@@ -487,6 +487,8 @@ class Study(Strict):
             yield "limit_seed", "no run has a limit"
         if "max_steps" in settings:
             yield "num_train_epochs", "max_steps decides how long is trained"
+        if settings.get("lr_scheduler_type", self.train.get("lr_scheduler_type")) == "reduce_lr_on_plateau":
+            yield "warmup_steps", "reduce_lr_on_plateau begins at the whole rate"
 
     def refuse_ignored(self, content: dict[str, Any]) -> None:
         """Refuses the first key of a study's content, or entry of one, that no part of the study obeys.

@@ -1,4 +1,4 @@
-"""The training of one stage: AdamW, linear schedule with warm-up, clipping, the best checkpoints kept."""
+"""The training of one stage: AdamW, a schedule of its rate, clipping, the best checkpoints kept."""
 
 import math
 import time
@@ -196,7 +196,9 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     )
     progress, scales = Progress(run, mixture), loss_scales(run.loss_scaling, mixture.sizes)
     optimizer = adamw(model, run)
-    schedule = linear_schedule(optimizer, _steps(run.warmup_steps, progress.total), progress)
+    linear = run.lr_scheduler_type == "linear"
+    warmup = _steps(run.warmup_steps, progress.total)
+    schedule = linear_schedule(optimizer, warmup, progress) if linear else Plateau(optimizer)
     torch.manual_seed(run.seed_of("dropout"))  # only here: what drew the weights before must not change the dropout
     one = Best()
     bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
@@ -207,7 +209,9 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
             losses.add(train_step(run, model, batch, scales, rng))
             progress.step += 1
             progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
-            update(model, optimizer, schedule, run.max_grad_norm)
+            update(model, optimizer, run.max_grad_norm)
+            if linear:
+                schedule.step()
             bar.update()
             if progress.evaluates(ends_epoch):
                 at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": losses.mean()}
@@ -216,12 +220,15 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
                 curve += rows_of_curve(at, model, mixture, found)
                 scores = [metrics["main"] for metrics in found]
                 select(bests, scores, progress.step, model)
+                if not linear:
+                    schedule.step(float(np.mean(scores)))
                 mixture.reweigh(scores)
                 bar.set_postfix(loss=f"{at['train_loss']:.3f}", dev=f"{np.mean(scores):.1f}")
                 model.train()
                 clock.stop("evaluate")
             patience = run.early_stopping_patience or math.inf
-            if progress.ended or min(best.evaluations_since for best in bests) >= patience:
+            waited = min(best.evaluations_since for best in bests)
+            if progress.ended or waited >= patience or (not linear and schedule.ended):
                 break
     clock.stop("train")
     return pd.DataFrame(curve), bests, mixture, progress.step
@@ -256,10 +263,9 @@ def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np
     return total
 
 
-def update(model: Model, optimizer, schedule, max_grad_norm: float) -> None:
+def update(model: Model, optimizer, max_grad_norm: float) -> None:
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     optimizer.step()
-    schedule.step()
     optimizer.zero_grad(set_to_none=True)
 
 
@@ -328,7 +334,7 @@ def adamw(model: Model, run: Run) -> torch.optim.Optimizer:
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": run.weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=run.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=run.learning_rate, fused=True, amsgrad=run.amsgrad)
 
 
 def linear_schedule(optimizer, warmup: float, progress) -> torch.optim.lr_scheduler.LambdaLR:
@@ -340,6 +346,20 @@ def linear_schedule(optimizer, warmup: float, progress) -> torch.optim.lr_schedu
         return min(progress.position / warmup if warmup else 1.0, rest)
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
+class Plateau(torch.optim.lr_scheduler.ReduceLROnPlateau):
+    """Halves the rate when more than four evaluations in a row bring no gain (Wang et al. 2019, appendix B)."""
+
+    LEAST = 1e-6
+    """The rate below which the training ends."""
+
+    def __init__(self, optimizer):
+        super().__init__(optimizer, "max", factor=0.5, patience=4, threshold=0.0)
+
+    @property
+    def ended(self) -> bool:
+        return self.get_last_lr()[0] < self.LEAST
 
 
 def _steps(value: float, total: int) -> float:

@@ -20,7 +20,7 @@ SELDOM = 0.05  # of the training examples, where labels are few
 FEW_LABELS = 10
 MOST_NAMES = 8
 NONE = {"nan", "null", "none", "na", "n/a", "?", "-", "_"}
-QUOTED = r"""".+"|'.+'|“.+”"""
+QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
 
 
 def findings(task: Task) -> list[str]:
@@ -167,7 +167,7 @@ def _odd_names(task: Task) -> Iterator[str]:
     """Names of labels that may be marks for none, hold a writer's signs, or are several in one."""
     names = task.entry.labels or []
     kinds = {
-        "labels that may stand for none": [name for name in names if name.casefold() in NONE],
+        "labels that may stand for none": [ascii(name) for name in names if name.casefold() in NONE or not shows(name)],
         "labels with quotation marks around them": [name for name in names if re.fullmatch(QUOTED, name)],
         "labels made of others, which are several of one example": [
             name
