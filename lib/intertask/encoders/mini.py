@@ -3,6 +3,7 @@
 import string
 
 from intertask.encoders.separators import add_separators
+from intertask.encoders.words import WordTokenizer
 
 BYTES = 2_000_000  # of weights, about
 
@@ -12,14 +13,28 @@ PRETRAINING = {
     "mini/bert": {"task": "mini/text", **_PRETRAINING},
     "mini/gpt": {"task": "mini/text_causal", **_PRETRAINING},
 }
-"""The mini encoders, and how each is pretrained, unless a study says otherwise: a run like any other."""
+"""The mini encoders that a study pretrains, and how, unless it says otherwise: a run like any other."""
+
+NAMES = (*PRETRAINING, "mini/bilstm")
+"""All of them; the last begins with random weights."""
 
 SIZE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128}
+
+
+BILSTM = {"cell_size": 64, "words": {"projection_size": 64, "character_size": 8, "num_highways": 1}}
+BILSTM["words"]["filters"] = [[1, 16], [2, 16], [3, 32], [4, 64]]
 
 
 def build(name: str, seed: int):
     """A randomly initialised encoder and its tokenizer; the same seed gives the same weights."""
     import torch
+
+    if name == "mini/bilstm":
+        from intertask.encoders.bilstm import BilstmConfig, BilstmModel
+
+        torch.manual_seed(seed)
+        return BilstmModel(BilstmConfig(**BILSTM)), WordTokenizer()
+
     from transformers import BertConfig, BertModel, GPT2Config, GPT2Model
 
     tokenizer = build_tokenizer(name)
@@ -33,7 +48,9 @@ def build(name: str, seed: int):
 
 
 def build_tokenizer(name: str = "mini/bert"):
-    """A WordPiece tokenizer: the language's words whole, anything else letter by letter."""
+    """A WordPiece tokenizer: the language's words whole, anything else letter by letter; mini/bilstm's reads words."""
+    if name == "mini/bilstm":
+        return WordTokenizer()
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

@@ -15,6 +15,7 @@ from intertask import hub
 from intertask.cache import while_unchanged
 from intertask.encoders import mini
 from intertask.encoders.separators import SEPARATORS, add_separators
+from intertask.encoders.words import WordTokenizer, reads_words
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest
 
@@ -42,7 +43,7 @@ def load_encoder(
         model, _ = _read(source, pooling, seed, random_weights, weights)
         model.config.use_cache = False  # of keys and values, which serves generation alone
         tokenizer = load_tokenizer(source)
-        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        if not reads_words(model.config) and len(tokenizer) > model.get_input_embeddings().num_embeddings:
             model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     if pooling == "pooler" and getattr(model, "pooler", None) is None:
         raise IntertaskError(
@@ -119,6 +120,8 @@ def _architecture(source: str | Path, folder: Path):
     """The configuration and the class of the model, which must read text and be an encoder or a decoder alone."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    from intertask.encoders import bilstm, elmo  # noqa: F401, to be known by their names
 
     with _in_words(source, "a config.json that transformers reads"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
@@ -213,6 +216,8 @@ def load_tokenizer(source: str | Path):
 
     folder = encoder_folder(source)
     config, _ = _architecture(source, folder)
+    if reads_words(config):
+        return WordTokenizer()
     with _in_words(source, "a tokenizer that transformers reads"):
         tokenizer = AutoTokenizer.from_pretrained(folder, config=config, trust_remote_code=False)
     with _in_words(source, "a tokenizer that reads any text"):
@@ -379,6 +384,6 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _known_mini(name: str) -> str:
-    if name not in mini.PRETRAINING:
-        raise IntertaskError(f"There is no encoder {name}.{did_you_mean(name, mini.PRETRAINING)}")
+    if name not in mini.NAMES:
+        raise IntertaskError(f"There is no encoder {name}.{did_you_mean(name, mini.NAMES)}")
     return name

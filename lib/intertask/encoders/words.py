@@ -15,6 +15,11 @@ from intertask.errors import refusal
 CHUNK = 1000
 
 
+def reads_words(config) -> bool:
+    """Whether an encoder of this configuration reads words by their characters, one text at a time."""
+    return config.model_type in ("bilstm", "elmo")
+
+
 class WordTokenizer:
     """The words of English by Moses' rules, one text at a time; a word's ids are its characters.
 
@@ -24,7 +29,6 @@ class WordTokenizer:
     model_input_names = ("input_ids", "attention_mask")
     pad_token_id = PADDING
     cls_token_id = mask_token_id = unk_token_id = None
-    single = True  # a pair is two sequences
 
     def reader(self, columns: list, max_length: int, overlap: int | None) -> tuple[Callable[[int], dict], list]:
         """What reads CHUNK texts from a number on, see `formats.tokens`, and what that depends on beside them."""
@@ -63,6 +67,12 @@ class WordTokenizer:
         from sacremoses import MosesTokenizer
 
         return MosesTokenizer("en")
+
+    def get_vocab(self) -> dict[str, int]:
+        return {}
+
+    def __len__(self) -> int:
+        return 0
 
     def save_pretrained(self, folder: Path) -> None:
         said = {"tokenizer_class": type(self).__name__}

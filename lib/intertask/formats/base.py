@@ -64,7 +64,8 @@ class Format:
 
     A subclass per format, in a file of its own: everything that is said of a format is said there. `entry` is the
     task's entry, with its label names once they are known. `both_orders`: the pairs of a task whose entry is
-    `symmetric` are read in both orders (Radford et al. 2018, section 3.3); others as ever.
+    `symmetric` are read in both orders (Radford et al. 2018, section 3.3); others as ever. `classifier`: of the formats
+    that read one vector per sequence, see `heads.SentenceHead`.
     """
 
     # What an entry of the format may say.
@@ -91,9 +92,10 @@ class Format:
     shared_head: str | None = None  # key of the head that tasks of the same shape may share (Weller et al. 2022, code)
     figure = "confusion"  # what is drawn of the predictions: confusion, label_f1, scatter, overlap, or nothing
 
-    def __init__(self, entry, both_orders: bool = False):
+    def __init__(self, entry, both_orders: bool = False, classifier: str = "linear"):
         self.entry = entry
         self.both_orders = both_orders and entry.symmetric
+        self.classifier = classifier
 
     def label_names(self, raw: pd.DataFrame) -> pd.Series:
         """The labels of a raw frame as names: one per row or, where a row has several, lists of them."""

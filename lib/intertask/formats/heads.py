@@ -1,7 +1,10 @@
 """The heads that formats share, and the pooling of an encoder's states into one vector."""
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from intertask.encoders.pretrained import reads_ahead
 from intertask.errors import IntertaskError
@@ -47,6 +50,71 @@ class PooledHead(TokenHead):
         if "swapped" in batch:
             vectors = vectors[~batch["swapped"]] + vectors[batch["swapped"]]
         return super().forward(vectors, batch)
+
+
+class Size(NamedTuple):
+    """Of a `SentenceHead`: its projection's and hidden layer's width, its dropout, whether a pair's texts attend."""
+
+    width: int
+    dropout: float
+    attention: bool = False
+
+
+SIZES = {"small": Size(128, 0.4), "medium": Size(256, 0.2), "large": Size(512, 0.2, attention=True)}
+"""Wang et al. 2019, Table 5."""
+
+
+class SentenceHead(nn.Module):
+    """A projection of every word, of each of its outputs the largest, and a hidden layer (Wang et al. 2019, section 4).
+
+    Of a pair, whose texts were read apart, the hidden layer reads [u; v; u · v; u - v] (Mou et al. 2016); with
+    attention each word has beside it what it attends to in the other text, and LSTMs read that (Seo et al. 2017).
+    """
+
+    def __init__(self, states: int, outputs: int, size: Size, pair: bool, dropout: float | None = None):
+        super().__init__()
+        self.pair, width = pair, size.width
+        self.projection = nn.Linear(states, width)
+        self.attention = CrossAttention(width) if pair and size.attention else None
+        vector = 2 * width if self.attention else width
+        self.hidden = nn.Linear(4 * vector if pair else vector, width)
+        self.dropout = nn.Dropout(size.dropout if dropout is None else dropout)
+        self.linear = nn.Linear(width, outputs)
+
+    def reads(self, outputs, batch) -> torch.Tensor:
+        return outputs.last_hidden_state
+
+    def forward(self, states: torch.Tensor, batch) -> torch.Tensor:
+        words, mask = self.projection(states), batch["attention_mask"].bool()
+        if self.attention:
+            words = self.attention(words, mask)
+        vectors = words.masked_fill(~mask[..., None], -torch.inf).amax(1)
+        if self.pair:
+            u, v = vectors[0::2], vectors[1::2]
+            vectors = torch.cat([u, v, u * v, u - v], dim=-1)
+        return self.linear(self.dropout(self.hidden(self.dropout(vectors)).tanh()))
+
+
+class CrossAttention(nn.Module):
+    """Every word beside what of the other text is like it, read by LSTMs from both sides: (sequences, words, 2 width).
+
+    Of sequences 2i and 2i + 1 each is the other's other text. Likeness: w · [a; b; a · b].
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.own, self.other = nn.Linear(width, 1), nn.Linear(width, 1, bias=False)
+        self.both = nn.Parameter(torch.full([width], width**-0.5))
+        self.lstm = nn.LSTM(3 * width, width, batch_first=True, bidirectional=True)
+
+    def forward(self, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        turned = torch.arange(len(words), device=words.device) ^ 1  # the number of the other text
+        others, there = words[turned], mask[turned]
+        like = self.own(words) + self.other(others).transpose(1, 2) + (words * self.both) @ others.transpose(1, 2)
+        beside = like.masked_fill(~there[:, None], -torch.inf).softmax(-1) @ others
+        read = torch.cat([words, beside, words * beside], dim=-1)
+        packed = pack_padded_sequence(read, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=mask.shape[1])[0]
 
 
 class TiedHead(nn.Module):

@@ -36,7 +36,7 @@ _IDS = {"input_ids": "ids", "token_type_ids": "type_ids"}
 class Tokens:
     """Sequence i of `inputs[name]` begins at starts[i]."""
 
-    inputs: dict[str, np.ndarray]  # int32
+    inputs: dict[str, np.ndarray]  # int32; input_ids (tokens, characters) where a token is a word, of its characters
     starts: np.ndarray  # one more than there are sequences
     cut: np.ndarray  # which sequences lost tokens to max_length
     offsets: np.ndarray | None = None  # (tokens, 2): [start, end) of each token, in characters of its text
@@ -75,6 +75,8 @@ def tokens(
 
 def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
     """Of the tokens of the texts, columns as of `tokens`, the share 0 to 1 that stand for what is not known."""
+    if tokenizer.unk_token_id is None:
+        return 0.0
     column = [text for column in texts for text in column]
     tokenizer.backend_tokenizer.no_truncation()  # as an earlier call may have left it
     with _serial():

@@ -63,7 +63,7 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
 
 def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
     """Refuses what training on the task would before its first step: the head's needs, and texts cut too much."""
-    form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders)
+    form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
     check_reading(run, encoder, tokenizer, form)
     form.head(encoder, run.pooling, run.dropout)
     for rows in task.splits.values() if form.needs_room else ():

@@ -126,8 +126,9 @@ class Model:
         for name in names:
             # GPT has no padding token: the mask hides what stands there
             fill = self.tokenizer.pad_token_id or 0 if name == "input_ids" else 0
-            rows = [functional.pad(batch[name], (0, longest - batch[name].shape[1]), value=fill) for batch in batches]
-            together[name] = torch.cat(rows)
+            rows = [batch[name].transpose(1, -1) for batch in batches]  # tokens last
+            rows = [functional.pad(row, (0, longest - row.shape[-1]), value=fill) for row in rows]
+            together[name] = torch.cat([row.transpose(1, -1) for row in rows])
         return together
 
     def _precision(self):
@@ -154,7 +155,7 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     encoder, tokenizer = prepared_encoder(run, start)
     parts = []
     for name, task in tasks.items():
-        form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders)
+        form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
         check_reading(run, encoder, tokenizer, form)
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         key = form.shared_head if run.heads == "shared" else None
