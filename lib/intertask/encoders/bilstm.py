@@ -46,9 +46,7 @@ class BilstmModel(PreTrainedModel):
         super().__init__(config)
         own = config.words
         size = own["projection_size"]
-        self.words = CharacterCNN(own["character_size"], own["filters"], own["num_highways"], size).requires_grad_(
-            False
-        )
+        self.words = CharacterCNN(own["character_size"], own["filters"], own["num_highways"], size)
         self.lstm = nn.LSTM(
             size,
             config.cell_size,
@@ -66,7 +64,9 @@ class BilstmModel(PreTrainedModel):
     def forward(self, input_ids, attention_mask=None, **_):
         """input_ids: (batch, words, characters), see `character_ids`; attention_mask: (batch, words), 1 for a word."""
         mask = input_ids.any(-1).long() if attention_mask is None else attention_mask
-        words = self.dropout(self.words(input_ids)) * mask[..., None]
+        with torch.no_grad():  # however the weights came: they are never trained
+            words = self.words(input_ids)
+        words = self.dropout(words) * mask[..., None]
         packed = pack_padded_sequence(words, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=mask.shape[1])
         return BaseModelOutput(torch.cat([self.dropout(states), words], dim=-1))

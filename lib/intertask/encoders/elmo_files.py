@@ -2,46 +2,82 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from intertask.encoders.elmo import ElmoConfig, ElmoModel
 from intertask.errors import refusal
 
+if TYPE_CHECKING:  # imported where a model is made: names of encoders are read without torch
+    import torch
 
-def read_elmo(options: Path, weights: Path) -> ElmoModel:
-    """The model that two published files describe."""
-    import h5py
+    from intertask.encoders.elmo import ElmoConfig, ElmoModel
 
-    model = ElmoModel(_config(options))
-    with h5py.File(weights) as file:
-        state = _state(model, file)
-    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    for name, value in state.items():
-        if tuple(value.shape) != shapes[name]:
-            expected = f"{name} of shape {shapes[name]}, as {options.name} says"
-            raise refusal(weights, expected, f"{tuple(value.shape)}", "Take the options file of these weights.")
+
+def published(folder: Path) -> tuple[Path, Path] | None:
+    """The options file and the weights in a folder as ELMo's were published; None where it is none."""
+    found = [sorted(folder.glob(pattern)) for pattern in ("*options.json", "*weights.hdf5")]
+    return (found[0][0], found[1][0]) if all(len(paths) == 1 for paths in found) else None
+
+
+def read_config(options: Path) -> "ElmoConfig":
+    """The sizes that an options file says; IntertaskError where it says none, or of another kind of network."""
+    from intertask.encoders.characters import CHARACTERS, LONGEST
+    from intertask.encoders.elmo import ElmoConfig
+
+    try:
+        said = json.loads(options.read_text(encoding="utf-8"))
+        lstm, cnn = said["lstm"], said["char_cnn"]
+        other = {
+            "use_skip_connections": lstm["use_skip_connections"] is not True,
+            "n_characters": cnn["n_characters"] not in (CHARACTERS, CHARACTERS - 1),
+            "max_characters_per_token": cnn["max_characters_per_token"] != LONGEST,
+            "activation": cnn["activation"] != "relu",
+            "proj_clip": lstm["proj_clip"] != lstm["cell_clip"],
+        }
+        if found := [name for name, is_other in other.items() if is_other]:
+            raise refusal(options, "a network as ELMo's", f"another {found[0]}", "Fetch ELMo's options file.")
+        return ElmoConfig(
+            projection_size=lstm["projection_dim"],
+            cell_size=lstm["dim"],
+            num_hidden_layers=lstm["n_layers"],
+            clip=lstm["cell_clip"],
+            character_size=cnn["embedding"]["dim"],
+            filters=cnn["filters"],
+            num_highways=cnn["n_highway"],
+        )
+    except (ValueError, LookupError, TypeError) as error:
+        expected, found = "ELMo's options (lstm, char_cnn)", f"{type(error).__name__}: {error}"
+        raise refusal(options, expected, found, "Fetch it again.") from None
+
+
+def read_elmo(options: Path, weights: Path) -> "ElmoModel":
+    """The model that two published files describe; IntertaskError where one does not fit the other, or is none."""
+    try:
+        import h5py
+    except ImportError:
+        remedy = "Install it: pip install 'intertask[elmo]'."
+        raise refusal(weights, "h5py, which reads such files", "that it is not installed", remedy) from None
+    from intertask.encoders.elmo import ElmoModel
+
+    model = ElmoModel(read_config(options))
+    try:
+        with h5py.File(weights) as file:
+            state = _state(model, file)
+    except (OSError, KeyError, ValueError) as error:
+        raise refusal(weights, "the weights of an ELMo (HDF5)", f"{error}", "Fetch the file again.") from None
+    for name, own in model.state_dict().items():
+        if (found := tuple(state[name].shape)) != (ours := tuple(own.shape)):
+            expected, remedy = f"{name} of shape {ours}, as {options.name} says", "Fetch the options of these weights."
+            raise refusal(weights, expected, f"{found}", remedy)
     model.load_state_dict(state)
-    return model.eval()
+    return model
 
 
-def _config(path: Path) -> ElmoConfig:
-    said = json.loads(path.read_text(encoding="utf-8"))
-    lstm, cnn = said["lstm"], said["char_cnn"]
-    return ElmoConfig(
-        projection_size=lstm["projection_dim"],
-        cell_size=lstm["dim"],
-        num_hidden_layers=lstm["n_layers"],
-        clip=lstm["cell_clip"],
-        character_size=cnn["embedding"]["dim"],
-        filters=cnn["filters"],
-        num_highways=cnn["n_highway"],
-    )
-
-
-def _state(model: ElmoModel, file) -> dict[str, torch.Tensor]:
+def _state(model: "ElmoModel", file) -> "dict[str, torch.Tensor]":
     """The weights under our names. TensorFlow has matrices transposed, and the gates as i, g, f, o."""
+    import torch
+
     characters = np.asarray(file["char_embed"])
     state = {"words.embedding.weight": np.concatenate([np.zeros_like(characters[:1]), characters])}
     for number in range(len(model.words.convolutions)):

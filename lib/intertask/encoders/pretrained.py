@@ -14,12 +14,13 @@ from pathlib import Path
 from intertask import hub
 from intertask.cache import while_unchanged
 from intertask.encoders import mini
+from intertask.encoders.elmo_files import published, read_config, read_elmo
 from intertask.encoders.separators import SEPARATORS, add_separators
 from intertask.encoders.words import WordTokenizer, reads_words
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest
 
-ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.hdf5"]
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -94,6 +95,8 @@ def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool 
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     config, kind = _architecture(source, folder)
+    if (files := published(folder)) and not random_weights:
+        return read_elmo(*files), []
     options = {"dtype": torch.float32}  # whatever it is stored in: AdamW loses small updates in bfloat16
     if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
         options["add_pooling_layer"] = pooling == "pooler"
@@ -123,6 +126,8 @@ def _architecture(source: str | Path, folder: Path):
 
     from intertask.encoders import bilstm, elmo  # noqa: F401, to be known by their names
 
+    if files := published(folder):
+        return read_config(files[0]), elmo.ElmoModel
     with _in_words(source, "a config.json that transformers reads"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     where, expected, remedy = f"Encoder {source}", "an encoder or a decoder alone", "Name another."
@@ -348,7 +353,8 @@ def encoder_bytes(source: str) -> int:
     """The size of the encoder's weights."""
     if source.startswith("mini/"):
         return mini.BYTES
-    return sum(file.stat().st_size for file in encoder_folder(source).glob("*.safetensors"))
+    files = encoder_folder(source).iterdir()
+    return sum(file.stat().st_size for file in files if file.suffix in (".safetensors", ".hdf5"))
 
 
 def encoder_folder(source: str | Path) -> Path:
@@ -358,7 +364,7 @@ def encoder_folder(source: str | Path) -> Path:
     if "adapter_config.json" in found:
         remedy = "Add it to the encoder that it was trained beside (peft: merge_and_unload), and save that."
         raise refusal(where, f"an encoder's own weights in {folder}", "an adapter's (adapter_config.json)", remedy)
-    if "config.json" not in found:
+    if "config.json" not in found and not published(folder):
         raise refusal(where, f"config.json in {folder}", f"{found or 'nothing'}", "Fetch or save it again.")
     files = [folder / name for name in found if any(fnmatch(name, pattern) for pattern in ENCODER_FILES)]
     if odd := [path.name for path in files if not path.is_file()]:
@@ -367,6 +373,8 @@ def encoder_folder(source: str | Path) -> Path:
     if pointers := [path.name for path in files if hub.is_pointer(path)]:
         found = f"pointers of Git LFS ({', '.join(pointers)})"
         raise refusal(where, f"the files themselves in {folder}", found, "Run `git lfs pull` in the clone.")
+    if published(folder):
+        return folder
     with _in_words(source, f"a {SHARDS} that can be read"):
         weights = _weight_files(folder)
     if not all(path.is_file() and path.parent == folder for path in weights):  # none elsewhere: ids know of these alone

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from intertask.encoders.characters import LONGEST, PADDING, character_ids
 from intertask.errors import refusal
 
 CHUNK = 1000
@@ -27,7 +26,7 @@ class WordTokenizer:
     """
 
     model_input_names = ("input_ids", "attention_mask")
-    pad_token_id = PADDING
+    pad_token_id = 0
     cls_token_id = mask_token_id = unk_token_id = None
 
     def reader(self, columns: list, max_length: int, overlap: int | None) -> tuple[Callable[[int], dict], list]:
@@ -35,9 +34,11 @@ class WordTokenizer:
         if len(columns) > 1 or overlap is not None:
             expected, remedy = "an encoder that reads two texts together", "Name an encoder such as mini/bert."
             raise refusal("This task", expected, "one that reads one text at a time", remedy)
-        return partial(self._read, columns[0], max_length), ["moses", version("sacremoses"), LONGEST, max_length]
+        return partial(self._read, columns[0], max_length), ["moses", version("sacremoses"), max_length]
 
     def _read(self, column, max_length: int, first: int) -> dict[str, np.ndarray]:
+        from intertask.encoders.characters import character_ids  # here: with torch
+
         read = [self.words(text) for text in column[first : first + CHUNK].to_pylist()]
         kept = [words[:max_length] for words in read]
         distinct = {word: number for number, word in enumerate(dict.fromkeys(word for one in kept for word, _ in one))}
