@@ -114,6 +114,7 @@ class Run(Strict):
     lora_r: int = said(8, "rank of the additions, 1 or more", ge=1)
     lora_alpha: float = said(16, "they are scaled by lora_alpha / lora_r", gt=0)
     layer: int | None = said(None, "the hidden layer that the head reads, 0 the embeddings; None: the last", ge=0)
+    scalar_mix: bool = said(False, "the head reads all layers, by weights that it learns (Peters et al. 2018)")
     pooling: Literal["first", "pooler", "mean", "last"] = said(
         "first", "first (token), pooler (the encoder's own), mean (of the tokens) or last (token)"
     )
@@ -181,9 +182,16 @@ class Run(Strict):
                 f"single_scores: {self.sampling} needs the score that each task has alone: expected "
                 f"{', '.join(names)}, found {', '.join(self.single_scores) or 'none'}."
             )
+        if self.scalar_mix and (other := self._beside_the_mix()):
+            raise IntertaskError(f"scalar_mix: expected it without {other}, which reads one layer. Drop one.")
         if self.max_steps and self.max_examples:
             raise IntertaskError("max_steps and max_examples: expected one of them, found both. Drop one.")
         return self
+
+    def _beside_the_mix(self) -> str | None:
+        other = {"layer": self.layer is not None, "pooling: pooler": self.pooling == "pooler"}
+        other["language_modelling_weight"] = self.language_modelling_weight > 0
+        return next((name for name, said in other.items() if said), None)
 
     @classmethod
     def checked(cls, values: Mapping[str, Any], where: str = "parameters") -> "Run":

@@ -293,3 +293,21 @@ def test_on_a_single_task_the_trainer_is_this_short_loop(fruit):
             optimizer.zero_grad()
             losses.append(loss.item())
     np.testing.assert_array_equal(result.curve.train_loss, losses)
+
+
+def test_a_head_learns_which_layers_it_reads(fruit):
+    """It begins as the mean of all; frozen or not, it reads what the encoder's hidden states are."""
+    for tuning in ("full", "frozen"):
+        result = trained(fruit, tuning=tuning, scalar_mix=True, pooling="mean", learning_rate=1e-2)
+        head = result.model.head(result.model.parts[0])
+        assert len(head.weights) == 3 and head.weights.abs().max() > 0 and head.scale != 1
+        assert head.weights.softmax(0).sum().item() == pytest.approx(1)
+    torch.nn.init.zeros_(head.weights), torch.nn.init.ones_(head.scale)
+    hidden = torch.randn(2, 5, 3, 128)
+    expected = head.head(hidden.mean(2).mean(1), {})
+    torch.testing.assert_close(head.eval()(hidden.flatten(2).mean(1), {}), expected)
+
+
+def test_a_mix_of_all_layers_is_no_single_one():
+    with pytest.raises(IntertaskError, match="scalar_mix: expected it without layer"):
+        Run.checked({"task": "fruit", "scalar_mix": True, "layer": 1})

@@ -40,6 +40,10 @@ class WordTokenizer:
         from intertask.encoders.characters import character_ids  # here: with torch
 
         read = [self.words(text) for text in column[first : first + CHUNK].to_pylist()]
+        if not all(read):
+            place = read.index([])
+            remedy = "Drop the row: these encoders read words."
+            raise refusal(f"Text {first + place + 1}", "a word or more", repr(column[first + place].as_py()), remedy)
         kept = [words[:max_length] for words in read]
         distinct = {word: number for number, word in enumerate(dict.fromkeys(word for one in kept for word, _ in one))}
         characters = character_ids(list(distinct)).numpy().astype(np.int16)

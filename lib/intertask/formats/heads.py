@@ -52,6 +52,29 @@ class PooledHead(TokenHead):
         return super().forward(vectors, batch)
 
 
+class MixedHead(nn.Module):
+    """A head on all layers beside each other, mixed by weights and a scale that it learns (Peters et al. 2018, eq. 1).
+
+    The weights are a softmax's and begin equal; layers: how many, the embeddings among them.
+    """
+
+    def __init__(self, head: nn.Module, layers: int):
+        super().__init__()
+        self.head = head
+        self.weights, self.scale = nn.Parameter(torch.zeros(layers)), nn.Parameter(torch.ones(()))
+
+    @property
+    def pooling(self) -> str:
+        return self.head.pooling
+
+    def reads(self, outputs, batch) -> torch.Tensor:
+        return self.head.reads(outputs, batch)
+
+    def forward(self, states: torch.Tensor, batch) -> torch.Tensor:
+        layers = states.unflatten(-1, (len(self.weights), -1))
+        return self.head(self.scale * torch.einsum("...lw,l->...w", layers, self.weights.softmax(0)), batch)
+
+
 class Size(NamedTuple):
     """Of a `SentenceHead`: its projection's and hidden layer's width, its dropout, whether a pair's texts attend."""
 

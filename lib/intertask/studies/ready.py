@@ -9,6 +9,7 @@ from torch import nn
 
 from intertask.encoders.lora import with_lora
 from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest
+from intertask.encoders.words import reads_words
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
 from intertask.formats.causal_language_modelling import refuse_reading_ahead
@@ -51,7 +52,11 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
         )
     if run.layer is not None and run.pooling == "pooler":
         raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
-    if form.pools and run.pooling == "first" and tokenizer.cls_token_id in tokenizer("a")["input_ids"][1:]:
+    if reads_words(encoder.config):
+        if form.pools and run.pooling != "mean":
+            found = f"{run.encoder}, which reads words alone"
+            raise refusal(f"pooling: {run.pooling}", "an encoder with a token for it", found, "Use classifier: small.")
+    elif form.pools and run.pooling == "first" and tokenizer.cls_token_id in tokenizer("a")["input_ids"][1:]:
         found = f"{run.encoder}, whose {tokenizer.cls_token} stands last"
         raise refusal("pooling: first", "an encoder whose first token is for the whole text", found, "Use last.")
     if run.tuning == "frozen" and form.corrupts:
@@ -66,7 +71,7 @@ def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
     form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
     check_reading(run, encoder, tokenizer, form)
     form.head(encoder, run.pooling, run.dropout)
-    for rows in task.splits.values() if form.needs_room else ():
+    for rows in task.splits.values() if form.needs_room or reads_words(encoder.config) else ():
         form.encode(rows, tokenizer, run.max_length)
 
 

@@ -38,7 +38,14 @@ def _encoder(model) -> list:
     """What decides how an encoder reads: its weights, its configuration but for where it lies, layer, device, code."""
     weights = _digest(tensor.cpu().numpy() for tensor in model.encoder.state_dict().values())
     config = {name: value for name, value in model.encoder.config.to_dict().items() if name != "_name_or_path"}
-    return [weights, json.dumps(config, sort_keys=True, default=str), model.layer, model.device.type, edited_code()]
+    return [
+        weights,
+        json.dumps(config, sort_keys=True, default=str),
+        model.layer,
+        model.scalar_mix,
+        model.device.type,
+        edited_code(),
+    ]
 
 
 def _digest(arrays) -> str:

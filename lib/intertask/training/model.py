@@ -15,6 +15,7 @@ from intertask.encoders.lora import merged
 from intertask.encoders.pretrained import save_encoder
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss
+from intertask.formats.heads import MixedHead
 from intertask.origin import PRECISION, device_class
 from intertask.run import Run
 from intertask.studies.ready import check_reading, prepared_encoder
@@ -43,7 +44,10 @@ class Part:
 
 @dataclass
 class Model:
-    """`layer`: the hidden layer that the heads read, 0 the embeddings; None: the last. A frozen one never trains."""
+    """`layer`: the hidden layer that the heads read, 0 the embeddings; None: the last; with `scalar_mix` they read all.
+
+    A frozen encoder never trains.
+    """
 
     encoder: torch.nn.Module
     tokenizer: Any
@@ -52,6 +56,7 @@ class Model:
     device: torch.device
     tuning: str = "full"
     layer: int | None = None
+    scalar_mix: bool = False
     language_modelling_weight: float = 0.0
 
     @property
@@ -103,8 +108,10 @@ class Model:
         """
         if all("features" in batch for batch in batches):
             return [None] * len(batches)
-        outputs = self.encoder(**self._together(batches), output_hidden_states=self.layer is not None)
+        several = self.scalar_mix or self.layer is not None
+        outputs = self.encoder(**self._together(batches), output_hidden_states=several)
         hidden = outputs.last_hidden_state if self.layer is None else outputs.hidden_states[self.layer]
+        hidden = torch.cat(outputs.hidden_states, dim=-1) if self.scalar_mix else hidden
         pooled = outputs.get("pooler_output")
         found, first = [], 0
         for batch in batches:
@@ -164,10 +171,11 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     heads = torch.nn.ModuleDict()
     for part in parts:
         if part.head not in heads:
-            heads[part.head] = part.format.head(encoder, run.pooling, run.dropout)
+            head = part.format.head(encoder, run.pooling, run.dropout)
+            heads[part.head] = MixedHead(head, encoder.config.num_hidden_layers + 1) if run.scalar_mix else head
     if run.reuse_head:
         load_heads(heads, Path(start))
-    use = run.tuning, run.layer, run.language_modelling_weight
+    use = run.tuning, run.layer, run.scalar_mix, run.language_modelling_weight
     return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use)
 
 

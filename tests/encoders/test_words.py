@@ -1,0 +1,56 @@
+"""Texts as words and their characters: places, cuts, pairs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from intertask.encoders.characters import character_ids
+from intertask.encoders.words import WordTokenizer
+from intertask.errors import IntertaskError
+from intertask.formats.tokens import tokens
+from intertask.run import Run
+from intertask.training import prepare, train
+
+SMALL = {"encoder": "mini/bilstm", "classifier": "small", "max_length": 8, "num_train_epochs": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't go, it's 3.5%", ["Don", "'t", "go", ",", "it", "'s", "3.5", "%"]),
+        ("a|b  [c] & é", ["a", "|", "b", "[", "c", "]", "&", "é"]),
+        ("x\x07y z", ["x\x07y", "z"]),
+        ("  ", []),
+    ],
+)
+def test_words_are_moses_and_stand_where_they_say(text, words):
+    found = WordTokenizer().words(text)
+    assert [text[start:end] for _, (start, end) in found] == words
+    assert [word for word, _ in found] == [word.replace("\x07", "") for word in words]
+
+
+def test_a_text_is_its_first_words_as_characters():
+    found = tokens([pd.Series(["a red plum", "no"])], WordTokenizer(), max_length=2)
+    assert found.starts.tolist() == [0, 2, 3] and found.cut.tolist() == [True, False]
+    assert torch.equal(torch.from_numpy(found.inputs["input_ids"]).long(), character_ids(["a", "red", "no"]))
+    assert found.offsets.tolist() == [[0, 1], [2, 5], [0, 2]]
+
+
+def test_a_text_without_words_is_refused():
+    with pytest.raises(IntertaskError, match=r"Text 2: expected a word or more, found '\\u3000'"):
+        tokens([pd.Series(["a", "\u3000"])], WordTokenizer(), max_length=4)
+
+
+def test_two_texts_together_are_refused():
+    with pytest.raises(IntertaskError, match="expected an encoder that reads two texts together"):
+        tokens([pd.Series(["a"]), pd.Series(["b"])], WordTokenizer(), max_length=4)
+
+
+@pytest.mark.parametrize("tuning", ["full", "frozen"])
+def test_a_pair_is_read_as_two_texts(tuning):
+    run = Run(task="mini/rte", limit=40, tuning=tuning, **SMALL)
+    result = train(run, prepare(run), run.encoder)
+    encoded = result.model.parts[0].encoded["train"]
+    assert len(encoded.starts) - 1 == 80 and set(encoded.counts) == {2}
+    assert np.isfinite(list(result.main.scores["validation"].values())).all()
