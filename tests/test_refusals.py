@@ -33,7 +33,9 @@ REACHED = {
     "formats/tagging.py *": "each task is loaded",
     # check.examined: each encoder is prepared without weights, as each distinct setting of the runs wants it
     "encoders/pretrained.py *": "the encoder is prepared",
+    "encoders/elmo_files.py *": "the encoder is prepared",
     "encoders/lora.py with_lora": "the encoder is prepared",
+    "encoders/word_tokenizer.py *": "all that an encoder of words reads is tokenised",
     "studies/ready.py *": "the encoder is prepared, and held against each format",
     "formats/causal_language_modelling.py refuse_reading_ahead": "the encoder is prepared; each format's head is made",
     "formats/heads.py PooledHead.__init__": "each format's head is made",

@@ -1,6 +1,7 @@
 """ELMo against what its original implementation gave, and against torch's own LSTM."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from torch import nn
 from transformers import AutoModel
 
 from intertask.encoders.characters import (
-    LONGEST,
+    MAX_CHARACTERS,
     character_ids,
     with_boundaries,
 )
 from intertask.encoders.elmo import BothWays, ElmoConfig, ElmoModel
 from intertask.encoders.elmo_files import read_elmo
+from intertask.encoders.pretrained import encoder_fingerprint, load_encoder
+from intertask.encoders.word_tokenizer import WordTokenizer
 
 SMALL = {"projection_size": 6, "cell_size": 10, "character_size": 4, "filters": [[1, 4], [3, 5]], "num_highways": 1}
 
@@ -50,7 +53,7 @@ def test_the_vectors_of_words_are_those_of_the_original(published):
     model, folder = published
     words = (folder / "vocab_test.txt").read_text().split("\n")
     ids = character_ids(words)
-    marks, _ = with_boundaries(torch.zeros(1, 0, LONGEST).long(), torch.zeros(1, 0).long())
+    marks, _ = with_boundaries(torch.zeros(1, 0, MAX_CHARACTERS).long(), torch.zeros(1, 0).long())
     for word, mark in zip(("<S>", "</S>"), marks[0], strict=True):
         ids[words.index(word)] = mark
     with h5py.File(folder / "elmo_token_embeddings.hdf5") as file, torch.inference_mode():
@@ -121,3 +124,54 @@ def test_a_word_is_its_letters_up_to_the_longest():
     assert short[:4].tolist() == [259, 98, 99, 260] and set(short[4:].tolist()) == {261}
     assert long[1:3].tolist() == [196, 170]  # the two bytes of é
     assert torch.equal(long, cut)
+
+
+@pytest.mark.parametrize("name", ["elmo", "bilstm"])
+def test_the_published_files_are_encoders_by_name(name, shared, monkeypatch):
+    monkeypatch.setenv("INTERTASK_CORPORA", str(shared / "original"))
+    (model, tokenizer), (other, _) = (load_encoder(name, seed=seed) for seed in (0, 1))
+    published = load_encoder(str(shared / "original" / "elmo"))[0]
+    assert model.config.model_type == name and isinstance(tokenizer, WordTokenizer)
+    for weights, same in model.words.state_dict().items():
+        assert torch.equal(same, published.words.state_dict()[weights])
+    ids, mask = padded([["a", "red", "plum"]])
+    with torch.inference_mode():
+        one, two = (each.eval()(ids, mask).last_hidden_state for each in (model, other))
+    assert torch.equal(one, two) == (name == "elmo") and one.shape[-1] == model.config.hidden_size
+    assert encoder_fingerprint(name) != encoder_fingerprint(str(shared / "original" / "elmo")) or name == "elmo"
+
+
+def test_without_the_published_files_one_is_told_where_they_are(refused, monkeypatch, tmp_path):
+    monkeypatch.delenv("INTERTASK_CORPORA", raising=False)
+    refused(lambda: load_encoder("elmo"), "INTERTASK_CORPORA not set", "Fetch an options file and the weights")
+    monkeypatch.setenv("INTERTASK_CORPORA", str(tmp_path))
+    refused(lambda: load_encoder("bilstm"), f"found none in {tmp_path / 'elmo'}")
+
+
+@pytest.fixture
+def copied(shared, tmp_path):
+    """The published files, to be spoiled."""
+    for name in ("options.json", "lm_weights.hdf5"):
+        shutil.copyfile(shared / "original" / "elmo" / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ('"projection_dim": 16', '"projection_dim": 8', ["words.projection.weight of shape (8, 124)", "(16, 124)"]),
+        ('"relu"', '"tanh"', ["a network as ELMo's", "another activation"]),
+        ('"proj_clip": 3', '"proj_clip": 2', ["another proj_clip"]),
+        ('"lstm"', '"gru"', ["ELMo's options (lstm, char_cnn)", "KeyError"]),
+        ("{", "", ["ELMo's options", "JSONDecodeError"]),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(refused, copied, old, new, parts):
+    text = (copied / "options.json").read_text()
+    (copied / "options.json").write_text(text.replace(old, new, 1))
+    refused(lambda: load_encoder(str(copied)), *parts)
+
+
+def test_weights_that_are_none_are_refused(refused, copied):
+    (copied / "lm_weights.hdf5").write_bytes(b"no HDF5")
+    refused(lambda: load_encoder(str(copied)), "lm_weights.hdf5: expected the weights of an ELMo (HDF5)")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-LONGEST = 50
+MAX_CHARACTERS = 50
 """Characters of a word, with the two around it; the rest of a longer one is not read."""
 
 PADDING, _BEGIN_SENTENCE, _END_SENTENCE, _BEGIN, _END, _FILL = 0, 257, 258, 259, 260, 261
@@ -15,16 +15,16 @@ CHARACTERS = 262
 
 
 def character_ids(words: Sequence[str]) -> torch.Tensor:
-    """(words, LONGEST): the bytes of each word in UTF-8, each one higher, between two marks."""
-    ids = torch.full((len(words), LONGEST), _FILL)
+    """(words, MAX_CHARACTERS): the bytes of each word in UTF-8, each one higher, between two marks."""
+    ids = torch.full((len(words), MAX_CHARACTERS), _FILL)
     for row, word in zip(ids, words, strict=True):
-        letters = torch.tensor([_BEGIN, *(byte + 1 for byte in word.encode()[: LONGEST - 2]), _END])
+        letters = torch.tensor([_BEGIN, *(byte + 1 for byte in word.encode()[: MAX_CHARACTERS - 2]), _END])
         row[: len(letters)] = letters
     return ids
 
 
 def with_boundaries(ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sentences between two words that mark their beginning and their end: ids (batch, words + 2, LONGEST), mask."""
+    """Sentences between two words that mark where they begin and end: ids (batch, words + 2, MAX_CHARACTERS), mask."""
     batch, longest = mask.shape
     first, last = (_mark(mark).to(ids) for mark in (_BEGIN_SENTENCE, _END_SENTENCE))
     around = ids.new_full((batch, longest + 2, ids.shape[-1]), PADDING)
@@ -35,7 +35,7 @@ def with_boundaries(ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor
 
 
 def _mark(character: int) -> torch.Tensor:
-    return torch.tensor([_BEGIN, character, _END] + [_FILL] * (LONGEST - 3))
+    return torch.tensor([_BEGIN, character, _END] + [_FILL] * (MAX_CHARACTERS - 3))
 
 
 class CharacterCNN(nn.Module):
@@ -54,7 +54,7 @@ class CharacterCNN(nn.Module):
         self.projection = nn.Linear(width, size)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """(…, LONGEST) character ids to (…, size)."""
+        """(…, MAX_CHARACTERS) character ids to (…, size)."""
         words, place = torch.unique(ids.flatten(0, -2), dim=0, return_inverse=True)
         letters = self.embedding(words).transpose(1, 2)
         found = torch.cat([convolution(letters).amax(-1).relu() for convolution in self.convolutions], dim=-1)

@@ -83,14 +83,12 @@ class BothWays(nn.Module):
     def __init__(self, size: int, cells: int, clip: float | None):
         super().__init__()
         self.clip = clip
-        self.reading, self.recurrence = (
-            nn.Parameter(torch.empty(2, size, 4 * cells)),
-            nn.Parameter(torch.empty(2, size, 4 * cells)),
-        )
-        self.bias = nn.Parameter(torch.zeros(2, 1, 4 * cells))
+        self.reading = nn.Parameter(torch.empty(2, size, 4 * cells))
+        self.recurrence = nn.Parameter(torch.empty(2, size, 4 * cells))
+        self.bias = nn.Parameter(torch.empty(2, 1, 4 * cells))
         self.projection = nn.Parameter(torch.empty(2, cells, size))
-        for weight in (self.reading, self.recurrence, self.projection):
-            nn.init.orthogonal_(weight)
+        for weights in self.parameters():
+            nn.init.uniform_(weights, -(cells**-0.5), cells**-0.5)  # as torch's LSTM
 
     def forward(self, x, lengths, state=None):
         """x: (2, batch, words, size), what each direction reads; gives the same, and what each sequence ended with."""

@@ -1,6 +1,7 @@
 """The files in which ELMo's weights were published: an options file (JSON) and the weights (HDF5)."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,29 @@ from intertask.errors import refusal
 if TYPE_CHECKING:  # imported where a model is made: names of encoders are read without torch
     import torch
 
+    from intertask.encoders.bilstm import BilstmConfig, BilstmModel
     from intertask.encoders.elmo import ElmoConfig, ElmoModel
 
 
-def published(folder: Path) -> tuple[Path, Path] | None:
+BY_NAME = ("elmo", "bilstm")
+"""Encoders known by name: ELMo, and a BiLSTM with random weights on ELMo's words (Wang et al. 2019)."""
+
+GET = (
+    "Fetch an options file and the weights of the same name from https://allenai.org/allennlp/software/elmo "
+    "into the folder elmo there; Wang et al. 2019 used the original, of 93.6 million parameters."
+)
+
+
+def elmo_folder() -> Path:
+    """The folder elmo in INTERTASK_CORPORA; IntertaskError where the published files are not there."""
+    root = os.environ.get("INTERTASK_CORPORA", "")
+    if root and published_files(Path(root, "elmo")):
+        return Path(root, "elmo")
+    found = f"none in {Path(root, 'elmo')}" if root else "INTERTASK_CORPORA not set"
+    raise refusal("Encoder elmo", "*options.json and *weights.hdf5 in the folder elmo of INTERTASK_CORPORA", found, GET)
+
+
+def published_files(folder: Path) -> tuple[Path, Path] | None:
     """The options file and the weights in a folder as ELMo's were published; None where it is none."""
     found = [sorted(folder.glob(pattern)) for pattern in ("*options.json", "*weights.hdf5")]
     return (found[0][0], found[1][0]) if all(len(paths) == 1 for paths in found) else None
@@ -22,7 +42,7 @@ def published(folder: Path) -> tuple[Path, Path] | None:
 
 def read_config(options: Path) -> "ElmoConfig":
     """The sizes that an options file says; IntertaskError where it says none, or of another kind of network."""
-    from intertask.encoders.characters import CHARACTERS, LONGEST
+    from intertask.encoders.characters import CHARACTERS, MAX_CHARACTERS
     from intertask.encoders.elmo import ElmoConfig
 
     try:
@@ -31,7 +51,7 @@ def read_config(options: Path) -> "ElmoConfig":
         other = {
             "use_skip_connections": lstm["use_skip_connections"] is not True,
             "n_characters": cnn["n_characters"] not in (CHARACTERS, CHARACTERS - 1),
-            "max_characters_per_token": cnn["max_characters_per_token"] != LONGEST,
+            "max_characters_per_token": cnn["max_characters_per_token"] != MAX_CHARACTERS,
             "activation": cnn["activation"] != "relu",
             "proj_clip": lstm["proj_clip"] != lstm["cell_clip"],
         }
@@ -72,6 +92,23 @@ def read_elmo(options: Path, weights: Path) -> "ElmoModel":
             raise refusal(weights, expected, f"{found}", remedy)
     model.load_state_dict(state)
     return model
+
+
+def read_bilstm(options: Path, weights: Path) -> "BilstmModel":
+    """LSTMs with random weights on the words of a published ELMo."""
+    from intertask.encoders.bilstm import BilstmModel
+
+    model = BilstmModel(bilstm_config(options))
+    model.words.load_state_dict(read_elmo(options, weights).words.state_dict())
+    return model
+
+
+def bilstm_config(options: Path) -> "BilstmConfig":
+    from intertask.encoders.bilstm import BilstmConfig
+
+    sizes = read_config(options)
+    names = ("projection_size", "character_size", "filters", "num_highways")
+    return BilstmConfig(words={name: getattr(sizes, name) for name in names})
 
 
 def _state(model: "ElmoModel", file) -> "dict[str, torch.Tensor]":

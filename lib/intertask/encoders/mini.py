@@ -3,7 +3,7 @@
 import string
 
 from intertask.encoders.separators import add_separators
-from intertask.encoders.words import WordTokenizer
+from intertask.encoders.word_tokenizer import WordTokenizer
 
 BYTES = 2_000_000  # of weights, about
 
@@ -15,7 +15,7 @@ PRETRAINING = {
 }
 """The mini encoders that a study pretrains, and how, unless it says otherwise: a run like any other."""
 
-NAMES = (*PRETRAINING, "mini/bilstm")
+MINI = (*PRETRAINING, "mini/bilstm")
 """All of them; the last begins with random weights."""
 
 SIZE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128}

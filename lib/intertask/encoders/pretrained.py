@@ -14,9 +14,17 @@ from pathlib import Path
 from intertask import hub
 from intertask.cache import while_unchanged
 from intertask.encoders import mini
-from intertask.encoders.elmo_files import published, read_config, read_elmo
+from intertask.encoders.elmo_files import (
+    BY_NAME,
+    bilstm_config,
+    elmo_folder,
+    published_files,
+    read_bilstm,
+    read_config,
+    read_elmo,
+)
 from intertask.encoders.separators import SEPARATORS, add_separators
-from intertask.encoders.words import WordTokenizer, reads_words
+from intertask.encoders.word_tokenizer import WordTokenizer, reads_words
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest
 
@@ -95,8 +103,10 @@ def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool 
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     config, kind = _architecture(source, folder)
-    if (files := published(folder)) and not random_weights:
-        return read_elmo(*files), []
+    if files := published_files(folder):
+        if source == "bilstm":
+            return read_bilstm(*files), []
+        return kind(config) if random_weights else read_elmo(*files), []
     options = {"dtype": torch.float32}  # whatever it is stored in: AdamW loses small updates in bfloat16
     if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
         options["add_pooling_layer"] = pooling == "pooler"
@@ -126,7 +136,9 @@ def _architecture(source: str | Path, folder: Path):
 
     from intertask.encoders import bilstm, elmo  # noqa: F401, to be known by their names
 
-    if files := published(folder):
+    if files := published_files(folder):
+        if source == "bilstm":
+            return bilstm_config(files[0]), bilstm.BilstmModel
         return read_config(files[0]), elmo.ElmoModel
     with _in_words(source, "a config.json that transformers reads"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
@@ -343,6 +355,7 @@ def encoder_fingerprint(source: str) -> str:
 
 def _fingerprint(source: str) -> tuple[str, list[Path]]:
     folder, digest = encoder_folder(source), hashlib.sha256()
+    digest.update(b"bilstm" if source == "bilstm" else b"")  # of the same files as elmo
     files = sorted(path for pattern in ENCODER_FILES for path in folder.glob(pattern))
     for file in files:
         digest.update(file.name.encode() + file_digest(file))
@@ -359,12 +372,14 @@ def encoder_bytes(source: str) -> int:
 
 def encoder_folder(source: str | Path) -> Path:
     """The local folder of an encoder, fetched from the Hub if need be; refused where it holds no usable weights."""
+    if source in BY_NAME:
+        return elmo_folder()
     folder = Path(source) if Path(source).is_dir() else hub.folder(str(source), "model", ENCODER_FILES)
     where, found = f"Encoder {source}", sorted(path.name for path in folder.iterdir())
     if "adapter_config.json" in found:
         remedy = "Add it to the encoder that it was trained beside (peft: merge_and_unload), and save that."
         raise refusal(where, f"an encoder's own weights in {folder}", "an adapter's (adapter_config.json)", remedy)
-    if "config.json" not in found and not published(folder):
+    if "config.json" not in found and not published_files(folder):
         raise refusal(where, f"config.json in {folder}", f"{found or 'nothing'}", "Fetch or save it again.")
     files = [folder / name for name in found if any(fnmatch(name, pattern) for pattern in ENCODER_FILES)]
     if odd := [path.name for path in files if not path.is_file()]:
@@ -373,7 +388,7 @@ def encoder_folder(source: str | Path) -> Path:
     if pointers := [path.name for path in files if hub.is_pointer(path)]:
         found = f"pointers of Git LFS ({', '.join(pointers)})"
         raise refusal(where, f"the files themselves in {folder}", found, "Run `git lfs pull` in the clone.")
-    if published(folder):
+    if published_files(folder):
         return folder
     with _in_words(source, f"a {SHARDS} that can be read"):
         weights = _weight_files(folder)
@@ -392,6 +407,6 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _known_mini(name: str) -> str:
-    if name not in mini.NAMES:
-        raise IntertaskError(f"There is no encoder {name}.{did_you_mean(name, mini.NAMES)}")
+    if name not in mini.MINI:
+        raise IntertaskError(f"There is no encoder {name}.{did_you_mean(name, mini.MINI)}")
     return name

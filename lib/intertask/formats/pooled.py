@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from intertask.encoders.words import WordTokenizer, reads_words
+from intertask.encoders.word_tokenizer import WordTokenizer, reads_words
 from intertask.formats.base import Format
 from intertask.formats.heads import SIZES, PooledHead, SentenceHead
 from intertask.formats.tokens import tokens

@@ -9,7 +9,7 @@ from torch import nn
 
 from intertask.encoders.lora import with_lora
 from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest
-from intertask.encoders.words import reads_words
+from intertask.encoders.word_tokenizer import reads_words
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
 from intertask.formats.causal_language_modelling import refuse_reading_ahead

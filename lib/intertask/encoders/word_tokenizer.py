@@ -11,7 +11,7 @@ import numpy as np
 
 from intertask.errors import refusal
 
-CHUNK = 1000
+AT_ONCE = 1000
 
 
 def reads_words(config) -> bool:
@@ -30,7 +30,7 @@ class WordTokenizer:
     cls_token_id = mask_token_id = unk_token_id = None
 
     def reader(self, columns: list, max_length: int, overlap: int | None) -> tuple[Callable[[int], dict], list]:
-        """What reads CHUNK texts from a number on, see `formats.tokens`, and what that depends on beside them."""
+        """What reads AT_ONCE texts from a number on, see `formats.tokens`, and what that depends on beside them."""
         if len(columns) > 1 or overlap is not None:
             expected, remedy = "an encoder that reads two texts together", "Name an encoder such as mini/bert."
             raise refusal("This task", expected, "one that reads one text at a time", remedy)
@@ -39,7 +39,7 @@ class WordTokenizer:
     def _read(self, column, max_length: int, first: int) -> dict[str, np.ndarray]:
         from intertask.encoders.characters import character_ids  # here: with torch
 
-        read = [self.words(text) for text in column[first : first + CHUNK].to_pylist()]
+        read = [self.words(text) for text in column[first : first + AT_ONCE].to_pylist()]
         if not all(read):
             place = read.index([])
             remedy = "Drop the row: these encoders read words."

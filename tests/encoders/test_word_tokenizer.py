@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from intertask.encoders.characters import character_ids
-from intertask.encoders.words import WordTokenizer
+from intertask.encoders.word_tokenizer import WordTokenizer
 from intertask.errors import IntertaskError
 from intertask.formats.tokens import tokens
 from intertask.run import Run
