@@ -82,7 +82,8 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
         where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
         expected = f"{len(header)} well-formed fields as in the header or in `columns`"
         signs = f"with other signs than {dialect.get('delimiter', ',')!r} between fields and doubled quotes in them"
-        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?") from None
+        other = " Sentences of a word in each line, parted by blank lines, are those of a .conll." if columns else ""
+        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?{other}") from None
     return pd.DataFrame(rows, columns=header, dtype=object)
 
 

@@ -1,5 +1,6 @@
 """What may surprise in a task that is sound: said before training, and not refused."""
 
+import fnmatch
 import math
 import re
 import unicodedata
@@ -164,7 +165,7 @@ def _looks(name: str) -> str:
 
 
 def _odd_names(task: Task) -> Iterator[str]:
-    """Names of labels that may be marks for none, hold a writer's signs, or are several in one."""
+    """Names of labels that may be marks for none, hold a writer's signs, or are several; patterns of no name."""
     names = task.entry.labels or []
     kinds = {
         "labels that may stand for none": [ascii(name) for name in names if name.casefold() in NONE or not shows(name)],
@@ -175,6 +176,9 @@ def _odd_names(task: Task) -> Iterator[str]:
             if len(parts := re.split(r"\s*[|,;/+&]\s*", name)) > 1 and {*parts} <= {*names} - {name}
         ],
     }
+    kinds["unscored_labels that fit no label"] = [
+        one for one in task.entry.unscored_labels if not fnmatch.filter(names, one)
+    ]
     for what, odd in kinds.items():
         if odd:
             yield f"{what}: {_names(odd)}."
