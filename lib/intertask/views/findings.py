@@ -149,11 +149,12 @@ def _absent(task: Task) -> Iterator[str]:
 
 def _alike(task: Task) -> Iterator[str]:
     """Labels that are one, perhaps, in two spellings."""
-    names = task.entry.labels or []
     for what, key in {"differ in capitals alone": str.casefold, "look or count alike": _looks}.items():
-        spellings = [[other for other in names if key(other) == key(name)] for name in names]
-        if twice := next((alike for alike in spellings if len(alike) > 1), None):
-            shown = twice if what.startswith("differ") else map(ascii, twice)
+        alike: dict[str, list[str]] = {}
+        for name in task.entry.labels or []:
+            alike.setdefault(key(name), []).append(name)
+        if twice := next((names for names in alike.values() if len(names) > 1), None):
+            shown = twice if key is str.casefold else map(ascii, twice)
             yield f"labels that {what}: {', '.join(shown)}; are they one?"
             return
 
