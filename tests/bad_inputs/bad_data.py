@@ -125,6 +125,7 @@ DATA = [
     (SHIFTED, "jsonl", [{"text": None}], None, "row 1, column 'text': expected text, found None"),
     (SHIFTED, "jsonl", [{"words": ["a", None]}], None, "row 1, column 'words': expected a list of words"),
     (SHIFTED, "jsonl", [{"words": "a b c"}], None, "row 1, column 'words': expected a list of words, found 'a b c'"),
+    ({**SHIFTED, "derive": "glue_diagnostic"}, "jsonl", [{"a b": 1, "A_b": 2}], None, "two columns of one name"),
     ({**SHIFTED, "derive": "semeval"}, "jsonl", [{"sentence": 5, "relation": 0}], None, "which it cannot read"),
     (SHIFTED, "csv", "sentence\na b c d e\n", None, "Split train, "),
 ]
