@@ -104,6 +104,7 @@ DATA = [
     (CLASSES, "csv", "text;label\na;x\n", None, "has this one other signs between its fields?"),
     (CLASSES, "csv", "a,x\nb,y\n", None, "A file without a header has its names under `columns`"),
     (CLASSES, "csv", table("x", "y") * 2, None, "row 3 (line 4): expected a row, found the names of the columns"),
+    (CLASSES, "csv", f"{table(0, 1)}\ufeff{table(1)}", None, "row 3 (line 4): expected a row, found the names"),
     ({**CLASSES, "columns": ["text", "label"]}, "csv", "Text, Label\na,x\n", None, "row 1 (line 1): expected a row"),
     (CONLL, "conll", "words tags\na X\nb Y\n", None, "line 1: expected a row, found the names"),
     ({**CLASSES, "columns": ["text", "label"]}, "jsonl", labelled(1, 2), None, "columns that the file itself names"),
@@ -124,6 +125,7 @@ DATA = [
     (SHIFTED, "jsonl", [{"text": None}], None, "row 1, column 'text': expected text, found None"),
     (SHIFTED, "jsonl", [{"words": ["a", None]}], None, "row 1, column 'words': expected a list of words"),
     (SHIFTED, "jsonl", [{"words": "a b c"}], None, "row 1, column 'words': expected a list of words, found 'a b c'"),
+    ({**SHIFTED, "derive": "glue_diagnostic"}, "jsonl", [{"a b": 1, "A_b": 2}], None, "two columns of one name"),
     ({**SHIFTED, "derive": "semeval"}, "jsonl", [{"sentence": 5, "relation": 0}], None, "which it cannot read"),
     (SHIFTED, "csv", "sentence\na b c d e\n", None, "Split train, "),
 ]

@@ -56,6 +56,14 @@ def test_odd_names_of_labels(said, labels, words):
     )
 
 
+def test_a_label_that_is_not_scored_and_not_there(own_task):
+    spans = {"format": "span_classification", "inputs": ["text"], "spans": ["s:e"], "label": "y"}
+    rows = [{"text": "one two", "s": at, "e": 2, "y": label} for at, label in ((0, "R-X"), (1, "Y"))]
+    assert "unscored_labels that fit no label: r-*." in all_said(
+        own_task, rows, unscored_labels=["R-*", "r-*"], **spans
+    )
+
+
 def test_labels_of_a_regression_that_are_one_or_perhaps_a_mark(said, own_task):
     assert "train: 1 of 3 examples (33.3 %) have the label -1" in said([1, -1, 0.5], format="regression")
     assert "stand for none" not in said([-1, -0.5], format="regression")

@@ -48,10 +48,11 @@ def label_text(value: object, where: tuple[str, int], column: str) -> str:
         if several:
             remedy = "Several labels of one example are a format of their own, which this is not: give it one."
         raise refusal(f"{row_name(where)}, label column '{column}'", "a name or a number", found, remedy)
-    return _spelled(str(value))
+    return spelled(str(value))
 
 
-def _spelled(label: str) -> str:
+def spelled(label: str) -> str:
+    """A name or number without blanks around it, a whole number without a fraction."""
     label = label.strip()
     return label.partition(".")[0] if re.fullmatch(_WHOLE + r"\.0+", label) else label
 
@@ -73,7 +74,7 @@ def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) 
     Names that are numbers themselves (`labels: ["1", "2"]`) are never read as ids. counted: whether ids are known to
     begin at 0, as a card's do; otherwise a 0 must be among them.
     """
-    ids = {_spelled(name): i for i, name in enumerate(names)}
+    ids = {spelled(name): i for i, name in enumerate(names)}
     numbers = [texts for texts in splits if are_numbers(texts)]
     if numbers and not any(re.fullmatch(_WHOLE, name) for name in ids):
         if not counted:
@@ -148,7 +149,7 @@ def whole(value: object) -> int | None:
     """The whole number that a cell says, as 3, 3.0 or '3'; None where it says another thing, a truth value too."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.integer | np.floating):
         return None
-    said = _spelled(str(value))
+    said = spelled(str(value))
     return int(said) if re.fullmatch(_WHOLE, said) else None
 
 

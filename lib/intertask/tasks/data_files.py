@@ -63,7 +63,7 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
     blank, header = 0, list(columns)
     try:
         header = header or next(lines, [])
-        first = "".join(header[:1]).strip().casefold()
+        first = _plain("".join(header[:1]))
         for fields in lines:
             if not fields:  # at the end of a file they mean nothing
                 blank = blank or lines.line_num
@@ -72,7 +72,7 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
                 raise _blank_line(path, blank)
             if len(fields) != len(header):
                 raise csv.Error(f"{len(fields)} fields")
-            if fields[0].strip().casefold() == first and _repeats(header, fields):
+            if _plain(fields[0]) == first and _repeats(header, fields):
                 raise _second_header(f"{path}, row {len(rows) + 1} (line {lines.line_num})")
             odd = next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "") if blanks else ""
             if odd and _with_quotes(odd) not in text:
@@ -82,14 +82,18 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
         where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
         expected = f"{len(header)} well-formed fields as in the header or in `columns`"
         signs = f"with other signs than {dialect.get('delimiter', ',')!r} between fields and doubled quotes in them"
-        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?") from None
+        other = " Sentences of a word in each line, parted by blank lines, are those of a .conll." if columns else ""
+        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?{other}") from None
     return pd.DataFrame(rows, columns=header, dtype=object)
 
 
 def _repeats(header: Sequence[str], fields: list[str]) -> bool:
     """Whether fields are the columns' names once more; a text may read as the name of an only column."""
-    pairs = zip(fields, header, strict=True) if len(fields) == len(header) > 1 else [("", "none")]
-    return all(field.strip().casefold() == name.strip().casefold() for field, name in pairs)
+    return len(fields) > 1 and [*map(_plain, fields)] == [*map(_plain, header)]
+
+
+def _plain(name: str) -> str:
+    return name.strip("\ufeff \t").casefold()  # files that are put together keep the mark at the start of each
 
 
 def _second_header(where: str) -> IntertaskError:
