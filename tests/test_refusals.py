@@ -91,6 +91,7 @@ CANNOT = {
     "studies/execute.py _start": "a process that cannot be started",
     "studies/store.py require_pool": "a pool that is moved while runs are under way",
     "studies/store.py required": "of a run by hand: `run` trains each parent before",
+    "training/frozen.py _allocate": "how much space is free when a frozen encoder reads",
     "training/record.py save": "a pool that is moved while runs are under way",
     "training/train.py Losses.look": "a loss that is not finite",
     "views/listing.py catalogue_table": "of `tasks`, a command of its own",

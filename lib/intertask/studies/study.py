@@ -296,7 +296,7 @@ class Study(Strict):
     )
     small_data: Annotated[SmallData | None, PLACED] = None
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
-    evaluate_on: dict[str, list[str]] = Field(
+    evaluate_on: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
         {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
     )
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
@@ -347,6 +347,8 @@ class Study(Strict):
         if {*self.regimes} - {"single", "mtl_all"} and not self.supporting:
             message = "all regimes but single and mtl_all need at least one task under supporting."
             raise IntertaskError(message, at=("regimes",))
+        for task, others in self.evaluate_on.items():
+            _refuse_twice("evaluate_on", [task, *others])
         for name in LISTS:
             _refuse_twice(name, [getattr(value, "label", value) for value in getattr(self, name)])
         taken = {"all", *self.targets, *(task for one in self.supporting for task in one.tasks)}
