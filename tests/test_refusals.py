@@ -39,6 +39,7 @@ REACHED = {
     "formats/spans.py SpanFormat.encode": "what is read of spans is tokenised",
     "formats/tokens.py tokens": "what is read of spans is tokenised",
     "studies/check.py *": "these are check's own",
+    "weighting.py probabilities": "each mixture's tasks are weighed by their sizes",
     "files.py read_sealed": "the records of finished runs are read",
     "studies/store.py _check_file": "the records of finished runs are read",
     "studies/store.py open_pool": "the pool is opened before anything starts",

@@ -11,9 +11,14 @@ from intertask.tasks.catalogue import find_entry
 ABSENT_EXAMPLES = 50_000  # of a task that is neither at hand nor counted in the catalogue: a guess
 
 
+def training_sizes(run: Run) -> list[int]:
+    """The training examples of each task of a run."""
+    return [min(m.limit or sys.maxsize, training_size(m.task, run.task_file)) for m in run.members]
+
+
 def training_examples(run: Run) -> int:
     """The training examples of all tasks of a run."""
-    return sum(min(m.limit or sys.maxsize, training_size(m.task, run.task_file)) for m in run.members)
+    return sum(training_sizes(run))
 
 
 def steps(run: Run) -> int:
