@@ -23,7 +23,7 @@ def training_examples(run: Run) -> int:
 
 def steps(run: Run) -> int:
     """The optimizer steps that a run takes if it is not stopped early."""
-    per_epoch = math.ceil(training_examples(run) / (run.per_device_train_batch_size * run.gradient_accumulation_steps))
+    per_epoch = math.ceil(training_examples(run) / run.step_examples)
     return run.max_steps or math.ceil(per_epoch * run.num_train_epochs)
 
 
