@@ -1,8 +1,11 @@
 """Labels are read by what they mean, in every format; what is none, and what could mean two things, is refused."""
 
 import datetime
+import json
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from intertask.tasks.load import load_task
@@ -102,6 +105,45 @@ def test_a_test_split_that_hides_its_labels_has_none(task, refused):
     refused(lambda: task(labelled("a", "b"), test=labelled("hidden", "a"), labels=names), "row 1", "'hidden'")
     refused(lambda: task(labelled("a", "b"), dev=labelled("hidden"), labels=names), "dev.jsonl, row 1", "'hidden'")
     assert ids(task(labelled("a", "b"), test=labelled("b"), labels=names), "test") == [1]
+
+
+def test_what_is_like_a_label_hides_none_and_a_regression_hides_by_no_number(task, refused):
+    for mark in ("yess", "YES"):
+        test = labelled(mark, mark)
+        refused(lambda test=test: task(labelled("yes", "no"), test=test), "test.jsonl, row 1", "Did you mean 'yes'?")
+    hidden = task(labelled(1, 2.5), test=labelled("-", "-"), format="regression")
+    assert "label" not in hidden.splits["test"]
+    assert ids(task(labelled(1, 2.5), test=labelled("9", "9"), format="regression"), "test") == [9, 9]
+
+
+def parquet(path, columns, **features):
+    """A file as `datasets` writes one; `features`: the names of the labels in a column, or in lists of it."""
+    said = {"info": {"features": features}}
+    table = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps(said)})
+    pq.write_table(table, path)
+
+
+def test_names_that_datasets_wrote_into_a_parquet_are_read(own_task, refused, tmp_path):
+    kind = {"names": ["neg", "pos"], "_type": "ClassLabel"}
+    files = {"train": "t.parquet", "validation": "t.parquet"}
+    parquet(tmp_path / "t.parquet", {"text": ["a", "b"], "label": [1, 0]}, label=kind)
+    assert load_task("reviews", own_task(files=files, **PLAIN)).entry.labels == ["neg", "pos"]
+    parts = ["those of the Parquet files in id order, ['neg', 'pos']", "found ['pos', 'neg']", "Copy their order"]
+    refused(lambda: load_task("reviews", own_task(files=files, labels=["pos", "neg"], **PLAIN)), *parts)
+    listed = {"words": [["a", "b"]], "tags": [[0, 1]]}
+    parquet(tmp_path / "t.parquet", listed, tags={"feature": kind, "_type": "List"})
+    assert load_task("reviews", own_task(files=files, **WORDS)).entry.labels == ["neg", "pos"]
+
+
+def test_a_parquet_keeps_large_numbers_beside_a_null_and_columns_of_one_name(own_task, refused, tmp_path):
+    files = {"train": "t.parquet", "validation": "t.parquet"}
+    large = [2**53 + 1, 2**53, None]
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "label": large}), tmp_path / "t.parquet")
+    found = load_task("reviews", own_task(files=files, **PLAIN, drop_label=""))
+    assert found.entry.labels == [str(2**53), str(2**53 + 1)] and ids(found) == [1, 0]
+    twice = pa.table([pa.array(["a", "b"]), pa.array([0, 1]), pa.array([1, 0])], names=["text", "label", "label"])
+    pq.write_table(twice, tmp_path / "t.parquet")
+    refused(lambda: load_task("reviews", own_task(files=files, **PLAIN)), "one column 'label'", "2 among")
 
 
 def test_a_misspelt_key_of_a_struct_is_refused(task, refused):

@@ -75,7 +75,9 @@ def test_split_without_a_sentence_is_refused(refused, plain):
 def test_a_split_that_the_others_hold_whole_is_refused(refused, plain):
     splits = {"train": plain("a b."), "validation": plain("A b .")}
     refused(
-        lambda: sentences(splits), "Split train", "a sentence that is its own", "all of its sentences in the others"
+        lambda: sentences(splits),
+        f"Split train, {splits['train'].index[0][0]}: expected a sentence that is its own",
+        "all of its sentences in the others",
     )
 
 

@@ -105,3 +105,11 @@ def test_only_a_star_stands_for_others_in_a_path(own_task, tmp_path):
     (folder / "dev.csv").write_text("text,stars\nc,1\n")
     files = {"train": "exp[1]?/train-*.csv", "validation": "exp[1]?/dev.csv"}
     assert load_task("reviews", own_task(files=files)).splits["train"]["text"].tolist() == ["a", "b"]
+
+
+def test_a_file_that_a_split_names_twice_is_refused(refused, own_task):
+    for other in ("t*.csv", "train.csv"):
+        task_file = own_task(files={"train": ["train.csv", other], "validation": "dev.csv"})
+        refused(
+            lambda f=task_file: load_task("reviews", f), "train.csv", "each file of a split once", "it twice", other
+        )

@@ -43,7 +43,8 @@ def test_labels_that_differ_in_capitals(said):
         (["caf\u00e9", "cafe\u0301"], "labels that look or count alike: 'cafe\\u0301', 'caf\\xe9'; are they one?"),
         (["pos\u200b", "pos", "neg"], "labels that look or count alike: 'pos', 'pos\\u200b'"),
         (["+1", "1", "0"], "labels that look or count alike: '+1', '1'"),
-        (["yes", "no", "None"], "labels that may stand for none: None."),
+        (["yes", "no", "None"], "labels that may stand for none: 'None'."),
+        (["yes", "no", "\u200b"], "labels that may stand for none: '\\u200b'."),
         (["'yes'", "no"], "labels with quotation marks around them: 'yes'."),
         (["x|y", "x", "y"], "labels made of others, which are several of one example: x|y."),
     ],
@@ -52,6 +53,14 @@ def test_odd_names_of_labels(said, labels, words):
     assert words in said(labels)
     assert "labels that" not in said(["x/z", "x", "y", "-1"], drop_label=-1) and "made of" not in said(
         ["x/z", "x", "y"]
+    )
+
+
+def test_a_label_that_is_not_scored_and_not_there(own_task):
+    spans = {"format": "span_classification", "inputs": ["text"], "spans": ["s:e"], "label": "y"}
+    rows = [{"text": "one two", "s": at, "e": 2, "y": label} for at, label in ((0, "R-X"), (1, "Y"))]
+    assert "unscored_labels that fit no label: r-*." in all_said(
+        own_task, rows, unscored_labels=["R-*", "r-*"], **spans
     )
 
 

@@ -10,7 +10,7 @@ from intertask.formats.base import Format, frame
 from intertask.formats.columns import is_null, is_text, whole
 from intertask.metrics import OF_ANSWERS, best_overlap
 
-START = "answer_start"
+ANSWER_START = "answer_start"
 
 
 class AnswerFormat(Format):
@@ -71,12 +71,12 @@ def given_answers(value: Any, where: tuple[str, int]) -> list[tuple[str, int | N
     for one in _several(value):
         texts, starts = [one], [None]
         if isinstance(one, dict):
-            texts, starts = _several(one.get("text")), _several(one.get(START))
+            texts, starts = _several(one.get("text")), _several(one.get(ANSWER_START))
             starts = [None] * len(texts) if all(map(is_null, starts)) else starts
         elif is_null(one):
             continue
         if len(texts) != len(starts) or not all(map(is_text, texts)) or not all(map(_is_place, starts)):
-            expected = f"answers: a text, several, or {{text, {START}}} with a whole number for each text"
+            expected = f"answers: a text, several, or {{text, {ANSWER_START}}} with a whole number for each text"
             raise refusal(row_name(where), expected, f"{one!r:.80}", "Mend the row.")
         found += [(text, None if is_null(start) else whole(start)) for text, start in zip(texts, starts, strict=True)]
     return found

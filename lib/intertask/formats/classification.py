@@ -42,8 +42,6 @@ def group_keys(raw: pd.DataFrame, column: str) -> list[str]:
     """Of each row what tells its group, a name or a number; null is refused."""
     root, _, key = column.partition(".")
     keys = pd.Series([label_text(at_key(value, key), where, column) for where, value in raw[root].items()], raw.index)
-    if (keys == "").any():
-        raise refusal(
-            f"{first_row(keys == '')}, column '{column}'", "a name or a number", "null", "Fill or drop the row."
-        )
+    if (null := keys == "").any():
+        raise refusal(f"{first_row(null)}, column '{column}'", "a name or a number", "null", "Fill or drop the row.")
     return keys.tolist()

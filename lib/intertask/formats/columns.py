@@ -48,10 +48,11 @@ def label_text(value: object, where: tuple[str, int], column: str) -> str:
         if several:
             remedy = "Several labels of one example are a format of their own, which this is not: give it one."
         raise refusal(f"{row_name(where)}, label column '{column}'", "a name or a number", found, remedy)
-    return _spelled(str(value))
+    return spelled(str(value))
 
 
-def _spelled(label: str) -> str:
+def spelled(label: str) -> str:
+    """A name or number without blanks around it, a whole number without a fraction."""
     label = label.strip()
     return label.partition(".")[0] if re.fullmatch(_WHOLE + r"\.0+", label) else label
 
@@ -73,11 +74,12 @@ def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) 
     Names that are numbers themselves (`labels: ["1", "2"]`) are never read as ids. counted: whether ids are known to
     begin at 0, as a card's do; otherwise a 0 must be among them.
     """
-    ids = {_spelled(name): i for i, name in enumerate(names)}
+    ids = {spelled(name): i for i, name in enumerate(names)}
     numbers = [texts for texts in splits if are_numbers(texts)]
     if numbers and not any(re.fullmatch(_WHOLE, name) for name in ids):
         if not counted:
             check_count(pd.concat(numbers), len(names))
+            _check_order(pd.concat(numbers), names)
         ids |= {str(i): i for i in range(len(names))}
     # a truth value has one spelling, a name for it several
     return {name.lower(): i for name, i in ids.items() if name.lower() in ("true", "false")} | ids
@@ -91,6 +93,17 @@ def check_count(texts: pd.Series, count: int) -> None:
         remedy = f"List in `labels`, in order, what the column says (as in labels: {asked}), or write names."
         where = f"{first_row(texts.notna())}, label column '{texts.name}'"
         raise refusal(where, "numbers that begin at 0", f"{', '.join(said[:5])} and no 0", remedy)
+
+
+def _check_order(texts: pd.Series, names: Sequence[str]) -> None:
+    """Refuses numbers of labels that stand in names of other ids: 1 would be "false", or "grade 2"."""
+    truths = {"false": ["0"], "true": ["1"]}
+    inside = [truths.get(name.lower()) or re.findall(r"\d+", name) for name in names]
+    own = [int(found[0]) for found in inside if len(found) == 1]
+    if len(own) == len(names) and own != list(range(len(own))) and {*map(int, texts)} <= {*own}:
+        where, found = f"{first_row(texts.notna())}, label column '{texts.name}'", f"{list(names)[:5]}"
+        remedy = "Write the names in the column, or `labels` in the order of their numbers."
+        raise refusal(where, "`labels` with each number at its place, for the column has numbers", found, remedy)
 
 
 def label_ids(texts: pd.Series, ids: dict[str, int]) -> pd.Series:
@@ -136,7 +149,7 @@ def whole(value: object) -> int | None:
     """The whole number that a cell says, as 3, 3.0 or '3'; None where it says another thing, a truth value too."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.integer | np.floating):
         return None
-    said = _spelled(str(value))
+    said = spelled(str(value))
     return int(said) if re.fullmatch(_WHOLE, said) else None
 
 

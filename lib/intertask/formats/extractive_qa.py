@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from intertask.errors import refusal, row_name
-from intertask.formats.answers import START, AnswerFormat, given_answers
+from intertask.formats.answers import ANSWER_START, AnswerFormat, given_answers
 from intertask.formats.base import Encoded, parts, spread
 from intertask.formats.columns import listed, shows
 from intertask.formats.heads import TokenHead
@@ -119,7 +119,7 @@ def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
                 remedy = "Mend the row, or drop it: only what stands in the passage can be extracted."
                 raise refusal(row_name(where), "an answer that stands in the passage", f"'{answer}'"[:80], remedy)
             if start is None and (key := _other_start(value)) and text.count(answer) > 1:
-                remedy = f"Write its place under '{START}', or leave it out: then the first counts."
+                remedy = f"Write its place under '{ANSWER_START}', or leave it out: then the first counts."
                 raise refusal(row_name(where), "an answer that stands there once", f"several, and '{key}'", remedy)
             spans.append([[found, found + len(answer)]])
         rows.append(np.array(spans, np.int32).reshape(-1, 1, 2))
@@ -129,4 +129,4 @@ def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
 def _other_start(value: Any) -> str | None:
     """The key of a struct that seems to say where an answer begins, and is none that is read."""
     structs = [one for one in listed(value) or [value] if isinstance(one, dict)]
-    return next((key for one in structs for key in one if "start" in key.lower() and key != START), None)
+    return next((key for one in structs for key in one if "start" in key.lower() and key != ANSWER_START), None)

@@ -28,13 +28,12 @@ class MultipleChoice(Format):
         """Refuses a row with more choices than there are `labels`, or with letters of its own in another order."""
         choices = choice_lists(raw, self.entry.choices)
         if names := self.entry.labels:
-            fault = choices.map(len) > len(names)
+            counts = choices.map(len)
+            fault = counts > len(names)
             if fault.any():
-                expected, found = (
-                    f"at most {len(names)} choices, as `labels` says",
-                    str(choices.map(len)[fault].iloc[0]),
-                )
-                raise refusal(f"{first_row(fault)}, choices", expected, found, "Name all places in `labels`.")
+                where, found = f"{first_row(fault)}, choices", str(counts[fault].iloc[0])
+                expected = f"at most {len(names)} choices, as `labels` says"
+                raise refusal(where, expected, found, "Name all places in `labels`.")
             _check_letters(raw, self.entry.choices, names)
         return super().columns(raw, labels) | {"choices": choices}
 

@@ -64,7 +64,7 @@ def all_hidden(labels: pd.Series, known: Collection[str] | None) -> bool:
         return said <= {""} or said == {"-1"}
     (mark,) = said
     number = re.fullmatch(r"[+-]?\d*[.,]?\d+", mark)
-    return mark in ("", "-1") or not number and not get_close_matches(mark.lower(), map(str.lower, known))
+    return mark in ("", "-1") or not number and not get_close_matches(mark.lower(), map(str.lower, known), cutoff=0.8)
 
 
 def check_variety(labels: pd.Series, form: Format) -> None:

@@ -58,10 +58,12 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
     lines = csv.reader(io.StringIO(text, newline=""), **dialect)
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
     csv.field_size_limit(2**31 - 1)  # the default refuses texts above 131,072 characters
+    blanks = dialect.get("quoting") != csv.QUOTE_NONE and _BLANKS_BEFORE_QUOTES.search(text)
     rows: list[list[str]] = []
     blank, header = 0, list(columns)
     try:
         header = header or next(lines, [])
+        first = _plain("".join(header[:1]))
         for fields in lines:
             if not fields:  # at the end of a file they mean nothing
                 blank = blank or lines.line_num
@@ -70,22 +72,28 @@ def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: A
                 raise _blank_line(path, blank)
             if len(fields) != len(header):
                 raise csv.Error(f"{len(fields)} fields")
-            if _repeats(header, fields):
+            if _plain(fields[0]) == first and _repeats(header, fields):
                 raise _second_header(f"{path}, row {len(rows) + 1} (line {lines.line_num})")
-            if (odd := next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "")) and _with_quotes(odd) not in text:
+            odd = next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "") if blanks else ""
+            if odd and _with_quotes(odd) not in text:
                 raise csv.Error(f"blanks before a quotation mark, {odd!r:.80}")
             rows.append(fields)
     except csv.Error as error:
         where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
         expected = f"{len(header)} well-formed fields as in the header or in `columns`"
         signs = f"with other signs than {dialect.get('delimiter', ',')!r} between fields and doubled quotes in them"
-        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?") from None
+        other = " Sentences of a word in each line, parted by blank lines, are those of a .conll." if columns else ""
+        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?{other}") from None
     return pd.DataFrame(rows, columns=header, dtype=object)
 
 
 def _repeats(header: Sequence[str], fields: list[str]) -> bool:
     """Whether fields are the columns' names once more; a text may read as the name of an only column."""
-    return len(fields) > 1 and [field.strip().casefold() for field in fields] == [name.casefold() for name in header]
+    return len(fields) > 1 and [*map(_plain, fields)] == [*map(_plain, header)]
+
+
+def _plain(name: str) -> str:
+    return name.strip("\ufeff \t").casefold()  # files that are put together keep the mark at the start of each
 
 
 def _second_header(where: str) -> IntertaskError:
@@ -116,6 +124,8 @@ def _is_quoted(text: str, header: bool) -> bool:
     has the comma for which a spreadsheet sets it. Others prove nothing: a quotation may be a whole text, or begin in
     one and end in another.
     """
+    if '"' not in text:
+        return False
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # for $
     fields, bare = _QUOTED.findall(text), _QUOTED.sub("", text)
     rows = len(text.strip("\n").split("\n")) - header
@@ -261,6 +271,7 @@ _OTHERS = {
     b"<!doctype html": ("a web page", "Fetch the file itself."),
     b"<html": ("a web page", "Fetch the file itself."),
 }
+_BLANKS_BEFORE_QUOTES = re.compile(r'[,\n]\s+"')
 _QUOTED_BEHIND_BLANKS = re.compile(r'\s+".*"\s*', re.DOTALL)
 _HALF = re.compile("[\ud800-\udfff]")  # of a character, as JSON can write one
 _QUOTED = re.compile(r'^"(?:[^"]|"")*"(?=\t|\r?$)|(?<=\t)"(?:[^"]|"")*"(?=\t|\r?$)', re.MULTILINE)

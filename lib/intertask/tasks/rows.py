@@ -42,18 +42,26 @@ def _raw(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
         raw = {split: with_rows([frame], [f"mini/{entry.mini} ({split})"]) for split, frame in made.items()}
     else:
         raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
-    if entry.derive:
-        from intertask.probes import find_rule
+    return _derived(entry, raw) if entry.derive else raw
 
-        rule = find_rule(entry.derive)
-        try:
-            raw = rule(raw)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            where, files = f"Task '{entry.name}', derive", ", ".join(frame.index.levels[0][0] for frame in raw.values())
-            found = f"{files}, which it cannot read ({type(error).__name__}: {error})"
-            raise refusal(where, f"what the rule {entry.derive} is made for", found, "Give it its own files.") from None
-        check_splits(entry, raw, raw)
-    return raw
+
+def _derived(entry: TaskEntry, raw: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What the entry's rule makes; frames that it is not made for are refused."""
+    from intertask.probes import find_rule
+
+    rule, files = find_rule(entry.derive), ", ".join(frame.index.levels[0][0] for frame in raw.values())
+    where, expected = f"Task '{entry.name}', derive", f"what the rule {entry.derive} is made for"
+    try:
+        made = rule(raw)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        found = f"{files}, which it cannot read ({type(error).__name__}: {error})"
+        raise refusal(where, expected, found, "Give it its own files.") from None
+    for split, frame in made.items():
+        if frame.empty or not frame.columns.is_unique:
+            found = f"{files}, of which it makes no rows, or two columns of one name, for {split}"
+            raise refusal(where, expected, found, "Give it its own files.")
+    check_splits(entry, made, made)
+    return made
 
 
 def _row_digest(raw: dict[str, pd.DataFrame]) -> str:

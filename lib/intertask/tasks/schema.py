@@ -159,6 +159,10 @@ class TaskEntry(Strict):
         for key, source in {"config": "hub", "corpus": "files", "columns": "files"}.items():
             if getattr(self, key) and source not in given:
                 raise IntertaskError(f"expected {key} only beside {source}, found it beside {given[0]}. Take it out.")
+        known = {"train", "validation", "test", *self.files, *self.splits}
+        for key, named in {"columns": self.columns, "sizes": self.sizes}.items():
+            if isinstance(named, dict) and (other := next((split for split in named if split not in known), None)):
+                raise IntertaskError(f"expected splits under {key}, found '{other}'.{did_you_mean(other, known)}")
         if self.derive:
             from intertask.probes import find_rule  # here: with pandas, which most entries do not need
 
@@ -204,6 +208,8 @@ class TaskEntry(Strict):
             raise IntertaskError(f"expected two inputs beside symmetric, found {self.inputs}. Take symmetric out.")
 
     def _check_labels(self, form: type) -> None:
+        from intertask.formats.columns import spelled
+
         if self.label and not form.labelled:
             raise IntertaskError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
         if form.labelled and not self.label:
@@ -220,7 +226,7 @@ class TaskEntry(Strict):
         names = self.labels or []
         if self.labels is not None and len(set(names)) < 2:
             raise IntertaskError(f"expected labels, two or more, found {names}. Mend them.")
-        if len(set(names)) < len(names):
+        if len(set(map(spelled, names))) < len(names):
             raise IntertaskError(f"expected each label name once, found {names}. Take the double out.")
         if self.label_range and self.label_range[0] >= self.label_range[1]:
             raise IntertaskError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")

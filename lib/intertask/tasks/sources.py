@@ -118,7 +118,10 @@ def _own_files(patterns: list[str]) -> list[Path]:
     for pattern, found in paths.items():
         if not found:
             raise refusal(pattern, "files of that name", "no file that fits", "Check the path in the task's entry.")
-    return [Path(path) for found in paths.values() for path in found]
+    files = [Path(path) for pattern in patterns for path in paths[pattern]]
+    if twice := next((path for path in files if files.count(path) > 1), None):
+        raise refusal(twice, "each file of a split once", "it twice", f"Mend {patterns} in the task's entry.")
+    return files
 
 
 def _written_names(entry: TaskEntry, files: dict[str, list[Path]]) -> list[str] | None:

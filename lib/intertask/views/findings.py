@@ -1,5 +1,6 @@
 """What may surprise in a task that is sound: said before training, and not refused."""
 
+import fnmatch
 import math
 import re
 import unicodedata
@@ -20,7 +21,7 @@ SELDOM = 0.05  # of the training examples, where labels are few
 FEW_LABELS = 10
 MOST_NAMES = 8
 NONE = {"nan", "null", "none", "na", "n/a", "?", "-", "_"}
-QUOTED = r"""".+"|'.+'|“.+”"""
+QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
 
 
 def findings(task: Task) -> list[str]:
@@ -148,11 +149,12 @@ def _absent(task: Task) -> Iterator[str]:
 
 def _alike(task: Task) -> Iterator[str]:
     """Labels that are one, perhaps, in two spellings."""
-    names = task.entry.labels or []
     for what, key in {"differ in capitals alone": str.casefold, "look or count alike": _looks}.items():
-        spellings = [[other for other in names if key(other) == key(name)] for name in names]
-        if twice := next((alike for alike in spellings if len(alike) > 1), None):
-            shown = twice if what.startswith("differ") else map(ascii, twice)
+        alike: dict[str, list[str]] = {}
+        for name in task.entry.labels or []:
+            alike.setdefault(key(name), []).append(name)
+        if twice := next((names for names in alike.values() if len(names) > 1), None):
+            shown = twice if key is str.casefold else map(ascii, twice)
             yield f"labels that {what}: {', '.join(shown)}; are they one?"
             return
 
@@ -164,10 +166,10 @@ def _looks(name: str) -> str:
 
 
 def _odd_names(task: Task) -> Iterator[str]:
-    """Names of labels that may be marks for none, hold a writer's signs, or are several in one."""
+    """Names of labels that may be marks for none, hold a writer's signs, or are several; patterns of no name."""
     names = task.entry.labels or []
     kinds = {
-        "labels that may stand for none": [name for name in names if name.casefold() in NONE],
+        "labels that may stand for none": [ascii(name) for name in names if name.casefold() in NONE or not shows(name)],
         "labels with quotation marks around them": [name for name in names if re.fullmatch(QUOTED, name)],
         "labels made of others, which are several of one example": [
             name
@@ -175,6 +177,9 @@ def _odd_names(task: Task) -> Iterator[str]:
             if len(parts := re.split(r"\s*[|,;/+&]\s*", name)) > 1 and {*parts} <= {*names} - {name}
         ],
     }
+    kinds["unscored_labels that fit no label"] = [
+        one for one in task.entry.unscored_labels if not fnmatch.filter(names, one)
+    ]
     for what, odd in kinds.items():
         if odd:
             yield f"{what}: {_names(odd)}."
