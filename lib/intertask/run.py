@@ -174,6 +174,11 @@ class Run(Strict):
                 f"single_scores: {self.sampling} needs the score that each task has alone: expected "
                 f"{', '.join(names)}, found {', '.join(self.single_scores) or 'none'}."
             )
+        if self.batch_schedule == "forced_heterogeneous" and self.step_examples < len(names):
+            raise IntertaskError(
+                f"batch_schedule: forced_heterogeneous, but a batch of {self.step_examples} has no example of each of "
+                f"{', '.join(names)}. Raise per_device_train_batch_size."
+            )
         if self.max_steps and self.max_examples:
             raise IntertaskError("max_steps and max_examples: expected one of them, found both. Drop one.")
         return self
@@ -200,6 +205,11 @@ class Run(Strict):
     def members(self) -> list[Member]:
         """Every task of the mixture, `task` first; a single task is a mixture of one."""
         return [Member(**self.model_dump(include=set(Member.model_fields))), *self.alongside]
+
+    @property
+    def step_examples(self) -> int:
+        """The training examples of an optimizer step."""
+        return self.per_device_train_batch_size * self.gradient_accumulation_steps
 
     @property
     def dynamic(self) -> bool:

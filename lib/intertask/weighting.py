@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from intertask.errors import refusal
+
 DYNAMIC = ("dynamic_softmax", "dynamic_gap")
 """Samplings that follow the dev scores."""
 
@@ -17,16 +19,22 @@ def probabilities(sampling: str | Sequence[float], sizes: Sequence[int]) -> np.n
     """How often each task is drawn (Wang et al. 2019, appendix C): by its training examples N, or as given.
 
     proportional: N; uniform: 1; log: log N; power_a: N to the power a; the dynamic ones begin proportional (Weller et
-    al. 2022). Numbers are given in the mixture's order. The result sums to 1.
+    al. 2022). Numbers are given in the mixture's order. The result sums to 1. Raises IntertaskError where nothing does:
+    all weigh nothing, or more than a number can say.
     """
     n = np.asarray(sizes, float)
-    if not isinstance(sampling, str):
-        weights = np.asarray(sampling, float)
-    elif sampling == "log" and len(n) > 1:  # alone, a task of one example would weigh log 1 = 0
-        weights = np.log(n)
-    else:
-        weights = n ** exponent(sampling)
-    return weights / weights.sum()
+    with np.errstate(over="ignore"):
+        if not isinstance(sampling, str):
+            weights = np.asarray(sampling, float)
+        elif sampling == "log" and len(n) > 1:  # alone, a task of one example would weigh log 1 = 0
+            weights = np.log(n)
+        else:
+            weights = n ** exponent(sampling)
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        found = f"{total:g} for {sampling} of {', '.join(map(str, sizes))} examples"
+        raise refusal("sampling", "weights with a finite sum above 0", found, "Choose another.")
+    return weights / total
 
 
 def loss_scales(scaling: str, sizes: Sequence[int]) -> np.ndarray:

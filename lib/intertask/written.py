@@ -116,7 +116,8 @@ def _malformed(path: Path, text: str, error: Exception) -> IntertaskError:
         position = getattr(error, "position", None)
         where = path if position is None else f"{path}, line {text.count(chr(10), 0, position) + 1}"
         return refusal(where, "a readable YAML file", " ".join(str(error).split()), "Mend it there.")
-    found = str(error.problem).removeprefix("found ")
+    problem = str(error.problem)
+    found = problem.removeprefix("found ") if problem.startswith("found ") else f"none: {problem}"
     if begun and begun.line < mark.line:
         found += f" (in what begins in line {begun.line + 1})"
     line = "".join(text.splitlines()[mark.line : mark.line + 1])

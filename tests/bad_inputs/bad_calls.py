@@ -23,6 +23,11 @@ PARAMETERS = [
     ({"task": "mini/rte", "sampling": "power_x"}, "sampling"),
     ({"task": "mini/rte", "sampling": [True]}, "key 'sampling.0': expected a number or text, found True"),
     ({"task": "mini/rte", "sampling": [1.0, 2.0]}, "expected a number for each of mini/rte"),
+    (
+        {"task": "mini/rte", "alongside": ["mini/cola"], "batch_schedule": "forced_heterogeneous"}
+        | {"per_device_train_batch_size": 1},
+        "a batch of 1 has no example of each of mini/rte, mini/cola. Raise per_device_train_batch_size",
+    ),
     ({"task": "mini/rte", "single_scores": {"mini/rte": True}}, "key 'single_scores.mini/rte': expected a number"),
     ({"task": "mini/rte", "max_steps": 5, "max_examples": 5}, "expected one of them, found both"),
     ({"task": "mini/rte", "dropout": 1.0}, "dropout: input should be less than 1"),

@@ -185,6 +185,21 @@ def test_a_tokenizer_that_knows_little_of_the_texts_is_said(folder):
     assert "bert: the tokenizer does not know 80% of the tokens of fruit, train" in found
 
 
+@pytest.mark.parametrize(
+    "mixing, said",
+    [
+        ({"sampling": [1, 1e9]}, "sampling: an epoch of fruit + ripeness has no example of fruit."),
+        ({"sampling": "power_1000"}, "sampling: expected weights with a finite sum above 0, found inf"),
+        ({"sampling": [1, 1e9], "epoch_length": "shortest"}, None),
+    ],
+)
+def test_what_a_sampling_never_draws_is_known_before(folder, mixing, said):
+    one = study(folder).given | {"regimes": ["mtl"], "supporting": ["ripeness"], "mixing": [{"name": "m"} | mixing]}
+    found = examined(Study(**one), expand("s", Study(**one)).runs)
+    assert any(sentence.startswith(said) for sentence in found.problems + found.remarks) if said else not found.problems
+    assert said or not any("no example" in sentence for sentence in found.remarks)
+
+
 def test_what_a_run_is_too_short_for_is_said(folder):
     """64 examples in batches of 8, once."""
     found = verdict(folder, warmup_steps=9, eval_steps=8).remarks

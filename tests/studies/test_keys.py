@@ -136,6 +136,17 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
             {"supporting": ["mini/rte"], "targets": ["mini/rte"]},
             "regimes mtl: every supporting task is",
         ),
+        (["single"], {"evaluate_on": {"mini/rte": ["mini/ax", "mini/ax"]}}, "evaluate_on names mini/ax twice"),
+        (["single"], {"evaluate_on": {"mini/rte": ["mini/rte"]}}, "evaluate_on names mini/rte twice"),
+        (["single"], {"evaluate_on": {"mini/rte": []}}, "list should have at least 1 item"),
+        (["mtl_all"], {"targets": ["mini/rte"], "supporting": []}, "mtl_all: there is one task, and nothing to mix"),
+        (["single"], {"encoders": ["own", "./own"]}, "line 1: encoders names .*own twice"),
+        (
+            ["single"],
+            {"encoders": [{"encoder": "mini/bert", "name": "a\nb"}]},
+            "a name in one line, without blanks around",
+        ),
+        (["mtl"], {"mixing": [{"name": " a"}]}, "mixing.0.name: expected a name in one line"),
         (["single"], {"small_data": {"at_most": 9}}, "expected settings beside at_most, found none"),
         (["mtl"], {"mixing": [{"name": ""}]}, "mixing.0.name: string should have at least 1 character"),
         (["mtl"], {"mixing": [{"name": "a", "regimes": []}]}, "mixing.0.regimes: list should have at least 1 item"),
@@ -146,6 +157,7 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
     ],
 )
 def test_what_no_run_would_obey_is_named(regimes, changes, message, tmp_path):
+    (tmp_path / "own").mkdir()
     with pytest.raises(IntertaskError, match=message):
         load_study(written(tmp_path, regimes[0], **{"regimes": regimes} | changes))
 

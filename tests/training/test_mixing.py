@@ -66,6 +66,15 @@ def test_a_single_task_is_always_drawn(sampling):
 
 
 @pytest.mark.parametrize(
+    "sampling, sizes", [("log", [1, 1]), ("power_1000", [100, 400]), ([1e308, 1e308], [1, 1])], ids=str
+)
+def test_weights_that_say_nothing_are_refused(sampling, sizes):
+    """Divided by their sum they are no numbers, and an epoch of these never ends."""
+    with pytest.raises(IntertaskError, match="sampling: expected weights with a finite sum above 0, found"):
+        probabilities(sampling, sizes)
+
+
+@pytest.mark.parametrize(
     "scaling, expected", [("uniform", [1, 1]), ("proportional", [0.25, 1]), ("power_0.5", [0.5, 1])]
 )
 def test_loss_scales_by_hand(scaling, expected):

@@ -1,5 +1,6 @@
 """The training of one stage, on a task of a few dozen sentences with a real (small) encoder."""
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -159,6 +160,17 @@ def test_biases_and_norms_are_not_decayed(fruit):
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
     assert {p.ndim for p in decayed["params"]} == {2} and {p.ndim for p in free["params"]} == {1}
     assert len(decayed["params"]) + len(free["params"]) == len(model.parameters())
+
+
+def test_no_room_for_what_a_frozen_encoder_reads_is_said_before_it_is_mapped(tmp_path, monkeypatch, refused):
+    """A process that writes to a mapping for which there is no room is killed."""
+    with (tmp_path / "features").open("wb") as file:
+        frozen._allocate(file, 5000)
+        assert os.fstat(file.fileno()).st_blocks * 512 >= 5000
+        monkeypatch.setattr(os, "posix_fallocate", lambda *_: os.stat("/nowhere"))
+        refused(
+            lambda: frozen._allocate(file, 5_000_000), "expected 5.0 MB for what a frozen encoder reads, found No such"
+        )
 
 
 def test_a_frozen_encoder_is_read_once_and_only_the_head_learns(fruit, monkeypatch):

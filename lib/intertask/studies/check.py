@@ -14,9 +14,10 @@ from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest, processors, project_root
 from intertask.parameters import check_values, declared
 from intertask.run import Member, Run
-from intertask.studies.length import steps, training_size
+from intertask.studies.length import steps, training_size, training_sizes
 from intertask.studies.study import Notebook, Study
 from intertask.tasks.catalogue import reading_code
+from intertask.weighting import probabilities
 
 
 @dataclass
@@ -41,6 +42,7 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
     """
     verdict = Verdict(remarks=[*_limits_above_the_data(todo.values()), *_beyond_the_end(todo.values())])
     verdict.tried(_check_threads, todo.values())
+    verdict.remarks += verdict.tried(_never_drawn, todo.values()) or []
     for one in study.report:
         verdict.tried(notebook_parameters, one)
     load = cache(partial(verdict.tried, _trainable))
@@ -69,6 +71,18 @@ def _beyond_the_end(runs: Iterable[Run]) -> Iterator[str]:
     for run, name in product(runs, ("warmup_steps", "eval_steps")):
         if (said := getattr(run, name) or 0) > 1 and said > (whole := steps(run)):
             yield f"{name} {said:g} of {run.label} is more than its {whole:,} steps."
+
+
+def _never_drawn(runs: Iterable[Run]) -> list[str]:
+    """Which tasks of a mixture are too rare for an epoch; refuses a sampling that says nothing of its sizes."""
+    found = []
+    for run in (run for run in runs if len(run.members) > 1):
+        sizes = training_sizes(run)
+        drawn = probabilities(run.sampling, sizes) * sum(sizes)
+        rare = [one.task for one, count in zip(run.members, drawn, strict=True) if count < 0.5]
+        rare *= run.epoch_length == "sum"  # the shortest has one of each at least
+        found += [f"sampling: an epoch of {run.label} has no example of {task}." for task in rare]
+    return found
 
 
 def _check_threads(runs: Iterable[Run]) -> None:

@@ -11,14 +11,19 @@ from intertask.tasks.catalogue import find_entry
 ABSENT_EXAMPLES = 50_000  # of a task that is neither at hand nor counted in the catalogue: a guess
 
 
+def training_sizes(run: Run) -> list[int]:
+    """The training examples of each task of a run."""
+    return [min(m.limit or sys.maxsize, training_size(m.task, run.task_file)) for m in run.members]
+
+
 def training_examples(run: Run) -> int:
     """The training examples of all tasks of a run."""
-    return sum(min(m.limit or sys.maxsize, training_size(m.task, run.task_file)) for m in run.members)
+    return sum(training_sizes(run))
 
 
 def steps(run: Run) -> int:
     """The optimizer steps that a run takes if it is not stopped early."""
-    per_epoch = math.ceil(training_examples(run) / (run.per_device_train_batch_size * run.gradient_accumulation_steps))
+    per_epoch = math.ceil(training_examples(run) / run.step_examples)
     return run.max_steps or math.ceil(per_epoch * run.num_train_epochs)
 
 

@@ -7,7 +7,16 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from intertask.encoders.mini import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean, refusal
@@ -17,7 +26,7 @@ from intertask.studies.graph import OBEYING, REGIMES, TOGETHER, Row
 from intertask.tasks.catalogue import counterpart
 from intertask.tasks.schema import OneOrMore
 from intertask.weighting import DYNAMIC
-from intertask.written import PLACED, UNPRINTED, Strict, escaped, faults_in_words, read_yaml
+from intertask.written import PLACED, Strict, escaped, faults_in_words, read_yaml
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
 """The parameters of a run that a mixture may set for itself."""
@@ -87,6 +96,15 @@ class Open(Strict):
         return self.model_extra
 
 
+def _plain(name: str) -> str:
+    if name != name.strip() or not name.isprintable():
+        raise ValueError("expected a name in one line, without blanks around it")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain)]
+
+
 class Encoder(Open):
     """An encoder, and how it is used where that is not as the rest of the study says.
 
@@ -98,7 +116,7 @@ class Encoder(Open):
     ALONE = "encoder"
 
     encoder: str
-    name: str = Field("", description="what results call it; empty: the encoder with its settings")
+    name: Name = Field("", description="what results call it; empty: the encoder with its settings")
 
     def beside(self, folder: Path) -> Self:
         """With the full path of an encoder that lies in a study's folder; what results call it stays."""
@@ -136,7 +154,7 @@ class Supporting(Open):
     ALONE = "task"
 
     tasks: OneOrMore = Field(min_length=1, validation_alias=AliasChoices("task", "tasks"))
-    name: str = ""
+    name: Name = ""
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1, description="training examples of each task; null: all")
 
@@ -176,7 +194,7 @@ class Mixing(Open):
 
     KNOWN = MIXED, "mixing setting"
 
-    name: str = Field(min_length=1)
+    name: Name = Field(min_length=1)
     regimes: list[Literal[TOGETHER]] = Field(list(TOGETHER), min_length=1)
     budget: Literal["own", "steps", "target_examples"] = "own"
 
@@ -296,7 +314,7 @@ class Study(Strict):
     )
     small_data: Annotated[SmallData | None, PLACED] = None
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
-    evaluate_on: dict[str, list[str]] = Field(
+    evaluate_on: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
         {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
     )
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
@@ -347,6 +365,8 @@ class Study(Strict):
         if {*self.regimes} - {"single", "mtl_all"} and not self.supporting:
             message = "all regimes but single and mtl_all need at least one task under supporting."
             raise IntertaskError(message, at=("regimes",))
+        for task, others in self.evaluate_on.items():
+            _refuse_twice("evaluate_on", [task, *others])
         for name in LISTS:
             _refuse_twice(name, [getattr(value, "label", value) for value in getattr(self, name)])
         taken = {"all", *self.targets, *(task for one in self.supporting for task in one.tasks)}
@@ -433,6 +453,8 @@ class Study(Strict):
             found["supporting_limits", ""] = "every supporting task has a limit of its own"
         if not any(one.pretrained_here for one in self.encoders):
             found["pretraining", ""] = "none of the encoders is pretrained here, as mini/bert is"
+        if "mtl_all" in regimes and len(self.all_tasks()) == 1:
+            found["regimes", "mtl_all"] = "there is one task, and nothing to mix"
         pairs = {(target, *one.tasks) for target in self.targets for one in self.supporting}
         if all(task != other or others for task, other, *others in pairs):
             found.setdefault(("same_task", ""), "no target is its own supporting task")
@@ -533,13 +555,14 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
             own = study.mini | (study.quick if quick else {})
             study = on_the_mini_suite(content, quick)
         study.refuse_ignored(own)
+        study.encoders = [one.beside(path.parent) for one in study.encoders]
+        _refuse_twice("encoders", [" ".join([one.encoder, *map(str, one.settings.items())]) for one in study.encoders])
     except ValidationError as error:
         raise IntertaskError(faults_in_words(error, written)) from None
     except IntertaskError as error:
         raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     if study.task_file:
         study.task_file = str((path.parent / study.task_file).resolve())
-    study.encoders = [one.beside(path.parent) for one in study.encoders]
     study.parts = [_with_encoders_beside(path.parent, part) for part in study.parts]
     study.file = path
     return short, study
@@ -617,7 +640,7 @@ def study_name(path: Path) -> str:
         taken
         or len(name.encode()) > LONGEST_STUDY_NAME
         or any(re.match(r"\W", part) for part in name.split("/"))
-        or UNPRINTED.search(name)
+        or not name.isprintable()
     ):
         expected = (
             f"a study's file whose name is that of its results: at most {LONGEST_STUDY_NAME} bytes, begun with a letter"

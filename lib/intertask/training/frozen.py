@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import os
 import tempfile
 from functools import cache, partial
+from typing import IO
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from intertask.cache import remembered
+from intertask.errors import refusal
 from intertask.formats import Encoded
 from intertask.formats.base import parts
 from intertask.origin import edited_code
@@ -61,7 +64,20 @@ def _read(model, part, encoded: Encoded, batch_size: int) -> np.ndarray:
             read = read[batch["attention_mask"].cpu().numpy() > 0]
         if found is None:
             with tempfile.TemporaryFile() as file:
+                _allocate(file, rows * read.shape[1] * read.itemsize)
                 # the mapping outlives the closed file, whose space is freed with it
-                found = np.memmap(file, np.float32, "w+", shape=(rows, read.shape[1]))
+                found = np.memmap(file, np.float32, "r+", shape=(rows, read.shape[1]))
         found[at] = read
     return found
+
+
+def _allocate(file: IO[bytes], size: int) -> None:
+    """Refuses where there is no room: who writes to a mapping without it is killed by the system."""
+    file.truncate(size)
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        expected, remedy = f"{size / 1e6:.1f} MB for what a frozen encoder reads", "Set TMPDIR to a larger place."
+        raise refusal(tempfile.gettempdir(), expected, error.strerror, remedy) from None

@@ -87,7 +87,7 @@ class Mixture:
 
     def _epoch(self) -> list[Batch]:
         # of an optimizer step: `micro_batches` divides it
-        size = self.run.per_device_train_batch_size * self.run.gradient_accumulation_steps
+        size = self.run.step_examples
         counts = examples_per_epoch(self.p, self.sizes, size, self.run.epoch_length)
         drawn = [stream.take(count) for stream, count in zip(self.streams, counts, strict=True)]
         return schedule(self.run.batch_schedule, drawn, self.lengths, size, self.rng)

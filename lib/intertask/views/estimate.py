@@ -55,7 +55,7 @@ def examples_seen(run: Run) -> int:
     if run.max_examples:
         return run.max_examples * len(run.members)
     if run.max_steps:
-        return run.max_steps * run.per_device_train_batch_size * run.gradient_accumulation_steps
+        return run.max_steps * run.step_examples
     return round(training_examples(run) * run.num_train_epochs)
 
 
