@@ -15,6 +15,7 @@ REACHED = {
     # the study's file is read and expanded, and its tasks' entries and data are loaded
     "written.py *": "the file is read",
     "studies/study.py *": "the file is read",
+    "studies/obeyed.py refuse_ignored": "the file is read",
     "studies/status.py edited_since": "the study is expanded: the results have another's snapshot under its name",
     "run.py *": "the study is expanded into runs",
     "hub.py *": "data and encoders are fetched, for the ids of runs",

@@ -259,8 +259,9 @@ def test_a_table_beside_a_snapshot_is_not_the_study(study):
 
 
 @pytest.mark.parametrize("place", ["results", "results/own", "results/runs"])
-def test_a_place_that_is_none_is_refused_in_words(place, study, tmp_path):
+def test_a_place_that_is_none_is_refused_in_words(place, study, tmp_path, monkeypatch):
     """A file, or a link to itself, where a folder should be."""
+    monkeypatch.setattr(execute, "_prepare_to_fork", lambda warm: None)  # which would last as long as this process
     for kind in (Path.touch, lambda path: path.symlink_to(path)):
         path = tmp_path / place
         shutil.rmtree(path) if path.is_dir() else path.unlink()

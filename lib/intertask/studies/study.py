@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -22,7 +22,8 @@ from intertask.encoders.mini import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import project_root
 from intertask.run import MIXING, Member, Run
-from intertask.studies.graph import OBEYING, REGIMES, TOGETHER, Row
+from intertask.studies.graph import REGIMES, TOGETHER, Row
+from intertask.studies.obeyed import refuse_ignored
 from intertask.tasks.catalogue import counterpart
 from intertask.tasks.schema import OneOrMore
 from intertask.weighting import DYNAMIC
@@ -33,10 +34,6 @@ MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_e
 
 SETTINGS = MIXED | {name for name, field in Run.model_fields.items() if not field.json_schema_extra["of"]}
 """Those that a study's `train`, `pretraining`, `intermediate` and `target` may set."""
-
-OF_MIXTURES = MIXED - {"num_train_epochs", "max_steps", "per_device_train_batch_size"}
-OF_MIXTURES -= {"eval_steps", "early_stopping_patience"}
-"""Those among them that mean nothing where one task is trained."""
 
 ELSEWHERE = {
     "limit": "Limits are keys of the study: limits: [1000] of the targets, supporting_limits: [1000].",
@@ -426,117 +423,6 @@ class Study(Strict):
         """The name and the keys of each part; a study without parts is its own."""
         return [(part.get("name"), self.with_keys(part)) for part in self.parts] or [(None, self)]
 
-    def ignored(self) -> dict[tuple[str, str], str]:
-        """What nothing that is trained or reported obeys: its key and, of a list, its entry; and why."""
-        regimes, found = {*self.regimes}, {}
-        in_steps = any(one.budget == "steps" for one in self.mixing)  # of a stage before, which these three describe:
-        counted = {"intermediate", "per_task", "supporting"} if in_steps else set()
-        for key, obeying in OBEYING.items():
-            if not regimes & (obeying.union(TOGETHER) if key in counted else obeying):
-                found[key, ""] = f"only {', '.join(sorted(obeying))} obey it, found regimes: {', '.join(self.regimes)}"
-        for one in self.mixing:
-            if not regimes & {*one.regimes}:
-                found["mixing", one.name] = f"it is for {', '.join(one.regimes)}, of which the study has none"
-        for regime in regimes.intersection(TOGETHER) - {regime for one in self.mixing for regime in one.regimes}:
-            found["regimes", regime] = "no entry of mixing is for it"
-        for one in self.supporting:
-            if regimes <= {"single", "mtl_all"} and not {*one.tasks} - {*self.targets}:
-                found["supporting", one.label] = "mtl_all trains it as a target already"
-            if regimes <= {"single", "mtl_all"} and one.shuffle_labels:
-                found["supporting", one.label] = "mtl_all trains no control"
-            if one.settings and "supporting" not in counted and not regimes & OBEYING["intermediate"]:
-                found["supporting", one.label] = f"{', '.join(one.settings)}: only stilts trains the set by itself"
-        others = [task for one in self.supporting if not one.shuffle_labels for task in {*one.tasks} - {*self.targets}]
-        for task in {task for task in others if "mtl_all" in regimes and others.count(task) > 1}:
-            found["supporting", task] = "mtl_all trains a task once, and two entries name it"
-        if self.supporting and all(one.limit for one in self.supporting):
-            found["supporting_limits", ""] = "every supporting task has a limit of its own"
-        if not any(one.pretrained_here for one in self.encoders):
-            found["pretraining", ""] = "none of the encoders is pretrained here, as mini/bert is"
-        if "mtl_all" in regimes and len(self.all_tasks()) == 1:
-            found["regimes", "mtl_all"] = "there is one task, and nothing to mix"
-        pairs = {(target, *one.tasks) for target in self.targets for one in self.supporting}
-        if all(task != other or others for task, other, *others in pairs):
-            found.setdefault(("same_task", ""), "no target is its own supporting task")
-        for regime in regimes & {"mtl", "mtl_finetune", "stilts"}:
-            kept = [one for one in pairs if one[0] not in one[1:] or regime == "stilts" and len(one) > 2]
-            if not kept and not (regime == "stilts" and self.same_task != "omit"):
-                found["regimes", regime] = "every supporting task is the target itself, for which it trains nothing"
-        if len(self.seeds) == 1:
-            found.setdefault(("intermediate_choice", ""), "of one seed there is one intermediate encoder")
-        if not any(task.rsplit("/", 1)[-1] == "wnli" for task in self.targets):
-            found["wnli", ""] = "WNLI is none of the targets"
-        for key, before, settings in self._settings():
-            found |= {(key, f"{before}{name}"): why for name, why in self._idle(key, settings) if name in settings}
-        trained = [*self.targets, *(task for one in self.supporting for task in one.tasks)]
-        for task in self.evaluate_on.keys() - {*trained}:
-            found["evaluate_on", task] = f"the study trains no run on {task}.{did_you_mean(task, trained)}"
-        alone = [*self.targets, *(one.tasks[0] for one in self.supporting if len(one.tasks) == 1)]
-        for task in self.per_task.keys() - {*alone}:
-            found["per_task", task] = f"the study trains no run on {task} alone.{did_you_mean(task, alone)}"
-        return found
-
-    def _settings(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """All settings that the study says: their key, what stands before them there, and they themselves."""
-        for key in ("train", "pretraining", "intermediate", "target", "sweep"):
-            yield key, "", getattr(self, key)
-        yield from (("per_task", f"{task}: ", own) for task, own in self.per_task.items())
-        for key in ("encoders", "supporting", "mixing"):
-            yield from ((key, f"{one.label}: ", one.settings) for one in getattr(self, key))
-        if self.small_data:
-            yield "small_data", "", self.small_data.settings
-
-    def _idle(self, key: str, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """The settings that decide nothing under a key, beside what else the study says; and why."""
-        regimes = {*self.regimes}
-        tunings = [own["tuning"] for _, _, own in self._settings() if "tuning" in own]
-        if not any("lora" in one for one in tunings):  # one, or those of a sweep
-            yield from ((name, "no run has tuning: lora") for name in ("lora_r", "lora_alpha"))
-        if not any("heterogeneous" in own.get("batch_schedule", "") for _, _, own in self._settings()):
-            yield "batch_loss", "every batch is of one task, unless batch_schedule is heterogeneous"
-        sets = "stilts" in regimes and any(len(one.tasks) > 1 for one in self.supporting)
-        together = bool(regimes.intersection(TOGETHER))
-        several = {"intermediate": sets, "target": together} | dict.fromkeys(
-            ("pretraining", "per_task", "sweep"), False
-        )
-        if key not in ("mixing", "supporting") and not several.get(key, sets or together):
-            yield from ((name, "no run that obeys it trains several tasks") for name in OF_MIXTURES)
-        from_another = regimes & {"stilts", "mtl_finetune"} or any(one.pretrained_here for one in self.encoders)
-        if key == "pretraining" or settings.get("reuse_head") and not from_another:
-            yield "reuse_head", "no run starts from another one, whose head it could be"
-        limits = [*self.limits, *self.supporting_limits, *(one.limit for one in self.supporting)]
-        if not any([*limits, self.pretraining.get("limit")]):
-            yield "limit_seed", "no run has a limit"
-        if "max_steps" in settings:
-            yield "num_train_epochs", "max_steps decides how long is trained"
-        if settings.get("lr_scheduler_type", self.train.get("lr_scheduler_type")) == "reduce_lr_on_plateau":
-            yield "warmup_steps", "reduce_lr_on_plateau begins at the whole rate"
-
-    def refuse_ignored(self, content: dict[str, Any]) -> None:
-        """Refuses the first key of a study's content, or entry of one, that no part of the study obeys.
-
-        What a part says itself, that part must obey; what it has from the study, another may.
-        """
-        given = {key for key, value in content.items() if value not in ([], {}, None)}
-        parts = [part.ignored() for _, part in self.expanded_parts()]
-        places = [place for place in parts[0] if place[0] in given and all(place in one for one in parts)]
-        found = [(place, parts[0][place]) for place in places] + self._replaced(given)
-        for part, ignored in zip(self.parts if "parts" in given else [], parts, strict=False):
-            found += [(place, why) for place, why in ignored.items() if place[0] in part]
-        for (key, entry), why in found:
-            end = "" if why[-1] in ".?" else "."
-            raise IntertaskError(f"{' '.join(filter(None, [key, entry]))}: {why}{end}", at=(key, entry))
-
-    def _replaced(self, given: set[str]) -> list[tuple[tuple[str, str], str]]:
-        """The keys that every part replaces; a list may say beforehand what its parts say together."""
-        found = []
-        for key in sorted(given.intersection(*self.parts)) if self.parts else []:
-            listed = isinstance(getattr(self, key), list)
-            replaced = [value for _, part in self.expanded_parts() for value in getattr(part, key)] if listed else []
-            if not listed or any(value not in replaced for value in getattr(self, key)):
-                found.append(((key, ""), "every part says its own. Take this one out, or what is in no part"))
-        return found
-
 
 def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:
     """A study's short name and content, from a file or from `params/<name>.yaml`; with `mini` on the mini suite."""
@@ -556,7 +442,7 @@ def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str,
                 written = written.with_form(form)
             own = study.mini | (study.quick if quick else {})
             study = on_the_mini_suite(content, quick)
-        study.refuse_ignored(own)
+        refuse_ignored(study, own)
         study.encoders = [one.beside(path.parent) for one in study.encoders]
         _refuse_twice("encoders", [" ".join([one.encoder, *map(str, one.settings.items())]) for one in study.encoders])
     except ValidationError as error:
