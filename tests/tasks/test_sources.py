@@ -13,6 +13,7 @@ import yaml
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError
 
 import minilanguage
+from conftest import TRAIN
 from intertask import cache, hub
 from intertask.tasks import sources
 from intertask.tasks.catalogue import find_entry
@@ -168,9 +169,10 @@ def test_moved_mirror_keeps_its_fingerprint(mirror, pairs, tmp_path, monkeypatch
 
 
 def test_fingerprint_tells_the_splits_apart(own_task):
-    one = own_task(files={"train": ["train.csv", "dev.csv"], "validation": "dev.csv"})
+    more = {"more.csv": TRAIN}
+    one = own_task(more, files={"train": ["train.csv", "more.csv"], "validation": "dev.csv"})
     first = fingerprint(find_entry("reviews", one))
-    other = own_task(files={"train": "train.csv", "validation": ["dev.csv", "dev.csv"]})
+    other = own_task(more, files={"train": "train.csv", "validation": ["more.csv", "dev.csv"]})
     assert fingerprint(find_entry("reviews", other)) != first
 
 

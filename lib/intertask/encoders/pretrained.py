@@ -260,11 +260,12 @@ def _refuse_tokenizer(source: str | Path, folder: Path, tokenizer, embeddings: i
     if TOKENIZER not in here and not (own and own <= here):  # transformers would make one up, that knows nothing
         expected = " or ".join([TOKENIZER, *([" and ".join(sorted(own))] if own else [])])
         raise refusal(where, f"{expected} in {folder}", "no such files", remedy)
-    own = {token: one for token, one in tokenizer.get_vocab().items() if token not in tokenizer.added_tokens_encoder}
+    added = tokenizer.added_tokens_encoder  # made anew whenever it is asked for
+    own = [place for token, place in tokenizer.get_vocab().items() if token not in added]
     if not own:
         raise refusal(where, "a tokenizer with words", "one that knows special tokens alone", remedy)
     rows = max(embeddings or 0, len(tokenizer))  # as many as there will be, with those of added tokens
-    if (last := max(own.values())) >= (embeddings or rows) or (last := max(ids, default=0)) >= rows:
+    if (last := max(own)) >= (embeddings or rows) or (last := max(ids, default=0)) >= rows:
         found = f"the id {last} ({tokenizer.convert_ids_to_tokens(last)}) of its tokenizer"
         raise refusal(where, f"ids below {embeddings}, the number of the encoder's embeddings", found, remedy)
 
