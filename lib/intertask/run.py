@@ -182,6 +182,10 @@ class Run(Strict):
                 f"single_scores: {self.sampling} needs the score that each task has alone: expected "
                 f"{', '.join(names)}, found {', '.join(self.single_scores) or 'none'}."
             )
+        if self.both_orders and self.classifier != "linear":
+            raise IntertaskError(
+                f"both_orders: expected classifier: linear, which adds both vectors, found {self.classifier}. Drop one."
+            )
         if self.scalar_mix and (other := self._beside_the_mix()):
             raise IntertaskError(f"scalar_mix: expected it without {other}, which reads one layer. Drop one.")
         if self.batch_schedule == "forced_heterogeneous" and self.step_examples < len(names):

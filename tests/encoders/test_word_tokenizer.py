@@ -20,7 +20,7 @@ SMALL = {"encoder": "mini/bilstm", "classifier": "small", "max_length": 8, "num_
     [
         ("Don't go, it's 3.5%", ["Don", "'t", "go", ",", "it", "'s", "3.5", "%"]),
         ("a|b  [c] & é", ["a", "|", "b", "[", "c", "]", "&", "é"]),
-        ("x\x07y z", ["x\x07y", "z"]),
+        ("x\x07y xy", ["x\x07y", "xy"]),
         ("  ", []),
     ],
 )
@@ -45,6 +45,14 @@ def test_a_text_without_words_is_refused():
 def test_two_texts_together_are_refused():
     with pytest.raises(IntertaskError, match="expected an encoder that reads two texts together"):
         tokens([pd.Series(["a"]), pd.Series(["b"])], WordTokenizer(), max_length=4)
+
+
+def test_both_orders_are_for_encoders_that_read_two_texts_together(refused):
+    run = Run(task="mini/mrpc", encoder="mini/bilstm", pooling="mean", both_orders=True)
+    refused(lambda: train(run, prepare(run), run.encoder), "both_orders: expected an encoder that reads two texts")
+    refused(
+        lambda: Run.checked({"task": "a", "both_orders": True, "classifier": "small"}), "expected classifier: linear"
+    )
 
 
 @pytest.mark.parametrize("tuning", ["full", "frozen"])

@@ -13,6 +13,8 @@ from intertask.errors import refusal
 
 AT_ONCE = 1000
 
+_BETWEEN = re.compile(r"[\s\0-\x1f]*")
+
 
 def reads_words(config) -> bool:
     """Whether an encoder of this configuration reads words by their characters, one text at a time."""
@@ -60,10 +62,11 @@ class WordTokenizer:
         """The words of a text, each with its place [start, end) there."""
         found, end = [], 0
         for word in self._moses.tokenize(text, escape=False):
-            if (start := text.find(word, end)) >= 0:
+            start = _BETWEEN.match(text, end).end()
+            if text.startswith(word, start):
                 end = start + len(word)
             else:  # Moses leaves out control signs, also within a word
-                start, end = re.compile(r"[\0-\x1f]*".join(map(re.escape, word))).search(text, end).span()
+                end = re.compile(r"[\0-\x1f]*".join(map(re.escape, word))).match(text, start).end()
             found.append((word, (start, end)))
         return found
 

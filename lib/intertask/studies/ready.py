@@ -53,6 +53,9 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
     if run.layer is not None and run.pooling == "pooler":
         raise IntertaskError("pooling: the pooler reads the last layer only, found layer too. Use first or mean.")
     if reads_words(encoder.config):
+        if form.both_orders:
+            found = f"{run.encoder}, which reads each text by itself"
+            raise refusal("both_orders", "an encoder that reads two texts together", found, "Leave it out.")
         if form.pools and run.pooling != "mean":
             found = f"{run.encoder}, which reads words alone"
             raise refusal(f"pooling: {run.pooling}", "an encoder with a token for it", found, "Use classifier: small.")
