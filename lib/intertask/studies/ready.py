@@ -58,7 +58,12 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
             raise refusal("both_orders", "an encoder that reads two texts together", found, "Leave it out.")
         if form.pools and run.pooling != "mean":
             found = f"{run.encoder}, which reads words alone"
-            raise refusal(f"pooling: {run.pooling}", "an encoder with a token for it", found, "Use classifier: small.")
+            raise refusal(
+                f"pooling: {run.pooling}",
+                "an encoder with a token for it",
+                found,
+                "Use pooling: mean, or classifier: small.",
+            )
     elif form.pools and run.pooling == "first" and tokenizer.cls_token_id in tokenizer("a")["input_ids"][1:]:
         found = f"{run.encoder}, whose {tokenizer.cls_token} stands last"
         raise refusal("pooling: first", "an encoder whose first token is for the whole text", found, "Use last.")
