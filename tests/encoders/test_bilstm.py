@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from torch import nn
 from transformers import AutoModel
 
 from intertask.encoders.bilstm import BilstmConfig, BilstmModel
-from intertask.encoders.characters import character_ids
+from made_words import padded
 
 WORDS = {"projection_size": 6, "character_size": 4, "filters": [[1, 4], [3, 5]], "num_highways": 1}
 SENTENCES = [["a", "red", "plum"], ["no"], ["the", "old", "apple", "is", "red"]]
@@ -16,11 +15,6 @@ SENTENCES = [["a", "red", "plum"], ["no"], ["the", "old", "apple", "is", "red"]]
 def encoder():
     torch.manual_seed(0)
     return BilstmModel(BilstmConfig(cell_size=7, words=WORDS)).eval()
-
-
-def padded(sentences: list[list[str]]) -> tuple[torch.Tensor, torch.Tensor]:
-    ids = nn.utils.rnn.pad_sequence([character_ids(words) for words in sentences], batch_first=True)
-    return ids, ids.any(-1).long()
 
 
 def test_a_head_reads_the_top_layer_and_the_words(encoder):

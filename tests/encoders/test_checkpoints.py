@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from intertask.encoders.pretrained import load_encoder, misgivings, reads_ahead
+from intertask.encoders.pretrained import load_encoder, load_tokenizer, misgivings, reads_ahead
 from intertask.errors import IntertaskError
 from made_encoders import ARCHITECTURES, LEFT_TO_RIGHT, write
 
@@ -26,7 +26,7 @@ def test_whatever_head_a_checkpoint_has_its_encoder_is_found_whole(tmp_path, nam
             continue
         encoder, tokenizer = load_encoder(folder, "mean", weights=False)
         assert encoder.device.type == "meta" and encoder.get_input_embeddings().num_embeddings >= len(tokenizer)
-        assert not misgivings(str(folder))
+        assert not misgivings(str(folder), load_tokenizer(str(folder)))
     assert (tmp_path / "AutoModel" / "model.safetensors.index.json").is_file()
     assert reads_ahead(encoder) == reads_ahead(load_encoder(folder, "mean")[0]) == (name not in LEFT_TO_RIGHT)
 
@@ -53,9 +53,9 @@ def of_old(name: str) -> str:
 def test_weights_that_no_layer_reads_are_named_and_a_heads_are_not(tmp_path, folder_of):
     more = {"cls.predictions.bias": torch.ones(1), "encoder.layer.7.output.dense.bias": torch.ones(1)}
     folder = changed(folder_of, tmp_path, lambda old: old | more)
-    (found,) = misgivings(str(folder))
+    (found,) = misgivings(str(folder), load_tokenizer(str(folder)))
     assert "no place for 1 weights of the checkpoint, such as encoder.layer.7.output.dense.bias" in found
-    assert not misgivings("mini/bert")
+    assert not misgivings("mini/bert", load_tokenizer("mini/bert"))
 
 
 def test_an_architecture_of_another_type_and_tokens_without_embeddings_are_named(tmp_path, folder_of):
@@ -63,7 +63,7 @@ def test_an_architecture_of_another_type_and_tokens_without_embeddings_are_named
     shutil.copytree(folder_of("bert"), tmp_path, dirs_exist_ok=True)
     merged(model_type="roberta")(tmp_path / "config.json")
     merged(pad_token="<pad>", extra_special_tokens=["<user>"])(tmp_path / "tokenizer_config.json")
-    typed, random = misgivings(str(tmp_path))
+    typed, random = misgivings(str(tmp_path), load_tokenizer(str(tmp_path)))
     assert "says BertModel, which is no model of its model_type roberta" in typed
     assert "2 tokens for which it has no embeddings, such as '<" in random
 

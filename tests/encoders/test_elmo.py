@@ -15,9 +15,9 @@ from intertask.encoders.characters import (
     with_boundaries,
 )
 from intertask.encoders.elmo import BothWays, ElmoConfig, ElmoModel
-from intertask.encoders.elmo_files import read_elmo
 from intertask.encoders.pretrained import encoder_fingerprint, load_encoder
 from intertask.encoders.word_tokenizer import WordTokenizer
+from made_words import padded
 
 SMALL = {"projection_size": 6, "cell_size": 10, "character_size": 4, "filters": [[1, 4], [3, 5]], "num_highways": 1}
 
@@ -26,18 +26,13 @@ SMALL = {"projection_size": 6, "cell_size": 10, "character_size": 4, "filters": 
 def published(shared):
     """A small model in the published files' format, and their folder."""
     folder = shared / "original" / "elmo"
-    return read_elmo(folder / "options.json", folder / "lm_weights.hdf5"), folder
+    return load_encoder(folder)[0].eval(), folder
 
 
 @pytest.fixture
 def small():
     torch.manual_seed(0)
     return ElmoModel(ElmoConfig(**SMALL)).eval()
-
-
-def padded(sentences: list[list[str]]) -> tuple[torch.Tensor, torch.Tensor]:
-    ids = nn.utils.rnn.pad_sequence([character_ids(words) for words in sentences], batch_first=True)
-    return ids, ids.any(-1).long()
 
 
 def original(folder, number: int) -> dict[str, np.ndarray]:
@@ -138,12 +133,20 @@ def test_the_published_files_are_encoders_by_name(name, shared, monkeypatch):
     with torch.inference_mode():
         one, two = (each.eval()(ids, mask).last_hidden_state for each in (model, other))
     assert torch.equal(one, two) == (name == "elmo") and one.shape[-1] == model.config.hidden_size
-    assert encoder_fingerprint(name) != encoder_fingerprint(str(shared / "original" / "elmo")) or name == "elmo"
+    same = encoder_fingerprint(name) == encoder_fingerprint(str(shared / "original" / "elmo"))
+    assert same == (name == "elmo")
+
+
+def test_an_untrained_elmo_has_the_sizes_and_none_of_the_weights(shared):
+    folder = shared / "original" / "elmo"
+    drawn, read = (load_encoder(folder, random_weights=random)[0].state_dict() for random in (True, False))
+    assert {name: one.shape for name, one in drawn.items()} == {name: one.shape for name, one in read.items()}
+    assert not any(torch.equal(one, read[name]) for name, one in drawn.items())
 
 
 def test_without_the_published_files_one_is_told_where_they_are(refused, monkeypatch, tmp_path):
     monkeypatch.delenv("INTERTASK_CORPORA", raising=False)
-    refused(lambda: load_encoder("elmo"), "INTERTASK_CORPORA not set", "Fetch an options file and the weights")
+    refused(lambda: load_encoder("elmo"), "INTERTASK_CORPORA not set", "Fetch an ELMo that AllenNLP published")
     monkeypatch.setenv("INTERTASK_CORPORA", str(tmp_path))
     refused(lambda: load_encoder("bilstm"), f"found none in {tmp_path / 'elmo'}")
 

@@ -1,5 +1,7 @@
 """Texts as words and their characters: places, cuts, pairs."""
 
+import random
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,6 +30,15 @@ def test_words_are_moses_and_stand_where_they_say(text, words):
     found = WordTokenizer().words(text)
     assert [text[start:end] for _, (start, end) in found] == words
     assert [word for word, _ in found] == [word.replace("\x07", "") for word in words]
+
+
+def test_words_of_any_text_stand_where_they_say():
+    tokenizer = WordTokenizer()
+    draw, signs = random.Random(0), "ab .,'\"-&|[]()<>%$\x07\x1f\n\t\u00a0\u3000é中\u0301\u200b`@#/01"
+    for _ in range(500):
+        text = "".join(draw.choices(signs, k=draw.randint(0, 25)))
+        for word, (start, end) in tokenizer.words(text):
+            assert "".join(sign for sign in text[start:end] if sign > "\x1f") == word
 
 
 def test_a_text_is_its_first_words_as_characters():

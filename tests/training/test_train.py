@@ -15,7 +15,7 @@ from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.training import frozen, prepare, train
 from intertask.training.model import build_model
-from intertask.training.train import Best, Plateau, adamw, linear_schedule
+from intertask.training.train import Best, Linear, Plateau, adamw
 from made_task import write_fruit
 
 
@@ -139,7 +139,7 @@ def test_the_schedule_is_the_linear_one_of_transformers(warmup):
     rates = []
     progress = SimpleNamespace(position=0, total=10)
     for schedule_of in (
-        lambda optimizer, warmup, _: linear_schedule(optimizer, warmup, progress),
+        lambda optimizer, warmup, _: Linear(optimizer, warmup, progress),
         get_linear_schedule_with_warmup,
     ):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
@@ -158,7 +158,8 @@ def test_the_rate_is_halved_where_nothing_is_gained_until_it_is_too_small():
     plateau = Plateau(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=4e-6))
     rates = []
     for score in [50, 50, 49, 50, 48, 50.1, *[50] * 4, 50.1, *[50] * 5, *[50] * 5]:
-        plateau.step(score)
+        plateau.step()
+        plateau.evaluated(score)
         rates.append(plateau.get_last_lr()[0])
         assert plateau.ended == (len(rates) == 21)
     assert rates == [4e-6] * 10 + [2e-6] * 5 + [1e-6] * 5 + [5e-7]

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
+from intertask.formats.columns import NOTHING
 from intertask.studies.status import edited_since, read_study
 from intertask.studies.study import BEGIN, Notebook, Open
 from intertask.written import UNPRINTED, Strict, Written, faults_in_words, read_yaml
@@ -251,15 +252,13 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
 
 
-NOTHING = ("none", "null", "nan", "n/a", "na", "-", "–")
-"""What people write where nothing is: here it would be a name."""
-
-
 def _refuse_doubtful(names: pd.Series, path: Path) -> None:
     """Refuses names that look like another, or like none."""
     expected = f"{names.name}: expected "
     _refuse(names.str.strip() != names, expected + "names without blanks around them", names, path)
-    _refuse(names.str.lower().isin(NOTHING), expected + "a name, or an empty cell where there is none", names, path)
+    _refuse(
+        names.str.lower().isin([*NOTHING, "–"]), expected + "a name, or an empty cell where there is none", names, path
+    )
     _refuse(names.map(UNPRINTED.search).notna(), expected + "text that can be printed", names.map(repr), path)
 
 

@@ -2,12 +2,11 @@
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PretrainedConfig
 from transformers.modeling_outputs import BaseModelOutput
 
-from intertask.encoders.characters import CharacterCNN
-from intertask.encoders.elmo import ElmoConfig
+from intertask.encoders.characters import CharacterCNN, read_both_ways
+from intertask.encoders.elmo import ElmoConfig, WordModel
 
 
 class BilstmConfig(PretrainedConfig):
@@ -30,25 +29,21 @@ class BilstmConfig(PretrainedConfig):
         self.cell_size, self.num_hidden_layers = cell_size, num_hidden_layers
         self.hidden_dropout_prob = hidden_dropout_prob
         sizes = ElmoConfig(**words or {})
-        self.words = {name: getattr(sizes, name) for name in ("projection_size", "character_size", "filters")}
-        self.words["num_highways"] = sizes.num_highways
+        self.words = sizes.words
         self.hidden_size = 2 * cell_size + sizes.projection_size
 
 
-class BilstmModel(PreTrainedModel):
+class BilstmModel(WordModel):
     """Two layers of LSTMs on a character CNN, which is ELMo's in the paper and never trained here."""
 
     config_class = BilstmConfig
     base_model_prefix = "bilstm"
-    main_input_name = "input_ids"
 
     def __init__(self, config: BilstmConfig):
         super().__init__(config)
-        own = config.words
-        size = own["projection_size"]
-        self.words = CharacterCNN(own["character_size"], own["filters"], own["num_highways"], size)
+        self.words = CharacterCNN(**config.words)
         self.lstm = nn.LSTM(
-            size,
+            config.words["projection_size"],
             config.cell_size,
             config.num_hidden_layers,
             batch_first=True,
@@ -58,17 +53,13 @@ class BilstmModel(PreTrainedModel):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.post_init()
 
-    def _init_weights(self, module):
-        """As torch draws them: an encoder that is never trained is a baseline of the paper."""
-
     def forward(self, input_ids, attention_mask=None, **_):
         """input_ids: (batch, words, characters), see `character_ids`; attention_mask: (batch, words), 1 for a word."""
         mask = input_ids.any(-1).long() if attention_mask is None else attention_mask
         with torch.no_grad():  # however the weights came: they are never trained
             words = self.words(input_ids)
         words = self.dropout(words) * mask[..., None]
-        packed = pack_padded_sequence(words, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=mask.shape[1])
+        states = read_both_ways(self.lstm, words, mask)
         return BaseModelOutput(torch.cat([self.dropout(states), words], dim=-1))
 
 

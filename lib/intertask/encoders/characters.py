@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 MAX_CHARACTERS = 50
 """Characters of a word, with the two around it; the rest of a longer one is not read."""
@@ -42,25 +43,33 @@ class CharacterCNN(nn.Module):
     """A vector for each word from its characters alone, so that no word is unknown.
 
     filters: (width, number) of each convolution over the characters, of whose outputs the largest counts; then highways
-    (Srivastava et al. 2015) and a projection to `size`. Of equal words in a batch one is computed.
+    (Srivastava et al. 2015) and a projection. Of equal words in a batch one is computed.
     """
 
-    def __init__(self, embedding: int, filters: Sequence[tuple[int, int]], highways: int, size: int):
+    def __init__(
+        self, character_size: int, filters: Sequence[tuple[int, int]], num_highways: int, projection_size: int
+    ):
         super().__init__()
         width = sum(number for _, number in filters)
-        self.embedding = nn.Embedding(CHARACTERS, embedding, padding_idx=PADDING)
-        self.convolutions = nn.ModuleList(nn.Conv1d(embedding, number, wide) for wide, number in filters)
-        self.highways = nn.ModuleList(Highway(width) for _ in range(highways))
-        self.projection = nn.Linear(width, size)
+        self.embedding = nn.Embedding(CHARACTERS, character_size, padding_idx=PADDING)
+        self.convolutions = nn.ModuleList(nn.Conv1d(character_size, number, wide) for wide, number in filters)
+        self.highways = nn.ModuleList(Highway(width) for _ in range(num_highways))
+        self.projection = nn.Linear(width, projection_size)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """(…, MAX_CHARACTERS) character ids to (…, size)."""
+        """(…, MAX_CHARACTERS) character ids to (…, projection_size)."""
         words, place = torch.unique(ids.flatten(0, -2), dim=0, return_inverse=True)
         letters = self.embedding(words).transpose(1, 2)
         found = torch.cat([convolution(letters).amax(-1).relu() for convolution in self.convolutions], dim=-1)
         for highway in self.highways:
             found = highway(found)
         return self.projection(found)[place].unflatten(0, ids.shape[:-1])
+
+
+def read_both_ways(lstm: nn.LSTM, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The states of an LSTM that reads (batch, words, size) from both sides and meets no padding."""
+    packed = pack_padded_sequence(words, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=mask.shape[1])[0]
 
 
 class Highway(nn.Module):

@@ -30,24 +30,35 @@ class ElmoConfig(PretrainedConfig):
         self.filters = [list(one) for one in filters]
         self.hidden_size = 2 * projection_size
 
+    @property
+    def words(self) -> dict:
+        """The sizes of the vectors of words, as `CharacterCNN` takes them."""
+        return {name: getattr(self, name) for name in ("character_size", "filters", "num_highways", "projection_size")}
 
-class ElmoModel(PreTrainedModel):
+
+class WordModel(PreTrainedModel):
+    """An encoder of words by their characters, with weights as its layers draw them: untrained it is a baseline."""
+
+    main_input_name = "input_ids"
+
+    def _init_weights(self, module):
+        """Nothing of transformers' own."""
+
+
+class ElmoModel(WordModel):
     """The states of every word in both language models, each reading the sentence from its own side."""
 
     config_class = ElmoConfig
     base_model_prefix = "elmo"
-    main_input_name = "input_ids"
 
     def __init__(self, config: ElmoConfig):
         super().__init__(config)
-        size = config.projection_size
-        self.words = CharacterCNN(config.character_size, config.filters, config.num_highways, size)
-        layers = (BothWays(size, config.cell_size, config.clip) for _ in range(config.num_hidden_layers))
+        self.words = CharacterCNN(**config.words)
+        layers = (
+            BothWays(config.projection_size, config.cell_size, config.clip) for _ in range(config.num_hidden_layers)
+        )
         self.layers = nn.ModuleList(layers)
         self.post_init()
-
-    def _init_weights(self, module):
-        """As the layers draw them."""
 
     def forward(self, input_ids, attention_mask=None, state=None, output_hidden_states=False, **_):
         """input_ids: (batch, words, characters), see `character_ids`; attention_mask: (batch, words), 1 for a word.

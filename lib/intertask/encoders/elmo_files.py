@@ -12,17 +12,14 @@ from intertask.errors import refusal
 if TYPE_CHECKING:  # imported where a model is made: names of encoders are read without torch
     import torch
 
-    from intertask.encoders.bilstm import BilstmConfig, BilstmModel
-    from intertask.encoders.elmo import ElmoConfig, ElmoModel
+    from intertask.encoders.bilstm import BilstmConfig
+    from intertask.encoders.elmo import ElmoConfig, ElmoModel, WordModel
 
 
 BY_NAME = ("elmo", "bilstm")
 """Encoders known by name: ELMo, and a BiLSTM with random weights on ELMo's words (Wang et al. 2019)."""
 
-GET = (
-    "Fetch an options file and the weights of the same name from https://allenai.org/allennlp/software/elmo "
-    "into the folder elmo there; Wang et al. 2019 used the original, of 93.6 million parameters."
-)
+GET = "Fetch an ELMo that AllenNLP published, its options file and the weights of the same name, into that folder."
 
 
 def elmo_folder() -> Path:
@@ -71,16 +68,41 @@ def read_config(options: Path) -> "ElmoConfig":
         raise refusal(options, expected, found, "Fetch it again.") from None
 
 
-def read_elmo(options: Path, weights: Path) -> "ElmoModel":
+def published_config(source: str, options: Path) -> "ElmoConfig | BilstmConfig":
+    """The configuration of what `source` names on these files: of `bilstm` LSTMs on ELMo's words, else of ELMo."""
+    from intertask.encoders.bilstm import BilstmConfig
+
+    config = read_config(options)
+    return BilstmConfig(words=config.words) if source == "bilstm" else config
+
+
+def read_published(
+    config: "ElmoConfig | BilstmConfig", options: Path, weights: Path, random_weights: bool
+) -> "WordModel":
+    """The model of a `published_config`. A BiLSTM's LSTMs are random, and its words always ELMo's, as in the paper."""
+    from intertask.encoders.bilstm import BilstmConfig, BilstmModel
+    from intertask.encoders.elmo import ElmoModel
+
+    if not isinstance(config, BilstmConfig):
+        return ElmoModel(config) if random_weights else read_elmo(config, options, weights)
+    model = BilstmModel(config)
+    model.words.load_state_dict(read_elmo(read_config(options), options, weights).words.state_dict())
+    return model
+
+
+def read_elmo(config: "ElmoConfig", options: Path, weights: Path) -> "ElmoModel":
     """The model that two published files describe; IntertaskError where one does not fit the other, or is none."""
     try:
         import h5py
     except ImportError:
         remedy = "Install it: pip install 'intertask[elmo]'."
         raise refusal(weights, "h5py, which reads such files", "that it is not installed", remedy) from None
+    import torch
+
     from intertask.encoders.elmo import ElmoModel
 
-    model = ElmoModel(read_config(options))
+    with torch.device("meta"):  # all weights are read: none needs drawing
+        model = ElmoModel(config)
     try:
         with h5py.File(weights) as file:
             state = _state(model, file)
@@ -90,25 +112,8 @@ def read_elmo(options: Path, weights: Path) -> "ElmoModel":
         if (found := tuple(state[name].shape)) != (ours := tuple(own.shape)):
             expected, remedy = f"{name} of shape {ours}, as {options.name} says", "Fetch the options of these weights."
             raise refusal(weights, expected, f"{found}", remedy)
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=True)
     return model
-
-
-def read_bilstm(options: Path, weights: Path) -> "BilstmModel":
-    """LSTMs with random weights on the words of a published ELMo."""
-    from intertask.encoders.bilstm import BilstmModel
-
-    model = BilstmModel(bilstm_config(options))
-    model.words.load_state_dict(read_elmo(options, weights).words.state_dict())
-    return model
-
-
-def bilstm_config(options: Path) -> "BilstmConfig":
-    from intertask.encoders.bilstm import BilstmConfig
-
-    sizes = read_config(options)
-    names = ("projection_size", "character_size", "filters", "num_highways")
-    return BilstmConfig(words={name: getattr(sizes, name) for name in names})
 
 
 def _state(model: "ElmoModel", file) -> "dict[str, torch.Tensor]":

@@ -14,15 +14,7 @@ from pathlib import Path
 from intertask import hub
 from intertask.cache import while_unchanged
 from intertask.encoders import mini
-from intertask.encoders.elmo_files import (
-    BY_NAME,
-    bilstm_config,
-    elmo_folder,
-    published_files,
-    read_bilstm,
-    read_config,
-    read_elmo,
-)
+from intertask.encoders.elmo_files import BY_NAME, elmo_folder, published_config, published_files, read_published
 from intertask.encoders.separators import SEPARATORS, add_separators
 from intertask.encoders.word_tokenizer import WordTokenizer, reads_words
 from intertask.errors import IntertaskError, did_you_mean, refusal
@@ -61,7 +53,7 @@ def load_encoder(
     return model, tokenizer
 
 
-def misgivings(source: str) -> list[str]:
+def misgivings(source: str, tokenizer) -> list[str]:
     """A sentence for what of an encoder's files fits ill, and is no reason to refuse them.
 
     Weights that the model has no place for (a head's are left out), an architecture of another type than the
@@ -83,7 +75,7 @@ def misgivings(source: str) -> list[str]:
         other = getattr(getattr(transformers, name, None), "config_class", type(model.config))
         if other is not type(model.config):
             found.append(f"its config.json says {name}, which is no model of its model_type {model.config.model_type}.")
-    tokens = {place: token for token, place in load_tokenizer(source).get_vocab().items() if token not in SEPARATORS}
+    tokens = {place: token for token, place in tokenizer.get_vocab().items() if token not in SEPARATORS}
     if new := sorted(place for place in tokens if place >= model.get_input_embeddings().num_embeddings):
         found.append(
             f"its tokenizer has {len(new)} tokens for which it has no embeddings, such as {tokens[new[0]]!r}: these "
@@ -104,9 +96,7 @@ def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool 
     torch.manual_seed(seed)
     config, kind = _architecture(source, folder)
     if files := published_files(folder):
-        if source == "bilstm":
-            return read_bilstm(*files), []
-        return kind(config) if random_weights else read_elmo(*files), []
+        return read_published(config, *files, random_weights), []
     options = {"dtype": torch.float32}  # whatever it is stored in: AdamW loses small updates in bfloat16
     if "add_pooling_layer" in inspect.signature(kind.__init__).parameters:
         options["add_pooling_layer"] = pooling == "pooler"
@@ -137,9 +127,8 @@ def _architecture(source: str | Path, folder: Path):
     from intertask.encoders import bilstm, elmo  # noqa: F401, to be known by their names
 
     if files := published_files(folder):
-        if source == "bilstm":
-            return bilstm_config(files[0]), bilstm.BilstmModel
-        return read_config(files[0]), elmo.ElmoModel
+        config = published_config(source, files[0])
+        return config, MODEL_MAPPING[type(config)]
     with _in_words(source, "a config.json that transformers reads"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     where, expected, remedy = f"Encoder {source}", "an encoder or a decoder alone", "Name another."

@@ -11,8 +11,6 @@ import numpy as np
 
 from intertask.errors import refusal
 
-AT_ONCE = 1000
-
 _BETWEEN = re.compile(r"[\s\0-\x1f]*")
 
 
@@ -31,21 +29,21 @@ class WordTokenizer:
     pad_token_id = 0
     cls_token_id = mask_token_id = unk_token_id = None
 
-    def reader(self, columns: list, max_length: int, overlap: int | None) -> tuple[Callable[[int], dict], list]:
-        """What reads AT_ONCE texts from a number on, see `formats.tokens`, and what that depends on beside them."""
+    def reader(self, columns: list, max_length: int, overlap: int | None) -> tuple[Callable[[slice], dict], list]:
+        """What reads a part of the texts, see `formats.tokens`, and what that depends on beside them."""
         if len(columns) > 1 or overlap is not None:
             expected, remedy = "an encoder that reads two texts together", "Name an encoder such as mini/bert."
             raise refusal("This task", expected, "one that reads one text at a time", remedy)
         return partial(self._read, columns[0], max_length), ["moses", version("sacremoses"), max_length]
 
-    def _read(self, column, max_length: int, first: int) -> dict[str, np.ndarray]:
+    def _read(self, column, max_length: int, part: slice) -> dict[str, np.ndarray]:
         from intertask.encoders.characters import character_ids  # here: with torch
 
-        read = [self.words(text) for text in column[first : first + AT_ONCE].to_pylist()]
+        read = [self.words(text) for text in column[part].to_pylist()]
         if not all(read):
-            place = read.index([])
+            place = part.start + read.index([])
             remedy = "Drop the row: these encoders read words."
-            raise refusal(f"Text {first + place + 1}", "a word or more", repr(column[first + place].as_py()), remedy)
+            raise refusal(f"Text {place + 1}", "a word or more", repr(column[place].as_py()), remedy)
         kept = [words[:max_length] for words in read]
         distinct = {word: number for number, word in enumerate(dict.fromkeys(word for one in kept for word, _ in one))}
         characters = character_ids(list(distinct)).numpy().astype(np.int16)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from intertask.encoders.characters import read_both_ways
 from intertask.encoders.pretrained import reads_ahead
 from intertask.errors import IntertaskError
 
@@ -136,8 +136,7 @@ class CrossAttention(nn.Module):
         like = self.own(words) + self.other(others).transpose(1, 2) + (words * self.both) @ others.transpose(1, 2)
         beside = like.masked_fill(~there[:, None], -torch.inf).softmax(-1) @ others
         read = torch.cat([words, beside, words * beside], dim=-1)
-        packed = pack_padded_sequence(read, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=mask.shape[1])[0]
+        return read_both_ways(self.lstm, read, mask)
 
 
 class TiedHead(nn.Module):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from intertask.cache import remembered
+from intertask.encoders.word_tokenizer import WordTokenizer
 from intertask.errors import IntertaskError
 from intertask.files import file_digest, processors
 
@@ -56,7 +57,7 @@ def tokens(
 
     columns = [pyarrow.array(text, pyarrow.large_string()) for text in texts]
     try:
-        if hasattr(tokenizer, "reader"):  # of words
+        if isinstance(tokenizer, WordTokenizer):
             read, state = tokenizer.reader(columns, max_length, overlap)
         else:
             read, state = _reader(columns, tokenizer, max_length, offsets, overlap)
@@ -87,8 +88,8 @@ def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
 
 def _reader(
     columns: list, tokenizer, max_length: int, offsets: bool, overlap: int | None
-) -> tuple[Callable[[int], dict[str, np.ndarray]], list]:
-    """What reads CHUNK sequences from a number on, and what that depends on beside their texts."""
+) -> tuple[Callable[[slice], dict[str, np.ndarray]], list]:
+    """What reads a part of the sequences, and what that depends on beside their texts."""
     truncation = "longest_first" if overlap is None else "only_second"
     settings = {"truncation": truncation, "max_length": max_length, "stride": overlap or 0}
     # a call that has the tokenizer truncate, and tells the names of what it gives
@@ -99,26 +100,27 @@ def _reader(
     return read, [tokenizer.backend_tokenizer.to_str(), tokenizer.split_special_tokens, names, offsets]
 
 
-def _read_all(read: Callable[[int], dict[str, np.ndarray]], count: int) -> Tokens:
+def _read_all(read: Callable[[slice], dict[str, np.ndarray]], count: int) -> Tokens:
     """All sequences, CHUNK at a time, on all processors: also in a run that trains with one thread.
 
     The threads are ours, which end with the call. The tokenizer's own would hang in a process forked from this one.
     """
     with _serial(), ThreadPoolExecutor(processors()) as threads:
-        chunks = list(threads.map(read, range(0, count, CHUNK)))
+        parts = [slice(first, first + CHUNK) for first in range(0, count, CHUNK)]
+        chunks = list(threads.map(read, parts))
     whole = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in list(chunks[0])}
     inputs = {name: whole.pop(name) for name in _IDS if name in whole}
     return Tokens(inputs, bounds(whole.pop("lengths")), **whole)
 
 
 def _read(
-    columns: list, backend, names: list[str], offsets: bool, windows: bool, most: int | None, first: int
+    columns: list, backend, names: list[str], offsets: bool, windows: bool, most: int | None, part: slice
 ) -> dict[str, np.ndarray]:
-    """The CHUNK sequences from number `first` on, of no more than the first `most` words of each text.
+    """The sequences of a part, of no more than the first `most` words of each text.
 
     Their inputs, and `lengths` beside what Tokens hold of them.
     """
-    texts = [[_head(text, most) for text in column[first : first + CHUNK].to_pylist()] for column in columns]
+    texts = [[_head(text, most) for text in column[part].to_pylist()] for column in columns]
     encode = backend.encode_batch if offsets else backend.encode_batch_fast  # the same ids, without their places
     encodings = encode(list(zip(*texts, strict=True)) if len(texts) > 1 else texts[0])
     read = {}

@@ -179,5 +179,5 @@ def _readable(runs: list[tuple[Run, list]]) -> list[str]:
             verdict.remarks += unknown_words(task, tokenizer)
     if verdict.problems:
         raise IntertaskError("\n".join(verdict.problems))
-    verdict.remarks += misgivings(first.encoder)
+    verdict.remarks += misgivings(first.encoder, tokenizer)
     return verdict.remarks

@@ -196,9 +196,8 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     )
     progress, scales = Progress(run, mixture), loss_scales(run.loss_scaling, mixture.sizes)
     optimizer = adamw(model, run)
-    linear = run.lr_scheduler_type == "linear"
-    warmup = _steps(run.warmup_steps, progress.total)
-    schedule = linear_schedule(optimizer, warmup, progress) if linear else Plateau(optimizer)
+    plateau = run.lr_scheduler_type == "reduce_lr_on_plateau"
+    schedule = Plateau(optimizer) if plateau else Linear(optimizer, _steps(run.warmup_steps, progress.total), progress)
     torch.manual_seed(run.seed_of("dropout"))  # only here: what drew the weights before must not change the dropout
     one = Best()
     bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
@@ -209,9 +208,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
             losses.add(train_step(run, model, batch, scales, rng))
             progress.step += 1
             progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
-            update(model, optimizer, run.max_grad_norm)
-            if linear:
-                schedule.step()
+            update(model, optimizer, schedule, run.max_grad_norm)
             bar.update()
             if progress.evaluates(ends_epoch):
                 at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": losses.mean()}
@@ -220,15 +217,14 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
                 curve += rows_of_curve(at, model, mixture, found)
                 scores = [metrics["main"] for metrics in found]
                 select(bests, scores, progress.step, model)
-                if not linear:
-                    schedule.step(float(np.mean(scores)))
+                schedule.evaluated(float(np.mean(scores)))
                 mixture.reweigh(scores)
                 bar.set_postfix(loss=f"{at['train_loss']:.3f}", dev=f"{np.mean(scores):.1f}")
                 model.train()
                 clock.stop("evaluate")
             patience = run.early_stopping_patience or math.inf
             waited = min(best.evaluations_since for best in bests)
-            if progress.ended or waited >= patience or (not linear and schedule.ended):
+            if progress.ended or schedule.ended or waited >= patience:
                 break
     clock.stop("train")
     return pd.DataFrame(curve), bests, mixture, progress.step
@@ -263,9 +259,10 @@ def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np
     return total
 
 
-def update(model: Model, optimizer, max_grad_norm: float) -> None:
+def update(model: Model, optimizer, schedule: "Linear | Plateau", max_grad_norm: float) -> None:
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
     optimizer.step()
+    schedule.step()
     optimizer.zero_grad(set_to_none=True)
 
 
@@ -337,15 +334,21 @@ def adamw(model: Model, run: Run) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=run.learning_rate, fused=True, amsgrad=run.amsgrad)
 
 
-def linear_schedule(optimizer, warmup: float, progress) -> torch.optim.lr_scheduler.LambdaLR:
+class Linear(torch.optim.lr_scheduler.LambdaLR):
     """Up from 0 over the warm-up, then linearly down to 0 at the end; `progress` has a `position` and a `total`."""
 
-    def share(_) -> float:
-        # by the position, not the steps counted: max_examples ends by what was seen, and epochs may become shorter
-        rest = (progress.total - progress.position) / max(1.0, progress.total - warmup)  # above 1 during the warm-up
-        return min(progress.position / warmup if warmup else 1.0, rest)
+    ended = False
 
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    def __init__(self, optimizer, warmup: float, progress):
+        def share(_) -> float:
+            # by the position, not the steps counted: max_examples ends by what was seen, and epochs may become shorter
+            rest = (progress.total - progress.position) / max(1.0, progress.total - warmup)  # above 1 in the warm-up
+            return min(progress.position / warmup if warmup else 1.0, rest)
+
+        super().__init__(optimizer, share)
+
+    def evaluated(self, score: float) -> None:
+        """It asks for no scores."""
 
 
 class Plateau(torch.optim.lr_scheduler.ReduceLROnPlateau):
@@ -356,6 +359,12 @@ class Plateau(torch.optim.lr_scheduler.ReduceLROnPlateau):
 
     def __init__(self, optimizer):
         super().__init__(optimizer, "max", factor=0.5, patience=4, threshold=0.0)
+
+    def step(self) -> None:
+        """It counts no steps."""
+
+    def evaluated(self, score: float) -> None:
+        super().step(score)
 
     @property
     def ended(self) -> bool:

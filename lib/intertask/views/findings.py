@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype
 
-from intertask.formats.columns import shows
+from intertask.formats.columns import NOTHING, shows
 from intertask.tasks.load import Task
 from intertask.views.overview import shortened
 
@@ -20,7 +20,7 @@ RARE = 10  # training examples of a label
 SELDOM = 0.05  # of the training examples, where labels are few
 FEW_LABELS = 10
 MOST_NAMES = 8
-NONE = {"nan", "null", "none", "na", "n/a", "?", "-", "_"}
+NONE = {*NOTHING, "?", "_"}
 QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
 
 
