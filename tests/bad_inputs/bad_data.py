@@ -109,7 +109,7 @@ DATA = [
     (CONLL, "conll", "words tags\na X\nb Y\n", None, "line 1: expected a row, found the names"),
     ({**CLASSES, "columns": ["text", "label"]}, "jsonl", labelled(1, 2), None, "columns that the file itself names"),
     (TAGS, "csv", "words,tags\n\"['a', 'b']\",\"['X', 'Y']\"\n", None, "a list, or text, found \"['X', 'Y']\""),
-    (CLASSES, "csv", gzip.compress(b"text,label\na,x\n"), None, "found a gzip archive. Unpack it."),
+    (CLASSES, "csv", gzip.compress(b"text,label\na,x\n", mtime=0), None, "found a gzip archive. Unpack it."),
     (CLASSES, "tsv", b"PK\x03\x04\x14\x00", None, "found a zip archive or a spreadsheet"),
     (CLASSES, "jsonl", "\n<!DOCTYPE html>\n<p>404\n", None, "found a web page"),
     (CLASSES, "json", '{"text": ["a", "b"], "label": ["x", "y"]}', None, "one object for the whole file"),
