@@ -29,6 +29,9 @@ SCALARS = {
 """What a plain value may be, and how it is written: 010 (which YAML reads as 8), 1:30 (90) and .inf mean other things
 to most who write them."""
 
+NOTHING = ("none", "null", "nan", "n/a", "na", "-")
+"""What people write where nothing is, in small letters: as a name it is doubtful."""
+
 UNPRINTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that steer a terminal, or turn the direction of a line; and halves of one, which nothing can be sent."""
 

@@ -10,6 +10,7 @@ from intertask.tasks import catalogue as module
 from intertask.tasks.catalogue import catalogue, find_entry, read_entries, reading_code
 from intertask.tasks.schema import TaskEntry, parse_entry
 from intertask.tasks.sources import code_of
+from made_task import write_fruit
 
 RTE = {"hub": "nyu-mll/glue", "config": "rte", "format": "classification", "inputs": ["a", "b"], "label": "label"}
 STS = {"hub": "o/n", "format": "regression", "inputs": ["a", "b"], "label": "score"}
@@ -182,6 +183,14 @@ def test_rows_by_rule_follow_from_the_code_that_reads_what_the_rule_is_given():
 def test_reading_results_needs_no_torch():
     code = "import sys, intertask.studies.status, intertask.analysis.read; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_entries_that_were_checked_once_need_no_torch(tmp_path):
+    write_fruit(tmp_path)
+    read_entries(tmp_path / "tasks.yaml")
+    code = "import sys; from intertask.tasks.catalogue import find_entry; find_entry('fruit', 'tasks.yaml'); "
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if not entry.mini])

@@ -18,10 +18,9 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
-from intertask.formats.columns import NOTHING
 from intertask.studies.status import edited_since, read_study
 from intertask.studies.study import BEGIN, Notebook, Open
-from intertask.written import UNPRINTED, Strict, Written, faults_in_words, read_yaml
+from intertask.written import NOTHING, UNPRINTED, Strict, Written, faults_in_words, read_yaml
 
 SHUFFLED = "[shuffle_labels=true]"
 REQUIRED = ["encoder", "target", "score"]

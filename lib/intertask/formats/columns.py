@@ -17,9 +17,6 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = r"[+-]?\d{1,18}"
 _LITERAL = re.compile(r"""\[\s*((['"]|[.+-]?\d)[^][]*|\[.*\]\s*)?\]|\{\s*(['"].*)?\}""", re.DOTALL)
 
-NOTHING = ("none", "null", "nan", "n/a", "na", "-")
-"""What people write where nothing is, in small letters: as a name it is doubtful."""
-
 UNLABELLED = {"", "-1", "-100"}
 """What stands where a label is hidden or a word is not to be scored: null, and the Hub's and transformers' marks."""
 

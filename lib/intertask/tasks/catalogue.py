@@ -31,10 +31,7 @@ def find_entry(name: str, task_file: str = "") -> TaskEntry:
 def catalogue() -> dict[str, TaskEntry]:
     """Name -> entry of every task that comes with the library."""
     paths = sorted(Path(__file__).with_name("catalogue").glob("*.yaml"))
-    key = [[file_digest(path).hex() for path in paths], reading_code()]
-    # To check an entry takes torch, which knows the formats: seconds, for a command with nothing to do.
-    kept = remembered("catalogue", key, lambda: [e.model_dump() for path in paths for e in read_entries(path).values()])
-    return {fields["name"]: TaskEntry.model_construct(**fields) for fields in kept}
+    return {name: entry for path in paths for name, entry in read_entries(path).items()}
 
 
 def reading_code() -> list[str]:
@@ -54,7 +51,14 @@ def read_entries(path: Path) -> dict[str, TaskEntry]:
 @cache
 def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
     written = parsed_yaml(path, text, "a mapping of task names to entries", "Begin with `my_task:`.")
-    entries = {name: parse_entry(name, fields, written) for name, fields in written.content.items()}
+
+    def parse() -> list[dict]:
+        return [parse_entry(name, fields, written).model_dump() for name, fields in written.content.items()]
+
+    # To check an entry takes torch, which knows the formats: seconds, for a command with nothing to do.
+    own = any("." in str(fields.get("format")) for fields in written.content.values() if isinstance(fields, dict))
+    kept = parse() if own else remembered("entries", [written.content, reading_code()], parse)
+    entries = {fields["name"]: TaskEntry.model_construct(**fields) for fields in kept}
     for name, entry in entries.items():
         if not entry.corpus:
             files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}

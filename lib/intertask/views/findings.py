@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype
 
-from intertask.formats.columns import NOTHING, shows
+from intertask.formats.columns import shows
 from intertask.tasks.load import Task
 from intertask.views.overview import shortened
+from intertask.written import NOTHING
 
 SMALL = 50  # examples of a dev set, below which one of them weighs two points of accuracy and more
 RARE = 10  # training examples of a label
