@@ -7,7 +7,6 @@ it would otherwise start a program. Nothing is installed into the user's Jupyter
 import asyncio
 import multiprocessing
 import os
-import sys
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
@@ -15,13 +14,10 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-# jsonschema, by which Jupyter checks notebooks, would build a grammar of internet addresses that no notebook has: 2 s
-sys.modules.setdefault("rfc3987_syntax", None)
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 
-from jupyter_client import AsyncKernelClient, AsyncKernelManager  # noqa: E402
-from jupyter_client.provisioning import LocalProvisioner  # noqa: E402
-
-from intertask.studies.lifeline import hold  # noqa: E402
+from intertask.studies.lifeline import hold
 
 FORK = multiprocessing.get_context("fork")
 START_TIMEOUT = 120
