@@ -60,7 +60,20 @@ def verdict(folder, *arguments, **more):
 def test_a_sound_study_has_no_problems_and_is_looked_at_once(folder, monkeypatch):
     assert verdict(folder).problems == []
     monkeypatch.setattr("intertask.studies.ready.prepared_encoder", None)
+    monkeypatch.setattr("intertask.studies.check.load_task", None)
     assert verdict(folder).problems == []
+
+
+def test_runs_that_differ_in_what_reads_the_encoder_are_each_looked_at(folder):
+    one = study(folder, "mini/bilstm", pooling="mean")
+    runs = expand("s", one).runs
+    first, second = (
+        run.model_copy(update=to) for run, to in zip(runs.values(), ({}, {"pooling": "last"}), strict=True)
+    )
+    small = second.model_copy(update={"classifier": "small"})
+    for order in ([small, second], [second, small]):
+        (found,) = examined(one, {run.id(): run for run in (first, *order)}).problems
+        assert found.startswith("pooling: last: expected an encoder with a token for it")
 
 
 READY, FORMATS, ENCODERS = "studies/ready.py", "formats", "encoders/pretrained.py"

@@ -1,7 +1,7 @@
 """Everything that can be refused before a study trains: its tasks and their data, its encoders, its notebooks."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import version
@@ -13,10 +13,12 @@ from intertask.encoders.pretrained import encoder_fingerprint
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest, processors, project_root
 from intertask.parameters import check_values, declared
-from intertask.run import Member, Run
+from intertask.run import Run
 from intertask.studies.length import steps, training_size, training_sizes
 from intertask.studies.study import Notebook, Study
 from intertask.tasks.catalogue import reading_code
+from intertask.tasks.load import Task, check_trainable, load_as, load_task
+from intertask.tasks.sample import split_dev
 from intertask.weighting import probabilities
 
 
@@ -46,15 +48,9 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
     for one in study.report:
         verdict.tried(notebook_parameters, one)
     load = cache(partial(verdict.tried, _trainable))
-    for run in todo.values():
-        for member in run.members:
-            load(*_data(run, member))
     for runs in _alike(todo.values()):
-        tasks = [[load(*_data(run, member)) for member in run.members] for run in runs]
-        look = partial(_readable, list(zip(runs, tasks, strict=True)))
-        if all(map(all, tasks)):  # sound once, sound again
-            look = partial(remembered, "readable", _what_is_read(runs), look)
-        verdict.remarks += [f"Encoder {runs[0].encoder}: {sentence}" for sentence in verdict.tried(look) or []]
+        found = verdict.tried(_known_readable, runs, load) or []
+        verdict.remarks += [f"Encoder {runs[0].encoder}: {sentence}" for sentence in found]
     verdict.remarks = list(dict.fromkeys(verdict.remarks))  # of several groups
     return verdict
 
@@ -120,15 +116,18 @@ def notebook_parameters(one: Notebook) -> None:
         raise IntertaskError(f"report, {one.notebook}: {error}") from None
 
 
-def _data(run: Run, member: Member) -> tuple[str, str, tuple[str, ...], float]:
-    return member.task, run.task_file, tuple(member.evaluate_on), run.holdout
+def _way(run: Run) -> list:
+    """How a run's heads read an encoder."""
+    return [run.layer, run.scalar_mix, run.classifier, run.both_orders]
+
+
+def _members(run: Run) -> list[tuple[str, str, tuple[str, ...], float]]:
+    """What `_trainable` asks of each task of a run."""
+    return [(member.task, run.task_file, tuple(member.evaluate_on), run.holdout) for member in run.members]
 
 
 def _trainable(name: str, task_file: str, further: tuple[str, ...], holdout: float):
     """The task, refused where no run can train on it or be scored on what is to be scored."""
-    from intertask.tasks.load import check_trainable, load_as, load_task  # here: with torch
-    from intertask.tasks.sample import split_dev
-
     task = load_task(name, task_file)
     check_trainable(task)
     for other in further:
@@ -152,9 +151,13 @@ def _alike(runs: Iterable[Run]) -> list[list[Run]]:
     """Runs that want their encoder prepared alike; of each group one for each way and each task to read."""
     groups: dict[tuple, dict[tuple, Run]] = {}
     for run in runs:
-        members = [_data(run, member) for member in run.members]
-        groups.setdefault((run.encoder, *_decisive(run)), {}).setdefault((run.layer, run.both_orders, *members), run)
+        groups.setdefault((run.encoder, *_decisive(run)), {}).setdefault((*_way(run), *_members(run)), run)
     return [list(group.values()) for group in groups.values()]
+
+
+def _known_readable(runs: list[Run], load: Callable[..., Task | None]) -> list[str]:
+    """`_readable`, of the same runs once: what was sound then is so now."""
+    return remembered("readable", _what_is_read(runs), partial(_readable, runs, load))
 
 
 def _what_is_read(runs: list[Run]) -> list:
@@ -162,22 +165,26 @@ def _what_is_read(runs: list[Run]) -> list:
     own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
     code = [*reading_code(), *(file_digest(path).hex() for path in sorted(own))]
     libraries = [version(name) for name in ("torch", "transformers", "tokenizers", "peft")]
-    texts = [[run.layer, run.both_orders, run.identity()["data"]] for run in runs]
+    texts = [[*_way(run), run.identity()["data"], [one[::2] for one in _members(run)], run.holdout] for run in runs]
     return [_decisive(runs[0]), texts, libraries, code]
 
 
-def _readable(runs: list[tuple[Run, list]]) -> list[str]:
-    """What to know of the encoder that runs want prepared alike, each with its tasks; refused as each would be."""
+def _readable(runs: list[Run], load: Callable[..., Task | None]) -> list[str]:
+    """What to know of the encoder that runs want prepared alike; refused as each would be, for its data too.
+
+    load: of what `_members` gives the task; None where it was refused.
+    """
     from intertask.encoders.pretrained import misgivings
     from intertask.studies.ready import check_texts, prepared_encoder, unknown_words
 
-    first, verdict = runs[0][0], Verdict()
+    first, verdict = runs[0], Verdict()
+    tasks = [[load(*asked) for asked in _members(run)] for run in runs]  # first: without them no encoder is asked for
     encoder, tokenizer = prepared_encoder(first, first.encoder, weights=False)  # a parent's is of the same shapes
-    for run, tasks in runs:
-        for task in filter(None, tasks):
+    for run, own in zip(runs, tasks, strict=True):
+        for task in filter(None, own):
             verdict.tried(check_texts, run, task, encoder, tokenizer)
             verdict.remarks += unknown_words(task, tokenizer)
-    if verdict.problems:
+    if verdict.problems or not all(map(all, tasks)):
         raise IntertaskError("\n".join(verdict.problems))
     verdict.remarks += misgivings(first.encoder, tokenizer)
     return verdict.remarks
