@@ -23,6 +23,17 @@ def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes)
     return rows_with_means(means, "difference", members, labels, ax)
 
 
+def row_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
+    """Each supporting task's difference in the average as a cross per seed, and their mean with its interval.
+
+    pairs: `pretraining.paired`; table: `pretraining.differences` of it; both for one panel.
+    """
+    rows = list(table.itertuples())
+    members = [pairs.loc[pairs["row"] == row.row, "difference"].dropna() for row in rows]
+    labels = [f"{text(row.row, 2 * AXIS)} ({of_expected(row.n, row.n_expected)})" for row in rows]
+    return rows_with_means(table, "difference", members, labels, ax)
+
+
 def exposure_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     """Variant x task matrix of a `mixtures.exposure`, for one encoder, limit and set: the darker, the more often seen.
 
