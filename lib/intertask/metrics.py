@@ -129,7 +129,7 @@ def bleu(labels: Sequence[str], predictions: Sequence[str]) -> float:
     """BLEU of a corpus with one reference for each text, 0-1, as sacrebleu has it by default (Post 2018)."""
     from sacrebleu import corpus_bleu
 
-    return corpus_bleu(list(predictions), [list(labels)]).score / 100
+    return corpus_bleu(list(predictions), [list(labels)], force=True).score / 100
 
 
 OF_VALUES = (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman, micro_f1, exact_match, token_f1)
