@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from intertask.errors import did_you_mean, refusal
-from intertask.probes import convert, function_words, treebank, word_order
+from intertask.probes import convert, discourse, function_words, treebank, word_order
 from intertask.probes.words import Splits
 
 RULES: dict[str, Callable[[Splits], Splits]] = {
@@ -26,6 +26,8 @@ RULES: dict[str, Callable[[Splits], Splits]] = {
         function_words.whwords,
         function_words.definiteness,
         function_words.coordination,
+        discourse.skipthought,
+        discourse.dissent,
         convert.glue_diagnostic,
         convert.wsc,
         convert.dpr,
