@@ -26,6 +26,7 @@ RULES: dict[str, Callable[[Splits], Splits]] = {
         function_words.whwords,
         function_words.definiteness,
         function_words.coordination,
+        discourse.sentences_of_text,
         discourse.skipthought,
         discourse.dissent,
         convert.glue_diagnostic,
@@ -36,6 +37,7 @@ RULES: dict[str, Callable[[Splits], Splits]] = {
         convert.qasrl,
         convert.function_words,
         convert.senteval,
+        convert.from_english,
     )
 }
 """The rules that `derive` may name. Each takes raw frames by split and gives the task's rows by split."""

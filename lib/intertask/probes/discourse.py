@@ -1,4 +1,4 @@
-"""What follows what: a sentence and the next one, two clauses and the discourse marker between them."""
+"""What follows what: sentences in their order, one and the next, two clauses and the marker between them."""
 
 import sys
 from collections import Counter
@@ -17,6 +17,11 @@ MARKERS = ("and", "but", "because", "if", "when", "before", "though", "so")
 COORDINATING, SUBORDINATING = {"and", "but", "so"}, {"because", "if", "when", "before", "though", "so"}
 LINKS = {"cc", "mark", "advmod"}
 NEEDED = ("nsubj", "advcl", "mark", "conj", "cc")
+
+
+def sentences_of_text(splits: Splits) -> Splits:
+    """Every sentence in its order as a row of `text`, for language modelling by sentences; one may occur again."""
+    return {split: frame[["source"]].set_axis(["text"], axis="columns") for split, frame in in_order(splits).items()}
 
 
 def skipthought(splits: Splits) -> Splits:
