@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from intertask.probes import RULES
-from intertask.probes.discourse import MARKERS, dissent, skipthought
+from intertask.probes.discourse import DISSENT, dissent, skipthought
 
 RAIN = "it/PRON/{0}/nsubj rains/VERB/{1}/{2}"
 """A clause with two words, the heads of both and the relation of its verb given."""
@@ -134,7 +134,7 @@ def test_classes_are_as_frequent_as_in_the_treebank(bank):
     train = bank(*(V2.replace("rains", f"rains{i}") for i in range(5)), IF, *RELATIONS)
     made = dissent({"train": train})["train"]
     assert made["label"].value_counts().to_dict() == {"and": 5, "if": 1}
-    assert {*made["label"]} <= {*MARKERS} and RULES["dissent"] is dissent
+    assert {*made["label"]} <= {*DISSENT} and RULES["dissent"] is dissent
 
 
 def test_treebank_without_the_relations_is_refused(bank, plain, refused):

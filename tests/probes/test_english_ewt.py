@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from intertask.probes import RULES
-from intertask.probes.discourse import MARKERS
+from intertask.probes.discourse import DISSENT
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_files
 from intertask.tasks.load import load_task
@@ -116,8 +116,8 @@ def test_skipthought_never_crosses_the_end_of_a_document(ewt, made):
 def test_dissent_finds_every_marker(made):
     found = {split: Counter(frame["label"]) for split, frame in made("dissent").items()}
     assert {split: counts.total() for split, counts in found.items()} == {"train": 384, "validation": 274, "test": 253}
-    assert all(counts.keys() == {*MARKERS} for counts in found.values())
-    assert found["train"] == dict(zip(MARKERS, [171, 76, 8, 73, 25, 8, 2, 21], strict=True))
+    assert all(counts.keys() == {*DISSENT} for counts in found.values())
+    assert found["train"] == dict(zip(DISSENT, [171, 76, 8, 73, 25, 8, 2, 21], strict=True))
 
 
 def test_depth_is_no_matter_of_length(made):

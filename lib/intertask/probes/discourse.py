@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from intertask.errors import refusal
-from intertask.probes.treebank import check_parsed, dependents, relation, span
+from intertask.probes.treebank import check_parsed, dependents, relation_of, span
 from intertask.probes.words import Splits, apart, finish, in_order, is_word, place_of
 
-MARKERS = ("and", "but", "because", "if", "when", "before", "though", "so")
+DISSENT = ("and", "but", "because", "if", "when", "before", "though", "so")
 """The markers of DisSent that Wang et al. 2019 kept, of the fifteen of Nie et al. 2019."""
 
 COORDINATING, SUBORDINATING = {"and", "but", "so"}, {"because", "if", "when", "before", "though", "so"}
@@ -88,11 +88,11 @@ def _marked_pairs(frame: pd.DataFrame) -> pd.DataFrame:
 def _pairs(row: Any, before: Any | None) -> Iterator[tuple[str, str, str, str]]:
     """The marker, the two clauses and what they were taken from, for each marker in the sentence that links two."""
     for i, word in enumerate(row.words):
-        if word.lower() in MARKERS and (heads := _linked(row, i)):
+        if word.lower() in DISSENT and (heads := _linked(row, i)):
             clauses = [_clause(row, head, i, other) for head, other in zip(heads, heads[::-1], strict=True)]
             if all(clauses):
                 yield word.lower(), *(_said(row, clause) for clause in clauses), row.source
-        elif word.lower() in MARKERS and before is not None and _links_back(row, i, before):
+        elif word.lower() in DISSENT and before is not None and _links_back(row, i, before):
             rest = _stripped(row, range(i + 1, len(row.words)))
             first = _said(before, _stripped(before, range(len(before.words))))
             yield word.lower(), first, _said(row, rest), f"{before.source} {row.source}"
@@ -104,19 +104,19 @@ def _linked(row: Any, i: int) -> tuple[int, int] | None:
     if head < 0:
         return None
     pair = None
-    if marker in COORDINATING and relation(row, i) == "cc":
+    if marker in COORDINATING and relation_of(row, i) == "cc":
         if i < head:
-            pair = (row.head[head] - 1, head) if relation(row, head) == "conj" else None
+            pair = (row.head[head] - 1, head) if relation_of(row, head) == "conj" else None
         else:
-            pair = next(((head, j) for j in dependents(row, head) if j > i and relation(row, j) == "conj"), None)
-    elif marker in SUBORDINATING and relation(row, i) in ("mark", "advmod") and relation(row, head) == "advcl":
+            pair = next(((head, j) for j in dependents(row, head) if j > i and relation_of(row, j) == "conj"), None)
+    elif marker in SUBORDINATING and relation_of(row, i) in ("mark", "advmod") and relation_of(row, head) == "advcl":
         pair = row.head[head] - 1, head
     return pair
 
 
 def _clause(row: Any, head: int, marker: int, other: int) -> list[int]:
     """The places of the clause around `head`, in order; none where its subject is not among them."""
-    links = [marker, *(i for i in dependents(row, head) if relation(row, i) in ("cc", "mark"))]
+    links = [marker, *(i for i in dependents(row, head) if relation_of(row, i) in ("cc", "mark"))]
     own = {*span(row, head)} - {place for link in links for place in span(row, link)}
     if other in own:
         own -= {*span(row, other)}
@@ -133,12 +133,12 @@ def _links_back(row: Any, i: int, before: Any) -> bool:
     """Whether the marker at place i links the whole sentence, whose first word it is, to the one before."""
     first = next(place for place, word in enumerate(row.words) if is_word(word))
     root = row.head.index(0)
-    linking = i == first and row.head[i] - 1 == root and relation(row, i) in LINKS and row.words[i].lower() != "when"
+    linking = i == first and row.head[i] - 1 == root and relation_of(row, i) in LINKS and row.words[i].lower() != "when"
     return linking and bool(_subjects(row, root)) and bool(_subjects(before, before.head.index(0)))
 
 
 def _subjects(row: Any, head: int) -> list[int]:
-    return [i for i in dependents(row, head) if relation(row, i).startswith("nsubj")]  # version 1: nsubjpass
+    return [i for i in dependents(row, head) if relation_of(row, i).startswith("nsubj")]  # version 1: nsubjpass
 
 
 def _stripped(row: Any, places: range) -> list[int]:

@@ -218,22 +218,22 @@ def _clauses_swapped(row: Any, random: np.random.Generator) -> str | None:
 def _clauses(row: Any) -> tuple[range, range, range, range] | None:
     """The places of the first clause, of comma and conjunction, of the second clause and of the last mark."""
     root = row.head.index(0)
-    others = [i for i in dependents(row, root) if relation(row, i) == "conj"]
+    others = [i for i in dependents(row, root) if relation_of(row, i) == "conj"]
     if len(others) != 1 or not _has_subject(row, root) or not _has_subject(row, others[0]):
         return None
     second = span(row, others[0])
-    start = next((i for i in dependents(row, others[0]) if relation(row, i) == "cc"), second[0])
+    start = next((i for i in dependents(row, others[0]) if relation_of(row, i) == "cc"), second[0])
     end = len(row.words) - (row.upos[-1] == "PUNCT")
     comma = start - (row.words[start - 1] == ",")
     marks = {word for word, upos in zip(row.words[:end], row.upos, strict=False) if upos == "PUNCT"} - {","}
-    apart = relation(row, start) == "cc" and second[-1] + 1 == end and second[0] >= comma
-    if marks or not apart or comma < 2 or end - start < 3 or relation(row, 0) == "cc":
+    apart = relation_of(row, start) == "cc" and second[-1] + 1 == end and second[0] >= comma
+    if marks or not apart or comma < 2 or end - start < 3 or relation_of(row, 0) == "cc":
         return None
     return range(comma), range(comma, start + 1), range(start + 1, end), range(end, len(row.words))
 
 
 def _has_subject(row: Any, head: int) -> bool:
-    return any(relation(row, i).endswith("subj") for i in dependents(row, head))
+    return any(relation_of(row, i).endswith("subj") for i in dependents(row, head))
 
 
 def pos(splits: Splits) -> Splits:
@@ -289,7 +289,7 @@ def dependents(row: Any, head: int) -> list[int]:
     return [i for i, above in enumerate(row.head) if above == head + 1]
 
 
-def relation(row: Any, i: int) -> str:
+def relation_of(row: Any, i: int) -> str:
     return row.deprel[i].partition(":")[0]
 
 
@@ -309,23 +309,23 @@ def _steps_to_root(row: Any, i: int) -> int:
 
 def _top(row: Any) -> str:
     root = row.head.index(0)
-    names = {root: "root", **{i: relation(row, i) for i in dependents(row, root)}}
+    names = {root: "root", **{i: relation_of(row, i) for i in dependents(row, root)}}
     return " ".join(names[i] for i in sorted(names) if names[i] != "punct")
 
 
 def _tense(row: Any) -> str | None:
     root = row.head.index(0)
-    helpers = [i for i in dependents(row, root) if relation(row, i) in {"aux", "cop"}]
+    helpers = [i for i in dependents(row, root) if relation_of(row, i) in {"aux", "cop"}]
     finite = next((i for i in (root, *helpers) if _feature(row, i, "VerbForm") == "Fin"), None)
     tense = None if finite is None else _feature(row, finite, "Tense")
     return {"Past": "past", "Pres": "present"}.get(tense)
 
 
 def _number(row: Any, name: str) -> str | None:
-    found = [i for i in dependents(row, row.head.index(0)) if relation(row, i) == name]
+    found = [i for i in dependents(row, row.head.index(0)) if relation_of(row, i) == name]
     if len(found) != 1 or row.upos[found[0]] != "NOUN":
         return None
-    if any(relation(row, i) == "conj" for i in dependents(row, found[0])):
+    if any(relation_of(row, i) == "conj" for i in dependents(row, found[0])):
         return None
     return {"Sing": "singular", "Plur": "plural"}.get(_feature(row, found[0], "Number"))
 
