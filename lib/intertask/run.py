@@ -118,8 +118,9 @@ class Run(Strict):
     pooling: Literal["first", "pooler", "mean", "last"] = said(
         "first", "first (token), pooler (the encoder's own), mean (of the tokens) or last (token)"
     )
-    classifier: Literal["linear", "small", "medium", "large"] = said(
-        "linear", "on the pooled vector; or small, medium, large, on all words: Wang et al. 2019, Table 5"
+    classifier: Literal["linear", "small", "medium", "large", "logistic"] = said(
+        "linear",
+        "on the pooled vector; or on all words: small, medium, large (Wang 2019), logistic (Phang)",
     )
     both_orders: bool = said(False, "read pairs of symmetric tasks both ways and add the vectors")
     dropout: float | None = said(None, "of the head, 0 to 1; None: as the encoder's", ge=0, lt=1)

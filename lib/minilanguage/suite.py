@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
-from minilanguage import choices, marked, pronouns, reading, trees
+from minilanguage import choices, marked, pronouns, reading, trees, writing
 from minilanguage.entailment import (
     COARSE,
     ENTAILMENT,
@@ -122,6 +122,10 @@ TASKS = {
     ),
     "dpr": (TARGETS, with_sizes(pronouns.definite_pronouns, 150)),
     "semeval": (["text", "span1", "span2", "relation"], with_sizes(marked.relations, 900)),
+    "linked_clauses": (trees.TREE_COLUMNS, with_sizes(writing.linked_clauses, 4600)),
+    "translation": (["english", "translation"], with_sizes(writing.translations, 7800)),
+    "skipthought": (["sentence", "following"], with_sizes(writing.next_sentences, 8000)),
+    "reddit": (["comment", "reply"], with_sizes(writing.replies, 9000)),
 }
 NAMES = list(TASKS)
 """The mini tasks, without the prefix "mini/"."""

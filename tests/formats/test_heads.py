@@ -37,6 +37,14 @@ def test_of_a_pair_both_their_product_and_their_difference_are_read(states):
     torch.testing.assert_close(found[0], expected)
 
 
+def test_a_regression_reads_the_size_of_the_difference(states):
+    head = SentenceHead(6, 2, Size(5, 0.0, hidden=False), pair=True)
+    words = head.projection(states)
+    u, v = words[0].amax(0), words[1, 0]
+    expected = head.linear(torch.cat([u, v, u * v, (u - v).abs()]))
+    torch.testing.assert_close(head(states, batch(3, 1, 2, 3))[0], expected)
+
+
 def test_a_word_attends_to_the_words_of_the_other_text_alone(states):
     attention, mask = CrossAttention(6), batch(3, 1, 2, 3)["attention_mask"].bool()
     found = attention(states, mask)
@@ -52,9 +60,10 @@ def test_a_word_attends_to_the_words_of_the_other_text_alone(states):
     torch.testing.assert_close(attention.lstm(read)[0], found[0])
 
 
-def test_the_sizes_are_those_of_table_5():
+def test_the_sizes_are_those_of_table_5_and_a_regression():
     assert {name: tuple(size) for name, size in SIZES.items()} == {
-        "small": (128, 0.4, False),
-        "medium": (256, 0.2, False),
-        "large": (512, 0.2, True),
+        "small": (128, 0.4, False, True),
+        "medium": (256, 0.2, False, True),
+        "large": (512, 0.2, True, True),
+        "logistic": (512, 0.2, False, False),
     }

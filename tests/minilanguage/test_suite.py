@@ -53,8 +53,12 @@ SIZES = {
     "spr2": {"train": 240, "validation": 400},
     "dpr": {"train": 150, "validation": 400},
     "semeval": {"train": 900, "validation": 400},
+    "linked_clauses": {"train": 4600, "validation": 400},
+    "translation": {"train": 7800, "validation": 400},
+    "skipthought": {"train": 8000, "validation": 400},
+    "reddit": {"train": 9000, "validation": 400},
 }
-NO_TEXT = {"sent_id", "relation", "answerKey", "label", *entailment.COARSE}
+NO_TEXT = {"sent_id", "relation", "answerKey", "label", "translation", *entailment.COARSE}
 
 
 @pytest.fixture(scope="module")

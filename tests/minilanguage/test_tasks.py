@@ -11,6 +11,7 @@ from intertask.tasks.catalogue import catalogue
 from minilanguage import generate, marked
 from minilanguage.meaning import Statement
 from minilanguage.parse import parse
+from minilanguage.writing import translated
 
 HARM = ("cruel furious", "weak foolish")
 REASONS = {"helping": ("kind strong", "weak sad"), "harming": HARM, "kicking": HARM, "punching": HARM}
@@ -410,3 +411,78 @@ def test_coordination_by_polarity() -> None:
         assert row.label == (denied == ([False, True] if link == "but" else [denied[0]] * 2))
     shares = frame.groupby(frame.sentence.str.contains(" but ")).label.mean()
     assert np.allclose(shares, 0.5, atol=0.05)
+
+
+def test_dissent_has_the_marker_that_fits() -> None:
+    for row in both("linked_clauses").itertuples():
+        tree = parse(row.text)
+        (second,) = tree.children(tree.root, "conj", "advcl")
+        (link,) = tree.children(second, "cc", "mark")
+        before, after = tree.words[:link], tree.words[link + 1 :]
+        denied = [bool({"not", "never"} & {*clause}) for clause in (before, after)]
+        if tree.words[link] == "because":
+            verb, why = before[before.index("was") + 1], after[2]
+            assert after[:2] in (["she", "was"], ["he", "was"]) and place_of(verb, why) >= 0
+        elif tree.words[link] == "so":
+            assert before.pop() == "," and before != after
+        else:
+            assert denied == {"and": [denied[0]] * 2, "but": [False, True]}[tree.words[link]]
+
+
+def test_next_sentence_says_less_of_the_same_person() -> None:
+    for row in both("skipthought").itertuples():
+        first, second = (parse(text) for text in (row.sentence, row.following))
+        people = {"she": WOMEN, "he": MEN}
+        (pronoun,) = {*second.words} & {*people}
+        assert people[pronoun] & {*first.words}
+        assert len(second.words) <= len(first.words) + 1 and row.following != row.sentence
+
+
+TOPICS = {"film", "story", "plot", "music", "ending", "hero"}
+PRAISE = {"good", "great", "wonderful", "funny", "charming", "moving", "brilliant", "elegant", "love", "enjoy"}
+ASKING = {"who", "what", "where", "is", "are", "was", "were", "will", "every", "all", "a", "an", "some", "the", "that"}
+ASKING |= {"be", "being", "by", "?"}
+"""Words of a question that its answer need not have."""
+
+
+def test_reply_is_of_the_topic_and_the_opinion_of_the_comment() -> None:
+    kinds = Counter()
+    for row in both("reddit").itertuples():
+        comment, reply = ({*text.split()} for text in (row.comment, row.reply))
+        kinds[row.comment[-1]] += 1
+        assert row.reply[-1] == "."
+        if row.comment[-1] == ".":
+            assert comment & reply & TOPICS
+            assert liked(row.comment) == liked(row.reply)
+        else:  # what is known stands in the answer again
+            known = comment - ASKING
+            assert len(known - reply) <= 3
+    assert min(kinds.values()) > 3000
+
+
+def liked(said: str) -> bool:
+    """By the words of praise, of which "not" and the like turn one round."""
+    words = {*said.split()}
+    praise = words & PRAISE
+    return bool(praise) != bool(words & {"not", "never", "nobody"})
+
+
+def test_translation_by_hand() -> None:
+    by_hand = {
+        "the old dog was not chasing anna in the park .": "godo dloa ton anna krapo ni gnisahci sawis .",
+        "two birds run but mary is happy now .": "sdribo owt nuri tub mary wone yppaha siis .",
+        "who found the film really moving ?": "ohwu mlifo yllaere gnivoma dnuofi ?",
+    }
+    assert {english: translated(parse(english)) for english in by_hand} == by_hand
+
+
+def test_translations_hold_each_word_but_articles_once() -> None:
+    for row in both("translation").itertuples():
+        wanted = Counter(row.english.replace(",", "").split())
+        for article in ("a", "an", "the"):
+            wanted.pop(article, None)
+        words = row.translation.split()
+        assert len(words) == wanted.total()
+        assert Counter(word[0] for word in words) == Counter(
+            word[0] if word in WOMEN | MEN else word[-1] for word in wanted.elements()
+        )

@@ -197,3 +197,16 @@ def test_rows_given_are_left_as_they_were():
     rows = frame(wsc_row("she slept", "she", 0))
     convert.wsc({"train": rows})
     assert list(rows) == list(wsc_row("", "", 0))
+
+
+def test_pairs_of_wmt_are_from_english():
+    made = convert.from_english({"train": frame({"translation": {"de": "Ja.", "en": "Yes."}})})["train"]
+    assert made.to_dict("records") == [{"english": "Yes.", "translation": "Ja."}] and made.index[0] == ("made.tsv", 1)
+
+
+@pytest.mark.parametrize(
+    "pair", [{"de": "Ja.", "fr": "Oui."}, {"en": "Yes."}, {"en": "a", "de": "b", "fr": "c"}, "Yes."]
+)
+def test_pair_in_other_languages_is_refused(pair, refused):
+    rows = frame({"translation": {"en": "Yes.", "de": "Ja."}}, {"translation": pair})
+    refused(lambda: convert.from_english({"train": rows}), "made.tsv, row 2", "a text in `en`", str(pair)[:20], "Mend")

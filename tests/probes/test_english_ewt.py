@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from intertask.probes import RULES
+from intertask.probes.discourse import DISSENT
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_files
 from intertask.tasks.load import load_task
@@ -98,6 +99,25 @@ def test_parts_of_speech_and_relations(made):
         for split in by_split
     )
     assert all(max(split.values()) < 0.2 * split.total() for by_split in counts.values() for split in by_split)
+
+
+def test_skipthought_never_crosses_the_end_of_a_document(ewt, made):
+    pairs = 0
+    for split, frame in made("skipthought").items():
+        document = ewt[split]["sent_id"].str.rpartition("-")[0]
+        for (file, row), sentence, following in frame.itertuples(name=None):
+            assert document[file, row] == document[file, row + 1]
+            assert [" ".join(ewt[split]["words"][file, place]) for place in (row, row + 1)] == [sentence, following]
+        pairs += len(frame)
+        assert len(frame) >= 0.95 * (len(document) - document.nunique())  # the others occur twice
+    assert pairs > 5000
+
+
+def test_dissent_finds_every_marker(made):
+    found = {split: Counter(frame["label"]) for split, frame in made("dissent").items()}
+    assert {split: counts.total() for split, counts in found.items()} == {"train": 384, "validation": 274, "test": 253}
+    assert all(counts.keys() == {*DISSENT} for counts in found.values())
+    assert found["train"] == dict(zip(DISSENT, [171, 76, 8, 73, 25, 8, 2, 21], strict=True))
 
 
 def test_depth_is_no_matter_of_length(made):

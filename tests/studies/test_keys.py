@@ -32,6 +32,7 @@ TABLE = {
     "intermediate": ({}, {"learning_rate": 1e-3}, ["single", "mtl", "mtl_all", "mtl_finetune"]),
     "target": ({}, {"learning_rate": 1e-3}, []),
     "per_task": ({}, {"mini/rte": {"learning_rate": 1e-3}}, ["mtl", "mtl_all"]),
+    "per_target": ({}, {"mini/rte": {"learning_rate": 1e-3}}, ["mtl", "mtl_all"]),
     "parts": ([{"name": "a"}], [{"name": "a", "limits": [50]}], []),
 }
 OF_THE_REPORT = {"title", "paper", "report", "counts", "wnli"}
@@ -99,6 +100,11 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
         ),
         (["stilts"], {"supporting": [{"task": "mini/stsb", "limit": 9}], "supporting_limits": [5]}, "limit of its own"),
         (["single"], {"per_task": {"mini/rt": {"dropout": 0.2}}}, "no run on mini/rt alone. Did you mean 'mini/rte'"),
+        (
+            ["stilts"],
+            {"per_target": {"mini/stsb": {"dropout": 0.2}}},
+            "per_target mini/stsb: mini/stsb is none of the ta",
+        ),
         (["single"], {"encoders": ["someone/bert"], "pretraining": {"dropout": 0.2}}, "pretraining: none of the enc"),
         (["single"], {"parts": [{"name": "a", "intermediate_choice": "first"}]}, "intermediate_choice: only stilts"),
         (["single"], {"parts": [{"name": "a", "wnli": "floor"}]}, "wnli is of the whole study, found it in a part"),

@@ -28,6 +28,15 @@ RUNS = {
     # two singles, ten intermediates of which MNLI at 52,371 serves in both arms, ten pairs in four ways
     "weller2022/size": 5 * (2 + 9 + 4 * 10),
     "wang2019/mixing": 14 + 3 * 6,
+    "wang2019/pretraining": 19 + 19 * 9 + 9,
+    "wang2019/intermediate_elmo": 17 + 17 * 9 + 9,
+    "wang2019/intermediate_bert": 17 + 17 * 9,  # nine of them are the single runs
+    "wang2019/variance": 5 * (9 + 1 + 9 + 9),
+    # tasks by sizes: 3 x 2 + 5 x 3 of classification, 4 x 5 of generation, 2 x 5 of language modelling, each with nine
+    # targets; three encoders without; seven of BERT's intermediates on all data are single runs; Figure 3
+    "wang2019/learning_curves": 10 * (51 + 41 + 41) + 3 * 9 - 7 + 3 * 9 + 3 * 9 + (1 + 4 * 9),
+    "wang2019/diagnostics": 19 + 17 + 17 + 20 + 18 + 18 - 1,  # BERT on MNLI is both
+    "phang2018/elmo": 9 + 4 * 9 - 2 + 2,
     "pruksachatkun2020/transfer": 1260 + 33 + 44 * 8 - 6,
     "pruksachatkun2020/intermediate_size": 3 * 10 * 24 + 3 * 23 + 13 * 8 - 6,
 }
@@ -89,3 +98,33 @@ def test_restarts_are_shared_between_the_studies_of_phang():
     ids = {name: set(graph(f"phang2018/{name}").runs) for name in ("table1", "figure1", "submission")}
     assert ids["figure1"] < ids["table1"]
     assert len(ids["submission"] - ids["table1"]) == 2 * 4 * 80
+
+
+def test_runs_are_shared_between_the_studies_of_wang():
+    ids = {name: set(graph(f"wang2019/{name}").runs) for name in ("diagnostics", "variance", "learning_curves")}
+    tables = {
+        run
+        for name in ("pretraining", "intermediate_elmo", "intermediate_bert")
+        for run in graph(f"wang2019/{name}").runs
+    }
+    assert ids["diagnostics"] < tables
+    assert len(ids["variance"] & tables) == 3 * 9 + 1  # of the first seed
+    # on all data: three systems without, 14, 12 and 12 tasks and one set with nine targets; seven of BERT's are both
+    assert len(ids["learning_curves"] & tables) == 3 * 9 + 10 * (14 + 12 + 12) - 7 + 10
+
+
+def test_every_pretraining_of_wang_is_trained_by_its_paper_s_rules():
+    runs = graph("wang2019/pretraining").runs.values()
+    targets = {run.task: run for run in runs if run.tuning == "frozen"}
+    assert {task: run.classifier for task, run in targets.items()} == {
+        **dict.fromkeys(["rte", "wnli"], "small"),
+        **dict.fromkeys(["cola", "sst2", "mrpc"], "medium"),
+        **dict.fromkeys(["stsb", "qqp", "mnli", "qnli"], "large"),
+    }
+    trained = [run for run in runs if run.tuning == "full"]
+    assert {run.classifier for run in trained} == {"medium"}  # without attention
+    sets = {len(run.members): (run.sampling, run.selection, run.eval_steps) for run in trained if run.alongside}
+    assert sets == {count: ("power_0.75", "average", 1000 * count) for count in (9, 7, 16)}
+    # states that language modelling trains are of one direction each
+    assert {run.encoder for run in trained if any("lm_" in one.task for one in run.members)} == {"bilm"}
+    assert all(run.amsgrad and run.lr_scheduler_type == "reduce_lr_on_plateau" for run in runs)

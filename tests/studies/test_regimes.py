@@ -202,6 +202,30 @@ def test_epochs_depend_on_the_training_size():
     }  # fmt: skip
 
 
+def test_settings_of_a_target_are_not_those_of_the_same_task_before_another():
+    both = {"mini/rte": {"classifier": "large", "learning_rate": 1e-4}}
+    made = graph(
+        seeds=1,
+        train={},
+        supporting=["mini/rte", "mini/stsb"],
+        targets=["mini/rte", "mini/mrpc"],
+        regimes=["stilts"],
+        same_task="train",
+        intermediate={"classifier": "medium"},
+        target={"classifier": "small", "dropout": 0.3},
+        per_task={"mini/rte": {"learning_rate": 1e-3}},
+        per_target=both,
+    )
+    found = {(row.stage, row.task): made.runs[row.run] for row in made.rows if row.stage != "pretraining"}
+    said = {key: (run.classifier, run.learning_rate, run.dropout) for key, run in found.items()}
+    assert said == {
+        ("intermediate", "mini/rte"): ("medium", 1e-3, None),
+        ("intermediate", "mini/stsb"): ("medium", 2e-5, None),
+        ("target", "mini/rte"): ("large", 1e-4, 0.3),
+        ("target", "mini/mrpc"): ("small", 2e-5, 0.3),
+    }
+
+
 def test_parts_replace_keys_and_are_united():
     parts = [{"name": "many", "seeds": 3, "targets": ["mini/wnli"]}, {"name": "few", "limits": [50]}]
     found = graph(regimes=["single"], parts=parts)

@@ -41,6 +41,7 @@ LABELS = {
     "acceptability/coordination": ["unacceptable", "acceptable"],
     "acceptability/eos": ["unacceptable", "acceptable"],
     "edge/coref": ["0", "1"],
+    "dissent": ["and", "but", "because", "if", "when", "before", "though", "so"],
 }
 """Label names in id order of the entries whose data is not at hand; for the inventories of edge probing see EDGES."""
 
@@ -144,6 +145,51 @@ def edge(name):
     return lambda split: [{"text": "Old Ann met .", "targets": row, "info": {"source": "made"}} for row in targets]
 
 
+def lm_wt(split):
+    headed = [
+        " = Bees = ",
+        "",
+        *(f" A {split} bee left {i} roses . " for i in range(ROWS - 1)),
+        " = = End = = ",
+        " Oh . ",
+    ]
+    return [{"text": f"{text}\n"} for text in headed]
+
+
+def lm_bwb(split):
+    return [{"text": f'The " bees " of {split} left {i} roses .'} for i in range(ROWS)]
+
+
+def translation(language):
+    return lambda split: [{"translation": {"en": f"{i} bees", language: f"{i} B"}} for i in range(ROWS)]
+
+
+def reddit(split):
+    return [{"comment": f"{i} bees?", "reply": "Yes."} for i in range(ROWS)]
+
+
+def skipthought(split):
+    """A sentence more than pairs, and one alone behind the heading of another section."""
+    return [
+        *({"text": f" {i} {split} bees left . \n"} for i in range(ROWS + 1)),
+        {"text": " = = A = = "},
+        {"text": " B . "},
+    ]
+
+
+def dissent(split):
+    """CoNLL-U, a tree for each marker in turn: "we stay <marker> it rains"."""
+
+    def tree(i):
+        marker = LABELS["dissent"][i % 8]
+        link, clause = ("cc", "conj") if marker in ("and", "but") else ("mark", "advcl")
+        words = [("we", 2, "nsubj"), (f"stay{split}{i}", 0, "root"), (marker, 5, link), ("it", 5, "nsubj")]
+        rows = enumerate([*words, ("rains", 2, clause)], start=1)
+        return "\n".join("\t".join([str(n), word, *"____", str(head), name, *"__"]) for n, (word, head, name) in rows)
+
+    return [f"{tree(i)}\n" for i in range(ROWS)]
+
+
 MADE = {
     **{
         "real_fake": real_fake,
@@ -157,13 +203,15 @@ MADE = {
     **{name: senteval(name) for name in LABELS if name.startswith("senteval/")},
     **{name: function_words for name in LABELS if name.startswith("acceptability/")},
     **{f"edge/{name}": edge(name) for name in EDGES},
+    **{"lm_wt": lm_wt, "lm_bwb": lm_bwb, "mt_en_de": translation("de"), "mt_en_ru": translation("ru")},
+    **{"reddit": reddit, "skipthought": skipthought, "dissent": dissent},
 }
 """Entry whose data is not at hand -> the rows of each of its files, with exactly the columns that the source has."""
 
 CLASSES = {"axg": "label"}
 """Entry -> the column that the card declares as class labels."""
 
-NOT_AT_HAND = {"real_fake", "axg", "scitail", "cosmosqa"}
+NOT_AT_HAND = {"real_fake", "axg", "scitail", "cosmosqa", "lm_wt", "skipthought", "mt_en_de", "mt_en_ru"}
 LACKING = {"commonsenseqa": "train", "record": "validation"}
 """Entry -> a split that the mirror lacks, so that the task cannot be trained from it."""
 
@@ -327,7 +375,9 @@ def write_corpus(folder, entry, rows):
         path = folder / pattern.replace("*", "")
         path.parent.mkdir(parents=True, exist_ok=True)
         records = rows(split)
-        if path.suffix in (".tsv", ".txt"):
+        if path.suffix == ".conllu":
+            lines = records
+        elif path.suffix in (".tsv", ".txt"):
             header = [] if entry.columns else [records[0]]
             lines = ["\t".join(record) for record in [*header, *(record.values() for record in records)]]
         elif entry.derive == "function_words":
@@ -371,6 +421,18 @@ def test_answers_and_tags_of_the_made_up_copies(made):
     assert made("record").splits["train"].iloc[0][["choices", "label"]].tolist() == [["Ann", "Bo", "Cy"], ["Ann", "Bo"]]
     tagged = made("ccg").splits["train"].iloc[0]
     assert (tagged["words"], tagged["label"]) == ("w0 , x", [[0], [1], [2]])
+
+
+def test_outside_tasks_hold_what_is_read_and_what_is_written(made):
+    first = {
+        name: made(name).splits["train"].iloc[0].to_dict() for name in ("lm_wt", "mt_en_ru", "reddit", "skipthought")
+    }
+    assert first["lm_wt"] == {"text": "A train bee left 0 roses ."}
+    assert first["mt_en_ru"] == {"english": "0 bees", "label": ["0 B"]}
+    assert first["reddit"] == {"comment": "0 bees?", "label": ["Yes."]}
+    assert first["skipthought"] == {"sentence": "0 train bees left .", "label": ["1 train bees left ."]}
+    assert made("dissent").splits["train"].iloc[2]["following"] == "it rains ."
+    assert made("lm_bwb").splits["test"].iloc[1]["text"] == 'The " bees " of test left 1 roses .'
 
 
 def test_hidden_labels_are_absent(made):

@@ -38,6 +38,7 @@ def test_syntactic_words_are_kept_and_the_rest_left_out(tmp_path, text):
             "feats": ["Case=Nom|Number=Sing", "VerbForm=Fin", "_", "VerbForm=Inf", "_"],
             "head": [4, 4, 4, 0, 4],
             "deprel": ["nsubj", "aux", "advmod", "root", "punct"],
+            "# newdoc": True,
         },
         {
             "sent_id": "",
@@ -47,6 +48,7 @@ def test_syntactic_words_are_kept_and_the_rest_left_out(tmp_path, text):
             "feats": ["_"],
             "head": [0],
             "deprel": ["root"],
+            "# newdoc": False,
         },
     ]
 

@@ -76,21 +76,27 @@ class MixedHead(nn.Module):
 
 
 class Size(NamedTuple):
-    """Of a `SentenceHead`: its projection's and hidden layer's width, its dropout, whether a pair's texts attend."""
+    """Of a `SentenceHead`: its projection's and hidden layer's width, its dropout, whether a pair's texts attend.
+
+    Without a hidden layer it is a logistic regression, which of a pair's difference reads the size alone.
+    """
 
     width: int
     dropout: float
     attention: bool = False
+    hidden: bool = True
 
 
 SIZES = {"small": Size(128, 0.4), "medium": Size(256, 0.2), "large": Size(512, 0.2, attention=True)}
-"""Wang et al. 2019, Table 5."""
+SIZES["logistic"] = Size(512, 0.2, hidden=False)
+"""Three from Wang et al. 2019, Table 5; one after Phang et al. 2018, appendix A, who state no width and no dropout."""
 
 
 class SentenceHead(nn.Module):
-    """A projection of every word, of each of its outputs the largest, and a hidden layer (Wang et al. 2019, section 4).
+    """A projection of every word, of each of its outputs the largest, and a hidden layer (Wang et al. 2019, section 5).
 
-    Of a pair, whose texts were read apart, the hidden layer reads [u; v; u · v; u - v] (Mou et al. 2016); with
+    Of a pair, whose texts were read apart, the hidden layer reads [u; v; u · v; u - v] (Mou et al. 2016), or without
+    one the regression [u; v; u · v; |u - v|] (Phang et al. 2018, appendix A). With
     attention each word has beside it what it attends to in the other text, and LSTMs read that (Seo et al. 2017).
     """
 
@@ -99,10 +105,10 @@ class SentenceHead(nn.Module):
         self.pair, width = pair, size.width
         self.projection = nn.Linear(states, width)
         self.attention = CrossAttention(width) if pair and size.attention else None
-        vector = 2 * width if self.attention else width
-        self.hidden = nn.Linear(4 * vector if pair else vector, width)
+        vector = (2 if self.attention else 1) * (4 if pair else 1) * width
+        self.hidden = nn.Linear(vector, width) if size.hidden else None
         self.dropout = nn.Dropout(size.dropout if dropout is None else dropout)
-        self.linear = nn.Linear(width, outputs)
+        self.linear = nn.Linear(width if size.hidden else vector, outputs)
 
     def reads(self, outputs, batch) -> torch.Tensor:
         return outputs.last_hidden_state
@@ -114,8 +120,9 @@ class SentenceHead(nn.Module):
         vectors = words.masked_fill(~mask[..., None], -torch.inf).amax(1)
         if self.pair:
             u, v = vectors[0::2], vectors[1::2]
-            vectors = torch.cat([u, v, u * v, u - v], dim=-1)
-        return self.linear(self.dropout(self.hidden(self.dropout(vectors)).tanh()))
+            vectors = torch.cat([u, v, u * v, u - v if self.hidden else (u - v).abs()], dim=-1)
+        read = self.hidden(self.dropout(vectors)).tanh() if self.hidden else vectors
+        return self.linear(self.dropout(read))
 
 
 class CrossAttention(nn.Module):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from intertask.errors import did_you_mean, refusal
-from intertask.probes import convert, function_words, treebank, word_order
+from intertask.probes import convert, discourse, function_words, treebank, word_order
 from intertask.probes.words import Splits
 
 RULES: dict[str, Callable[[Splits], Splits]] = {
@@ -26,6 +26,9 @@ RULES: dict[str, Callable[[Splits], Splits]] = {
         function_words.whwords,
         function_words.definiteness,
         function_words.coordination,
+        discourse.sentences_of_text,
+        discourse.skipthought,
+        discourse.dissent,
         convert.glue_diagnostic,
         convert.wsc,
         convert.dpr,
@@ -34,6 +37,7 @@ RULES: dict[str, Callable[[Splits], Splits]] = {
         convert.qasrl,
         convert.function_words,
         convert.senteval,
+        convert.from_english,
     )
 }
 """The rules that `derive` may name. Each takes raw frames by split and gives the task's rows by split."""

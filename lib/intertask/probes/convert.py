@@ -159,6 +159,22 @@ def senteval(splits: Splits) -> Splits:
     return _cut(rows.drop(columns="part"), parts, {"tr": "train", "va": "validation", "te": "test"})
 
 
+def from_english(splits: Splits) -> Splits:
+    """WMT's pairs as on the Hub, a struct by language: `english`, and `translation` into the one other language."""
+    return {split: _translated(frame) for split, frame in splits.items()}
+
+
+def _translated(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for where, pair in _columns(frame, "translation")["translation"].items():
+        others = sorted({*pair} - {"en"}) if isinstance(pair, dict) else []
+        if len(others) != 1 or "en" not in pair:
+            found = f"{pair!r:.80}"
+            raise refusal(row_name(where), "a struct of a text in `en` and one in another language", found, "Mend it.")
+        rows.append({"english": pair["en"], "translation": pair[others[0]]})
+    return pd.DataFrame(rows, frame.index)
+
+
 def _columns(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
     """These columns alone; a missing one is refused."""
     if missing := [name for name in names if name not in frame]:

@@ -39,11 +39,16 @@ _COLUMNS = ("words", "upos", "feats", "head", "deprel")
 
 def parsed(splits: Splits) -> Splits:
     """The distinct sentences of each split; refuses frames that are no treebank."""
+    check_parsed(splits)
+    return sentences(splits)
+
+
+def check_parsed(splits: Splits) -> None:
+    """Refuses frames that are no treebank."""
     for split, frame in splits.items():
         if missing := [column for column in _COLUMNS if column not in frame]:
             remedy = "Give the rule CoNLL-U files."
             raise refusal(place_of(split, frame), f"the columns of a treebank, among them {missing[0]}", "none", remedy)
-    return sentences(splits)
 
 
 def sentence_length(splits: Splits) -> Splits:
@@ -213,22 +218,22 @@ def _clauses_swapped(row: Any, random: np.random.Generator) -> str | None:
 def _clauses(row: Any) -> tuple[range, range, range, range] | None:
     """The places of the first clause, of comma and conjunction, of the second clause and of the last mark."""
     root = row.head.index(0)
-    others = [i for i in _dependents(row, root) if _relation(row, i) == "conj"]
+    others = [i for i in dependents(row, root) if relation_of(row, i) == "conj"]
     if len(others) != 1 or not _has_subject(row, root) or not _has_subject(row, others[0]):
         return None
-    span = _span(row, others[0])
-    start = next((i for i in _dependents(row, others[0]) if _relation(row, i) == "cc"), span[0])
+    second = span(row, others[0])
+    start = next((i for i in dependents(row, others[0]) if relation_of(row, i) == "cc"), second[0])
     end = len(row.words) - (row.upos[-1] == "PUNCT")
     comma = start - (row.words[start - 1] == ",")
     marks = {word for word, upos in zip(row.words[:end], row.upos, strict=False) if upos == "PUNCT"} - {","}
-    apart = _relation(row, start) == "cc" and span[-1] + 1 == end and span[0] >= comma
-    if marks or not apart or comma < 2 or end - start < 3 or _relation(row, 0) == "cc":
+    apart = relation_of(row, start) == "cc" and second[-1] + 1 == end and second[0] >= comma
+    if marks or not apart or comma < 2 or end - start < 3 or relation_of(row, 0) == "cc":
         return None
     return range(comma), range(comma, start + 1), range(start + 1, end), range(end, len(row.words))
 
 
 def _has_subject(row: Any, head: int) -> bool:
-    return any(_relation(row, i).endswith("subj") for i in _dependents(row, head))
+    return any(relation_of(row, i).endswith("subj") for i in dependents(row, head))
 
 
 def pos(splits: Splits) -> Splits:
@@ -280,17 +285,17 @@ def _places(row: Any) -> list[list[int]]:
     return [list(place) for place in zip([0, *ends], ends, strict=False)]
 
 
-def _dependents(row: Any, head: int) -> list[int]:
+def dependents(row: Any, head: int) -> list[int]:
     return [i for i, above in enumerate(row.head) if above == head + 1]
 
 
-def _relation(row: Any, i: int) -> str:
+def relation_of(row: Any, i: int) -> str:
     return row.deprel[i].partition(":")[0]
 
 
-def _span(row: Any, head: int) -> list[int]:
+def span(row: Any, head: int) -> list[int]:
     """The places of a word and all that depends on it, in order."""
-    return sorted([head, *(place for i in _dependents(row, head) for place in _span(row, i))])
+    return sorted([head, *(place for i in dependents(row, head) for place in span(row, i))])
 
 
 def _depth(row: Any) -> int:
@@ -304,23 +309,23 @@ def _steps_to_root(row: Any, i: int) -> int:
 
 def _top(row: Any) -> str:
     root = row.head.index(0)
-    names = {root: "root", **{i: _relation(row, i) for i in _dependents(row, root)}}
+    names = {root: "root", **{i: relation_of(row, i) for i in dependents(row, root)}}
     return " ".join(names[i] for i in sorted(names) if names[i] != "punct")
 
 
 def _tense(row: Any) -> str | None:
     root = row.head.index(0)
-    helpers = [i for i in _dependents(row, root) if _relation(row, i) in {"aux", "cop"}]
+    helpers = [i for i in dependents(row, root) if relation_of(row, i) in {"aux", "cop"}]
     finite = next((i for i in (root, *helpers) if _feature(row, i, "VerbForm") == "Fin"), None)
     tense = None if finite is None else _feature(row, finite, "Tense")
     return {"Past": "past", "Pres": "present"}.get(tense)
 
 
-def _number(row: Any, relation: str) -> str | None:
-    found = [i for i in _dependents(row, row.head.index(0)) if _relation(row, i) == relation]
+def _number(row: Any, name: str) -> str | None:
+    found = [i for i in dependents(row, row.head.index(0)) if relation_of(row, i) == name]
     if len(found) != 1 or row.upos[found[0]] != "NOUN":
         return None
-    if any(_relation(row, i) == "conj" for i in _dependents(row, found[0])):
+    if any(relation_of(row, i) == "conj" for i in dependents(row, found[0])):
         return None
     return {"Sing": "singular", "Plur": "plural"}.get(_feature(row, found[0], "Number"))
 

@@ -19,6 +19,9 @@ from intertask.errors import refusal, row_name
 Splits = dict[str, pd.DataFrame]
 """Our split -> frame with the index (file, row)."""
 
+NEWDOC = "# newdoc"
+"""The column of a treebank, of truth values, for rules alone: whether a document begins with the sentence."""
+
 
 class Slot(NamedTuple):
     """A place in a sentence whose word can be exchanged: with a slot of the kind `partner` in another sentence."""
@@ -61,6 +64,14 @@ def sentences(splits: Splits) -> Splits:
     return {split: distinct[split] for split in splits}
 
 
+def in_order(splits: Splits) -> Splits:
+    """All sentences of each split as they follow each other, one that occurs again too, with `document`, its number.
+
+    A document ends with its file, at an empty row and at a heading (see `split_text`); in a treebank at `# newdoc`.
+    """
+    return {split: _with_words(frame, split) for split, frame in splits.items()}
+
+
 def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
     column = next((name for name in ("words", "sentence", "text") if name in raw), None)
     if column is None:
@@ -71,15 +82,26 @@ def _with_words(raw: pd.DataFrame, split: str) -> pd.DataFrame:
         if not all(isinstance(text, str) for text in texts) or (texts is not value and column == "words"):
             expected = "a list of words" if column == "words" else "text"
             raise refusal(f"{row_name(where)}, column '{column}'", expected, f"{value!r:.80}", "Mend or drop the row.")
+    document = _documents(raw, column)
     if column == "text":
         found = raw["text"].map(split_text)
         raw = pd.DataFrame({"words": [*itertools.chain(*found)]}, index=raw.index.repeat(found.map(len)))
-        words = raw["words"]
+        words, document = raw["words"], document.repeat(found.map(len))
     elif column == "sentence":
         words = raw["sentence"].map(split_tokens)
     else:
         words = raw["words"].map(list)
-    return raw.assign(words=words, source=words.map(" ".join))[words.map(len) > 0]
+    return raw.assign(words=words, source=words.map(" ".join), document=document)[words.map(len) > 0]
+
+
+def _documents(raw: pd.DataFrame, column: str) -> pd.Series:
+    """The number of the document in which each row stands; a row that ends one has the next one's."""
+    files = raw.index.get_level_values(0)
+    if NEWDOC in raw:
+        begins = raw[NEWDOC].astype(bool)
+    else:
+        begins = raw[column].map(lambda value: isinstance(value, str) and (not value.strip() or is_heading(value)))
+    return (begins | (files != files.to_series().shift().to_numpy())).cumsum()
 
 
 def place_of(split: str, frame: pd.DataFrame) -> str:
@@ -104,7 +126,7 @@ def split_text(text: str) -> list[list[str]]:
     A sentence ends with a mark (. ! ?) that stands alone or ends the text, outside quotation marks or before the
     closing one, where no small letter follows.
     """
-    if re.fullmatch(r"\s*=.*=\s*", text):
+    if is_heading(text):
         return []
     words = split_tokens(text)
     found: list[list[str]] = [[]]
@@ -119,6 +141,10 @@ def split_text(text: str) -> list[list[str]]:
 
 
 _ENDS = {".", "!", "?"}
+
+
+def is_heading(text: str) -> bool:
+    return bool(re.fullmatch(r"\s*=.*=\s*", text))
 
 
 def changed_halves(
@@ -229,7 +255,7 @@ def finish(rule: str, made: Splits, enough: int = 0, most: int | None = None) ->
     """
     known = set(made["train"]["label"])
     rows = {}
-    for split, frame in _apart(made).items():
+    for split, frame in apart(made).items():
         frame = balanced(frame[frame["label"].isin(known)], generator(f"balance {rule}", split), enough, most)
         if frame["label"].nunique() < 2:
             found = ", ".join(f"{label} ({count})" for label, count in frame["label"].value_counts().items())
@@ -239,7 +265,7 @@ def finish(rule: str, made: Splits, enough: int = 0, most: int | None = None) ->
     return rows
 
 
-def _apart(made: Splits) -> Splits:
+def apart(made: Splits) -> Splits:
     """Drops what a change has made alike: the same text twice in a split, and in train one of another split."""
     elsewhere: set[str] = set()
     apart = {}

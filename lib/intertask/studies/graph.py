@@ -29,6 +29,7 @@ OBEYING = {
     "same_task": {"stilts"},
     "intermediate": {"stilts"},
     "per_task": {"single", "stilts", "mtl_finetune"},
+    "per_target": {"single", "stilts", "mtl_finetune"},
     "sweep": {"single", "stilts", "mtl_finetune"},
 }
 """The regimes in which a key of a study decides something; a key that is not here does in every one."""
@@ -228,7 +229,7 @@ class _Expansion:
 
     def target(self, task: str, limit: int | None, seed: int, parent, **more) -> Run:
         member = Member(task=task, limit=limit)
-        own = self.study.per_task.get(task, {})
+        own = self.study.per_task.get(task, {}) | self.study.per_target.get(task, {})
         settings = {**self.study.train, **self.study.target, **own, **self.small(member), **self.encoder.settings}
         return self.run([member], seed, parent, settings | {"holdout": self.study.holdout} | more)
 

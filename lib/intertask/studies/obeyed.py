@@ -31,7 +31,7 @@ def ignored(study: "Study") -> dict[tuple[str, str], str]:
 def _in_steps(study: "Study") -> set[str]:
     """The keys that mixtures obey whose budget is the steps of a stage before, which they describe."""
     counted = any(one.budget == "steps" for one in study.mixing)
-    return {"intermediate", "per_task", "supporting"} if counted else set()
+    return {"intermediate", "per_task", "per_target", "supporting"} if counted else set()
 
 
 def _of_regimes(study: "Study") -> Ignored:
@@ -85,6 +85,8 @@ def _of_targets(study: "Study") -> Ignored:
     alone = [*study.targets, *(one.tasks[0] for one in study.supporting if len(one.tasks) == 1)]
     for task in study.per_task.keys() - {*alone}:
         yield ("per_task", task), f"the study trains no run on {task} alone.{did_you_mean(task, alone)}"
+    for task in study.per_target.keys() - {*study.targets}:
+        yield ("per_target", task), f"{task} is none of the targets.{did_you_mean(task, study.targets)}"
 
 
 def _of_settings(study: "Study") -> Ignored:
@@ -96,7 +98,8 @@ def _settings(study: "Study") -> Iterator[tuple[str, str, dict[str, Any]]]:
     """All settings that the study says: their key, what stands before them there, and they themselves."""
     for key in ("train", "pretraining", "intermediate", "target", "sweep"):
         yield key, "", getattr(study, key)
-    yield from (("per_task", f"{task}: ", own) for task, own in study.per_task.items())
+    for key in ("per_task", "per_target"):
+        yield from ((key, f"{task}: ", own) for task, own in getattr(study, key).items())
     for key in ("encoders", "supporting", "mixing"):
         yield from ((key, f"{one.label}: ", one.settings) for one in getattr(study, key))
     if study.small_data:
@@ -113,7 +116,8 @@ def _idle(study: "Study", key: str, settings: dict[str, Any]) -> Iterator[tuple[
         yield "batch_loss", "every batch is of one task, unless batch_schedule is heterogeneous"
     sets = "stilts" in regimes and any(len(one.tasks) > 1 for one in study.supporting)
     together = bool(regimes.intersection(TOGETHER))
-    several = {"intermediate": sets, "target": together} | dict.fromkeys(("pretraining", "per_task", "sweep"), False)
+    alone = ("pretraining", "per_task", "per_target", "sweep")
+    several = {"intermediate": sets, "target": together} | dict.fromkeys(alone, False)
     if key not in ("mixing", "supporting") and not several.get(key, sets or together):
         yield from ((name, "no run that obeys it trains several tasks") for name in OF_MIXTURES)
     from_another = regimes & {"stilts", "mtl_finetune"} or any(one.pretrained_here for one in study.encoders)

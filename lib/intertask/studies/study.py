@@ -325,6 +325,7 @@ class Study(Strict):
     intermediate: Settings = {}
     target: Settings = {}
     per_task: dict[str, Settings] = Field({}, description="further settings of runs on that task alone, in any stage")
+    per_target: dict[str, Settings] = Field({}, description="of those alone in which the task is the target, and above")
     parts: list[dict[str, Any]] = Field([], description="each a name and keys that replace the study's")
     report: list[Notebook] = [Notebook(notebook="restarts")]
     counts: list[Annotated[Count, PLACED]] = []
@@ -483,6 +484,9 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
         of = {"task": counterpart, "tasks": names}
         return {key: of[key](own) if key in of else own for key, own in value.items()}
 
+    def by_task(settings: dict[str, Any]) -> dict[str, Any]:
+        return {counterpart(task): own for task, own in settings.items()}
+
     def once(values: list[Any]) -> list[Any]:
         return [value for place, value in enumerate(values) if value not in values[:place]]
 
@@ -490,7 +494,8 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
         "targets": names,
         "supporting": lambda values: once(list(map(supporting, values))),
         "evaluate_on": lambda further: {counterpart(task): names(others) for task, others in further.items()},
-        "per_task": lambda settings: {counterpart(task): own for task, own in settings.items()},
+        "per_task": by_task,
+        "per_target": by_task,
         "parts": lambda parts: list(map(_counterparts, parts)),
     }
     return {key: replace[key](value) if key in replace else value for key, value in content.items()}

@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.errors import IntertaskError, refusal
+from intertask.probes.words import NEWDOC
 
 CONLLU_COLUMNS = ["sent_id", "text", "words", "upos", "feats", "head", "deprel"]
-
 _COMMENT = re.compile(r"#\s*(sent_id|text)\s*=\s*(.*)")
+_NEWDOC = re.compile(r"#\s*newdoc\b")
 _NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")  # a multiword token (1-2), an empty node (1.1)
 
 
@@ -29,7 +30,7 @@ def parse_conllu(path: Path, text: str) -> pd.DataFrame:
         if any(not line.startswith("#") for line in block):
             sentences.append(_sentence(path, start, block))
         block, start = [], number + 1
-    return pd.DataFrame(sentences, columns=CONLLU_COLUMNS)
+    return pd.DataFrame(sentences, columns=[*CONLLU_COLUMNS, NEWDOC])
 
 
 def _sentence(path: Path, start: int, lines: list[str]) -> dict[str, object]:
@@ -44,7 +45,8 @@ def _sentence(path: Path, start: int, lines: list[str]) -> dict[str, object]:
     texts = {column: [fields[place] for _, fields in words] for column, place in columns.items()}
     for column in ("upos", "deprel"):
         texts[column] = ["" if text == "_" else text for text in texts[column]]
-    return {"sent_id": comments.get("sent_id", ""), "text": comments.get("text", ""), "head": heads, **texts}
+    named = {key: comments.get(key, "") for key in ("sent_id", "text")}
+    return {**named, "head": heads, **texts, NEWDOC: any(map(_NEWDOC.match, lines))}
 
 
 def _check_forms(path: Path, words: list[tuple[int, list[str]]], text: str) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from intertask.cache import remembered
 from intertask.errors import refusal
+from intertask.probes.words import NEWDOC
 from intertask.tasks.data_files import read_files, with_rows
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import Source, check_splits, code_of, digests, hex_digest, our_splits
@@ -42,7 +43,9 @@ def _raw(entry: TaskEntry, source: Source) -> dict[str, pd.DataFrame]:
         raw = {split: with_rows([frame], [f"mini/{entry.mini} ({split})"]) for split, frame in made.items()}
     else:
         raw = {split: read_files(paths, entry.columns_in(split)) for split, paths in source.files.items()}
-    return _derived(entry, raw) if entry.derive else raw
+    if entry.derive:
+        return _derived(entry, raw)
+    return {split: frame.drop(columns=NEWDOC, errors="ignore") for split, frame in raw.items()}
 
 
 def _derived(entry: TaskEntry, raw: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
