@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from intertask.analysis.read import read_runs, read_scores
+from intertask.analysis.read import read_runs, read_scores, read_settings
 from intertask.errors import IntertaskError
 from intertask.files import project_root
 from intertask.papers.pretraining import averages, beside, by_row, differences, in_words, models, paired, printed
@@ -16,7 +16,7 @@ PAPER = "published/wang2019_glue"
 
 @pytest.fixture(scope="module")
 def paper():
-    return models(read_runs(PAPER))
+    return models(read_runs(PAPER), {})
 
 
 def test_the_averages_that_the_paper_prints_follow_from_its_cells(paper):
@@ -38,7 +38,7 @@ def test_it_prints_as_the_paper_does(paper):
     assert table.index[:3].tolist() == [
         ("without", "single"), ("itself", "each target after itself"), ("targets", "cola"),
     ]  # fmt: skip
-    assert table.index[-1] == ("sets of tasks", "MTL All") and ("other tasks", "lm_bwb") in table.index
+    assert table.index[-1] == ("sets of tasks", "MTL All") and ("other tasks", "LM BWB") in table.index
     first = table.iloc[0]
     assert first.tolist()[:6] == ["68.2", "16.9", "84.3", "77.7/85.6", "83.0/80.6", "81.7/82.6"]
     assert first["wnli"] == "31.0*" and table.loc[("targets", "qnli"), "wnli"] == "56.3"
@@ -46,7 +46,7 @@ def test_it_prints_as_the_paper_does(paper):
 
 def test_where_no_row_says_so_a_target_after_itself_is_the_diagonal(paper):
     own = read_runs(PAPER)
-    diagonal = models(own[own["regime"] != "same_task"])
+    diagonal = models(own[own["regime"] != "same_task"], {})
     same = averages(diagonal).set_index(["encoder", "row"])["average"].xs("each target after itself", level="row")
     stated = averages(paper).set_index(["encoder", "row"])["average"].xs("each target after itself", level="row")
     for encoder in stated.index:
@@ -64,7 +64,7 @@ def score(target, supporting, seed):
 @pytest.fixture
 def made(tmp_path):
     make_store(tmp_path, score, targets=("mini/rte", "mini/cola"), supporting=("mini/mnli", "mini/qnli"), seeds=3)
-    return models(read_runs("demo", tmp_path)), read_scores("demo", tmp_path)
+    return models(read_runs("demo", tmp_path), read_settings("demo", tmp_path)), read_scores("demo", tmp_path)
 
 
 def test_differences_by_hand(made):
@@ -94,6 +94,17 @@ def test_the_paper_stands_beside_the_rows_that_it_has(made):
     assert beside(differences(paired(made[0])), printed("", "")).empty
 
 
+def test_a_set_is_what_the_study_trains_as_one_mixture(tmp_path):
+    names = ("mini/mnli", "both", "in a part", "one")
+    make_store(tmp_path, lambda *_: 60.0, targets=("mini/rte",), supporting=names, seeds=1)
+    said = [{"name": "both", "tasks": ["mini/mnli", "mini/cola"]}, {"name": "one", "tasks": ["mini/cola"]}]
+    parts = [{"name": "a", "supporting": ["mini/qqp", {"name": "in a part", "tasks": ["mini/mnli", "mini/qqp"]}]}]
+    own = models(read_runs("demo", tmp_path), {"supporting": said, "parts": parts})
+    groups = own.drop_duplicates("row").set_index("row")["group"].to_dict()
+    single = {"single": "without", "mini/mnli": "other tasks", "one": "other tasks"}
+    assert groups == single | dict.fromkeys(("both", "in a part"), "sets of tasks")
+
+
 def test_an_encoder_that_the_table_has_not_is_refused(refused):
     refused(lambda: printed(PAPER, "GPT"), "paper_encoder: expected one of BiLSTM (Wang 2019)", "found 'GPT'")
 
@@ -101,7 +112,7 @@ def test_an_encoder_that_the_table_has_not_is_refused(refused):
 def test_a_study_without_supporting_tasks_has_no_table(tmp_path):
     make_store(tmp_path, score, targets=("mini/rte",), supporting=(), seeds=1)
     with pytest.raises(IntertaskError, match="Nothing to tabulate"):
-        models(read_runs("demo", tmp_path))
+        models(read_runs("demo", tmp_path), read_settings("demo", tmp_path))
 
 
 def test_the_notebook_shows_ours_beside_the_papers(tmp_path, monkeypatch):

@@ -8,7 +8,6 @@ from intertask.analysis.statistics import check_choice, holm, mean_table
 from intertask.analysis.tables import of_expected
 from intertask.analysis.transfer import PANEL, target_runs
 from intertask.errors import IntertaskError
-from intertask.tasks.catalogue import catalogue
 
 WITHOUT, ITSELF, TARGETS, OTHERS, SETS = "without", "itself", "targets", "other tasks", "sets of tasks"
 GROUPS = (WITHOUT, ITSELF, TARGETS, OTHERS, SETS)
@@ -19,21 +18,21 @@ ROW = ["group", "row"]
 BESIDE = ["average", "difference", "low", "high"]
 
 
-def models(runs: pd.DataFrame, wnli: str = "floor") -> pd.DataFrame:
+def models(runs: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """The runs on targets with regime `single`, `stilts` or `same_task`, each under its `group` and `row` of the table.
 
-    Scores of WNLI are as `averages.counted` has them, `ruled` where that changed one. A target after itself is a row of
-    its own task and, with the other targets', of SAME: Wang et al.'s Single-Task, which is no model trained end to end.
+    settings: the study's, of `read_settings`. Scores of WNLI are as `averages.counted` has them by the study's rule, of
+    a table by the paper's; `ruled` where that changed one. A target after itself is a row of its own task and, with the
+    other targets', of SAME: Wang et al.'s Single-Task, which is no model trained end to end.
     """
-    own = target_runs(counted(runs, wnli), "single", "stilts", "same_task")
+    own = target_runs(counted(runs, settings.get("wnli", "floor")), "single", "stilts", "same_task")
     if own["supporting"].isna().all():
         raise IntertaskError(
             "Nothing to tabulate: the study has no target run with regime stilts. Give it supporting tasks and "
             "regimes: [single, stilts], or take this notebook out of the study's report."
         )
-    groups = dict.fromkeys(own["supporting"].dropna().unique(), OTHERS)
+    groups = {name: SETS if _is_set(name, settings) else OTHERS for name in own["supporting"].dropna().unique()}
     groups |= {task: TARGETS for task in own["target"].unique() if task in groups}
-    groups |= dict.fromkeys(_sets(runs, groups), SETS)
     alone, same = own["supporting"].isna(), own["regime"].eq("same_task")
     own["row"] = own["supporting"].mask(alone, SINGLE).mask(same, SAME)
     own["group"] = own["supporting"].map(groups).mask(alone, WITHOUT).mask(same, ITSELF)
@@ -42,12 +41,12 @@ def models(runs: pd.DataFrame, wnli: str = "floor") -> pd.DataFrame:
     return both.sort_values("group", key=lambda names: names.map(GROUPS.index), kind="stable", ignore_index=True)
 
 
-def _sets(runs: pd.DataFrame, supporting) -> list[str]:
-    """The names of sets of tasks: of a study what its intermediate runs train, of a table what no task is called."""
-    trained = runs[(runs["stage"] == "intermediate") & ~runs["control"]]
-    if trained.empty:
-        return [name for name in supporting if name not in catalogue() and f"mini/{name}" not in catalogue()]
-    return trained.loc[trained["supporting"] != trained["task"], "supporting"].unique().tolist()
+def _is_set(name: str, settings: dict) -> bool:
+    """Whether a supporting task is a mixture of several: as the study says, in a table as the paper calls them."""
+    if not settings:
+        return name.startswith("MTL ")
+    said = [one for part in [settings, *settings.get("parts", [])] for one in part.get("supporting", [])]
+    return any(isinstance(one, dict) and one.get("name") == name and len(one.get("tasks", [])) > 1 for one in said)
 
 
 def by_row(own: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +132,7 @@ def printed(table: str, encoder: str) -> pd.DataFrame:
         return pd.DataFrame(columns=[*ROW, *BESIDE])
     runs = read_runs(table)
     check_choice("paper_encoder", encoder, runs["encoder"].unique())
-    return differences(paired(models(runs[runs["encoder"] == encoder])))
+    return differences(paired(models(runs[runs["encoder"] == encoder], {})))
 
 
 def beside(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
