@@ -69,6 +69,22 @@ def test_other_encoders_frozen_or_not_attended_to_or_not(pairs, encoder, task):
     assert one.main.scores["test"].keys() == scores.keys()
 
 
+def test_a_limit_of_the_data_leaves_the_vocabulary_and_what_is_beaten_as_they_are(pairs):
+    """Else the perplexities of two limits would be of different words."""
+    few, all_of_them = (build_model(run, prepare(run), "mini/bilstm").parts[0].format for run in of_limits(pairs))
+    assert few.learned == all_of_them.learned and (few.frequencies == all_of_them.frequencies).all()
+
+
+def of_limits(pairs):
+    return (Run(task="pairs", task_file=pairs, encoder="mini/bilstm", limit=limit) for limit in (2, None))
+
+
+def test_it_is_no_target_of_what_compares_labels(pairs):
+    run = Run(task="pairs", task_file=pairs, evaluate_on=["mini/ax"])
+    with pytest.raises(IntertaskError, match="evaluate_on, mini/ax: expected a classification with the labels of pair"):
+        prepare(run)
+
+
 def test_scores_by_hand():
     """Of 3 + 1 tokens the first text's have probabilities 1/2, 1/4, 1/4; the second's one 1/2."""
     rows = frame("the dog", "a").assign(
@@ -178,11 +194,15 @@ def test_it_begins_with_the_first_state_or_with_the_largest():
 
 def test_saved_and_loaded_it_writes_the_same_by_the_same_vocabulary(result, pairs, tmp_path, monkeypatch):
     save_model(result.model, tmp_path / "encoder")
-    run = result.run.model_copy(update={"reuse_head": True, "limit": 2})
-    again = build_model(run, prepare(run), tmp_path / "encoder")
+    run = result.run.model_copy(update={"reuse_head": True})
+    tasks, other = prepare(run), prepare(run)
+    other["pieces"].splits["train"]["label"] = [["x y z"]] * 10
+    again = build_model(run, other, tmp_path / "encoder")
     (own,), (theirs,) = result.model.parts, again.parts
-    fresh = build_model(run.model_copy(update={"reuse_head": False}), prepare(run), "mini/bert").parts[0]
+    fresh = build_model(run.model_copy(update={"reuse_head": False}), other, "mini/bert").parts[0]
     assert theirs.format.learned == own.format.learned != fresh.format.learned
+    again = build_model(run, tasks, tmp_path / "encoder")
+    (theirs,) = again.parts
     for name, weights in result.model.heads.state_dict().items():
         assert torch.equal(weights, again.heads.state_dict()[name])
     batch = own.format.collate(own.encoded["validation"], np.arange(10), again.tokenizer, None)
