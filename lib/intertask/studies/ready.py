@@ -64,6 +64,10 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
                 found,
                 "Use pooling: mean, or classifier: small.",
             )
+        if form.pools and len(form.entry.inputs) > 1:
+            found = f"{run.encoder}, which reads each text by itself"
+            remedy = "Use classifier: small, which compares what it makes of both."
+            raise refusal("classifier: linear", "an encoder that reads two texts together", found, remedy)
     elif form.pools and run.pooling == "first" and tokenizer.cls_token_id in tokenizer("a")["input_ids"][1:]:
         found = f"{run.encoder}, whose {tokenizer.cls_token} stands last"
         raise refusal("pooling: first", "an encoder whose first token is for the whole text", found, "Use last.")
