@@ -122,6 +122,15 @@ class Format:
         """The rows with their labels permuted: the negative control that keeps texts and label counts."""
         return train.assign(label=rng.permutation(train["label"]))
 
+    def learn(self, train: pd.DataFrame, known: str = "") -> None:
+        """Learns what it needs of the training split, before anything is encoded; `known`: what a parent had `learned`,
+        of which the head that is started from speaks."""
+
+    @property
+    def learned(self) -> str:
+        """What it learned of the training split, as it is stored with the run; empty: nothing."""
+        return ""
+
     def encode(self, rows: pd.DataFrame, tokenizer, max_length: int) -> Encoded:
         """Tokenises a data frame of rows; pairs longer than max_length lose tokens of the longer text first."""
         return self.encoded(rows, replace(tokens(self.texts(rows), tokenizer, max_length), counts=self.counts(rows)))

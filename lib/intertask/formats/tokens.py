@@ -80,7 +80,7 @@ def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
         return 0.0
     column = [text for column in texts for text in column]
     tokenizer.backend_tokenizer.no_truncation()  # as an earlier call may have left it
-    with _serial():
+    with serial():
         encodings = tokenizer.backend_tokenizer.encode_batch(column, add_special_tokens=False)
     ids = list(chain.from_iterable(encoding.ids for encoding in encodings))
     return ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
@@ -105,7 +105,7 @@ def _read_all(read: Callable[[slice], dict[str, np.ndarray]], count: int) -> Tok
 
     The threads are ours, which end with the call. The tokenizer's own would hang in a process forked from this one.
     """
-    with _serial(), ThreadPoolExecutor(processors()) as threads:
+    with serial(), ThreadPoolExecutor(processors()) as threads:
         parts = [slice(first, first + CHUNK) for first in range(0, count, CHUNK)]
         chunks = list(threads.map(read, parts))
     whole = {name: np.concatenate([chunk.pop(name) for chunk in chunks]) for name in list(chunks[0])}
@@ -156,6 +156,13 @@ def bounds(counts: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(counts)])
 
 
+def text_digest(texts: Sequence[str]) -> list[str]:
+    """Hashes of a column of texts."""
+    import pyarrow
+
+    return _digest(pyarrow.array(texts, pyarrow.large_string()))
+
+
 def _digest(column) -> list[str]:
     """Hashes of the texts, which for equal texts are the same however Arrow has them in memory."""
     lengths, letters = hashlib.sha256(), hashlib.sha256()
@@ -168,7 +175,7 @@ def _digest(column) -> list[str]:
 
 
 @contextmanager
-def _serial() -> Iterator[None]:
+def serial() -> Iterator[None]:
     """Keeps the tokenizer to the thread that calls it."""
     before = os.environ.get("TOKENIZERS_PARALLELISM")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

@@ -231,3 +231,8 @@ def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
 def predictions_file(folder: Path, task: str) -> Path:
     """What a run predicted on every split of one task but train: columns split, row, label, prediction, logits."""
     return folder / "predictions" / f"{task}.parquet"
+
+
+def learned_file(folder: Path, task: str) -> Path:
+    """What the format of one task learned of its training split, as a vocabulary."""
+    return folder / "learned" / f"{task}.json"

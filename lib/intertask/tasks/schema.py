@@ -65,6 +65,10 @@ class TaskEntry(Strict):
     # Of span_classification also a list of names, of tagging a name for each word; of extractive_qa and cloze a text,
     # several, or SQuAD's {text, answer_start}; of sequence_to_sequence the text to write.
     label: str = ""
+    # Of what is written, in which words or pieces of words, learned from train, and how many types of them: None, as
+    # many as train has, at most 20,000 (Wang et al. 2019, appendix B: words of English, pieces of translations).
+    vocabulary: Literal["", "words", "bpe"] = ""
+    vocabulary_size: int | None = Field(None, ge=1)
     # Label names in id order; None: those of the data set's card, else the values in train, sorted.
     # Of multiple_choice, what the label column says for the first choice, the second …; None: 0, 1 …
     labels: list[LabelName] | None = None

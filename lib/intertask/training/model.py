@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
@@ -164,9 +165,10 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     for name, task in tasks.items():
         form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
         check_reading(run, encoder, tokenizer, form)
+        key = (form.shared_head if run.heads == "shared" else None) or head_key(name)
+        form.learn(task.splits["train"], learned_before(Path(start), key) if run.reuse_head else "")
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
-        key = form.shared_head if run.heads == "shared" else None
-        parts.append(Part(name, task, form, key or head_key(name), encoded))
+        parts.append(Part(name, task, form, key, encoded))
     torch.manual_seed(run.seed_of("head"))  # anew: how much the encoder drew before must not change the heads
     heads = torch.nn.ModuleDict()
     for part in parts:
@@ -182,8 +184,19 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
 def save_model(model: Model, folder: Path) -> None:
     """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
     folder.mkdir(exist_ok=True)
-    save_file({name: weights.contiguous() for name, weights in model.heads.state_dict().items()}, folder / HEADS)
+    weights = {name: weights.contiguous() for name, weights in model.heads.state_dict().items()}
+    # beside the weights: by what its format learned a head speaks
+    learned = {part.head: part.format.learned for part in model.parts if part.format.learned}
+    save_file(weights, folder / HEADS, learned or None)
     save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
+
+
+def learned_before(folder: Path, head: str) -> str:
+    """What the format of the head stored in the folder had learned; empty: nothing, or there is no such head."""
+    if not (folder / HEADS).is_file():
+        return ""
+    with safe_open(folder / HEADS, "pt") as stored:
+        return (stored.metadata() or {}).get(head, "")
 
 
 def load_heads(heads: torch.nn.ModuleDict, folder: Path) -> None:

@@ -13,10 +13,10 @@ import yaml
 from pydantic import BaseModel, Field
 
 from intertask.errors import refusal
-from intertask.files import csv_text, file_digest, now, results_root, write_sealed
+from intertask.files import csv_text, file_digest, now, results_root, write, write_sealed
 from intertask.origin import COMPUTING, git_commit
 from intertask.run import Run
-from intertask.studies.store import finished, predictions_file, read, swept_settings
+from intertask.studies.store import finished, learned_file, predictions_file, read, swept_settings
 from intertask.training.model import save_model
 from intertask.training.train import Outcome, Result
 
@@ -75,6 +75,10 @@ def save(result: Result, run: Run) -> Path:
         path = predictions_file(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         outcome.predictions.dropna(axis="columns", how="all").to_parquet(path, index=False)
+    for part in (part for part in result.model.parts if part.format.learned):
+        path = learned_file(folder, part.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, part.format.learned)
     parameters = yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False)
     (folder / "parameters.yaml").write_text(parameters, encoding="utf-8")
     write_sealed(folder / "run.json", run_id, describe(result, run, folder).model_dump_json(indent=1))
