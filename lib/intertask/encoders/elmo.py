@@ -117,13 +117,15 @@ class BothWays(nn.Module):
         x = torch.stack([x[0], turned(x[1], backwards)])
         gates = (x.flatten(1, 2) @ self.reading + self.bias).unflatten(1, x.shape[1:3])
         h, c = state or (x.new_zeros(2, x.shape[1], size) for size in (x.shape[3], self.projection.shape[1]))
-        outputs = []
-        for place in range(x.shape[2]):
-            i, f, g, o = (gates[:, :, place] + h @ self.recurrence).chunk(4, dim=-1)
+        outputs, shortest = [], int(lengths.min())
+        for place, read in enumerate(gates.unbind(2)):  # not by its place, of which the gradient is as large as gates
+            i, f, g, o = (read + h @ self.recurrence).chunk(4, dim=-1)
             new = self._clipped(f.sigmoid() * c + i.sigmoid() * g.tanh())
             given = self._clipped((o.sigmoid() * new.tanh()) @ self.projection)
-            inside = (place < lengths)[None, :, None]
-            h, c = given.where(inside, h), new.where(inside, c)
+            if place >= shortest:
+                inside = (place < lengths)[None, :, None]
+                given, new = given.where(inside, h), new.where(inside, c)
+            h, c = given, new
             outputs.append(h)
         forward, backward = torch.stack(outputs, dim=2)
         return torch.stack([forward, turned(backward, backwards)]), (h.detach(), c.detach())
