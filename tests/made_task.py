@@ -36,3 +36,21 @@ def write_fruit(folder: Path, train: int = 64, dev: int = 32) -> Path:
     path = folder / "tasks.yaml"
     path.write_text(yaml.safe_dump({"fruit": ENTRY, "ripeness": ripeness}))
     return path
+
+
+def write_pairs(folder: Path) -> Path:
+    """Writes ten pairs of texts as the tasks `pairs` (words) and `pieces` (BPE, attention), and returns their file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {"dog": "Hund", "cat": "Kater", "man": "Mann", "boy": "Junge", "king": "König"}
+    places = {"tree": "Baum", "house": "Turm"}
+    rows = [
+        (f"the {one} sees the {other}", f"der {names[one]} sieht, den {places[other]}")
+        for one in names
+        for other in places
+    ]
+    pd.DataFrame(rows, columns=["source", "target"]).to_csv(folder / "pairs.csv", index=False)
+    files = "files: {train: pairs.csv, validation: pairs.csv, test: pairs.csv}"
+    entry = f"{{{files}, format: sequence_to_sequence, inputs: [source], label: target"
+    path = folder / "tasks.yaml"
+    path.write_text(f"pairs: {entry}}}\npieces: {entry}, vocabulary: bpe, attention: true}}\n")
+    return path

@@ -1,9 +1,11 @@
 """Every metric against answers worked out by hand."""
 
+import math
+
 import numpy as np
 import pytest
 
-from intertask.metrics import score
+from intertask.metrics import bleu, perplexity, points, score
 
 # true 1 1 1 0 0, predicted 1 1 0 1 0: TP 2, FN 1, FP 1, TN 1
 LABELS, PREDICTIONS = np.array([1, 1, 1, 0, 0]), np.array([1, 1, 0, 1, 0])
@@ -56,3 +58,22 @@ def test_equal_predictions_have_equal_scores_wherever_they_lie_in_memory():
         room[:] = predictions
         scores.append(score(["pearson", "spearman"], labels, room))
     assert all(one == scores[0] for one in scores)
+
+
+def test_perplexity_is_the_number_of_equally_likely_words():
+    assert perplexity(4, 4 * math.log(1 / 50)) == pytest.approx(50)
+    assert perplexity(1, 0.0) == 1 and math.isfinite(perplexity(1, -1e6))
+
+
+def test_the_lower_perplexity_scores_more_however_high_it_is():
+    """100 (1 - m / 250) as in the paper; above 250 it goes on, as steep where both meet, and never reaches -100."""
+    assert [points(m) for m in (1, 25, 125, 250)] == [99.6, 90, 50, 0]
+    assert points(500) == -50 and points(20_000) == pytest.approx(-98.75) and points(math.exp(700)) >= -100
+    assert (points(250.01) - points(250)) / 0.01 == pytest.approx(-0.4, rel=1e-3)
+    rising = [points(m) for m in range(1, 3000, 7)]
+    assert rising == sorted(rising, reverse=True) and len(set(rising)) == len(rising)
+
+
+def test_bleu_of_what_is_right_and_of_nothing():
+    assert bleu(["a dog is at the door"], ["a dog is at the door"]) == pytest.approx(1)
+    assert bleu(["a dog is at the door"], [""]) == 0

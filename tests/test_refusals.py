@@ -29,6 +29,7 @@ REACHED = {
     "formats/extractive_qa.py answer_spans": "each task is loaded",
     "formats/multiple_choice.py *": "each task is loaded",
     "formats/regression.py Regression.numbered": "each task is loaded",
+    "formats/sequence_to_sequence.py SequenceToSequence.columns": "each task is loaded",
     "formats/span_classification.py *": "each task is loaded",
     "formats/spans.py SpanFormat.columns": "each task is loaded",
     "formats/tagging.py *": "each task is loaded",

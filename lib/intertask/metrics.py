@@ -104,6 +104,34 @@ def _overlap(answer: list[str], text: list[str]) -> float:
     return 2 * common / (len(answer) + len(text))
 
 
+def perplexity(tokens: int, log_likelihood: float) -> float:
+    """e to the mean surprise over all tokens, in nats: as many equally likely ones the next is among; 1 is the least.
+
+    log_likelihood: the sum of the tokens' log-probabilities.
+    """
+    return float(np.exp(min(-log_likelihood / tokens, 700.0)))  # beyond, a float holds it no longer
+
+
+ZERO_AT = 250
+"""The perplexity that scores 0."""
+
+
+def points(value: float) -> float:
+    """A perplexity m as a score of which more is better: 100 (1 - m / 250) (Wang et al. 2019, appendix C).
+
+    Above 250, where that falls without end, it goes on towards -100 as 100 (250 / m - 1), which there is equal and
+    equally steep: the better of two perplexities has the better score, however high both are, and no average is lost.
+    """
+    return 100 * (1 - value / ZERO_AT) if value <= ZERO_AT else 100 * (ZERO_AT / value - 1)
+
+
+def bleu(labels: Sequence[str], predictions: Sequence[str]) -> float:
+    """BLEU of a corpus with one reference for each text, 0-1, as sacrebleu has it by default (Post 2018)."""
+    from sacrebleu import corpus_bleu
+
+    return corpus_bleu(list(predictions), [list(labels)], force=True).score / 100
+
+
 OF_VALUES = (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman, micro_f1, exact_match, token_f1)
 METRICS = {metric.__name__: metric for metric in OF_VALUES}
 
@@ -111,6 +139,7 @@ OF_CLASSES = ("accuracy", "f1", "f1_macro", "matthews_correlation", "question_ex
 OF_NUMBERS = ("pearson", "spearman")
 OF_LABEL_SETS = ("micro_f1", "accuracy")
 OF_ANSWERS = ("exact_match", "token_f1")
+OF_TOKENS = ("perplexity", "token_accuracy", "bleu")
 """The metrics that a format may name, by what it predicts."""
 
 

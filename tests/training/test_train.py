@@ -276,16 +276,6 @@ def test_further_tasks_are_scored_at_the_best_checkpoint_with_their_own_order_of
         trained(str(path), evaluate_on=["ripeness"])
 
 
-def test_a_task_that_writes_text_can_be_read_and_not_trained(tmp_path):
-    (tmp_path / "t.csv").write_text("a,b\nx,y\n")
-    (tmp_path / "t.yaml").write_text(
-        "t: {files: {train: t.csv, validation: t.csv}, format: sequence_to_sequence, inputs: [a], label: b}"
-    )
-    assert load_task("t", str(tmp_path / "t.yaml")).splits["train"]["label"].tolist() == [["y"]]
-    with pytest.raises(IntertaskError, match="t is sequence_to_sequence, which this version can read and not train"):
-        trained(str(tmp_path / "t.yaml"), task="t")
-
-
 def test_on_a_single_task_the_trainer_is_this_short_loop(fruit):
     """Step by step: the same order, the same dropout, the same losses, the same weights, bit by bit."""
     from transformers import get_linear_schedule_with_warmup

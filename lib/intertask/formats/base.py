@@ -28,6 +28,7 @@ class Encoded(Tokens):
     targets: np.ndarray | None = None  # where the targets of each example begin; None: an example is its only target
     spans: np.ndarray | None = None  # (targets, spans, 2): [start, end) in tokens of the sequence
     cut_spans: int | None = None  # how many of them lost tokens to max_length
+    written: list[np.ndarray] | None = None  # of each example, the ids that its model is to write
     features: np.ndarray | None = None  # what a frozen encoder makes of each sequence or, at `starts`, of each token
 
     def __len__(self) -> int:
@@ -83,12 +84,13 @@ class Format:
     several_targets = False  # an example holds targets, each with a list of labels: the column holds lists of lists
 
     # What it can do.
-    trainable = True  # else this version can describe such a task and read it
     comparable = False  # a model can be scored on another task of the format with the same labels
     pools = False  # its head reads one vector per sequence, as `pooling` says
     corrupts = False  # an example is read otherwise every time, so that nothing of it can be kept
     needs_room = False  # `encode` refuses a max_length that cuts too much
     keeps_logits = True  # they are worth storing with the predictions (a vocabulary's are not)
+    writes = False  # its predictions are texts that a model makes up
+    baseline = "the majority's"  # whose scores `floor` gives
     shared_head: str | None = None  # key of the head that tasks of the same shape may share (Weller et al. 2022, code)
     figure = "confusion"  # what is drawn of the predictions: confusion, label_f1, scatter, overlap, or nothing
 
@@ -201,6 +203,10 @@ class Format:
         """Every metric and `main`, 0–100, of a frame of predictions (see `metrics.score`)."""
         labels, predictions = (rows[name].to_numpy().astype(self.label_dtype) for name in ("label", "prediction"))
         return score(self.entry.metrics, labels, predictions, rows.get("group"))
+
+    def floor(self, rows: pd.DataFrame) -> dict[str, float]:
+        """The scores that a degenerate run does not beat: those of the majority, on a frame of predictions."""
+        return self.score(rows.assign(prediction=self.majority(rows["label"])))
 
     def ids(self, labels: pd.Series) -> pd.Series:
         """The ids of all labels of a split, those of an example's several targets one after another."""

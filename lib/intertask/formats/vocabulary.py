@@ -14,6 +14,7 @@ from intertask.encoders.word_tokenizer import WordTokenizer
 from intertask.errors import refusal
 from intertask.formats.base import Format
 from intertask.formats.tokens import serial, text_digest
+from intertask.metrics import OF_TOKENS, bleu, perplexity, points
 
 MOST_TYPES = 20_000
 """Types of a vocabulary, where no number is asked for: as many as the training texts have, and no more than these."""
@@ -101,15 +102,25 @@ _TOKENIZER = WordTokenizer()
 
 
 class VocabularyFormat(Format):
-    """Of a model that writes: the vocabulary of its `output_texts` is learned from train and stored with the run."""
+    """Of a model that writes: the vocabulary of its `output_texts` is learned from train and stored with the run.
 
+    Its predictions say of each example how many `tokens` there are to write, each after the right ones before it, how
+    many of them are the likeliest, `right`, and the sum of their log-probabilities, `log_likelihood`; all of a split
+    count alike. Every metric of the format is scored, and `main` is the mean of those that the entry names.
+    """
+
+    metrics = OF_TOKENS[:2]
+    default_metrics = ("perplexity",)
     keys = ("vocabulary", "vocabulary_size")
+    keeps_logits = False
+    baseline = "the word frequencies'"
 
     vocabulary: Vocabulary
-    frequencies: np.ndarray
-    """Log-probabilities, (ids,), of each token in train, the end of a text among them, all counted once more."""
+    frequencies: np.ndarray  # (ids,), of each in train the log-probability, all counted once more than they occur
+    longest: int  # tokens of a text to write in train, its end among them
+    most: int | None = None  # how many of a text to write are read, its end among them; None: all
 
-    def output_texts(self, rows: pd.DataFrame) -> Sequence[str]:
+    def output_texts(self, rows: pd.DataFrame) -> list[str]:
         """The text that each row wants written."""
         raise NotImplementedError
 
@@ -117,23 +128,52 @@ class VocabularyFormat(Format):
         """Also how often each token is in train, by which a model that has learned nothing else would write."""
         texts = self.output_texts(train)
         self.vocabulary = Vocabulary.read(known) if known else self._learned(texts)
-        found = [[*ids, self.vocabulary.end] for ids in self.vocabulary.ids(texts)]
+        found = self.ended(texts)
         counts = 1 + np.bincount(np.concatenate(found), minlength=len(self.vocabulary))
         self.frequencies = np.log(counts / counts.sum())
+        self.longest = max(map(len, found))
 
     @property
     def learned(self):
         return self.vocabulary.written()
 
-    def _learned(self, texts: Sequence[str]) -> Vocabulary:
+    def _learned(self, texts: list[str]) -> Vocabulary:
         return Vocabulary.learned(texts, self.entry.vocabulary or "words", self.entry.vocabulary_size or MOST_TYPES)
 
+    def ended(self, texts: list[str]) -> list[np.ndarray]:
+        """The ids of each text and of its end, `most` of them."""
+        return [np.array([*ids, self.vocabulary.end][: self.most], np.int32) for ids in self.vocabulary.ids(texts)]
+
     def found_labels(self, splits):
-        """Labels have no names; refuses a `vocabulary_size` that train has not."""
+        """Labels have no names; refuses a `vocabulary_size` that train has not, and a task without train."""
+        if "train" not in splits:
+            expected, remedy = "a train split, of which the vocabulary is learned", "Add it."
+            raise refusal(f"Task '{self.entry.name}'", expected, ", ".join(splits), remedy)
         asked = self.entry.vocabulary_size
-        if asked and "train" in splits and (found := self._learned(self.output_texts(splits["train"])).types) != asked:
+        if asked and (found := self._learned(self.output_texts(splits["train"])).types) != asked:
             least = f"{found:,}, as many as there are bytes, or more"
             expected = f"{found:,} types, as many as train has, or fewer" if found < asked else least
             remedy = f"Mend it, or leave it out: at most {MOST_TYPES:,} then."
             raise refusal(f"Task '{self.entry.name}', vocabulary_size", expected, f"{asked:,}", remedy)
         return None
+
+    def score(self, rows):
+        tokens = rows["tokens"].sum()
+        found = {
+            "perplexity": perplexity(tokens, rows["log_likelihood"].sum()),
+            "token_accuracy": 100 * rows["right"].sum() / tokens,
+        }
+        if "bleu" in self.metrics:
+            found["bleu"] = 100 * bleu(self.output_texts(rows), rows["prediction"])
+        counted = [points(found[name]) if name == "perplexity" else found[name] for name in self.entry.metrics]
+        return {name: round(float(value), 6) for name, value in (found | {"main": np.mean(counted)}).items()}
+
+    def floor(self, rows):
+        """Of a model that knows how often each token is in train, and nothing else."""
+        found = self.ended(self.output_texts(rows))
+        counts = {
+            "tokens": [*map(len, found)],
+            "right": [(ids == self.frequencies.argmax()).sum() for ids in found],
+            "log_likelihood": [self.frequencies[ids].sum() for ids in found],
+        }
+        return self.score(rows.assign(prediction=self.majority(rows["label"]), **counts))

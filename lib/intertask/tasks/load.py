@@ -111,12 +111,10 @@ def _said(form: Format, labels: pd.Series) -> pd.Series:
 
 
 def check_trainable(task: Task) -> None:
-    """Refuses a task without a train split, and one that this version can read and not train."""
-    name = task.entry.name
+    """Refuses a task without a train split."""
     if "train" not in task.splits:
-        raise IntertaskError(f"Task {name} has no train split (found {', '.join(task.splits)}): it can only be scored.")
-    if not task.form.trainable:
-        raise IntertaskError(f"Task {name} is {task.entry.format}, which this version can read and not train.")
+        found = ", ".join(task.splits)
+        raise IntertaskError(f"Task {task.entry.name} has no train split (found {found}): it can only be scored.")
 
 
 def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:

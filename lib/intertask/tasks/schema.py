@@ -69,6 +69,8 @@ class TaskEntry(Strict):
     # many as train has, at most 20,000 (Wang et al. 2019, appendix B: words of English, pieces of translations).
     vocabulary: Literal["", "words", "bpe"] = ""
     vocabulary_size: int | None = Field(None, ge=1)
+    # Of sequence_to_sequence: whether the decoder attends to the encoder's states, as for SkipThought in the paper.
+    attention: bool = False
     # Label names in id order; None: those of the data set's card, else the values in train, sorted.
     # Of multiple_choice, what the label column says for the first choice, the second …; None: 0, 1 …
     labels: list[LabelName] | None = None

@@ -23,8 +23,8 @@ from intertask.training.mixing import Mixture, micro_batches, weights
 from intertask.training.model import Model, Part, build_model
 from intertask.weighting import loss_scales
 
-PREDICTED = ["split", "row", "label", "prediction", "logits"]
-"""The columns of predictions; a label is missing where the data set has none."""
+PREDICTED = ["split", "row", "label", "prediction", "logits", "tokens", "right", "log_likelihood"]
+"""The columns of predictions; a label is missing where the data set has none, the last where the format says none."""
 
 
 class Outcome(BaseModel):
@@ -38,8 +38,12 @@ class Outcome(BaseModel):
     limit: int | None = Field(description="training examples drawn; null: all")
     selection: str = Field(description="how the checkpoint was chosen")
     reported: str = Field(description="the split whose main score the run reports")
-    scores: dict[str, dict[str, float]] = Field(description="split to metric to score, 0-100, at the best checkpoint")
-    majority: dict[str, dict[str, float]] = Field(description="the same for the majority class (regression: the mean)")
+    scores: dict[str, dict[str, float]] = Field(
+        description="split to metric to score at the best checkpoint, 0-100; perplexity as it is"
+    )
+    majority: dict[str, dict[str, float]] = Field(
+        description="the same for the majority class (regression: the mean; a text: words as frequent as in train)"
+    )
     degenerate: bool = Field(description="main of the reported split does not exceed the majority's (Phang 2018, 4)")
     constant_predictions: bool = Field(description="one prediction for the whole reported split")
     sizes: dict[str, int] = Field(description="examples in each split, as used")
@@ -107,14 +111,14 @@ def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
     predictions = pd.concat(found, ignore_index=True)
     labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
     scores = {split: form.score(rows) for split, rows in labelled}
-    majority = {split: form.score(rows.assign(prediction=form.majority(rows.label))) for split, rows in labelled}
+    majority = {split: form.floor(rows) for split, rows in labelled}
     reported = reporting_split(task)
     best = "best checkpoint" if run.selection == "each" or not run.alongside else "checkpoint with the best average"
     return Outcome(
         task=task,
-        predictions=predictions[PREDICTED],
+        predictions=predictions.reindex(columns=PREDICTED),
         **member.model_dump(include={"shuffle_labels", "limit"}),
-        selection=f"{best} on {selection_split(task)}",
+        selection=f"{best} on {selection_split(task)}, by {' and '.join(task.entry.metrics)}",
         reported=reported,
         scores=scores,
         majority=majority,

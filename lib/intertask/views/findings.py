@@ -44,8 +44,6 @@ def _sizes(task: Task) -> Iterator[str]:
     for split, size in task.entry.sizes.items():
         if split in task.splits and len(task.splits[split]) != size:
             yield f"{split} has {len(task.splits[split])} examples; the entry's `sizes` says {size}."
-    if not task.form.trainable:
-        yield f"this version reads {task.entry.format} and cannot train it."
 
 
 def _empty(task: Task) -> Iterator[str]:

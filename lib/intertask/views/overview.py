@@ -14,6 +14,11 @@ MOST_LABELS = 12  # in a table of shares or a confusion matrix
 PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99, "longest": 100}
 WIDTH = 100  # characters of a line on a terminal
 
+_BASELINE = {
+    False: "Majority score (0-100; in regression, of the mean)",
+    True: "Score of writing each word as often as train does (0-100; perplexity as it is)",
+}
+
 
 def splits(task: Task) -> pd.DataFrame:
     """Examples per split, targets where an example has several, and how the labels are distributed."""
@@ -77,12 +82,15 @@ def shortened(text: str, around: int = 0) -> str:
 
 
 def lengths(task: Task) -> pd.DataFrame:
-    """Words, separated by blanks, in each text column of each split; of choices, in the longest of an example."""
+    """Words, separated by blanks, in each text column of each split, of texts to write too; of choices, in the longest
+    of an example."""
     rows = {}
     for split, frame in task.splits.items():
         counts = {column: frame[column].str.split().str.len() for column in task.entry.inputs}
         if "choices" in frame:
             counts["choices"] = frame["choices"].map(lambda choices: max(len(choice.split()) for choice in choices))
+        if task.form.writes and "label" in frame:
+            counts[task.entry.label] = frame["label"].str[0].str.split().str.len()
         rows |= {(split, column): percentiles(words) for column, words in counts.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -100,7 +108,7 @@ def task_page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
         "Examples and labels": splits(task).T.to_string(),
         "The first examples": "\n".join(_lines(examples(task, 3))),
         "Lengths in words": lengths(task).to_string(),
-        "Majority score (0-100; in regression, of the mean)": majority.to_string() if len(majority) else "No labels.",
+        _BASELINE[task.form.writes]: majority.to_string() if len(majority) else "No labels.",
         "To know before training": "\n".join(found) or "Nothing unusual.",
     }
     head = f"# {entry.name}: {entry.format}, scored by {' and '.join(entry.metrics)}\n"

@@ -2,18 +2,20 @@
 
 import pandas as pd
 
+from intertask.formats import Format
 from intertask.tasks.load import Task
 from intertask.views.overview import percentiles
 
 
 def majority(task: Task) -> pd.DataFrame:
-    """The score (0-100) that the most frequent label, in regression the mean, gets on each labelled split."""
-    form, scores = task.form, {}
+    """The score (0-100) that the most frequent label gets on each labelled split, in regression the mean; in writing
+    words as frequent as in train."""
+    form, scores = _learned(task), {}
     for split, rows in task.splits.items():
         if "label" in rows:
             labels = pd.Series(list(form.labels(rows)))  # one for each prediction
             group = {"group": rows["group"].to_numpy()} if "group" in rows else {}
-            scores[split] = form.score(pd.DataFrame({"label": labels, "prediction": form.majority(labels), **group}))
+            scores[split] = form.floor(pd.DataFrame({"label": labels, **group}))
     return pd.DataFrame.from_dict(scores, orient="index").round(1)
 
 
@@ -23,7 +25,7 @@ def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
 
     Raises IntertaskError as training does, where too many spans are cut.
     """
-    form, rows = task.form, {}
+    form, rows = _learned(task), {}
     for split, frame in task.splits.items():
         rows[split] = percentiles(form.encode(frame, tokenizer, 1_000_000).lengths)  # longer than any text
         encoded = form.encode(frame, tokenizer, max_length)
@@ -33,3 +35,11 @@ def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
         if encoded.cut_words is not None:
             rows[split]["words cut"] = int(encoded.cut_words.sum())
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _learned(task: Task) -> Format:
+    """The task's format as it trains."""
+    form = task.form
+    if "train" in task.splits:
+        form.learn(task.splits["train"])
+    return form

@@ -17,7 +17,7 @@ from intertask.training.train import Outcome, Result
 from intertask.views import run_figures
 from intertask.views.drawing import text
 from intertask.views.findings import label_findings
-from intertask.views.overview import MOST_LABELS, examples, shown_texts, splits  # noqa: F401, notebooks ask for them
+from intertask.views.overview import MOST_LABELS, examples, shortened, shown_texts, splits  # noqa: F401, notebooks ask for them
 
 MOST_BARS = 25
 
@@ -30,7 +30,7 @@ def parameters(run: Run) -> pd.DataFrame:
 
 
 def score_table(result: Result) -> pd.DataFrame:
-    """Every metric of every labelled split beside the majority's, 0–100."""
+    """Every metric of every labelled split beside the majority's, 0–100; perplexity as it is."""
     rows = [
         {"task": name, "split": split, "metric": metric, "score": value, "majority": outcome.majority[split][metric]}
         for name, outcome in result.tasks.items()
@@ -133,6 +133,18 @@ def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
     return shown_texts(outcome.task, data, worst["target"]).assign(**names, error=worst["error"].round(2).to_numpy())
 
 
+def written(result: Result, count: int, task: str = "") -> pd.DataFrame | None:
+    """What a model that writes makes of the first examples of the reported split, word by word the likeliest, beside
+    what is right; nothing for other tasks."""
+    outcome = result.tasks[task or result.run.task]
+    if not outcome.task.form.writes:
+        return None
+    rows, form = _reported(outcome).head(count), outcome.task.form
+    shown = shown_texts(outcome.task, outcome.task.splits[outcome.reported].loc[rows["row"]], pd.Series(0, rows.index))
+    texts = {"to write": rows["label"].map(form.shown), "written": rows["prediction"]}
+    return shown.assign(**{name: list(map(shortened, column)) for name, column in texts.items()})
+
+
 def _reported(outcome: Outcome) -> pd.DataFrame:
     return outcome.predictions[outcome.predictions["split"] == outcome.reported]
 
@@ -144,8 +156,9 @@ def verdict(result: Result) -> str:
         main, floor = outcome.scores[outcome.reported]["main"], outcome.majority[outcome.reported]["main"]
         word = "does NOT beat (a degenerate run)" if outcome.degenerate else "beats"
         constant = ", with one prediction for every example" if outcome.constant_predictions else ""
+        than = outcome.task.form.baseline
         lines.append(
-            f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} the majority's {floor:.1f}{constant}. "
+            f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} {than} {floor:.1f}{constant}. "
             f"The checkpoint, of step {outcome.best_step} of {result.steps}, was chosen on "
             f"{selection_split(outcome.task)}."
         )
