@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from intertask.encoders.lora import with_lora
-from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest
+from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest, mixed_layers
 from intertask.encoders.word_tokenizer import reads_words
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
@@ -45,7 +45,11 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
     A layer that the encoder lacks, a pooler over another than the last, a first token that stands last, a language
     model kept frozen or without a token for what is masked.
     """
-    layers = encoder.config.num_hidden_layers
+    layers = mixed_layers(encoder.config) - 1
+    if layers == 0 and (run.scalar_mix or run.layer is not None):
+        found = f"{run.encoder}, which offers its top layer alone"
+        key = "scalar_mix" if run.scalar_mix else "layer"
+        raise refusal(key, "an encoder that offers several layers", found, "Leave it out.")
     if run.layer is not None and run.layer > layers:
         raise IntertaskError(
             f"layer: expected 0 to {layers}, the layers of {run.encoder}, found {run.layer}. Lower it."
