@@ -19,8 +19,6 @@ from intertask.formats.base import parts
 from intertask.origin import edited_code
 from intertask.training.batches import by_length
 
-BYTES = np.dtype(np.float32).itemsize
-
 
 def read_splits(model, batch_size: int) -> None:
     """Fills in `features` of every split: what the heads of a `model.Model` read of its frozen encoder.
@@ -38,7 +36,7 @@ def read_splits(model, batch_size: int) -> None:
         what = model.head(part).pooling if part.format.pools else "tokens"
         key = [*encoder(), what, _digest([*encoded.inputs.values(), encoded.starts])]
         make = partial(_read, model, part, encoded, batch_size)
-        encoded.features = remembered("features", key, make, size=int(rows) * width * BYTES)
+        encoded.features = remembered("features", key, make, size=int(rows) * width * np.float32().itemsize)
 
 
 def _encoder(model) -> list:
