@@ -27,6 +27,7 @@ def scored(score: float, n_train: int = 100, majority: float = 50.0, select: flo
         "sizes": {"train": n_train, **dict.fromkeys(scores, 50)},
         "truncated": {},
         "cut_spans": {},
+        "cut_words": {},
         "best_step": 10,
         "examples_seen": seen,
         "distinct_examples": min(seen, n_train),

@@ -4,6 +4,7 @@ import mmap
 import multiprocessing
 import os
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -167,6 +168,34 @@ def test_files_are_as_the_umask_says():
         os.umask(before)
     (file,) = (cache.cache_folder() / "test").iterdir()
     assert file.stat().st_mode & 0o777 == 0o640 and file.parent.stat().st_mode & 0o777 == 0o750
+
+
+def test_where_there_is_no_more_room_the_longest_unused_gives_way(monkeypatch):
+    files = {}
+    for place, name in enumerate("abc"):
+        remembered("test", name, Maker(name))
+        (files[name],) = set((cache.cache_folder() / "test").iterdir()) - {*files.values()}
+        os.utime(files[name], (place, place))
+    size = files["a"].stat().st_size
+    monkeypatch.setattr(cache, "MOST", 3 * size)
+    remembered("test", "a", Maker("a"))  # which makes it the youngest
+    remembered("test", "d", Maker("d"), size=size)
+    assert [name for name, file in files.items() if file.exists()] == ["a", "c"]
+    assert remembered("other", "e", Maker("e"), size=size) == "e" and files["c"].exists()  # each kind by itself
+
+
+@pytest.mark.parametrize(("most", "free"), [(999, 10**9), (10**9, 1999)])
+def test_what_is_larger_than_the_room_is_made_every_time_and_nothing_gives_way(monkeypatch, most, free):
+    remembered("test", "x", Maker("x"))
+    free -= sum(file.stat().st_size for file in (cache.cache_folder() / "test").iterdir())
+    monkeypatch.setattr(cache, "MOST", most)
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    make = Maker("large")
+    for _ in range(2):
+        remembered("test", "y", make, size=1000)
+    assert make.calls == 2 and len(list((cache.cache_folder() / "test").iterdir())) == 1
+    remembered("test", "y", make, size=999), remembered("test", "y", make, size=999)
+    assert make.calls == 3
 
 
 def slowly(began, go, made):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import mmap
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +22,9 @@ Made = TypeVar("Made")
 
 DIGEST_BYTES = 32
 
+MOST = 20 * 2**30
+"""Bytes that the files of a kind take together where they tell their sizes; and never more than they leave free."""
+
 
 def cache_folder() -> Path | None:
     """INTERTASK_CACHE, or `intertask` in the user's cache folder (XDG_CACHE_HOME or ~/.cache); None without a home."""
@@ -30,13 +34,16 @@ def cache_folder() -> Path | None:
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "intertask"
 
 
-def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
+def remembered(kind: str, inputs: Any, make: Callable[[], Made], size: int = 0) -> Made:
     """What `make` gives, as `packing.pack` can keep it; it must depend on nothing but `inputs`, which JSON can hold.
 
     Its large arrays and text columns come memory-mapped: processes share them, and writing to one's own copy changes
     neither theirs nor the file. A file is held against its digest whenever it is read, and nothing is read or written
     in a folder of another user. A cache that cannot be used costs the time to make things again, and nothing else; of
     processes that want the same thing at once, one makes it.
+
+    size: bytes of what may be too large to be kept for ever. Its kind then takes no more than MOST: what was longest
+    unused gives way, and what finds no place by itself is made every time.
     """
     key = hashlib.sha256(json.dumps([RESULT_VERSION, _libraries(), inputs]).encode()).hexdigest()[:32]
     folder = cache_folder()
@@ -45,6 +52,8 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
     path = folder / kind / f"{key}.kept"
     with suppress(OSError, ValueError):
         return _read(path)
+    if size and not _made_room(path.parent, size):
+        return make()
     with _alone(folder, key):
         with suppress(OSError, ValueError):  # another has made it meanwhile
             return _read(path)
@@ -57,6 +66,25 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made]) -> Made:
                 _write(unfinished, key, header, buffers)
                 os.replace(unfinished, path)
     return made
+
+
+def _made_room(folder: Path, size: int) -> bool:
+    """Whether another file of that size may come to those in a folder, of which the longest unused are removed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.kept"))
+        taken = sum(one for _, one, _ in files)
+        most = min(MOST, (taken + shutil.disk_usage(folder).free) // 2)
+        if size > most:
+            return False
+        for _, one, path in files:
+            if taken + size <= most:
+                break
+            path.unlink(missing_ok=True)  # who has it mapped goes on reading
+            taken -= one
+        return True
+    except OSError:  # of others that make room at the same time, or a folder that cannot be written
+        return False
 
 
 def _of_others(folder: Path) -> bool:
@@ -108,6 +136,8 @@ def _read(path: Path) -> Any:
     found.update(content)
     if found.digest() != digest:
         raise ValueError("a file that is not whole")
+    with suppress(OSError):
+        os.utime(path)  # by which what is longest unused is found
     start = int.from_bytes(content[-8:])
     return unpack(bytes(content[start:-8]), content[:start])
 

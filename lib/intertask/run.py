@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from intertask import RESULT_VERSION
+from intertask.encoders.mini import ON_ELMO
 from intertask.encoders.pretrained import encoder_fingerprint
 from intertask.errors import IntertaskError
 from intertask.origin import computed_by, edited_code
@@ -259,6 +260,8 @@ class Run(Strict):
         """
         # a parent's id is the hash of all that it came from, its encoder included
         start = {"parent": self.parent} if self.parent else {"encoder": encoder_fingerprint(self.encoder)}
+        if self.encoder == ON_ELMO:  # which of its parent, an ELMo, is another encoder than ELMo
+            start["encoder"] = self.encoder
         data = {
             name: [entry.content(), fingerprint(entry)]
             for member in self.members

@@ -2,8 +2,8 @@
 
     INTERTASK_HUB=<mirror> python -W ignore tests/benchmarks/bench.py [PARTS]
 
-PARTS: overhead, memory, workers, starts, store, scores, data, mini, real, mixing, demo; by default
-all but demo, which takes half an hour.
+PARTS: overhead, memory, workers, starts, store, scores, data, mini, words, real, mixing, demo; by
+default all but demo, which takes half an hour.
 `real` and the second half of `mixing` need a mirror of GLUE with the encoder in it (or the Hub).
 """
 
@@ -233,6 +233,24 @@ def mini() -> None:
         speeds("mini/bert, mini/mnli, 1 thread", Run(task="mini/mnli", num_train_epochs=1, **settings), rounds=3)
 
 
+def words() -> None:
+    """Training a BiLSTM beside a plain loop around torch's; a target on a frozen one with and without kept states."""
+    from words import CELLS, bilstm_speeds, frozen_speeds
+
+    found = bilstm_speeds("mini/sst2", 640)
+    plain, lab = (f"{statistics.median(values):.1f} examples/s" for values in zip(*found, strict=True))
+    ratios = [lab / plain for plain, lab in found]
+    what = f"BiLSTM, {CELLS} cells: plain loop | lab (each round at least {min(ratios):.2f} times)"
+    row(what, plain, lab, statistics.median(ratios))
+    anew, kept = frozen_speeds("mini/sst2", 640)
+    row(
+        "a target on a frozen one, 5 epochs: read anew | a restart on kept states",
+        seconds(anew),
+        seconds(kept),
+        anew / kept,
+    )
+
+
 def real() -> None:
     """Training speed of a small real encoder on two threads, on RTE."""
     from parity import ENCODER
@@ -332,6 +350,7 @@ PARTS = {
     "scores": table_of_scores,
     "data": data,
     "mini": mini,
+    "words": words,
     "real": real,
     "mixing": mixing,
     "demo": demo,

@@ -54,7 +54,7 @@ def test_an_encoder_without_a_pooler_says_so(tmp_path):
     assert load_encoder(tmp_path, "mean")
 
 
-@pytest.mark.parametrize("name", PRETRAINING)
+@pytest.mark.parametrize("name", ["mini/bert", "mini/gpt"])
 def test_the_mini_encoders_are_random_by_seed_and_know_their_language(name):
     first, again, other = (weights(load_encoder(name, seed=seed)[0]) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)

@@ -13,6 +13,7 @@ from intertask.errors import IntertaskError
 from intertask.formats.tokens import tokens
 from intertask.run import Run
 from intertask.training import prepare, train
+from intertask.views.preview import token_lengths
 
 SMALL = {"encoder": "mini/bilstm", "classifier": "small", "max_length": 8, "num_train_epochs": 1}
 
@@ -46,6 +47,19 @@ def test_a_text_is_its_first_words_as_characters():
     assert found.starts.tolist() == [0, 2, 3] and found.cut.tolist() == [True, False]
     assert torch.equal(torch.from_numpy(found.inputs["input_ids"]).long(), character_ids(["a", "red", "no"]))
     assert found.offsets.tolist() == [[0, 1], [2, 5], [0, 2]]
+
+
+def test_words_longer_than_what_is_read_are_counted(tmp_path):
+    """48 bytes, of which é takes two; a word behind max_length is not read at all."""
+    texts = pd.Series([f"{'a' * 48} {'b' * 49} {'é' * 25} {'é' * 24}", f"no no no no {'c' * 60}"])
+    assert tokens([texts], WordTokenizer(), max_length=4).cut_words.tolist() == [2, 0]
+    (tmp_path / "t.csv").write_text(f"text,kind\n{texts[0]},a\n{texts[1]},b\n")
+    files = "files: {train: t.csv, validation: t.csv}"
+    (tmp_path / "t.yaml").write_text(f"t: {{{files}, format: classification, inputs: [text], label: kind}}")
+    run = Run(task="t", task_file=str(tmp_path / "t.yaml"), **SMALL | {"max_length": 4})
+    task = prepare(run)["t"]
+    assert train(run, {"t": task}, run.encoder).main.cut_words == {"train": 2, "validation": 2}
+    assert token_lengths(task, WordTokenizer(), 4)["words cut"].tolist() == [2, 2]
 
 
 def test_a_text_without_words_is_refused():

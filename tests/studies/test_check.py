@@ -18,6 +18,7 @@ from intertask.training.model import build_model
 from made_encoders import write
 from made_task import write_fruit
 
+LM, BOTH_SIDES = "masked_language_modelling", "bidirectional_language_modelling"
 SETTINGS = {"num_train_epochs": 1, "per_device_train_batch_size": 8, "max_length": 16}
 
 
@@ -28,7 +29,7 @@ def folder(tmp_path_factory):
     tasks = yaml.safe_load(write_fruit(folder).read_text())
     files = {"train": "train.csv", "validation": "dev.csv"}
     common = {"files": files, "inputs": ["text"], "unused": ["fruit"]}
-    for name in ("masked_language_modelling", "causal_language_modelling"):
+    for name in (LM, "causal_language_modelling", BOTH_SIDES):
         tasks[name] = common | {"format": name}
     rows = [{"question": "where is it", "text": "apple " * 30 + "here", "answer": "here"}] * 4
     for split in files:
@@ -77,7 +78,6 @@ def test_runs_that_differ_in_what_reads_the_encoder_are_each_looked_at(folder):
 
 
 READY, FORMATS, ENCODERS = "studies/ready.py", "formats", "encoders/pretrained.py"
-LM = "masked_language_modelling"
 WRONG = [
     (f"{READY} prepared_encoder", "bert", "fruit", {"max_length": 65}, "max_length: 65 tokens, but .* at most 64"),
     (f"{READY} check_reading", "bert", "fruit", {"layer": 3}, "layer: expected 0 to 2, the layers of .*bert, found 3"),
@@ -89,6 +89,12 @@ WRONG = [
     ),
     (f"{READY} check_reading", "gpt2", LM, {"pooling": "last"}, "a token for what is masked, found none"),
     (f"{READY} check_reading", "mini/bert", LM, {"tuning": "frozen"}, "tuning: frozen, but masked_language_modelling"),
+    (f"{READY} check_reading", "gpt2", "causal_language_modelling", {"tuning": "frozen"}, "tuning: expected something"),
+    (f"{READY} check_reading", "mini/bilstm", BOTH_SIDES, {}, "with a model per direction, .* found mini/bilstm"),
+    (
+        f"{READY} check_reading",
+        *("mini/bilstm", "fruit", {"scalar_mix": True, "classifier": "small"}, "scalar_mix: .* offers several layers"),
+    ),
     (f"{ENCODERS} load_encoder", "distilbert", "fruit", {"pooling": "pooler"}, r"\(distilbert\) has no pooler"),
     (f"{ENCODERS} load_encoder", "mini/gpt", "fruit", {"pooling": "pooler"}, r"mini/gpt \(gpt2\) has no pooler"),
     (f"{ENCODERS} checkpoint_gradients", "albert", "fruit", {"gradient_checkpointing": True}, "offers none for Albert"),

@@ -257,6 +257,22 @@ def test_what_edited_code_read_of_an_encoder_is_not_taken_for_what_the_genuine_d
     assert 0 < counts[0] == counts[1] < counts[2] == counts[3] == counts[4]
 
 
+@pytest.mark.parametrize(
+    "encoder", [{"encoder": "mini/bilstm"}, {"encoder": "mini/bert"}, {"encoder": "mini/bert", "scalar_mix": True}]
+)
+def test_the_states_of_all_words_are_read_once_for_all_restarts(fruit, monkeypatch, empty_cache, encoder):
+    settings = encoder | {"tuning": "frozen", "classifier": "small", "head_seed": 0, "num_train_epochs": 1}
+    first = trained(fruit, **settings)
+    features = first.model.parts[0].encoded["train"].features
+    monkeypatch.setattr(frozen, "_read", lambda *_: pytest.fail("read again"))
+    again, restart = trained(fruit, **settings), trained(fruit, **settings, seed=1)
+    assert np.array_equal(again.model.parts[0].encoded["train"].features, features)
+    pd.testing.assert_frame_equal(first.main.predictions, again.main.predictions, check_exact=True)
+    assert not np.array_equal(np.stack(first.main.predictions.logits), np.stack(restart.main.predictions.logits))
+    with pytest.raises(pytest.fail.Exception, match="read again"):
+        trained(fruit, **settings | {"max_length": 4})  # other words
+
+
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 def test_a_layer_is_what_the_head_reads(fruit, pooling):
     embeddings, last = (trained(fruit, tuning="frozen", layer=layer, pooling=pooling).model for layer in (0, None))

@@ -10,6 +10,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 MAX_CHARACTERS = 50
 """Characters of a word, with the two around it; the rest of a longer one is not read."""
 
+LETTERS = MAX_CHARACTERS - 2
+"""Bytes of a word that are read."""
+
 PADDING, _BEGIN_SENTENCE, _END_SENTENCE, _BEGIN, _END, _FILL = 0, 257, 258, 259, 260, 261
 CHARACTERS = 262
 """Bytes of UTF-8 from 1 on, and what stands around a word and a sentence; 0 is no word at all."""
@@ -19,7 +22,7 @@ def character_ids(words: Sequence[str]) -> torch.Tensor:
     """(words, MAX_CHARACTERS): the bytes of each word in UTF-8, each one higher, between two marks."""
     ids = torch.full((len(words), MAX_CHARACTERS), _FILL)
     for row, word in zip(ids, words, strict=True):
-        letters = torch.tensor([_BEGIN, *(byte + 1 for byte in word.encode()[: MAX_CHARACTERS - 2]), _END])
+        letters = torch.tensor([_BEGIN, *(byte + 1 for byte in word.encode()[:LETTERS]), _END])
         row[: len(letters)] = letters
     return ids
 

@@ -35,6 +35,16 @@ class ElmoConfig(PretrainedConfig):
         """The sizes of the vectors of words, as `CharacterCNN` takes them."""
         return {name: getattr(self, name) for name in ("character_size", "filters", "num_highways", "projection_size")}
 
+    @property
+    def sizes(self) -> dict:
+        """All that an `ElmoConfig` is made of."""
+        return self.words | {name: getattr(self, name) for name in ("cell_size", "num_hidden_layers", "clip")}
+
+    @property
+    def direction_size(self) -> int:
+        """Width of the states of one direction, which know nothing of the other's: forward ones first."""
+        return self.projection_size
+
 
 class WordModel(PreTrainedModel):
     """An encoder of words by their characters, with weights as its layers draw them: untrained it is a baseline."""
@@ -103,18 +113,19 @@ class BothWays(nn.Module):
 
     def forward(self, x, lengths, state=None):
         """x: (2, batch, words, size), what each direction reads; gives the same, and what each sequence ended with."""
-        step = torch.arange(x.shape[2], device=x.device)
-        backwards = (lengths[:, None] - 1 - step).where(step < lengths[:, None], step)  # padding stays behind
+        backwards = places_backwards(lengths, x.shape[2])
         x = torch.stack([x[0], turned(x[1], backwards)])
         gates = (x.flatten(1, 2) @ self.reading + self.bias).unflatten(1, x.shape[1:3])
         h, c = state or (x.new_zeros(2, x.shape[1], size) for size in (x.shape[3], self.projection.shape[1]))
-        outputs = []
-        for place in range(x.shape[2]):
-            i, f, g, o = (gates[:, :, place] + h @ self.recurrence).chunk(4, dim=-1)
+        outputs, shortest = [], int(lengths.min())
+        for place, read in enumerate(gates.unbind(2)):  # not by its place, of which the gradient is as large as gates
+            i, f, g, o = (read + h @ self.recurrence).chunk(4, dim=-1)
             new = self._clipped(f.sigmoid() * c + i.sigmoid() * g.tanh())
             given = self._clipped((o.sigmoid() * new.tanh()) @ self.projection)
-            inside = (place < lengths)[None, :, None]
-            h, c = given.where(inside, h), new.where(inside, c)
+            if place >= shortest:
+                inside = (place < lengths)[None, :, None]
+                given, new = given.where(inside, h), new.where(inside, c)
+            h, c = given, new
             outputs.append(h)
         forward, backward = torch.stack(outputs, dim=2)
         return torch.stack([forward, turned(backward, backwards)]), (h.detach(), c.detach())
@@ -123,9 +134,30 @@ class BothWays(nn.Module):
         return x if self.clip is None else x.clamp(-self.clip, self.clip)
 
 
+def places_backwards(lengths: torch.Tensor, longest: int) -> torch.Tensor:
+    """(batch, longest): the places of each sequence's words from its last to its first; padding stays behind."""
+    step = torch.arange(longest, device=lengths.device)
+    return (lengths[:, None] - 1 - step).where(step < lengths[:, None], step)
+
+
 def turned(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """(batch, words, size) in another order: at each place what stood at places (batch, words)."""
     return x.gather(1, places[..., None].expand_as(x))
+
+
+class ScalarMix(nn.Module):
+    """Layers mixed by weights and a scale that are learned (Peters et al. 2018, equation 1).
+
+    The weights are a softmax's and begin equal; layers: how many.
+    """
+
+    def __init__(self, layers: int):
+        super().__init__()
+        self.weights, self.scale = nn.Parameter(torch.zeros(layers)), nn.Parameter(torch.ones(()))
+
+    def mixed(self, states: torch.Tensor) -> torch.Tensor:
+        """(…, layers, width) to (…, width)."""
+        return self.scale * torch.einsum("...lw,l->...w", states, self.weights.softmax(0))
 
 
 AutoConfig.register("elmo", ElmoConfig)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:  # imported where a model is made: names of encoders are read 
     from intertask.encoders.elmo import ElmoConfig, ElmoModel, WordModel
 
 
-BY_NAME = ("elmo", "bilstm")
-"""Encoders known by name: ELMo, and a BiLSTM with random weights on ELMo's words (Wang et al. 2019)."""
+BY_NAME = ("elmo", "bilstm", "bilm", "elmo_bilstm")
+"""Encoders known by name: ELMo; a BiLSTM on ELMo's words; the same with a model per direction, for language modelling;
+a BiLSTM on all of ELMo (Wang et al. 2019, section 5). LSTMs that ELMo has not begin at random."""
 
 GET = "Fetch an ELMo that AllenNLP published, its options file and the weights of the same name, into that folder."
 
@@ -69,24 +70,28 @@ def read_config(options: Path) -> "ElmoConfig":
 
 
 def published_config(source: str, options: Path) -> "ElmoConfig | BilstmConfig":
-    """The configuration of what `source` names on these files: of `bilstm` LSTMs on ELMo's words, else of ELMo."""
+    """The configuration of what `source` names on these files (`BY_NAME`), else of ELMo."""
     from intertask.encoders.bilstm import BilstmConfig
 
     config = read_config(options)
-    return BilstmConfig(words=config.words) if source == "bilstm" else config
+    if source == "elmo_bilstm":
+        return BilstmConfig(elmo=config.sizes)
+    if source in ("bilstm", "bilm"):
+        return BilstmConfig(words=config.words, separate_directions=source == "bilm")
+    return config
 
 
 def read_published(
     config: "ElmoConfig | BilstmConfig", options: Path, weights: Path, random_weights: bool
 ) -> "WordModel":
-    """The model of a `published_config`. A BiLSTM's LSTMs are random, and its words always ELMo's, as in the paper."""
+    """The model of a `published_config`. A BiLSTM's LSTMs are random, and what they read ELMo's, as in the paper."""
     from intertask.encoders.bilstm import BilstmConfig, BilstmModel
     from intertask.encoders.elmo import ElmoModel
 
     if not isinstance(config, BilstmConfig):
         return ElmoModel(config) if random_weights else read_elmo(config, options, weights)
-    model = BilstmModel(config)
-    model.words.load_state_dict(read_elmo(read_config(options), options, weights).words.state_dict())
+    model, elmo = BilstmModel(config), read_elmo(read_config(options), options, weights)
+    model.words.load_state_dict((elmo if config.elmo else elmo.words).state_dict())
     return model
 
 

@@ -12,32 +12,50 @@ _PRETRAINING = {"learning_rate": 1e-3, "num_train_epochs": 6, "per_device_train_
 PRETRAINING = {
     "mini/bert": {"task": "mini/text", **_PRETRAINING},
     "mini/gpt": {"task": "mini/text_causal", **_PRETRAINING},
+    "mini/elmo": {"task": "mini/text_words", **_PRETRAINING},
+    "mini/elmo_bilstm": {"task": "mini/text_words", **_PRETRAINING, "encoder": "mini/elmo"},
 }
-"""The mini encoders that a study pretrains, and how, unless it says otherwise: a run like any other."""
+"""The mini encoders that a study pretrains, and how, unless it says otherwise: a run like any other.
 
-MINI = (*PRETRAINING, "mini/bilstm")
-"""All of them; the last begins with random weights."""
+Of mini/elmo_bilstm what is pretrained is the ELMo that it stands on (`on_elmo`)."""
+
+MINI = (*PRETRAINING, "mini/bilstm", "mini/bilm")
+"""All of them; the last two begin with random weights."""
+
+ON_ELMO = "mini/elmo_bilstm"
 
 SIZE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128}
 
 
-BILSTM = {"cell_size": 64, "words": {"projection_size": 64, "character_size": 8, "num_highways": 1}}
-BILSTM["words"]["filters"] = [[1, 16], [2, 16], [3, 32], [4, 64]]
+WORD_SIZES = {
+    "projection_size": 64,
+    "character_size": 8,
+    "num_highways": 1,
+    "filters": [[1, 16], [2, 16], [3, 32], [4, 64]],
+}
+ELMO = WORD_SIZES | {"cell_size": 128}
+BILSTMS = {
+    "mini/bilstm": {"words": WORD_SIZES},
+    "mini/bilm": {"words": WORD_SIZES, "separate_directions": True},
+    ON_ELMO: {"elmo": ELMO},
+}
 
 
 def build(name: str, seed: int):
     """A randomly initialised encoder and its tokenizer; the same seed gives the same weights."""
     import torch
 
-    if name == "mini/bilstm":
+    if isinstance(tokenizer := build_tokenizer(name), WordTokenizer):
         from intertask.encoders.bilstm import BilstmConfig, BilstmModel
+        from intertask.encoders.elmo import ElmoConfig, ElmoModel
 
         torch.manual_seed(seed)
-        return BilstmModel(BilstmConfig(**BILSTM)), WordTokenizer()
+        if name == "mini/elmo":
+            return ElmoModel(ElmoConfig(**ELMO)), tokenizer
+        return BilstmModel(BilstmConfig(cell_size=64, **BILSTMS[name])), tokenizer
 
     from transformers import BertConfig, BertModel, GPT2Config, GPT2Model
 
-    tokenizer = build_tokenizer(name)
     same = {**SIZE, "vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
     if name == "mini/gpt":
         model, config = GPT2Model, GPT2Config(**same, bos_token_id=None, eos_token_id=None, use_cache=False)
@@ -47,9 +65,16 @@ def build(name: str, seed: int):
     return model(config), tokenizer
 
 
+def on_elmo(elmo, seed: int):
+    """A BiLSTM with random weights, drawn with the seed, on a mini/elmo as it was pretrained."""
+    model, _ = build(ON_ELMO, seed)
+    model.words.load_state_dict(elmo.state_dict())
+    return model
+
+
 def build_tokenizer(name: str = "mini/bert"):
-    """A WordPiece tokenizer: the language's words whole, anything else letter by letter; mini/bilstm's reads words."""
-    if name == "mini/bilstm":
+    """A WordPiece tokenizer: the language's words whole, anything else letter by letter; or one that reads words."""
+    if name not in ("mini/bert", "mini/gpt"):
         return WordTokenizer()
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

@@ -270,6 +270,11 @@ def longest(encoder) -> int | None:
     return positions - max(before, default=0) if positions > 0 else None
 
 
+def mixed_layers(config) -> int:
+    """How many layers an encoder of this configuration offers to a head, its embeddings among them."""
+    return getattr(config, "mixed_layers", config.num_hidden_layers + 1)
+
+
 def reads_ahead(encoder) -> bool:
     """Whether the state of a token depends on a later one; of an encoder without weights one like it is asked.
 
@@ -345,7 +350,7 @@ def encoder_fingerprint(source: str) -> str:
 
 def _fingerprint(source: str) -> tuple[str, list[Path]]:
     folder, digest = encoder_folder(source), hashlib.sha256()
-    digest.update(b"bilstm" if source == "bilstm" else b"")  # of the same files as elmo
+    digest.update(source.encode() if source in BY_NAME and source != "elmo" else b"")  # of the same files as elmo
     files = sorted(path for pattern in ENCODER_FILES for path in folder.glob(pattern))
     for file in files:
         digest.update(file.name.encode() + file_digest(file))

@@ -37,7 +37,7 @@ class WordTokenizer:
         return partial(self._read, columns[0], max_length), ["moses", version("sacremoses"), max_length]
 
     def _read(self, column, max_length: int, part: slice) -> dict[str, np.ndarray]:
-        from intertask.encoders.characters import character_ids  # here: with torch
+        from intertask.encoders.characters import LETTERS, character_ids  # here: with torch
 
         read = [self.words(text) for text in column[part].to_pylist()]
         if not all(read):
@@ -47,10 +47,12 @@ class WordTokenizer:
         kept = [words[:max_length] for words in read]
         distinct = {word: number for number, word in enumerate(dict.fromkeys(word for one in kept for word, _ in one))}
         characters = character_ids(list(distinct)).numpy().astype(np.int16)
+        cut = {word for word in distinct if len(word.encode()) > LETTERS}
         places = [place for one in kept for _, place in one]
         return {
             "lengths": np.array([len(words) for words in kept]),
             "cut": np.array([len(words) > max_length for words in read]),
+            "cut_words": np.array([sum(word in cut for word, _ in words) for words in kept]),
             "input_ids": characters[[distinct[word] for one in kept for word, _ in one]],
             "offsets": np.array(places, np.int32).reshape(-1, 2),
             "text": np.zeros(len(places), np.int8),

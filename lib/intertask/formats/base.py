@@ -87,6 +87,8 @@ class Format:
     comparable = False  # a model can be scored on another task of the format with the same labels
     pools = False  # its head reads one vector per sequence, as `pooling` says
     corrupts = False  # an example is read otherwise every time, so that nothing of it can be kept
+    tied = False  # its head is the encoder's input embeddings, and has no weights of its own
+    separate_directions = False  # what it predicts of one side must not be seen from the other
     needs_room = False  # `encode` refuses a max_length that cuts too much
     keeps_logits = True  # they are worth storing with the predictions (a vocabulary's are not)
     writes = False  # its predictions are texts that a model makes up

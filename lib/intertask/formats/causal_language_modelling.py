@@ -15,6 +15,7 @@ class CausalLanguageModelling(MaskedLanguageModelling):
     """Labels are the ids of the tokens that follow; the main score is their accuracy."""
 
     corrupts = False
+    tied = True
 
     def collate(self, encoded, index, tokenizer, rng):
         batch = pad(encoded, index, tokenizer)

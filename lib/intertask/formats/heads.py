@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from intertask.encoders.characters import read_both_ways
+from intertask.encoders.elmo import ScalarMix
 from intertask.encoders.pretrained import reads_ahead
 from intertask.errors import IntertaskError
 
@@ -52,16 +53,12 @@ class PooledHead(TokenHead):
         return super().forward(vectors, batch)
 
 
-class MixedHead(nn.Module):
-    """A head on all layers beside each other, mixed by weights and a scale that it learns (Peters et al. 2018, eq. 1).
-
-    The weights are a softmax's and begin equal; layers: how many, the embeddings among them.
-    """
+class MixedHead(ScalarMix):
+    """A head on all layers, which lie beside each other in what it reads, mixed as it learns; layers: how many."""
 
     def __init__(self, head: nn.Module, layers: int):
-        super().__init__()
+        super().__init__(layers)
         self.head = head
-        self.weights, self.scale = nn.Parameter(torch.zeros(layers)), nn.Parameter(torch.ones(()))
 
     @property
     def pooling(self) -> str:
@@ -71,8 +68,7 @@ class MixedHead(nn.Module):
         return self.head.reads(outputs, batch)
 
     def forward(self, states: torch.Tensor, batch) -> torch.Tensor:
-        layers = states.unflatten(-1, (len(self.weights), -1))
-        return self.head(self.scale * torch.einsum("...lw,l->...w", layers, self.weights.softmax(0)), batch)
+        return self.head(self.mixed(states.unflatten(-1, (len(self.weights), -1))), batch)
 
 
 class Size(NamedTuple):

@@ -37,6 +37,10 @@ class MaskedLanguageModelling(Format):
     def head(self, encoder, pooling, dropout=None):
         return VocabularyHead(encoder)
 
+    def token(self, label: int, tokenizer) -> str:
+        """A label or prediction as text."""
+        return tokenizer.convert_ids_to_tokens(label)
+
     def predictions(self, logits, encoded, index, batch):
         """One row per token, of which no row number is kept."""
         return frame([-1] * len(logits), batch["labels"].cpu().numpy(), self.predict(logits))

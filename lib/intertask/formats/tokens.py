@@ -40,6 +40,7 @@ class Tokens:
     inputs: dict[str, np.ndarray]  # int32; input_ids (tokens, characters) where a token is a word, of its characters
     starts: np.ndarray  # one more than there are sequences
     cut: np.ndarray  # which sequences lost tokens to max_length
+    cut_words: np.ndarray | None = None  # of each sequence, how many words lost characters; None: it is not read so
     offsets: np.ndarray | None = None  # (tokens, 2): [start, end) of each token, in characters of its text
     text: np.ndarray | None = None  # of each token, the number of its text, or SPECIAL
     counts: np.ndarray | None = None  # how many sequences each example has; None: one

@@ -120,7 +120,7 @@ class _Expansion:
         study = self.study
         if self.encoder.pretrained_here:  # alike for every study that does not say otherwise
             name = self.encoder.encoder
-            pretraining = Run(encoder=name, **{**PRETRAINING[name], **study.pretraining})
+            pretraining = Run(**{"encoder": name, **PRETRAINING[name], **study.pretraining})
             self.start = self.add(pretraining, stage="pretraining", task=pretraining.task)
         for limit in study.limits:
             if "single" in study.regimes:

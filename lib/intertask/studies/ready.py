@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from intertask.encoders.lora import with_lora
-from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest
+from intertask.encoders.mini import ON_ELMO, on_elmo
+from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest, mixed_layers
 from intertask.encoders.word_tokenizer import reads_words
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
@@ -27,6 +28,8 @@ def prepared_encoder(run: Run, start: str | Path, weights: bool = True):
     what its architecture has not (LoRA's layers, gradient checkpointing, reading from left to right).
     """
     encoder, tokenizer = load_encoder(start, run.pooling, run.seed_of("head"), run.random_weights, weights)
+    if run.encoder == ON_ELMO and encoder.config.model_type == "elmo":  # of the run that pretrained it
+        encoder = on_elmo(encoder, run.seed_of("head"))
     most = longest(encoder)
     if most and run.max_length > most:
         raise IntertaskError(f"max_length: {run.max_length} tokens, but {run.encoder} reads at most {most}. Lower it.")
@@ -43,9 +46,13 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
     """Refuses what a format cannot read of the encoder as the run says.
 
     A layer that the encoder lacks, a pooler over another than the last, a first token that stands last, a language
-    model kept frozen or without a token for what is masked.
+    model kept frozen, without a token for what is masked, or that has seen what it should predict.
     """
-    layers = encoder.config.num_hidden_layers
+    layers = mixed_layers(encoder.config) - 1
+    if layers == 0 and (run.scalar_mix or run.layer is not None):
+        found = f"{run.encoder}, which offers its top layer alone"
+        key = "scalar_mix" if run.scalar_mix else "layer"
+        raise refusal(key, "an encoder that offers several layers", found, "Leave it out.")
     if run.layer is not None and run.layer > layers:
         raise IntertaskError(
             f"layer: expected 0 to {layers}, the layers of {run.encoder}, found {run.layer}. Lower it."
@@ -71,8 +78,16 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
     elif form.pools and run.pooling == "first" and tokenizer.cls_token_id in tokenizer("a")["input_ids"][1:]:
         found = f"{run.encoder}, whose {tokenizer.cls_token} stands last"
         raise refusal("pooling: first", "an encoder whose first token is for the whole text", found, "Use last.")
+    if form.separate_directions and getattr(encoder.config, "direction_size", None) is None:
+        expected = "an encoder with a model per direction, whose states have not seen the words to predict"
+        found = f"{run.encoder}, which reads both ways"
+        remedy = "Name bilm, elmo, mini/bilm or mini/elmo, or use masked_language_modelling."
+        raise refusal(f"Task {form.entry.name}", expected, found, remedy)
     if run.tuning == "frozen" and form.corrupts:
         raise IntertaskError(f"tuning: frozen, but {form.entry.name} reads another input every time. Use tuning: full.")
+    if run.tuning == "frozen" and form.tied:
+        found = f"frozen for {form.entry.name}, whose head is the encoder's own embeddings"
+        raise refusal("tuning", "something to train", found, "Use tuning: full.")
     if form.corrupts and tokenizer.mask_token_id is None:
         expected, remedy = "a tokenizer with a token for what is masked", "Use causal_language_modelling."
         raise refusal(f"Task {form.entry.name}", expected, f"none in that of {run.encoder}", remedy)

@@ -12,6 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from intertask.cache import remembered
+from intertask.encoders.pretrained import mixed_layers
 from intertask.errors import refusal
 from intertask.formats import Encoded
 from intertask.formats.base import parts
@@ -22,19 +23,20 @@ from intertask.training.batches import by_length
 def read_splits(model, batch_size: int) -> None:
     """Fills in `features` of every split: what the heads of a `model.Model` read of its frozen encoder.
 
-    One vector per sequence is kept for other runs (restarts read the same); one per token, which may be larger than the
-    memory, lies in a file without a name.
+    One vector per sequence or one per token, which may be larger than the memory. They are kept for other runs, as
+    restarts read the same, as far as the cache has place for them (`cache.MOST`); else they lie in a file without a
+    name for this run alone.
     """
     # batch size and threads too: they change the last bits
     encoder = cache(lambda: [*_encoder(model), batch_size, torch.get_num_threads()])
+    width = model.encoder.config.hidden_size * (mixed_layers(model.encoder.config) if model.scalar_mix else 1)
     splits = [(part, encoded) for part in model.parts for encoded in part.encoded.values()]
     for part, encoded in tqdm(splits, desc="frozen encoder", leave=False):
+        rows = len(encoded.starts) - 1 if part.format.pools else encoded.starts[-1]
+        what = model.head(part).pooling if part.format.pools else "tokens"
+        key = [*encoder(), what, _digest([*encoded.inputs.values(), encoded.starts])]
         make = partial(_read, model, part, encoded, batch_size)
-        if part.format.pools:
-            texts = _digest([*encoded.inputs.values(), encoded.starts])
-            encoded.features = remembered("features", [*encoder(), model.head(part).pooling, texts], make)
-        else:
-            encoded.features = make()
+        encoded.features = remembered("features", key, make, size=int(rows) * width * np.float32().itemsize)
 
 
 def _encoder(model) -> list:

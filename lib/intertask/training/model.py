@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from intertask.encoders.lora import merged
-from intertask.encoders.pretrained import save_encoder
+from intertask.encoders.pretrained import mixed_layers, save_encoder
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.formats.heads import MixedHead
@@ -174,7 +174,7 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     for part in parts:
         if part.head not in heads:
             head = part.format.head(encoder, run.pooling, run.dropout)
-            heads[part.head] = MixedHead(head, encoder.config.num_hidden_layers + 1) if run.scalar_mix else head
+            heads[part.head] = MixedHead(head, mixed_layers(encoder.config)) if run.scalar_mix else head
     if run.reuse_head:
         load_heads(heads, Path(start))
     use = run.tuning, run.layer, run.scalar_mix, run.language_modelling_weight

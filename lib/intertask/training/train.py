@@ -49,6 +49,7 @@ class Outcome(BaseModel):
     sizes: dict[str, int] = Field(description="examples in each split, as used")
     truncated: dict[str, int] = Field(description="examples cut at max_length")
     cut_spans: dict[str, int] = Field(description="spans cut at max_length; of formats that have spans")
+    cut_words: dict[str, int] = Field(description="words longer than what is read of one; of encoders that read words")
     best_step: int = Field(description="the step of the checkpoint that is scored")
     examples_seen: int = Field(description="training examples, repetitions counted")
     distinct_examples: int = Field(description="training examples, each counted once")
@@ -126,6 +127,7 @@ def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
         sizes={split: len(rows) for split, rows in task.splits.items()},
         truncated={split: rows.truncated for split, rows in part.encoded.items()},
         cut_spans={split: rows.cut_spans for split, rows in part.encoded.items() if rows.cut_spans is not None},
+        cut_words={s: int(rows.cut_words.sum()) for s, rows in part.encoded.items() if rows.cut_words is not None},
         overlap=task.overlap,
         **counts,
     )

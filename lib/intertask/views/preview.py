@@ -20,7 +20,8 @@ def majority(task: Task) -> pd.DataFrame:
 
 
 def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
-    """Tokens of each split's sequences, uncut, and how many examples and spans lose some of them at `max_length`.
+    """Tokens of each split's sequences, uncut, and how many examples and spans lose some of them at `max_length`;
+    of encoders that read words by their characters, how many words are longer than what is read of one.
 
     Raises IntertaskError as training does, where too many spans are cut.
     """
@@ -31,6 +32,8 @@ def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
         rows[split]["examples cut"] = encoded.truncated
         if encoded.cut_spans is not None:
             rows[split]["spans cut"] = encoded.cut_spans
+        if encoded.cut_words is not None:
+            rows[split]["words cut"] = int(encoded.cut_words.sum())
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -124,7 +124,8 @@ def mistakes(result: Result, count: int, task: str = "") -> pd.DataFrame:
     rows, entry = _reported(outcome), outcome.task.entry
     if not entry.label:
         wrong = rows.loc[rows["label"] != rows["prediction"], ["label", "prediction"]]
-        tokens = wrong.map(lambda token: result.model.tokenizer.convert_ids_to_tokens(int(token)))
+        form = next(part.format for part in result.model.parts if part.name == outcome.task.entry.name)
+        tokens = wrong.map(lambda token: form.token(int(token), result.model.tokenizer))
         return tokens.value_counts().head(count).to_frame("times").reset_index()
     rows = rows.assign(target=rows.groupby("row").cumcount(), error=outcome.task.form.error(rows))
     worst = rows.query("error > 0").nlargest(count, "error")
