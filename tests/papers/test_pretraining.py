@@ -6,7 +6,16 @@ import pytest
 from intertask.analysis.read import read_runs, read_scores, read_settings
 from intertask.errors import IntertaskError
 from intertask.files import project_root
-from intertask.papers.pretraining import averages, beside, by_row, differences, in_words, models, paired, printed
+from intertask.papers.pretraining import (
+    beside,
+    by_row,
+    in_words,
+    models,
+    paired,
+    printed,
+    row_averages,
+    row_differences,
+)
 from made_notebook import execute_notebook
 from made_store import make_store
 
@@ -25,7 +34,7 @@ def test_the_averages_that_the_paper_prints_follow_from_its_cells(paper):
     stated = stated.assign(
         row_x=stated["row"], row=stated["supporting"].fillna("single").mask(stated["regime"] == "same_task", "same")
     )
-    found = averages(paper).replace({"row": {"each target after itself": "same"}})
+    found = row_averages(paper).replace({"row": {"each target after itself": "same"}})
     both = stated.merge(found, on=["encoder", "row"])
     assert len(both) == len(stated) == 58
     apart = both[(both["average"] - both["score"]).abs() > 0.1]  # printed to a decimal, of cells printed so themselves
@@ -47,8 +56,8 @@ def test_it_prints_as_the_paper_does(paper):
 def test_where_no_row_says_so_a_target_after_itself_is_the_diagonal(paper):
     own = read_runs(PAPER)
     diagonal = models(own[own["regime"] != "same_task"], {})
-    same = averages(diagonal).set_index(["encoder", "row"])["average"].xs("each target after itself", level="row")
-    stated = averages(paper).set_index(["encoder", "row"])["average"].xs("each target after itself", level="row")
+    same = row_averages(diagonal).set_index(["encoder", "row"])["average"].xs("each target after itself", level="row")
+    stated = row_averages(paper).set_index(["encoder", "row"])["average"].xs("each target after itself", level="row")
     for encoder in stated.index:
         assert same[encoder] == pytest.approx(stated[encoder], abs=0.05)
 
@@ -69,7 +78,7 @@ def made(tmp_path):
 
 def test_differences_by_hand(made):
     own, scores = made
-    table = differences(paired(own)).set_index("row")
+    table = row_differences(paired(own)).set_index("row")
     # RTE 2, 3, 4 and CoLA 2, 2, 2 above: averages 2, 2.5, 3; t(.975, 2) = 4.3027, sd 0.5
     mnli = table.loc["mini/mnli"]
     assert (mnli["n"], mnli["difference"]) == (3, 2.5) and mnli["average"] == pytest.approx(53.5)
@@ -87,11 +96,11 @@ def test_differences_by_hand(made):
 
 
 def test_the_paper_stands_beside_the_rows_that_it_has(made):
-    table = beside(differences(paired(made[0])), printed(PAPER, "BiLSTM (Wang 2019)")).set_index("row")
+    table = beside(row_differences(paired(made[0])), printed(PAPER, "BiLSTM (Wang 2019)")).set_index("row")
     assert table.index.tolist() == ["mini/mnli", "mini/qnli"]
     assert table.loc["mini/mnli", "paper_average"] == pytest.approx(69.1, abs=0.05)
     assert table.loc["mini/qnli", "paper_difference"] == pytest.approx(67.9 - 68.2, abs=0.1)
-    assert beside(differences(paired(made[0])), printed("", "")).empty
+    assert beside(row_differences(paired(made[0])), printed("", "")).empty
 
 
 def test_a_set_is_what_the_study_trains_as_one_mixture(tmp_path):

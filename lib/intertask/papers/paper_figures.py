@@ -23,10 +23,10 @@ def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes)
     return rows_with_means(means, "difference", members, labels, ax)
 
 
-def row_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
+def pretraining_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
     """Each supporting task's difference in the average as a cross per seed, and their mean with its interval.
 
-    pairs: `pretraining.paired`; table: `pretraining.differences` of it; both for one panel.
+    pairs: `pretraining.paired`; table: `pretraining.row_differences` of it; both for one panel.
     """
     rows = list(table.itertuples())
     members = [pairs.loc[pairs["row"] == row.row, "difference"].dropna() for row in rows]

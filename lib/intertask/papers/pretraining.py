@@ -9,8 +9,8 @@ from intertask.analysis.tables import of_expected
 from intertask.analysis.transfer import PANEL, target_runs
 from intertask.errors import IntertaskError
 
-WITHOUT, ITSELF, TARGETS, OTHERS, SETS = "without", "itself", "targets", "other tasks", "sets of tasks"
-GROUPS = (WITHOUT, ITSELF, TARGETS, OTHERS, SETS)
+WITHOUT, ITSELF, OF_TARGETS, OTHERS, SETS = "without", "itself", "targets", "other tasks", "sets of tasks"
+GROUPS = (WITHOUT, ITSELF, OF_TARGETS, OTHERS, SETS)
 """Blocks of the table: no supporting task, a target after itself, tasks that are targets too, all others, mixtures."""
 
 SINGLE, SAME = "single", "each target after itself"
@@ -32,7 +32,7 @@ def models(runs: pd.DataFrame, settings: dict) -> pd.DataFrame:
             "regimes: [single, stilts], or take this notebook out of the study's report."
         )
     groups = {name: SETS if _is_set(name, settings) else OTHERS for name in own["supporting"].dropna().unique()}
-    groups |= {task: TARGETS for task in own["target"].unique() if task in groups}
+    groups |= {task: OF_TARGETS for task in own["target"].unique() if task in groups}
     alone, same = own["supporting"].isna(), own["regime"].eq("same_task")
     own["row"] = own["supporting"].mask(alone, SINGLE).mask(same, SAME)
     own["group"] = own["supporting"].map(groups).mask(alone, WITHOUT).mask(same, ITSELF)
@@ -60,7 +60,7 @@ def by_row(own: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     wide = texts.unstack("target").reindex(columns=own["target"].unique()).fillna("")
     expected = own.groupby([*ROW, "target"], sort=False)["run"].size().groupby(ROW).max()
     average = (
-        averages(own).groupby(ROW)["average"].agg(["mean", "count", "size"]).apply(lambda one: _mean(*one), axis=1)
+        row_averages(own).groupby(ROW)["average"].agg(["mean", "count", "size"]).apply(lambda one: _mean(*one), axis=1)
     )
     order = pd.MultiIndex.from_frame(own[ROW].drop_duplicates())
     table = wide.reindex(order)
@@ -90,7 +90,7 @@ def _missing(n: int, n_expected: int) -> str:
     return "" if n == n_expected else f" ({of_expected(n, n_expected)})"
 
 
-def averages(own: pd.DataFrame) -> pd.DataFrame:
+def row_averages(own: pd.DataFrame) -> pd.DataFrame:
     """The mean main score over all targets of a panel by row and seed: missing where one of the targets is missing."""
     targets = own.groupby("encoder")["target"].nunique()
     found = own.groupby([*PANEL, *ROW, "seed"], sort=False, dropna=False)["score"].agg(["mean", "count"]).reset_index()
@@ -100,7 +100,7 @@ def averages(own: pd.DataFrame) -> pd.DataFrame:
 
 def paired(own: pd.DataFrame) -> pd.DataFrame:
     """Each row's average less that of `single` with the same seed, in points: one line per panel, row and seed."""
-    found = averages(own)
+    found = row_averages(own)
     single = found.loc[found["row"] == SINGLE, ["encoder", "limit", "seed", "average"]]
     single = single.rename(columns={"average": "baseline"}).drop_duplicates()
     pairs = found[found["row"] != SINGLE].merge(single, on=["encoder", "limit", "seed"], how="left")
@@ -108,7 +108,7 @@ def paired(own: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(average=pairs["average"].where(pairs["difference"].notna()))
 
 
-def differences(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+def row_differences(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     """What `paired` comes to over seeds: one line per panel and row of the table.
 
     n of n_expected seeds have both averages; average: over these seeds, 0-100; difference in points; low, high, p:
@@ -124,7 +124,7 @@ def differences(pairs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
 
 
 def printed(table: str, encoder: str) -> pd.DataFrame:
-    """`differences` of one encoder of a table of scores; without lines where no table is named.
+    """`row_differences` of one encoder of a table of scores; without lines where no table is named.
 
     Raises IntertaskError for an encoder that the table has not.
     """
@@ -132,11 +132,11 @@ def printed(table: str, encoder: str) -> pd.DataFrame:
         return pd.DataFrame(columns=[*ROW, *BESIDE])
     runs = read_runs(table)
     check_choice("paper_encoder", encoder, runs["encoder"].unique())
-    return differences(paired(models(runs[runs["encoder"] == encoder], {})))
+    return row_differences(paired(models(runs[runs["encoder"] == encoder], {})))
 
 
 def beside(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """The lines of `differences` that a table of the paper has too, with its average and difference.
+    """The lines of `row_differences` that a table of the paper has too, with its average and difference.
 
     paper: of `printed`. A mini task stands for the task that it is named after.
     """
@@ -149,7 +149,7 @@ def beside(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """How many rows of `differences` beat `single`, and which."""
+    """How many rows of `row_differences` beat `single`, and which."""
     tested = table[table["beats"].notna()]
     if tested.empty:
         return "No row has an interval: a second seed, or the missing runs, would give one."
