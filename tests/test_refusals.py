@@ -63,6 +63,7 @@ REACHED = {
     "papers/data_size.py _all_targets": "the report's notebook is executed",
     "papers/literature.py *": "the report's notebook is executed",
     "papers/mixtures.py mixed": "the report's notebook is executed",
+    "papers/pretraining.py models": "the report's notebook is executed",
     "papers/printed_correlations.py *": "the report's notebook is executed",
     "papers/probing_correlations.py split_tasks": "the report's notebook is executed",
     "studies/status.py read_study": "the report's notebook is executed: another study that it names",
