@@ -284,6 +284,8 @@ def reads_ahead(encoder) -> bool:
     """
     import torch
 
+    if reads_words(encoder.config):
+        return True  # from both sides
     if encoder.device.type == "meta":
         return _kind_reads_ahead(type(encoder), encoder.config.to_json_string())
     training = encoder.training
