@@ -156,6 +156,9 @@ class Run(Strict):
     eval_steps: float | None = said(
         None, "optimizer steps between evaluations; below 1: a share of all steps; None: one epoch", MIXING, gt=0
     )
+    eval_steps_per_task: bool = said(
+        False, "eval_steps times the number of tasks of the mixture (Wang et al. 2019, appendix B)", MIXING
+    )
     early_stopping_patience: int | None = said(
         None, "evaluations without a gain before training stops; None: it never stops early", MIXING, ge=1
     )

@@ -36,4 +36,7 @@ def test_what_is_written_is_read_again(kind, empty_cache):
     found = Vocabulary.learned(TEXTS, kind)
     again = Vocabulary.read(found.written())
     assert again.ids(TEXTS) == found.ids(TEXTS) and len(again) == len(found) and again.types == found.types
+    many = TEXTS * 2000
+    for _ in range(2):
+        assert [ids.tolist() for ids in found.ended(many)] == [[*ids, found.end] for ids in found.ids(TEXTS)] * 2000
     assert Vocabulary.learned(pd.Series(TEXTS), kind).written() == found.written(), "kept for other runs"

@@ -71,6 +71,10 @@ WRONG = [
     (f"{READY} check_reading", "bert", "fruit", {"layer": 3}, "layer: expected 0 to 2, the layers of .*bert, found 3"),
     (f"{READY} check_reading", "bert", "fruit", {"layer": 1, "pooling": "pooler"}, "the pooler reads the last layer"),
     (f"{READY} check_reading", "xlnet", "fruit", {}, r"pooling: first: .* whose \[CLS\] stands last. Use last"),
+    (
+        f"{READY} check_reading",
+        *("mini/bilstm", "mini/rte", {"pooling": "mean"}, "classifier: linear: expected .* two texts together"),
+    ),
     (f"{READY} check_reading", "gpt2", LM, {"pooling": "last"}, "a token for what is masked, found none"),
     (f"{READY} check_reading", "mini/bert", LM, {"tuning": "frozen"}, "tuning: frozen, but masked_language_modelling"),
     (f"{READY} check_reading", "gpt2", "causal_language_modelling", {"tuning": "frozen"}, "tuning: expected something"),

@@ -128,6 +128,7 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
             {"train": {"lr_scheduler_type": "reduce_lr_on_plateau"}, "target": {"warmup_steps": 9}},
             "warmup_steps: reduce_lr_on_plateau begins at the whole rate",
         ),
+        (["mtl"], {"train": {"eval_steps_per_task": True}}, "eval_steps_per_task: no eval_steps are there"),
         (["single"], {"train": {"classifier": "small", "pooling": "mean"}}, "pooling: the classifier reads all words"),
         (["single"], {"pretraining": {"reuse_head": True}}, "pretraining reuse_head: no run starts from another"),
         (["stilts"], {"same_task": "train"}, "same_task: no target is its own supporting task"),

@@ -15,7 +15,7 @@ from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.training import frozen, prepare, train
 from intertask.training.model import build_model
-from intertask.training.train import Best, Linear, Plateau, adamw
+from intertask.training.train import Best, Linear, Plateau, Progress, adamw
 from made_task import write_fruit
 
 
@@ -112,6 +112,17 @@ def test_evaluations_may_come_at_a_share_of_the_steps(fruit):
     assert trained(fruit, num_train_epochs=2, eval_steps=0.25).curve.step.tolist() == [4, 8, 12, 16]
 
 
+def test_of_several_tasks_evaluations_come_as_much_later_as_there_are_tasks(fruit):
+    """Wang et al. 2019, appendix B: of 9 tasks every 9,000 steps instead of every 1,000."""
+    mixture = SimpleNamespace(batches=[[(0, [0])]] * 24, seen=[0])
+    for times, due in {False: [5, 10, 15, 20, 24], True: [15, 24]}.items():
+        run = Run(task="a", alongside=["b", "c"], num_train_epochs=1, eval_steps=5, eval_steps_per_task=times)
+        progress, found = Progress(run, mixture), []
+        for progress.step in range(1, 25):
+            found += [progress.step] * progress.evaluates(False)
+        assert found == due
+
+
 def test_the_sequence_must_fit_the_encoder(fruit):
     with pytest.raises(IntertaskError, match="max_length: 512 tokens, but mini/bert reads at most 128"):
         trained(fruit, max_length=512)
@@ -151,6 +162,33 @@ def test_the_schedule_is_the_linear_one_of_transformers(warmup):
             progress.position += 1
             schedule.step()
     assert rates[0] == pytest.approx(rates[1])
+
+
+def test_amsgrad_is_torchs_of_adam_where_nothing_decays(fruit):
+    """AdamW's decay is apart from its steps: without it this is Adam by AMSGrad, with which Wang et al. train."""
+    run, weights = Run(task="fruit", amsgrad=True, weight_decay=0, learning_rate=0.1), []
+    for other in (False, True):
+        one = torch.nn.Parameter(torch.ones(3, 2))
+        held = SimpleNamespace(parameters=lambda one=one: [one])
+        optimizer = torch.optim.Adam([one], lr=0.1, amsgrad=True) if other else adamw(held, run)
+        for step in (5.0, 1.0, 0.1, -2.0):
+            one.grad = torch.full_like(one, step)
+            optimizer.step()
+        weights.append(one.detach())
+    torch.testing.assert_close(*weights)
+
+
+def test_training_ends_after_more_than_twenty_evaluations_without_a_gain(fruit):
+    """Wang et al. 2019, appendix B: at the 21st, with early_stopping_patience: 21; a gain begins the count anew."""
+
+    class Counted:
+        state = staticmethod(lambda: "state")
+
+    best, waited = Best(), []
+    for score in [50.0, *[49.0] * 20, 50.5, *[50.5] * 21]:
+        best.update(score, len(waited), Counted)
+        waited.append(best.evaluations_since >= 21)
+    assert waited.index(True) == len(waited) - 1 == 42
 
 
 def test_the_rate_is_halved_where_nothing_is_gained_until_it_is_too_small():

@@ -1,5 +1,6 @@
 """What a model can write: words or pieces of words, learned from the training texts (Wang et al. 2019, appendix B)."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,7 +14,7 @@ from intertask.cache import remembered
 from intertask.encoders.word_tokenizer import WordTokenizer
 from intertask.errors import refusal
 from intertask.formats.base import Format
-from intertask.formats.tokens import serial, text_digest
+from intertask.formats.tokens import LARGE, serial, text_digest
 from intertask.metrics import OF_TOKENS, bleu, perplexity, points
 
 MOST_TYPES = 20_000
@@ -64,6 +65,21 @@ class Vocabulary:
         with serial():
             found = self._tokenizer.encode_batch(given, is_pretokenized=self.of_words, add_special_tokens=False)
         return [one.ids for one in found]
+
+    def ended(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The ids of each text and of its end; of many they are kept for other runs."""
+        if len(texts) < LARGE:
+            return self._ended(texts)
+        key = [text_digest(texts), hashlib.sha256(self.written().encode()).hexdigest(), version("sacremoses")]
+        flat, counts = remembered("written", key, lambda: self._laid_out(texts))
+        return np.split(flat, np.cumsum(counts)[:-1])
+
+    def _ended(self, texts: Sequence[str]) -> list[np.ndarray]:
+        return [np.array([*ids, self.end], np.int32) for ids in self.ids(texts)]
+
+    def _laid_out(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        found = self._ended(texts)
+        return np.concatenate(found), np.array([*map(len, found)])
 
     def text(self, ids: Sequence[int]) -> str:
         """What the ids up to the first `end` say; what Moses' rules took apart is put together."""
@@ -142,7 +158,7 @@ class VocabularyFormat(Format):
 
     def ended(self, texts: list[str]) -> list[np.ndarray]:
         """The ids of each text and of its end, `most` of them."""
-        return [np.array([*ids, self.vocabulary.end][: self.most], np.int32) for ids in self.vocabulary.ids(texts)]
+        return [ids[: self.most] for ids in self.vocabulary.ended(texts)]
 
     def found_labels(self, splits):
         """Labels have no names; refuses a `vocabulary_size` that train has not, and a task without train."""

@@ -153,7 +153,8 @@ def _alike(runs: Iterable[Run]) -> list[list[Run]]:
     groups: dict[tuple, dict[tuple, Run]] = {}
     for run in runs:
         members = [_data(run, member) for member in run.members]
-        groups.setdefault((run.encoder, *_decisive(run)), {}).setdefault((run.layer, run.both_orders, *members), run)
+        own = (run.layer, run.both_orders, run.classifier, *members)
+        groups.setdefault((run.encoder, *_decisive(run)), {}).setdefault(own, run)
     return [list(group.values()) for group in groups.values()]
 
 
@@ -162,7 +163,7 @@ def _what_is_read(runs: list[Run]) -> list:
     own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
     code = [*reading_code(), *(file_digest(path).hex() for path in sorted(own))]
     libraries = [version(name) for name in ("torch", "transformers", "tokenizers", "peft")]
-    texts = [[run.layer, run.both_orders, run.identity()["data"]] for run in runs]
+    texts = [[run.layer, run.both_orders, run.classifier, run.identity()["data"]] for run in runs]
     return [_decisive(runs[0]), texts, libraries, code]
 
 

@@ -126,6 +126,8 @@ def _idle(study: "Study", key: str, settings: dict[str, Any]) -> Iterator[tuple[
         yield "num_train_epochs", "max_steps decides how long is trained"
     if settings.get("lr_scheduler_type", study.train.get("lr_scheduler_type")) == "reduce_lr_on_plateau":
         yield "warmup_steps", "reduce_lr_on_plateau begins at the whole rate"
+    if settings.get("eval_steps", study.train.get("eval_steps")) is None:
+        yield "eval_steps_per_task", "no eval_steps are there to be multiplied"
     if settings.get("classifier", study.train.get("classifier", "linear")) != "linear":
         yield "pooling", "the classifier reads all words"
 

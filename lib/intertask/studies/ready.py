@@ -71,6 +71,10 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
                 found,
                 "Use pooling: mean, or classifier: small.",
             )
+        if form.pools and len(form.entry.inputs) > 1:
+            found = f"{run.encoder}, which reads each text by itself"
+            remedy = "Use classifier: small, which compares what it makes of both."
+            raise refusal("classifier: linear", "an encoder that reads two texts together", found, remedy)
     elif form.pools and run.pooling == "first" and tokenizer.cls_token_id in tokenizer("a")["input_ids"][1:]:
         found = f"{run.encoder}, whose {tokenizer.cls_token} stands last"
         raise refusal("pooling: first", "an encoder whose first token is for the whole text", found, "Use last.")
@@ -93,7 +97,7 @@ def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
     """Refuses what training on the task would before its first step: the head's needs, and texts cut too much."""
     form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
     check_reading(run, encoder, tokenizer, form)
-    form.learn(task.splits["train"])
+    form.learn(task.whole_train)
     form.head(encoder, run.pooling, run.dropout)
     for rows in task.splits.values() if form.needs_room or reads_words(encoder.config) else ():
         form.encode(rows, tokenizer, run.max_length)

@@ -187,7 +187,8 @@ class Progress:
         """Whether an evaluation is due: every `eval_steps`, else after an epoch; dynamic sampling wants the latter."""
         due = ends_epoch and (self.run.eval_steps is None or self.run.dynamic)
         if self.run.eval_steps is not None:
-            due |= self.step % math.ceil(_steps(self.run.eval_steps, self.total)) == 0
+            tasks = len(self.run.members) if self.run.eval_steps_per_task else 1
+            due |= self.step % math.ceil(tasks * _steps(self.run.eval_steps, self.total)) == 0
         return due or self.ended
 
 
@@ -358,7 +359,10 @@ class Linear(torch.optim.lr_scheduler.LambdaLR):
 
 
 class Plateau(torch.optim.lr_scheduler.ReduceLROnPlateau):
-    """Halves the rate when more than four evaluations in a row bring no gain (Wang et al. 2019, appendix B)."""
+    """Halves the rate at the fifth evaluation in a row without a gain, "more than 4" (Wang et al. 2019, appendix B).
+
+    What it follows is the mean of the tasks' main scores, in which a perplexity m counts as 100 (1 - m / 250).
+    """
 
     LEAST = 1e-6
     """The rate below which the training ends."""
