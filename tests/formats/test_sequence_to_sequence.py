@@ -19,6 +19,8 @@ from intertask.tasks.schema import TaskEntry
 from intertask.training import prepare, train
 from intertask.training.model import build_model, save_model
 from intertask.training.record import save
+from intertask.views import preview, run_view
+from intertask.views.overview import task_page
 from made_task import write_pairs
 
 ENTRY = {"format": "sequence_to_sequence", "inputs": ["source"], "label": "target", "mini": "rte"}
@@ -57,6 +59,23 @@ def test_ten_pairs_are_learned_by_heart_and_written(result):
     assert table["prediction"].tolist() == [text for (text,) in table["label"]]
     assert result.main.selection == "best checkpoint on validation, by perplexity"
     assert result.curve["perplexity"].is_monotonic_decreasing
+
+
+def test_what_it_writes_is_shown_beside_what_is_right(result):
+    table = run_view.written(result, 3)
+    assert table["to write"].tolist() == table["written"].tolist() == PAIRS_WRITTEN and list(table)[0] == "source"
+    assert "beats the word frequencies' " in run_view.verdict(result) and len(run_view.mistakes(result, 3)) == 0
+    assert run_view.predictions(result).axes[0].get_ylabel() == "examples"
+    assert run_view.score_table(result).loc[("pieces", "validation", "perplexity"), "majority"] > 10
+    page = task_page(result.main.task, preview.majority(result.main.task), [])
+    assert "Score of writing each word as often as train does" in page and "validation target" in page
+    lengths = preview.token_lengths(result.main.task, result.model.tokenizer, 6)
+    assert lengths.loc["train", "examples cut"] == 10
+
+
+PAIRS_WRITTEN = [
+    f"der {one} sieht, den {other}" for one, other in [("Hund", "Baum"), ("Hund", "Turm"), ("Kater", "Baum")]
+]
 
 
 @pytest.mark.parametrize("encoder", ["mini/bilstm", "mini/gpt"])

@@ -55,8 +55,10 @@ class Decoder(nn.Module):
             labels = batch["labels"]
             logits, _ = self._step(functional.pad(labels, (1, -1), value=self.end), start, states, mask)
             right = (logits.argmax(-1) == labels).float()
-            chosen = -functional.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none")
-            known = torch.stack([chosen, right], -1).masked_fill((labels == NO_TOKEN)[..., None], torch.nan)
+            wrong = functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
+            known = torch.stack([-wrong.view_as(right), right], -1).masked_fill(
+                (labels == NO_TOKEN)[..., None], torch.nan
+            )
         longest = max(known.shape[1], written.shape[1])
         known = functional.pad(known, (0, 0, 0, longest - known.shape[1]), value=torch.nan)
         written = functional.pad(written, (0, longest - written.shape[1]), value=self.end)
