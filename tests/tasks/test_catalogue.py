@@ -273,6 +273,31 @@ def stated_rows(hub, entry):
     return {split: int(rows) for repo, config, split, rows in table if (repo, config) == wanted}
 
 
+def test_sentences_and_their_successors_in_wikitext(hub, monkeypatch, tmp_path):
+    """WikiText-2's two smaller parts, the first in place of train, which is not at hand."""
+    monkeypatch.setenv("INTERTASK_HUB", str(hub))
+    parts = {"config": "wikitext-2-v1", "splits": {"train": "validation", "validation": "test"}}
+    said, pairs = (load_task("own", own_copy(tmp_path, name, **parts)).splits for name in ("lm_wt", "skipthought"))
+    assert {split: (len(said[split]), len(pairs[split])) for split in said} == {
+        "train": (7857, 7316),
+        "validation": (3125, 2881),
+    }
+    texts = said["validation"]["text"].tolist()
+    found = {(row.sentence, row.label[0]) for row in pairs["validation"].itertuples()}
+    assert found < set(zip(texts, texts[1:], strict=False)) and not any(text.startswith(" =") for text in texts)
+
+
+def test_translations_of_multi30k_need_no_rule(hub, monkeypatch, tmp_path):
+    monkeypatch.setenv("INTERTASK_HUB", str(hub))
+    own = own_copy(tmp_path, "mt_en_de", hub="bentrevett/multi30k", config="", derive="", inputs=["en"], label="de")
+    splits = load_task("own", own).splits
+    assert {split: len(frame) for split, frame in splits.items()} == {"train": 10000, "validation": 1014, "test": 1000}
+    assert splits["train"].loc[0].tolist() == [
+        "Two young, White males are outside near many bushes.",
+        ["Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche."],
+    ]
+
+
 def test_spans_of_wsc_are_those_of_the_other_config(hub, monkeypatch, tmp_path):
     monkeypatch.setenv("INTERTASK_HUB", str(hub))
     own = own_copy(tmp_path, "wsc", config="wsc")
