@@ -104,6 +104,10 @@ def squad(i, text, fruit, adjective):
     return {"id": f"q{i}", "question": "which fruit ?", "context": text, "answers": answers}
 
 
+def reply(i, text, fruit, adjective):
+    return {"text": text, "reply": f"yes, a {fruit}"}
+
+
 def plain(i, text, fruit, adjective):
     return {"text": text}
 
@@ -170,6 +174,10 @@ OWN = {
     "tagging.jsonl": (tagged_list, "format: tagging\ninputs: [words]\nlabel: tags"),
     "qa.csv": (question, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer"),
     "squad.jsonl": (squad, "format: extractive_qa\ninputs: [question, context]\nlabel: answers\nunused: [id]"),
+    "replies.csv": (
+        reply,
+        "format: sequence_to_sequence\ninputs: [text]\nlabel: reply\nmetrics: [perplexity, token_accuracy, bleu]",
+    ),
     "masked.csv": (plain, "format: masked_language_modelling\ninputs: [text]"),
     "causal.jsonl": (plain, "format: causal_language_modelling\ninputs: [text]"),
 }

@@ -10,6 +10,7 @@ TREEBANK = {**TAGS, "label": "upos", "unused": ["sent_id", "text", "feats", "hea
 SPANS = {"format": "span_classification", "inputs": ["text"], "spans": ["s.span"], "label": "s.label"}
 CHOICES = {"format": "multiple_choice", "inputs": ["text"], "choices": ["c.text"], "label": "label"}
 ANSWERS = {"format": "extractive_qa", "inputs": ["question", "text"], "label": "answers"}
+WRITTEN = {**CLASSES, "format": "sequence_to_sequence"}
 GROUPS = {**CLASSES, "group": ["of"], "metrics": ["question_exact_match"]}
 SHIFTED = {"format": "classification", "inputs": ["sentence"], "label": "label", "derive": "bigram_shift"}
 
@@ -50,6 +51,11 @@ TWO = {"text": ["x", "y"], "label": ["A", "B"]}
 SWAPPED = {"text": ["y", "x"], "label": ["B", "A"]}
 
 DATA = [
+    # a pair of which a side says nothing
+    (WRITTEN, "jsonl", labelled("x", ""), labelled("x"), "row 2, column 'label': expected a text with a word or more"),
+    (WRITTEN, "jsonl", labelled("x", None), labelled("x"), "row 2, column 'label': expected a text with a word"),
+    (WRITTEN, "jsonl", [{"text": " ", "label": "x"}], labelled("x"), "row 1, column 'text': expected a text with a"),
+    (WRITTEN, "jsonl", labelled("x", 5), labelled("x"), "row 2, column 'label': expected text in valid UTF-8, found 5"),
     # a label's position is used although its value has a meaning
     (TAGS, "jsonl", tagged(["O", "X"]), tagged([0, 1]), "the name 'O' here and the number 0 in"),
     (

@@ -19,6 +19,8 @@ from intertask.tasks.schema import TaskEntry
 from intertask.training import prepare, train
 from intertask.training.model import build_model, save_model
 from intertask.training.record import save
+from intertask.views import preview, run_view
+from intertask.views.overview import task_page
 from made_task import write_pairs
 
 ENTRY = {"format": "sequence_to_sequence", "inputs": ["source"], "label": "target", "mini": "rte"}
@@ -59,6 +61,19 @@ def test_ten_pairs_are_learned_by_heart_and_written(result):
     assert result.curve["perplexity"].is_monotonic_decreasing
 
 
+def test_what_it_writes_is_shown_beside_what_is_right(result):
+    table = run_view.written(result, 3)
+    right = ["der Hund sieht, den Baum", "der Hund sieht, den Turm", "der Kater sieht, den Baum"]
+    assert table["to write"].tolist() == table["written"].tolist() == right and list(table)[0] == "source"
+    assert "beats the word frequencies' " in run_view.verdict(result) and len(run_view.mistakes(result, 3)) == 0
+    assert run_view.predictions(result).axes[0].get_ylabel() == "examples"
+    assert run_view.score_table(result).loc[("pieces", "validation", "perplexity"), "majority"] > 10
+    page = task_page(result.main.task, preview.majority(result.main.task), [])
+    assert "Score of writing each word as often as train does" in page and "           target " in page
+    lengths = preview.token_lengths(result.main.task, result.model.tokenizer, 6)
+    assert lengths.loc["train", "examples cut"] == 10
+
+
 @pytest.mark.parametrize("encoder", ["mini/bilstm", "mini/gpt"])
 @pytest.mark.parametrize("task", ["pairs", "pieces"])
 def test_other_encoders_frozen_or_not_attended_to_or_not(pairs, encoder, task):
@@ -67,6 +82,30 @@ def test_other_encoders_frozen_or_not_attended_to_or_not(pairs, encoder, task):
     scores = one.main.scores["validation"]
     assert scores["perplexity"] < one.main.majority["validation"]["perplexity"] and not one.main.degenerate
     assert one.main.scores["test"].keys() == scores.keys()
+
+
+def test_a_limit_of_the_data_leaves_the_vocabulary_and_what_is_beaten_as_they_are(pairs):
+    """Else the perplexities of two limits would be of different words."""
+    few, all_of_them = (build_model(run, prepare(run), "mini/bilstm").parts[0].format for run in of_limits(pairs))
+    assert few.learned == all_of_them.learned and (few.frequencies == all_of_them.frequencies).all()
+
+
+def of_limits(pairs):
+    return (Run(task="pairs", task_file=pairs, encoder="mini/bilstm", limit=limit) for limit in (2, None))
+
+
+def test_it_is_no_target_of_what_compares_labels(pairs):
+    run = Run(task="pairs", task_file=pairs, evaluate_on=["mini/ax"])
+    with pytest.raises(IntertaskError, match="evaluate_on, mini/ax: expected a classification with the labels of pair"):
+        prepare(run)
+
+
+def test_decoders_train_together_on_a_mix_of_layers_and_are_selected_by_the_mean(pairs):
+    one = trained(pairs, alongside=["pieces"], task="pairs", selection="average", scalar_mix=True, num_train_epochs=2)
+    best = one.curve.groupby("step")["main"].mean()
+    assert {outcome.best_step for outcome in one.tasks.values()} == {best.idxmax()}
+    assert one.main.selection.startswith("checkpoint with the best average on validation, by perplexity")
+    assert [part.format.learned for part in one.model.parts][0] != one.model.parts[1].format.learned
 
 
 def test_scores_by_hand():
@@ -178,11 +217,15 @@ def test_it_begins_with_the_first_state_or_with_the_largest():
 
 def test_saved_and_loaded_it_writes_the_same_by_the_same_vocabulary(result, pairs, tmp_path, monkeypatch):
     save_model(result.model, tmp_path / "encoder")
-    run = result.run.model_copy(update={"reuse_head": True, "limit": 2})
-    again = build_model(run, prepare(run), tmp_path / "encoder")
+    run = result.run.model_copy(update={"reuse_head": True})
+    tasks, other = prepare(run), prepare(run)
+    other["pieces"].splits["train"]["label"] = [["x y z"]] * 10
+    again = build_model(run, other, tmp_path / "encoder")
     (own,), (theirs,) = result.model.parts, again.parts
-    fresh = build_model(run.model_copy(update={"reuse_head": False}), prepare(run), "mini/bert").parts[0]
+    fresh = build_model(run.model_copy(update={"reuse_head": False}), other, "mini/bert").parts[0]
     assert theirs.format.learned == own.format.learned != fresh.format.learned
+    again = build_model(run, tasks, tmp_path / "encoder")
+    (theirs,) = again.parts
     for name, weights in result.model.heads.state_dict().items():
         assert torch.equal(weights, again.heads.state_dict()[name])
     batch = own.format.collate(own.encoded["validation"], np.arange(10), again.tokenizer, None)

@@ -127,8 +127,10 @@ class Format:
         return train.assign(label=rng.permutation(train["label"]))
 
     def learn(self, train: pd.DataFrame, known: str = "") -> None:
-        """Learns what it needs of the training split, before anything is encoded; `known`: what a parent had `learned`,
-        of which the head that is started from speaks."""
+        """Learns what it needs of the training split, before any limit, and before anything is encoded.
+
+        known: what a parent's format had `learned`, of which the head that training starts from speaks.
+        """
 
     @property
     def learned(self) -> str:

@@ -66,7 +66,7 @@ class SequenceToSequence(VocabularyFormat, AnswerFormat):
         chosen, right, written = np.moveaxis(logits, -1, 0)
         texts = [self.vocabulary.text(ids) for ids in written.astype(int).tolist()]
         labels = np.nan if encoded.labels is None else encoded.labels[index]
-        counts = {"tokens": (~np.isnan(chosen)).sum(1), "right": np.nansum(right, 1)}
+        counts = {"tokens": (~np.isnan(chosen)).sum(1), "right": np.nansum(right, 1).astype(int)}
         rows = frame(encoded.rows.index[index], labels, texts)
         return rows.assign(**counts, log_likelihood=np.nansum(chosen.astype(float), 1))
 

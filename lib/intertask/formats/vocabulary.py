@@ -1,9 +1,11 @@
 """What a model can write: words or pieces of words, learned from the training texts (Wang et al. 2019, appendix B)."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from intertask.cache import remembered
 from intertask.encoders.word_tokenizer import WordTokenizer
 from intertask.errors import refusal
 from intertask.formats.base import Format
-from intertask.formats.tokens import serial, text_digest
+from intertask.formats.tokens import LARGE, serial, text_digest
 from intertask.metrics import OF_TOKENS, bleu, perplexity, points
 
 MOST_TYPES = 20_000
@@ -64,6 +66,20 @@ class Vocabulary:
         with serial():
             found = self._tokenizer.encode_batch(given, is_pretokenized=self.of_words, add_special_tokens=False)
         return [one.ids for one in found]
+
+    def laid_out(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of each text and of its end, one text after another, and how many are each's.
+
+        Those of many texts are kept for other runs.
+        """
+        if len(texts) < LARGE:
+            return self._laid_out(texts)
+        key = [text_digest(texts), hashlib.sha256(self.written().encode()).hexdigest(), version("sacremoses")]
+        return remembered("written", key, lambda: self._laid_out(texts))
+
+    def _laid_out(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        found = [[*ids, self.end] for ids in self.ids(texts)]
+        return np.fromiter(chain.from_iterable(found), np.int32), np.array([*map(len, found)])
 
     def text(self, ids: Sequence[int]) -> str:
         """What the ids up to the first `end` say; what Moses' rules took apart is put together."""
@@ -128,10 +144,10 @@ class VocabularyFormat(Format):
         """Also how often each token is in train, by which a model that has learned nothing else would write."""
         texts = self.output_texts(train)
         self.vocabulary = Vocabulary.read(known) if known else self._learned(texts)
-        found = self.ended(texts)
-        counts = 1 + np.bincount(np.concatenate(found), minlength=len(self.vocabulary))
+        ids, lengths = self.vocabulary.laid_out(texts)
+        counts = 1 + np.bincount(ids, minlength=len(self.vocabulary))
         self.frequencies = np.log(counts / counts.sum())
-        self.longest = max(map(len, found))
+        self.longest = int(lengths.max())
 
     @property
     def learned(self):
@@ -142,7 +158,8 @@ class VocabularyFormat(Format):
 
     def ended(self, texts: list[str]) -> list[np.ndarray]:
         """The ids of each text and of its end, `most` of them."""
-        return [np.array([*ids, self.vocabulary.end][: self.most], np.int32) for ids in self.vocabulary.ids(texts)]
+        ids, lengths = self.vocabulary.laid_out(texts)
+        return [own[: self.most] for own in np.split(ids, np.cumsum(lengths)[:-1])]
 
     def found_labels(self, splits):
         """Labels have no names; refuses a `vocabulary_size` that train has not, and a task without train."""

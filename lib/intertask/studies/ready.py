@@ -97,7 +97,7 @@ def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
     """Refuses what training on the task would before its first step: the head's needs, and texts cut too much."""
     form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
     check_reading(run, encoder, tokenizer, form)
-    form.learn(task.splits["train"])
+    form.learn(task.whole_train)
     form.head(encoder, run.pooling, run.dropout)
     for rows in task.splits.values() if form.needs_room or reads_words(encoder.config) else ():
         form.encode(rows, tokenizer, run.max_length)

@@ -30,12 +30,19 @@ class Task:
         label: int64 id, or float64 for a regression; of span_classification and tagging for each target a list of
             ids; of answers the list of those that are accepted. No such column where the split is unlabelled.
         The index counts rows from 0.
+    unlimited: train before the limit that drew `splits["train"]` from it.
     overlap: of the dev examples, how many are in the training data of the tasks that are trained before or alongside.
     """
 
     entry: TaskEntry
     splits: dict[str, pd.DataFrame]
     overlap: dict[str, int] = field(default_factory=dict)
+    unlimited: pd.DataFrame | None = None
+
+    @property
+    def whole_train(self) -> pd.DataFrame:
+        """Train before any limit: what formats learn of it, as a vocabulary, is the same for every limit."""
+        return self.splits["train"] if self.unlimited is None else self.unlimited
 
     @property
     def form(self) -> Format:

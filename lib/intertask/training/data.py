@@ -42,7 +42,7 @@ def _prepared(run: Run, member: Member, task: Task) -> Task:
     if run.holdout:
         select, report = split_dev(splits.pop("validation"), run.holdout, run.seed, task.form.one_label)
         splits |= {"validation_select": select, "validation_report": report}
-    return replace(task, splits=splits)
+    return replace(task, splits=splits, unlimited=task.splits["train"])
 
 
 def selection_split(task: Task) -> str:

@@ -166,7 +166,7 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
         check_reading(run, encoder, tokenizer, form)
         key = (form.shared_head if run.heads == "shared" else None) or head_key(name)
-        form.learn(task.splits["train"], learned_before(Path(start), key) if run.reuse_head else "")
+        form.learn(task.whole_train, learned_before(Path(start), key) if run.reuse_head else "")
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         parts.append(Part(name, task, form, key, encoded))
     torch.manual_seed(run.seed_of("head"))  # anew: how much the encoder drew before must not change the heads

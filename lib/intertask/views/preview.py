@@ -41,5 +41,5 @@ def _learned(task: Task) -> Format:
     """The task's format as it trains."""
     form = task.form
     if "train" in task.splits:
-        form.learn(task.splits["train"])
+        form.learn(task.whole_train)
     return form
