@@ -101,6 +101,22 @@ def test_the_words_are_never_trained(each):
     assert changed == {"lstm", *(["mix"] if encoder.mix else [])}
 
 
+def test_each_word_is_computed_once_until_the_weights_change(encoder, monkeypatch):
+    counts, vectors = [], encoder.words._vectors
+    monkeypatch.setattr(encoder.words, "_vectors", lambda words: counts.append(len(words)) or vectors(words))
+    with torch.inference_mode():
+        encoder(*padded(SENTENCES))
+    assert counts == [9]  # eight words, and what stands behind a sentence
+    states = encoder(*padded([["plum", "a", "pear"]])).last_hidden_state
+    assert counts == [9, 1]
+    states.sum().backward()
+    with torch.no_grad():
+        encoder.words.projection.bias += 1
+    ids, mask = padded([["plum", "a"]])
+    torch.testing.assert_close(encoder(ids, mask).last_hidden_state[..., 14:], states[:, :2, 14:] + 1)
+    assert counts == [9, 1, 2]
+
+
 def test_what_is_saved_is_what_this_library_and_automodel_load(each, tmp_path):
     save_encoder(each, WordTokenizer(), tmp_path)
     batch = padded(SENTENCES)

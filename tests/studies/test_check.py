@@ -65,6 +65,7 @@ def test_a_sound_study_has_no_problems_and_is_looked_at_once(folder, monkeypatch
 
 
 READY, FORMATS, ENCODERS = "studies/ready.py", "formats", "encoders/pretrained.py"
+SMALL = {"classifier": "small"}
 WRONG = [
     (f"{READY} prepared_encoder", "bert", "fruit", {"max_length": 65}, "max_length: 65 tokens, but .* at most 64"),
     (f"{READY} check_reading", "bert", "fruit", {"layer": 3}, "layer: expected 0 to 2, the layers of .*bert, found 3"),
@@ -80,7 +81,7 @@ WRONG = [
     (f"{READY} check_reading", "mini/bilstm", BOTH_SIDES, {}, "with a model per direction, .* found mini/bilstm"),
     (
         f"{READY} check_reading",
-        *("mini/bilstm", "fruit", {"scalar_mix": True, "classifier": "small"}, "scalar_mix: .* offers several layers"),
+        *("mini/bilstm", "fruit", SMALL | {"scalar_mix": True}, "scalar_mix: .* offers several layers"),
     ),
     (f"{ENCODERS} load_encoder", "distilbert", "fruit", {"pooling": "pooler"}, r"\(distilbert\) has no pooler"),
     (f"{ENCODERS} load_encoder", "mini/gpt", "fruit", {"pooling": "pooler"}, r"mini/gpt \(gpt2\) has no pooler"),
@@ -94,6 +95,16 @@ WRONG = [
         f"{FORMATS}/causal_language_modelling.py refuse_reading_ahead",
         *("bert", "causal_language_modelling", {}, "causal_language_modelling: expected .* left to right"),
     ),
+    (
+        f"{FORMATS}/causal_language_modelling.py refuse_reading_ahead",
+        *(
+            "mini/elmo",
+            "fruit",
+            SMALL | {"language_modelling_weight": 0.5},
+            "language_modelling_weight: .* left to right",
+        ),
+    ),
+    ("encoders/lora.py with_lora", "mini/bilm", "fruit", SMALL | {"tuning": "lora"}, "linear layers in its blocks"),
     (f"{FORMATS}/tokens.py tokens", "bert", "qa", {"max_length": 8}, "max_length: expected room for the longest"),
 ]
 

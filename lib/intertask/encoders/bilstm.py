@@ -95,7 +95,7 @@ class BilstmModel(WordModel):
         """The vectors of the words, of ELMo in each of its layers."""
         if self.mix:
             return list(self.words(input_ids, mask, output_hidden_states=True).hidden_states)
-        return [self.words(input_ids)]
+        return [self.words.looked_up(input_ids)]
 
 
 class SeparateDirections(nn.Module):

@@ -46,7 +46,8 @@ class CharacterCNN(nn.Module):
     """A vector for each word from its characters alone, so that no word is unknown.
 
     filters: (width, number) of each convolution over the characters, of whose outputs the largest counts; then highways
-    (Srivastava et al. 2015) and a projection. Of equal words in a batch one is computed.
+    (Srivastava et al. 2015) and a projection. Of equal words in a batch one is computed; where it is never trained, one
+    in all batches (`looked_up`).
     """
 
     def __init__(
@@ -58,15 +59,32 @@ class CharacterCNN(nn.Module):
         self.convolutions = nn.ModuleList(nn.Conv1d(character_size, number, wide) for wide, number in filters)
         self.highways = nn.ModuleList(Highway(width) for _ in range(num_highways))
         self.projection = nn.Linear(width, projection_size)
+        self._of, self._known = None, {}  # the state in which each word's vector was computed
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """(…, MAX_CHARACTERS) character ids to (…, projection_size)."""
         words, place = torch.unique(ids.flatten(0, -2), dim=0, return_inverse=True)
+        return self._vectors(words)[place].unflatten(0, ids.shape[:-1])
+
+    @torch.no_grad()
+    def looked_up(self, ids: torch.Tensor) -> torch.Tensor:
+        """The same without gradients; the vector of each word is kept until the weights change."""
+        state = [(weights.data_ptr(), weights._version) for weights in self.parameters()]
+        state.append(torch.is_autocast_enabled(ids.device.type))
+        if state != self._of:
+            self._of, self._known = state, {}
+        words, place = torch.unique(ids.flatten(0, -2), dim=0, return_inverse=True)
+        names = [row.tobytes() for row in words.to("cpu", torch.int16).numpy()]
+        if new := [number for number, name in enumerate(names) if name not in self._known]:
+            self._known |= zip([names[number] for number in new], self._vectors(words[new]), strict=True)
+        return torch.stack([self._known[name] for name in names])[place].unflatten(0, ids.shape[:-1])
+
+    def _vectors(self, words: torch.Tensor) -> torch.Tensor:
         letters = self.embedding(words).transpose(1, 2)
         found = torch.cat([convolution(letters).amax(-1).relu() for convolution in self.convolutions], dim=-1)
         for highway in self.highways:
             found = highway(found)
-        return self.projection(found)[place].unflatten(0, ids.shape[:-1])
+        return self.projection(found)
 
 
 def read_both_ways(lstm: nn.LSTM, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

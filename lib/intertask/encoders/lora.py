@@ -6,6 +6,7 @@ import re
 import torch
 from torch import nn
 
+from intertask.encoders.word_tokenizer import reads_words
 from intertask.errors import refusal
 
 
@@ -20,7 +21,7 @@ def with_lora(encoder, r: int, alpha: float, seed: int):
 
     layers = {name: layer for name, layer in encoder.named_modules() if isinstance(layer, (nn.Linear, Conv1D))}
     blocks = [name for name in layers if re.search(r"\.\d+\.", f".{name}")]  # the pooler lies in none
-    if not blocks:
+    if not blocks or reads_words(encoder.config):  # of which the layers beside LSTMs are those of the characters
         found = f"{type(encoder).__name__}, which has none"
         raise refusal("tuning: lora", "an encoder with linear layers in its blocks", found, "Use full or frozen.")
     transposed = any(isinstance(layer, Conv1D) for layer in layers.values())
