@@ -8,12 +8,13 @@ from intertask.encoders.word_tokenizer import WordTokenizer
 BYTES = 2_000_000  # of weights, about
 
 _PRETRAINING = {"learning_rate": 1e-3, "num_train_epochs": 6, "per_device_train_batch_size": 32, "max_length": 64}
+_OF_WORDS = {"task": "mini/text_words", **_PRETRAINING, "learning_rate": 4e-3, "num_train_epochs": 3}
 
 PRETRAINING = {
     "mini/bert": {"task": "mini/text", **_PRETRAINING},
     "mini/gpt": {"task": "mini/text_causal", **_PRETRAINING},
-    "mini/elmo": {"task": "mini/text_words", **_PRETRAINING},
-    "mini/elmo_bilstm": {"task": "mini/text_words", **_PRETRAINING, "encoder": "mini/elmo"},
+    "mini/elmo": _OF_WORDS,
+    "mini/elmo_bilstm": {**_OF_WORDS, "encoder": "mini/elmo"},
 }
 """The mini encoders that a study pretrains, and how, unless it says otherwise: a run like any other.
 
