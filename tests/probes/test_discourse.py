@@ -80,6 +80,7 @@ RELATIONS = ("and/CCONJ/2/cc one/NUM/3/conj off/ADP/0/root of/ADP/5/mark x/X/3/a
     BECAUSE.replace("advcl", "ccomp"),
     BECAUSE.replace("mark", "case"),
     BECAUSE.replace("because", "while"),
+    f"because/SCONJ/3/mark {RAIN.format(3, 0, 'advcl')}",  # a fragment
     # the subject stands beyond the other clause
     f"We/PRON/5/nsubj because/SCONJ/4/mark {RAIN.format(4, 5, 'advcl')} stay/VERB/0/root",
 ])  # fmt: skip

@@ -15,8 +15,8 @@ PARAMS = Path(__file__).parents[2] / "params"
 PAPERS = [f"{path.parent.name}/{path.stem}" for path in sorted(PARAMS.glob("*/*.yaml")) if path.parent.name != "runs"]
 
 RUNS = {
-    # BERT on limited data, (8 tasks x 5 rows - 2 struck cells) x 20 x 2, and WNLI; on all data; GPT; Table 4; ELMo; five
-    # encoders after SNLI and Real/Fake: MNLI and QQP as intermediate tasks are single runs
+    # BERT on limited data, (8 tasks x 5 rows - 2 struck cells) x 20 x 2, and WNLI; on all data; GPT; Table 4; ELMo;
+    # five encoders after SNLI and Real/Fake: MNLI and QQP as intermediate tasks are single runs
     "phang2018/table1": 1520 + 5 * 2 + 400 + 18 + 5 + 43 + 43 * 2 + 43 * 2 + 43 + 5 * 2,
     "phang2018/figure1": 4 * 2 * 20 + 2 * (8 * 2 * 20 - 20) + 1,
     "phang2018/table3": 4 + 2 - 1,  # GPT → {MNLI, RTE} is scored and gone on from

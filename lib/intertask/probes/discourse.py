@@ -111,7 +111,7 @@ def _linked(row: Any, i: int) -> tuple[int, int] | None:
             pair = next(((head, j) for j in dependents(row, head) if j > i and relation_of(row, j) == "conj"), None)
     elif marker in SUBORDINATING and relation_of(row, i) in ("mark", "advmod") and relation_of(row, head) == "advcl":
         pair = row.head[head] - 1, head
-    return pair
+    return pair if pair and pair[0] >= 0 else None  # a fragment's root may bear such a relation
 
 
 def _clause(row: Any, head: int, marker: int, other: int) -> list[int]:
