@@ -63,19 +63,15 @@ def test_ten_pairs_are_learned_by_heart_and_written(result):
 
 def test_what_it_writes_is_shown_beside_what_is_right(result):
     table = run_view.written(result, 3)
-    assert table["to write"].tolist() == table["written"].tolist() == PAIRS_WRITTEN and list(table)[0] == "source"
+    right = ["der Hund sieht, den Baum", "der Hund sieht, den Turm", "der Kater sieht, den Baum"]
+    assert table["to write"].tolist() == table["written"].tolist() == right and list(table)[0] == "source"
     assert "beats the word frequencies' " in run_view.verdict(result) and len(run_view.mistakes(result, 3)) == 0
     assert run_view.predictions(result).axes[0].get_ylabel() == "examples"
     assert run_view.score_table(result).loc[("pieces", "validation", "perplexity"), "majority"] > 10
     page = task_page(result.main.task, preview.majority(result.main.task), [])
-    assert "Score of writing each word as often as train does" in page and "validation target" in page
+    assert "Score of writing each word as often as train does" in page and "           target " in page
     lengths = preview.token_lengths(result.main.task, result.model.tokenizer, 6)
     assert lengths.loc["train", "examples cut"] == 10
-
-
-PAIRS_WRITTEN = [
-    f"der {one} sieht, den {other}" for one, other in [("Hund", "Baum"), ("Hund", "Turm"), ("Kater", "Baum")]
-]
 
 
 @pytest.mark.parametrize("encoder", ["mini/bilstm", "mini/gpt"])
@@ -102,6 +98,14 @@ def test_it_is_no_target_of_what_compares_labels(pairs):
     run = Run(task="pairs", task_file=pairs, evaluate_on=["mini/ax"])
     with pytest.raises(IntertaskError, match="evaluate_on, mini/ax: expected a classification with the labels of pair"):
         prepare(run)
+
+
+def test_decoders_train_together_on_a_mix_of_layers_and_are_selected_by_the_mean(pairs):
+    one = trained(pairs, alongside=["pieces"], task="pairs", selection="average", scalar_mix=True, num_train_epochs=2)
+    best = one.curve.groupby("step")["main"].mean()
+    assert {outcome.best_step for outcome in one.tasks.values()} == {best.idxmax()}
+    assert one.main.selection.startswith("checkpoint with the best average on validation, by perplexity")
+    assert [part.format.learned for part in one.model.parts][0] != one.model.parts[1].format.learned
 
 
 def test_scores_by_hand():

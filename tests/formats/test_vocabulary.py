@@ -38,5 +38,7 @@ def test_what_is_written_is_read_again(kind, empty_cache):
     assert again.ids(TEXTS) == found.ids(TEXTS) and len(again) == len(found) and again.types == found.types
     many = TEXTS * 2000
     for _ in range(2):
-        assert [ids.tolist() for ids in found.ended(many)] == [[*ids, found.end] for ids in found.ids(TEXTS)] * 2000
+        ids, lengths = found.laid_out(many)
+        assert ids.tolist() == [id for ids in found.ids(TEXTS) for id in (*ids, found.end)] * 2000
+        assert lengths.tolist() == [1 + len(ids) for ids in found.ids(TEXTS)] * 2000
     assert Vocabulary.learned(pd.Series(TEXTS), kind).written() == found.written(), "kept for other runs"

@@ -1,4 +1,4 @@
-"""Scores of runs on examples drawn anew, for every metric of the catalogue.
+"""Scores of runs on examples drawn anew, for every metric of BY_COUNTS.
 
 A resample says how often each example was drawn; a metric is a function of these counts, shape (resamples, rows) to
 (resamples,), as share: 1 is 100 points. The same numbers as `intertask.metrics` gives on the drawn rows themselves.
@@ -142,4 +142,4 @@ BY_COUNTS = {
     "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip
 """Metric -> of labels and predictions, a row each, what gives it by counts. Not question_exact_match: the predictions
-do not say which rows make one question."""
+do not say which rows make one question; nor those of texts that a model writes, which are of words and not of texts."""

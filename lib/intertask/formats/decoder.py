@@ -46,19 +46,17 @@ class Decoder(nn.Module):
         0, NaN where there is none; and the id that stands there where the likeliest word goes on what was written.
         """
         mask = batch["attention_mask"].bool()
-        start = self._start(states, mask)
         if self.training:
-            return self._step(functional.pad(batch["labels"], (1, -1), value=self.end), start, states, mask)[0]
+            return self._forced(batch["labels"], states, mask)
         written = self.write(states, mask).float()
         known = written.new_full((*written.shape, 2), torch.nan)
         if "labels" in batch:
             labels = batch["labels"]
-            logits, _ = self._step(functional.pad(labels, (1, -1), value=self.end), start, states, mask)
+            logits = self._forced(labels, states, mask)
             right = (logits.argmax(-1) == labels).float()
             wrong = functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
-            known = torch.stack([-wrong.view_as(right), right], -1).masked_fill(
-                (labels == NO_TOKEN)[..., None], torch.nan
-            )
+            known = torch.stack([-wrong.view_as(right), right], -1)
+            known = known.masked_fill((labels == NO_TOKEN)[..., None], torch.nan)
         longest = max(known.shape[1], written.shape[1])
         known = functional.pad(known, (0, 0, 0, longest - known.shape[1]), value=torch.nan)
         written = functional.pad(written, (0, longest - written.shape[1]), value=self.end)
@@ -74,6 +72,10 @@ class Decoder(nn.Module):
             ended = ended | (before == self.end)
             written.append(before)
         return torch.cat(written, 1)
+
+    def _forced(self, labels: torch.Tensor, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        before = functional.pad(labels, (1, -1), value=self.end)
+        return self._step(before, self._start(states, mask), states, mask)[0]
 
     def _start(self, states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         first = states[:, 0] if self.first else states.masked_fill(~mask[..., None], -torch.inf).amax(1)

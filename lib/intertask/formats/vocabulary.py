@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -66,20 +67,19 @@ class Vocabulary:
             found = self._tokenizer.encode_batch(given, is_pretokenized=self.of_words, add_special_tokens=False)
         return [one.ids for one in found]
 
-    def ended(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """The ids of each text and of its end; of many they are kept for other runs."""
-        if len(texts) < LARGE:
-            return self._ended(texts)
-        key = [text_digest(texts), hashlib.sha256(self.written().encode()).hexdigest(), version("sacremoses")]
-        flat, counts = remembered("written", key, lambda: self._laid_out(texts))
-        return np.split(flat, np.cumsum(counts)[:-1])
+    def laid_out(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of each text and of its end, one text after another, and how many are each's.
 
-    def _ended(self, texts: Sequence[str]) -> list[np.ndarray]:
-        return [np.array([*ids, self.end], np.int32) for ids in self.ids(texts)]
+        Those of many texts are kept for other runs.
+        """
+        if len(texts) < LARGE:
+            return self._laid_out(texts)
+        key = [text_digest(texts), hashlib.sha256(self.written().encode()).hexdigest(), version("sacremoses")]
+        return remembered("written", key, lambda: self._laid_out(texts))
 
     def _laid_out(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        found = self._ended(texts)
-        return np.concatenate(found), np.array([*map(len, found)])
+        found = [[*ids, self.end] for ids in self.ids(texts)]
+        return np.fromiter(chain.from_iterable(found), np.int32), np.array([*map(len, found)])
 
     def text(self, ids: Sequence[int]) -> str:
         """What the ids up to the first `end` say; what Moses' rules took apart is put together."""
@@ -144,10 +144,10 @@ class VocabularyFormat(Format):
         """Also how often each token is in train, by which a model that has learned nothing else would write."""
         texts = self.output_texts(train)
         self.vocabulary = Vocabulary.read(known) if known else self._learned(texts)
-        found = self.ended(texts)
-        counts = 1 + np.bincount(np.concatenate(found), minlength=len(self.vocabulary))
+        ids, lengths = self.vocabulary.laid_out(texts)
+        counts = 1 + np.bincount(ids, minlength=len(self.vocabulary))
         self.frequencies = np.log(counts / counts.sum())
-        self.longest = max(map(len, found))
+        self.longest = int(lengths.max())
 
     @property
     def learned(self):
@@ -158,7 +158,8 @@ class VocabularyFormat(Format):
 
     def ended(self, texts: list[str]) -> list[np.ndarray]:
         """The ids of each text and of its end, `most` of them."""
-        return [ids[: self.most] for ids in self.vocabulary.ended(texts)]
+        ids, lengths = self.vocabulary.laid_out(texts)
+        return [own[: self.most] for own in np.split(ids, np.cumsum(lengths)[:-1])]
 
     def found_labels(self, splits):
         """Labels have no names; refuses a `vocabulary_size` that train has not, and a task without train."""
