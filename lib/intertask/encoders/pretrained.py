@@ -24,8 +24,6 @@ ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.hdf5"]
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER = "tokenizer.json"
 FLOATS = ("F64", "F32", "F16", "BF16")
-REVISED = {name: f"{name}, each word once" for name in ("bilstm", "mini/bilstm")}
-"""What stands in identities for encoders whose vectors have other last bits than when they got their names."""
 WEIGHTS_NAMED, MOST_WORDS = 4, 40
 """Weights that a refusal names, and words of another library's that it repeats."""
 
@@ -348,14 +346,14 @@ def save_encoder(encoder, tokenizer, folder: Path) -> None:
 def encoder_fingerprint(source: str) -> str:
     """A hash of an encoder's configuration and weights as they lie on disk; of a mini encoder, being code, its name."""
     if source.startswith("mini/"):
-        return REVISED.get(_known_mini(source), source)
+        return _known_mini(source)
     return while_unchanged((source, os.environ.get("INTERTASK_HUB")), lambda: _fingerprint(source))
 
 
 def _fingerprint(source: str) -> tuple[str, list[Path]]:
     folder, digest = encoder_folder(source), hashlib.sha256()
     name = source if source in BY_NAME and source != "elmo" else ""  # of the same files as elmo
-    digest.update(REVISED.get(name, name).encode())
+    digest.update(name.encode())
     files = sorted(path for pattern in ENCODER_FILES for path in folder.glob(pattern))
     for file in files:
         digest.update(file.name.encode() + file_digest(file))
