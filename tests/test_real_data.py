@@ -38,7 +38,7 @@ def test_a_task_trains_and_all_its_splits_are_predicted(
     monkeypatch.setenv("INTERTASK_HUB", str(hub))
     monkeypatch.setenv("INTERTASK_CORPORA", str(shared / "original"))
     spans = "micro_f1" in metrics or task in ("wic", "wsc")  # of which at most 5 % may be cut
-    run = Run(task=task, encoder=encoder, limit=64, num_train_epochs=1, max_length=256 if spans else 32)
+    run = Run(task=task, encoder=encoder, limit=64, num_train_epochs=1, max_length=256 if spans else 16)
     result = train(run, prepare(run), encoder)
     assert set(result.main.scores) == scored and set(result.main.scores["validation"]) == metrics
     assert result.main.predictions.groupby("split").size().to_dict() == sizes

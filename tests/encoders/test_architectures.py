@@ -197,11 +197,3 @@ def test_a_sequence_to_sequence_model_is_refused(tmp_path, folder_of):
         IntertaskError, match=r"an encoder or a decoder alone, found a sequence-to-sequence model \(t5\)"
     ):
         load_encoder(tmp_path)
-
-
-def test_adapters_are_imported_only_where_they_are_used():
-    import subprocess
-    import sys
-
-    code = "import sys, intertask.training.train, intertask.encoders.lora; assert 'peft' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)

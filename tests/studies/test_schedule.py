@@ -161,4 +161,6 @@ import intertask.studies.preload, psutil, torch
 assert psutil.Process().num_threads() == 1
 assert not torch.cuda.is_initialized()
 """
-    assert modules(code) > HEAVY - {"datasets"}
+    found = modules(code)
+    assert found > HEAVY - {"datasets"} and "intertask.encoders.lora" in found
+    assert "peft" not in found, "adapters are imported where they are used"
