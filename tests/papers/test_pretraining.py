@@ -114,6 +114,16 @@ def test_a_set_is_what_the_study_trains_as_one_mixture(tmp_path):
     assert groups == single | dict.fromkeys(("both", "in a part"), "sets of tasks")
 
 
+def test_what_has_no_supporting_task_stands_in_every_panel(tmp_path):
+    make_store(tmp_path, score, targets=("mini/rte", "mini/cola"), supporting=("mini/mnli",), seeds=2)
+    runs = read_runs("demo", tmp_path)
+    runs["supporting_limit"] = runs["supporting_limit"].mask(runs["supporting"].notna(), 2000)
+    own = models(runs, {})
+    assert own["supporting_limit"].eq(2000).all() and len(own) == 8
+    assert by_row(own, read_scores("demo", tmp_path))["average"].tolist() == ["50.5", "52.8"]
+    assert row_differences(paired(own))["difference"].tolist() == [2.25]
+
+
 def test_an_encoder_that_the_table_has_not_is_refused(refused):
     refused(lambda: printed(PAPER, "GPT"), "paper_encoder: expected one of BiLSTM (Wang 2019)", "found 'GPT'")
 

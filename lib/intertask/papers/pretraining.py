@@ -36,6 +36,10 @@ def models(runs: pd.DataFrame, settings: dict) -> pd.DataFrame:
     alone, same = own["supporting"].isna(), own["regime"].eq("same_task")
     own["row"] = own["supporting"].mask(alone, SINGLE).mask(same, SAME)
     own["group"] = own["supporting"].map(groups).mask(alone, WITHOUT).mask(same, ITSELF)
+    panels = own.loc[~alone, PANEL].drop_duplicates()  # in each of which the runs without a supporting task stand too
+    single = own[alone & ~same].drop(columns="supporting_limit").merge(panels, on=["encoder", "limit"])
+    own = pd.concat([single, own[~alone | same]], ignore_index=True)
+    same = own["regime"].eq("same_task")
     diagonal = own[own["supporting"].eq(own["target"]) & ~own["control"]].assign(group=ITSELF, row=SAME)
     both = pd.concat([own, diagonal[~same.any() | diagonal["regime"].eq("same_task")]])
     return both.sort_values("group", key=lambda names: names.map(GROUPS.index), kind="stable", ignore_index=True)
