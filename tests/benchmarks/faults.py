@@ -2,11 +2,11 @@
 
     make faults    (or: python tests/benchmarks/faults.py [MINUTES] [SEED]); five minutes by default
 
-Every 2 to 6 seconds one process of a study is killed, of the kind that was killed least so far among those there: the
-driver, the process that runs are forked from, a worker or a kernel. The command is given again whenever it has ended.
-When the study is finished, some of its runs are taken away and it goes on. Then the same study on a disk that is too
-small, and in a folder that is moved away while it runs. Ends with 1 if a score differs, if a kind was never killed, or
-if anything is left behind.
+Every 2 to 6 seconds one process of a study is killed, of the kind that was killed least so far: the driver, the process
+that runs are forked from, a worker or a kernel. The command is given again whenever it has ended. When the
+study is finished, some of its runs are taken away and it goes on. Then the same study on a disk that is too small, and
+in a folder that is moved away while it runs. Ends with 1 if a score differs, if a kind was never killed, or if anything
+is left behind.
 """
 
 import os
@@ -70,10 +70,11 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
             starts += 1
         with suppress(subprocess.TimeoutExpired):
             driver.wait(draw.uniform(2, 6))
+        kind = min(KINDS, key=lambda kind: (killed[kind], draw.random()))
+        wait_for(lambda driver=driver, kind=kind: driver.poll() is not None or processes(driver)[kind])
         alive = processes(driver)
         family |= {process for kind in KINDS for process in alive[kind]}
-        if driver.poll() is None:
-            kind = min((kind for kind in KINDS if alive[kind]), key=lambda kind: (killed[kind], draw.random()))
+        if driver.poll() is None and alive[kind]:
             with suppress(psutil.NoSuchProcess):
                 draw.choice(alive[kind]).kill()
                 killed[kind] += 1
