@@ -11,27 +11,19 @@ from intertask.views.drawing import AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
 
-def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes) -> Axes:
+def method_differences(
+    differences: pd.DataFrame, means: pd.DataFrame, ax: Axes, name: str = "method", over: str = "targets"
+) -> Axes:
     """Each method's difference on every target as a cross, and their mean with its interval as a dot with a bar.
 
-    differences: `all_tasks.against`; means: `all_tasks.mean_differences` of it; both for one panel and
-    baseline.
+    differences: `all_tasks.against`; means: `all_tasks.mean_differences` of it; both for one panel and baseline. Or
+    `pretraining.paired` and `row_differences` of it, whose methods are named by `row`, over seeds.
     """
-    rows = list(means.itertuples())
-    members = [differences.loc[differences["method"] == row.method, "difference"].dropna() for row in rows]
-    labels = [f"{text(row.method, 2 * AXIS)}\n({of_expected(row.n, row.n_expected)} targets)" for row in rows]
+    methods = means[name].tolist()
+    members = [differences.loc[differences[name] == method, "difference"].dropna() for method in methods]
+    counts = [of_expected(*row) for row in means[["n", "n_expected"]].itertuples(index=False)]
+    labels = [f"{text(method, 2 * AXIS)}\n({n} {over})" for method, n in zip(methods, counts, strict=True)]
     return rows_with_means(means, "difference", members, labels, ax)
-
-
-def pretraining_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Axes:
-    """Each supporting task's difference in the average as a cross per seed, and their mean with its interval.
-
-    pairs: `pretraining.paired`; table: `pretraining.row_differences` of it; both for one panel.
-    """
-    rows = list(table.itertuples())
-    members = [pairs.loc[pairs["row"] == row.row, "difference"].dropna() for row in rows]
-    labels = [f"{text(row.row, 2 * AXIS)} ({of_expected(row.n, row.n_expected)})" for row in rows]
-    return rows_with_means(table, "difference", members, labels, ax)
 
 
 def exposure_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:

@@ -37,12 +37,10 @@ def models(runs: pd.DataFrame, settings: dict) -> pd.DataFrame:
     own["row"] = own["supporting"].mask(alone, SINGLE).mask(same, SAME)
     own["group"] = own["supporting"].map(groups).mask(alone, WITHOUT).mask(same, ITSELF)
     panels = own.loc[~alone, PANEL].drop_duplicates()  # in each of which the runs without a supporting task stand too
-    single = own[alone & ~same].drop(columns="supporting_limit").merge(panels, on=["encoder", "limit"])
-    own = pd.concat([single, own[~alone | same]], ignore_index=True)
-    same = own["regime"].eq("same_task")
+    single = own[alone & ~same].drop(columns="supporting_limit").merge(panels, on=["encoder", "limit"], how="left")
     diagonal = own[own["supporting"].eq(own["target"]) & ~own["control"]].assign(group=ITSELF, row=SAME)
-    both = pd.concat([own, diagonal[~same.any() | diagonal["regime"].eq("same_task")]])
-    return both.sort_values("group", key=lambda names: names.map(GROUPS.index), kind="stable", ignore_index=True)
+    own = pd.concat([single, own[~alone | same], *([] if same.any() else [diagonal])])
+    return own.sort_values("group", key=lambda names: names.map(GROUPS.index), kind="stable", ignore_index=True)
 
 
 def _is_set(name: str, settings: dict) -> bool:
@@ -105,9 +103,8 @@ def row_averages(own: pd.DataFrame) -> pd.DataFrame:
 def paired(own: pd.DataFrame) -> pd.DataFrame:
     """Each row's average less that of `single` with the same seed, in points: one line per panel, row and seed."""
     found = row_averages(own)
-    single = found.loc[found["row"] == SINGLE, ["encoder", "limit", "seed", "average"]]
-    single = single.rename(columns={"average": "baseline"}).drop_duplicates()
-    pairs = found[found["row"] != SINGLE].merge(single, on=["encoder", "limit", "seed"], how="left")
+    single = found.loc[found["row"] == SINGLE, [*PANEL, "seed", "average"]].rename(columns={"average": "baseline"})
+    pairs = found[found["row"] != SINGLE].merge(single, on=[*PANEL, "seed"], how="left")
     pairs["difference"] = (pairs["average"] - pairs["baseline"]).round(9)
     return pairs.assign(average=pairs["average"].where(pairs["difference"].notna()))
 
