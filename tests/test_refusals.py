@@ -43,7 +43,7 @@ REACHED = {
     "formats/causal_language_modelling.py refuse_reading_ahead": "the encoder is prepared; each format's head is made",
     "formats/heads.py PooledHead.__init__": "each format's head is made",
     "formats/spans.py SpanFormat.encode": "what is read of spans is tokenised",
-    "formats/tokens.py tokens": "what is read of spans is tokenised",
+    "formats/tokens.py _framed": "what is read of spans is tokenised",
     "studies/check.py *": "these are check's own",
     "weighting.py probabilities": "each mixture's tasks are weighed by their sizes",
     "files.py read_sealed": "the records of finished runs are read",

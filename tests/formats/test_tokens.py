@@ -1,5 +1,6 @@
 """Texts to token ids: the tokenizer's own, in chunks and threads; those of a large split are made once."""
 
+import copy
 import multiprocessing
 import os
 
@@ -10,6 +11,7 @@ import pytest
 
 from intertask.formats import tokens as module
 from intertask.formats.tokens import LARGE, SPECIAL, tokens
+from made_encoders import build_tokenizer
 
 FIRST = ["a dog is here .", "a", "", "the dogs", "a a a a a a a a"]
 SECOND = ["it is", "", "a", "a dog is here .", "the"]
@@ -20,20 +22,52 @@ def short_chunks(monkeypatch):
     monkeypatch.setattr(module, "CHUNK", 2)
 
 
-@pytest.mark.parametrize("texts", [[FIRST], [FIRST, SECOND]])
-def test_chunks_give_what_one_call_of_the_tokenizer_gives(encoder, short_chunks, texts):
-    tokenizer = encoder[1]
-    read = tokens([pd.Series(text) for text in texts], tokenizer, 8, offsets=True)
-    batch = tokenizer(*texts, truncation="longest_first", max_length=8, return_offsets_mapping=True)
-    for name in ("input_ids", "token_type_ids"):
-        assert read.inputs[name].tolist() == sum(batch[name], []) and read.inputs[name].dtype == np.int32
-    assert read.starts.tolist() == np.cumsum([0, *map(len, batch["input_ids"])]).tolist()
-    assert read.cut.tolist() == [bool(one.overflowing) for one in batch.encodings] and 0 < read.cut.sum() < 5
-    assert read.offsets.tolist() == [list(place) for one in batch["offset_mapping"] for place in one]
-    numbers = [SPECIAL if number is None else number for i in range(5) for number in batch.sequence_ids(i)]
-    assert read.text.tolist() == numbers and read.counts is None
-    without = tokens(texts, tokenizer, 8)
-    assert without.offsets is None and np.array_equal(without.inputs["input_ids"], read.inputs["input_ids"])
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("name", ["mini/bert", "gpt2", "llama", "roberta", "xlnet"])
+def test_sequences_are_those_that_the_tokenizer_gives(encoder, short_chunks, name, side):
+    """Of one text and of two, shorter and longer than fits, down to the special tokens alone."""
+    tokenizer = copy.deepcopy(encoder[1]) if name == "mini/bert" else build_tokenizer(name)
+    tokenizer.truncation_side = side
+    for texts in ([FIRST], [FIRST, SECOND]):
+        least = max(4, tokenizer.num_special_tokens_to_add(len(texts) == 2))
+        for most in (least, least + 1, 8, 9, 20):
+            read = tokens([pd.Series(text) for text in texts], tokenizer, most, offsets=True)
+            batch = tokenizer(*texts, truncation="longest_first", max_length=most, return_offsets_mapping=True)
+            for input_name, ids in read.inputs.items():
+                assert ids.tolist() == sum(batch[input_name], []) and ids.dtype == np.int32
+            assert {*read.inputs, "attention_mask", "offset_mapping"} == set(batch)
+            assert read.starts.tolist() == np.cumsum([0, *map(len, batch["input_ids"])]).tolist()
+            uncut = tokenizer(*texts)["input_ids"]
+            assert read.cut.tolist() == [len(ids) > most for ids in uncut]
+            assert read.offsets.tolist() == [list(place) for one in batch["offset_mapping"] for place in one]
+            numbers = [SPECIAL if number is None else number for i in range(5) for number in batch.sequence_ids(i)]
+            assert read.text.tolist() == numbers and read.counts is None
+            without = tokens(texts, tokenizer, most)
+            assert without.offsets is None and np.array_equal(without.inputs["input_ids"], read.inputs["input_ids"])
+
+
+@pytest.mark.parametrize("name", ["mini/bert", "roberta", "xlnet"])
+def test_windows_are_those_that_the_tokenizer_gives(encoder, short_chunks, name):
+    tokenizer = copy.deepcopy(encoder[1]) if name == "mini/bert" else build_tokenizer(name)
+    questions, passages = ["a", "", "a b", "a"] * 2, ["a", "a b a b a", "", "b a a b", "b", "", "a " * 9, "a b a"]
+    for most in (9, 10, 14):
+        settings = {"truncation": "only_second", "max_length": most, "return_overflowing_tokens": True}
+        direct = tokenizer(questions, passages, stride=1, **settings)
+        read = tokens([questions, passages], tokenizer, most, offsets=True, overlap=1)
+        assert read.inputs["input_ids"].tolist() == sum(direct["input_ids"], [])
+        assert np.diff(read.starts).tolist() == [len(ids) for ids in direct["input_ids"]]
+        assert np.arange(8).repeat(read.counts).tolist() == direct["overflow_to_sample_mapping"]
+        assert len(read.cut) == len(read.starts) - 1 and not read.cut.any()
+
+
+def test_a_text_that_stands_in_many_pairs_is_tokenised_once(encoder, monkeypatch):
+    seen = []
+    encode = module._encode
+    monkeypatch.setattr(
+        module, "_encode", lambda column, *more: seen.extend(column.to_pylist()) or encode(column, *more)
+    )
+    tokens([["a dog"] * 3 + ["a"], ["the"] * 4], encoder[1], 8)
+    assert seen == ["a dog", "a", "the"]
 
 
 def test_texts_are_tokenised_where_nobody_says_which_processors_a_process_has(encoder, monkeypatch):
@@ -53,8 +87,10 @@ def test_windows_are_counted_across_chunks(encoder, short_chunks):
 def makings(monkeypatch):
     """How many sequences were tokenised, call by call."""
     counts = []
-    make = module._read_all
-    monkeypatch.setattr(module, "_read_all", lambda read, count: counts.append(count) or make(read, count))
+    make = module._framed
+    monkeypatch.setattr(
+        module, "_framed", lambda columns, *more: counts.append(len(columns[0])) or make(columns, *more)
+    )
     return counts
 
 
