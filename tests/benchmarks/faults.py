@@ -2,9 +2,10 @@
 
     make faults    (or: python tests/benchmarks/faults.py [MINUTES] [SEED]); five minutes by default
 
-Every 2 to 6 seconds one process of a study is killed, of the kind that was killed least so far: the driver, the process
-that runs are forked from, a worker or a kernel. The command is given again whenever it has ended. When the
-study is finished, some of its runs are taken away and it goes on. Then the same study on a disk that is too small, and
+Every 2 to 6 seconds one process of a study is killed, of the kind that was killed least so far: a driver, a process
+that runs are forked from, a worker or a kernel. Two drivers are at the study at once, so that there are runs while one
+of them starts again, which it does whenever it has ended. When the study is finished, some of its runs are taken away
+and it goes on. Then the same study on a disk that is too small, and
 in a folder that is moved away while it runs. Ends with 1 if a score differs, if a kind was never killed, or if anything
 is left behind.
 """
@@ -28,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from made_study import command, records, scores, succeed, wait_for, write_study  # noqa: E402
 
-WORKERS = 3
+DRIVERS = WORKERS = 2
 KINDS = ("driver", "fork server", "worker", "kernel")
 STUDY = {"seeds": 4}  # twelve runs
 
@@ -57,29 +58,30 @@ def main(
 def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: random.Random) -> list[str]:
     """Kills until the time is over, then lets the study end."""
     killed, rounds, starts, family = Counter(), 0, 0, set()
-    end, driver = time.monotonic() + seconds, None
+    end, drivers = time.monotonic() + seconds, []
     while time.monotonic() < end:
-        if driver is None or driver.poll() is not None:
-            if driver and driver.returncode == 0:
-                rounds += 1
-                if faults := compared("kills", results, expected):
-                    return faults
-                for run in draw.sample(sorted((results / "runs").glob("[!.]*")), len(expected) // 2):
-                    shutil.rmtree(run)
-            driver = command("run", study, "--workers", WORKERS, results=results)
+        if 0 in [driver.poll() for driver in drivers]:
+            ended(drivers)
+            rounds += 1
+            if faults := compared("kills", results, expected):
+                return faults
+            for run in draw.sample(sorted((results / "runs").glob("[!.]*")), len(expected) // 2):
+                shutil.rmtree(run)
+        drivers = [driver for driver in drivers if driver.poll() is None]
+        while len(drivers) < DRIVERS:
+            drivers.append(command("run", study, "--workers", WORKERS, results=results))
             starts += 1
-        with suppress(subprocess.TimeoutExpired):
-            driver.wait(draw.uniform(2, 6))
+        time.sleep(draw.uniform(2, 6))
         kind = min(KINDS, key=lambda kind: (killed[kind], draw.random()))
-        wait_for(lambda driver=driver, kind=kind: driver.poll() is not None or processes(driver)[kind])
-        alive = processes(driver)
-        family |= {process for kind in KINDS for process in alive[kind]}
-        if driver.poll() is None and alive[kind]:
+        wait_for(lambda drivers=drivers, kind=kind: ending(drivers) or victims(drivers, kind))
+        family |= {process for driver in drivers for alive in processes(driver).values() for process in alive}
+        if alive := victims(drivers, kind):
             with suppress(psutil.NoSuchProcess):
-                draw.choice(alive[kind]).kill()
+                draw.choice(alive).kill()
                 killed[kind] += 1
-    driver.kill()
-    driver.communicate()
+    for driver in drivers:
+        driver.kill()
+    ended(drivers)
     wait_for(lambda: not [process for process in family if running(process)], 30)
     succeed("run", study, results=results)
     said = ", ".join(f"{count} of a {kind}" for kind, count in sorted(killed.items()))
@@ -89,9 +91,28 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
     return faults + compared("kills", results, expected)
 
 
+def ending(drivers: list[subprocess.Popen]) -> bool:
+    return any(driver.poll() is not None for driver in drivers)
+
+
+def ended(drivers: list[subprocess.Popen]) -> None:
+    for driver in drivers:
+        driver.communicate(timeout=300)
+
+
+def victims(drivers: list[subprocess.Popen], kind: str) -> list[psutil.Process]:
+    """Those of a kind that are alive; of drivers and fork servers one with the fewest runs, or soon there were none."""
+    alive = [found for driver in drivers if (found := processes(driver))[kind]]
+    if kind in ("driver", "fork server"):
+        alive = sorted(alive, key=lambda found: len(found["worker"]))[:1]
+    return [process for found in alive for process in found[kind]]
+
+
 def processes(driver: subprocess.Popen) -> dict[str, list[psutil.Process]]:
-    """The processes of a study by what they are, as they are alive now."""
+    """The processes of a driver by what they are, as they are alive now."""
     found = {kind: [] for kind in KINDS}
+    if driver.poll() is not None:
+        return found
     with suppress(psutil.NoSuchProcess):
         found["driver"] = [psutil.Process(driver.pid)]
         servers = [one for one in found["driver"][0].children() if "forkserver" in " ".join(one.cmdline())]
@@ -138,7 +159,7 @@ def full_disk(study: Path, results: Path, expected: dict) -> list[str]:
 
 def moved(study: Path, results: Path, expected: dict) -> list[str]:
     """The results folder is moved away while runs are under way, and comes back."""
-    driver = command("run", study, "--workers", WORKERS, results=results)
+    driver = command("run", study, "--workers", WORKERS + 1, results=results)
     wait_for(lambda: records(results))
     results.rename(away := results.with_name("away"))
     driver.communicate(timeout=300)

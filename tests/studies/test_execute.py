@@ -80,6 +80,7 @@ def test_the_executed_notebook_shows_data_training_and_result(finished):
     text = json.dumps([cell.get("outputs", []) for cell in notebook.cells])
     assert "the plum number" in text and "image/png" in text and "Recorded in" in text
     assert not [o for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
+    assert "widget-view" not in text  # a bar that nobody watched stands there at 0% for ever
 
 
 def test_predictions_give_the_recorded_score(finished):

@@ -65,7 +65,7 @@ def shown(frame: pd.DataFrame, digits: int = 1) -> Shown:
     and an empty cell, never a 0, where a value is missing."""
     out = frame.astype(object).where(frame.notna(), "")
     for name in frame.select_dtypes("float").columns:
-        form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:.{digits}f}}"
+        form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:z.{digits}f}}"
         out[name] = ["" if pd.isna(value) else form.format(value) for value in frame[name]]
     return Shown(out)
 

@@ -9,7 +9,6 @@ from typing import IO
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from intertask.cache import remembered
 from intertask.encoders.pretrained import mixed_layers
@@ -17,6 +16,7 @@ from intertask.errors import refusal
 from intertask.formats import Encoded
 from intertask.formats.base import parts
 from intertask.origin import edited_code
+from intertask.training.bar import bar
 from intertask.training.batches import by_length
 
 
@@ -31,7 +31,7 @@ def read_splits(model, batch_size: int) -> None:
     encoder = cache(lambda: [*_encoder(model), batch_size, torch.get_num_threads()])
     width = model.encoder.config.hidden_size * (mixed_layers(model.encoder.config) if model.scalar_mix else 1)
     splits = [(part, encoded) for part in model.parts for encoded in part.encoded.values()]
-    for part, encoded in tqdm(splits, desc="frozen encoder", leave=False):
+    for part, encoded in bar(splits, desc="frozen encoder"):
         rows = len(encoded.starts) - 1 if part.format.pools else encoded.starts[-1]
         what = model.head(part).pooling if part.format.pools else "tokens"
         key = [*encoder(), what, _digest([*encoded.inputs.values(), encoded.starts])]

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
-from tqdm.auto import tqdm
 
 from intertask.errors import IntertaskError
 from intertask.formats import Encoded
 from intertask.run import Run
 from intertask.tasks.load import Task
 from intertask.training import frozen
+from intertask.training.bar import bar
 from intertask.training.batches import Batch, by_length
 from intertask.training.data import reporting_split, selection_split
 from intertask.training.mixing import Mixture, micro_batches, weights
@@ -210,13 +210,13 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
     curve, losses = [], Losses()
     model.train()
-    with tqdm(total=progress.total, desc=run.label, leave=False, mininterval=1) as bar:
+    with bar(total=progress.total, desc=run.label) as shown:
         for batch, ends_epoch in mixture:
             losses.add(train_step(run, model, batch, scales, rng))
             progress.step += 1
             progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
             update(model, optimizer, schedule, run.max_grad_norm)
-            bar.update()
+            shown.update()
             if progress.evaluates(ends_epoch):
                 at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": losses.mean()}
                 clock.stop("train")
@@ -226,7 +226,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
                 select(bests, scores, progress.step, model)
                 schedule.evaluated(float(np.mean(scores)))
                 mixture.reweigh(scores)
-                bar.set_postfix(loss=f"{at['train_loss']:.3f}", dev=f"{np.mean(scores):.1f}")
+                shown.set_postfix(loss=f"{at['train_loss']:.3f}", dev=f"{np.mean(scores):.1f}")
                 model.train()
                 clock.stop("evaluate")
             patience = run.early_stopping_patience or math.inf
