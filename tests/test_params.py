@@ -14,7 +14,7 @@ from intertask.studies.study import load_study
 from intertask.tasks.catalogue import find_entry
 
 PARAMS = Path(__file__).parents[1] / "params"
-FILES = [path for path in PARAMS.rglob("*.yaml") if "runs" not in path.parts]
+FILES = [path for path in PARAMS.rglob("*.yaml") if not {"runs", "tasks"} & {*path.parts}]
 SOURCES = [path for path in FILES if is_source(path)]
 STUDIES = [path for path in FILES if path not in SOURCES]
 
@@ -25,7 +25,7 @@ def test_a_study_is_sound(path):
     assert str(path) == str(PARAMS / f"{name}.yaml")
     further = [task for tasks in study.evaluate_on.values() for task in tasks]
     for task in [*study.targets, *(task for one in study.supporting for task in one.tasks), *further]:
-        assert find_entry(task)
+        assert find_entry(task, study.task_file)
     assert all(analysis_notebook(one.notebook) for one in study.report)
 
 

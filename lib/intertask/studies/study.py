@@ -508,7 +508,7 @@ def study_file(name: str) -> Path:
     if os.path.isfile(path := params / f"{name}.yaml"):
         return path.resolve()
     files = [file.relative_to(params) for file in params.rglob("*.yaml")]
-    known = sorted(str(file.with_suffix("")) for file in files if file.parts[0] != "runs")
+    known = sorted(str(file.with_suffix("")) for file in files if file.parts[0] not in ("runs", "tasks"))
     raise IntertaskError(f"There is no study {name}: neither a file nor in {params}.{did_you_mean(name, known)}")
 
 
