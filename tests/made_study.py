@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from made_driver import Driver
 from made_task import write_fruit
 
 STUDY = {
@@ -57,8 +58,8 @@ def command(*arguments, results: Path, **options) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def succeed(*arguments, results: Path) -> str:
-    process = command(*arguments, results=results)
+def succeed(*arguments, results: Path, start=Driver) -> str:
+    process = start(*arguments, results=results)
     output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
     return output
