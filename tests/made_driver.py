@@ -4,26 +4,37 @@ It is killed, waited for and asked as one that was started from a shell, and so 
 from; both start in a tenth of a second instead of ten.
 """
 
+import fcntl
+import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from multiprocessing import util
+from multiprocessing import forkserver, get_context, util
 from pathlib import Path
+from unittest.mock import patch
 
-from made_notebook import FORKS, ensure_running
+from intertask.studies.lifeline import end_with_parent
+
+WARM = forkserver.ForkServer()
+WARM.set_forkserver_preload(["intertask.studies.preload", "intertask.cli"])
+"""Not what notebooks are forked from: a run begins with what runs import, and with nothing else."""
+
+SEEDS = 4
+"""Processes that a driver starts through multiprocessing, at most: a fork server, one when it is killed, a tracker."""
 
 
 class Driver:
     """As subprocess.Popen, its output that of both streams."""
 
     def __init__(self, *arguments, results: Path, cwd: Path | None = None):
-        self.output = Path(tempfile.mkstemp()[1])
+        self.output = tempfile.NamedTemporaryFile()  # noqa: SIM115, it goes with the driver
         environment = os.environ | {"INTERTASK_RESULTS": str(results)}
-        settings = (list(map(str, arguments)), environment, str(cwd or os.getcwd()), str(self.output))
-        ensure_running()
-        self.process = FORKS.Process(target=_drive, args=settings)
-        self.process.start()
+        settings = (list(map(str, arguments)), environment, str(cwd or os.getcwd()), self.output.name)
+        self.process = get_context("forkserver").Process(target=_drive, args=settings)
+        with patch.object(forkserver, "connect_to_new_process", WARM.connect_to_new_process):
+            self.process.start()
         self.pid, self.kill = self.process.pid, self.process.kill
 
     @property
@@ -40,7 +51,7 @@ class Driver:
 
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
         self.wait(timeout)
-        return self.output.read_text(), None
+        return Path(self.output.name).read_text(), None
 
 
 def _drive(arguments: list[str], environment: dict[str, str], folder: str, output: str) -> None:
@@ -50,21 +61,45 @@ def _drive(arguments: list[str], environment: dict[str, str], folder: str, outpu
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    util.spawnv_passfds = _fork_in_place_of_spawn
+    seeds = [_seed() for _ in range(SEEDS)]
+    util.spawnv_passfds = lambda path, arguments, passed: _grow(*seeds.pop(), arguments[-1], passed)
     from intertask import cli
 
     sys.argv = ["intertask", *arguments]
     cli.app()
 
 
-def _fork_in_place_of_spawn(path, arguments: list, passed: list[int]) -> int:
-    """What multiprocessing starts anew, the fork server and the tracker of its resources, with all that is imported."""
+def _seed() -> tuple[int, socket.socket]:
+    """A process that waits for what it is to be, as untouched as one that is started anew; with its connection."""
+    ours, theirs = socket.socketpair()
+    driver = os.getpid()
     if pid := os.fork():
-        return pid
-    kept = sorted({0, 1, 2, *passed})
-    for first, last in zip(kept, [*kept[1:], os.sysconf("SC_OPEN_MAX")], strict=True):
-        os.closerange(first + 1, last)
+        theirs.close()
+        return pid, ours
     try:
-        exec(arguments[-1].decode() if isinstance(arguments[-1], bytes) else arguments[-1], {"__name__": "__main__"})
+        _call_itself("seed")
+        end_with_parent(driver)
+        said, passed, *_ = socket.recv_fds(theirs, 1 << 20, 8)
+        code, numbers, environment = json.loads(said)
+        os.environ.update(environment)
+        _call_itself("fork server" if "forkserver" in code else "tracker")
+        aside = [fcntl.fcntl(one, fcntl.F_DUPFD, 1000) for one in passed]  # away from the numbers that they get
+        for one, number in zip(aside, numbers, strict=True):
+            os.dup2(one, number)
+            os.close(one)
+        exec(code, {"__name__": "__main__"})
     finally:
         os._exit(0)
+
+
+def _call_itself(name: str) -> None:
+    """What psutil takes for the name of a process."""
+    Path("/proc/self/comm").write_text(name)
+
+
+def _grow(pid: int, seed: socket.socket, code: bytes | str, passed: list[int]) -> int:
+    """Has a seed do what multiprocessing would start a process for: be the fork server, or track resources."""
+    code = code.decode() if isinstance(code, bytes) else code
+    with seed:
+        socket.send_fds(seed, [json.dumps([code, passed, dict(os.environ)]).encode()], passed)
+    return pid

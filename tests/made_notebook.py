@@ -15,21 +15,15 @@ FORKS.set_forkserver_preload([
     "papermill", "nbformat", "ipykernel.debugger", "matplotlib.pyplot", "pyarrow.parquet", "pandas.io.formats.html",
     "statsmodels.stats.multitest", "intertask.report", "intertask.analysis.inference", "intertask.analysis.regimes",
     "intertask.papers.best_of_each", "intertask.papers.audit", "intertask.analysis.correlation_figures",
-    "intertask.studies.preload", "intertask.cli",
 ])  # fmt: skip
-
-
-def ensure_running() -> None:
-    """Starts the process to fork from, quiet, if it is not there."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in kernel.QUIET.items():
-            patch.setenv(name, value)
-        forkserver.ensure_running()
 
 
 def execute_notebook(notebook: Path, output: Path, parameters: dict) -> None:
     """As `worker.execute_notebook`, in this process's environment; a warning in the notebook is an error."""
-    ensure_running()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in kernel.QUIET.items():
+            patch.setenv(name, value)
+        forkserver.ensure_running()
     with ProcessPoolExecutor(1, mp_context=FORKS) as pool:
         pool.submit(_execute, notebook, output, parameters, dict(os.environ), os.getcwd()).result()
 

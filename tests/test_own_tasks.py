@@ -18,7 +18,7 @@ from intertask.formats import FORMATS
 from intertask.run import Run
 from intertask.training import prepare, train
 from intertask.views import run_view
-from made_study import succeed, write_study
+from made_study import command, succeed, write_study
 
 FRUITS = ("apple", "plum")
 WORDS = {"apple": "NOUN", "plum": "NOUN", "the": "DET", "a": "DET", "is": "VERB", "red": "ADJ", "old": "ADJ"}
@@ -291,7 +291,9 @@ def test_a_study_of_own_tasks_is_checked_run_and_scored_from_the_command_line(tm
     )
     (tmp_path / "tasks.yaml").write_text(yaml.safe_dump(entries))
     assert "tiny is sound: 2 runs" in succeed("check", study, results=tmp_path / "results")
-    assert "All runs of tiny are finished" in succeed("run", study, "--workers", 1, results=tmp_path / "results")
+    assert "All runs of tiny are finished" in succeed(
+        "run", study, "--workers", 1, results=tmp_path / "results", start=command
+    )
     scores = succeed("scores", study, results=tmp_path / "results")
     assert "edge_probing,validation,micro_f1," in scores and "qa,validation,token_f1," in scores
 

@@ -19,8 +19,8 @@ from intertask.files import project_root
 from intertask.run import Run
 from intertask.training.record import Record
 from intertask.training.train import Outcome
-from made_notebook import execute_notebook
 from made_driver import Driver
+from made_notebook import execute_notebook
 from made_study import command, own, predictions, records, scores, states, succeed
 
 PAPERMILL = str(Path(sys.executable).with_name("papermill"))

@@ -34,7 +34,8 @@ def fork_server(driver) -> psutil.Process:
 
 def _warm(driver) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):  # whoever ends meanwhile is no reason not to ask again
-        return [p for p in psutil.Process(driver.pid).children() if "forkserver" in " ".join(p.cmdline())]
+        children = [p for p in psutil.Process(driver.pid).children() if "forkserver" in " ".join(p.cmdline())]
+        return [p for p in children if p.name() not in ("seed", "tracker")]  # of `made_driver`
     return []
 
 
