@@ -15,10 +15,11 @@ from multiprocessing import forkserver, get_context, util
 from pathlib import Path
 from unittest.mock import patch
 
+from intertask.studies.execute import WARM
 from intertask.studies.lifeline import end_with_parent
 
-WARM = forkserver.ForkServer()
-WARM.set_forkserver_preload(["intertask.studies.preload", "intertask.cli"])
+SERVER = forkserver.ForkServer()
+SERVER.set_forkserver_preload(["intertask.studies.preload", "intertask.cli"])
 """Not what notebooks are forked from: a run begins with what runs import, and with nothing else."""
 
 SEEDS = 4
@@ -33,7 +34,7 @@ class Driver:
         environment = os.environ | {"INTERTASK_RESULTS": str(results)}
         settings = (list(map(str, arguments)), environment, str(cwd or os.getcwd()), self.output.name)
         self.process = get_context("forkserver").Process(target=_drive, args=settings)
-        with patch.object(forkserver, "connect_to_new_process", WARM.connect_to_new_process):
+        with patch.object(forkserver, "connect_to_new_process", SERVER.connect_to_new_process):
             self.process.start()
         self.pid, self.kill = self.process.pid, self.process.kill
 
@@ -103,3 +104,15 @@ def _grow(pid: int, seed: socket.socket, code: bytes | str, passed: list[int]) -
     with seed:
         socket.send_fds(seed, [json.dumps([code, passed, dict(os.environ)]).encode()], passed)
     return pid
+
+
+def command(*arguments, results: Path, **options) -> subprocess.Popen:
+    """The command `intertask` as a process of its own."""
+    environment = os.environ | {"INTERTASK_RESULTS": str(results)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "intertask.cli", *map(str, arguments)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options,
+    )  # fmt: skip
+
+
+drive = Driver if WARM else command

@@ -1,9 +1,6 @@
 """A whole tiny study: real notebooks, kernels and processes; a BERT of one layer; six runs of a second or two each."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from made_driver import Driver
+from made_driver import drive
 from made_task import write_fruit
 
 STUDY = {
@@ -49,16 +46,7 @@ def write_study(folder: Path, **changes) -> Path:
     return path
 
 
-def command(*arguments, results: Path, **options) -> subprocess.Popen:
-    """The command `intertask` as a process of its own."""
-    environment = os.environ | {"INTERTASK_RESULTS": str(results)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "intertask.cli", *map(str, arguments)],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options,
-    )  # fmt: skip
-
-
-def succeed(*arguments, results: Path, start=Driver) -> str:
+def succeed(*arguments, results: Path, start=drive) -> str:
     process = start(*arguments, results=results)
     output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output

@@ -18,7 +18,8 @@ from intertask.formats import FORMATS
 from intertask.run import Run
 from intertask.training import prepare, train
 from intertask.views import run_view
-from made_study import command, succeed, write_study
+from made_driver import command
+from made_study import succeed, write_study
 
 FRUITS = ("apple", "plum")
 WORDS = {"apple": "NOUN", "plum": "NOUN", "the": "DET", "a": "DET", "is": "VERB", "red": "ADJ", "old": "ADJ"}

@@ -27,7 +27,8 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from made_study import command, records, scores, succeed, wait_for, write_study  # noqa: E402
+from made_driver import command  # noqa: E402
+from made_study import records, scores, succeed, wait_for, write_study  # noqa: E402
 
 DRIVERS = WORKERS = 2
 KINDS = ("driver", "fork server", "worker", "kernel")

@@ -19,9 +19,9 @@ from intertask.files import project_root
 from intertask.run import Run
 from intertask.training.record import Record
 from intertask.training.train import Outcome
-from made_driver import Driver
+from made_driver import command, drive
 from made_notebook import execute_notebook
-from made_study import command, own, predictions, records, scores, states, succeed
+from made_study import own, predictions, records, scores, states, succeed
 
 PAPERMILL = str(Path(sys.executable).with_name("papermill"))
 
@@ -175,7 +175,7 @@ def small_disk(tmp_path):
 
 
 def test_no_run_starts_on_a_full_disk(tiny, small_disk):
-    driver = Driver("run", tiny, results=small_disk)
+    driver = drive("run", tiny, results=small_disk)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 2 and "Expected at least 200 MB free" in output and "Finished runs are safe" in output
 

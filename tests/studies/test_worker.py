@@ -10,8 +10,8 @@ import nbformat
 import psutil
 import pytest
 
-from made_driver import Driver
-from made_study import STUDY, command, records, scores, states, succeed, wait_for, write_study
+from made_driver import command, drive
+from made_study import STUDY, records, scores, states, succeed, wait_for, write_study
 
 
 def kin(driver) -> list[psutil.Process]:
@@ -48,7 +48,7 @@ def kernels(driver) -> list[psutil.Process]:
 
 def begun(study, results, **options):
     """A driver that has finished a run and is at others."""
-    driver = Driver("run", study, results=results, **options)
+    driver = drive("run", study, results=results, **options)
     wait_for(lambda: records(results) and kernels(driver))
     return driver
 
@@ -107,7 +107,7 @@ def test_a_driver_that_is_killed_as_its_first_processes_start_takes_them_along(f
 
 def test_a_killed_kernel_and_a_killed_worker_fail_their_runs_and_the_study_is_resumed(tmp_path):
     slow = write_slow(tmp_path, seeds=2)
-    driver = Driver("run", slow, "--workers", 2, results=tmp_path)
+    driver = drive("run", slow, "--workers", 2, results=tmp_path)
     first, second = wait_for(lambda: len(found := busy(driver)) == 2 and found)
     worker = second.parent()
     first.send_signal(signal.SIGKILL)
@@ -132,7 +132,7 @@ def failed_in_a_cell(results) -> None:
 
 
 def test_a_killed_plain_kernel_fails_its_run(tmp_path):
-    driver = Driver("run", write_slow(tmp_path), "--plain-kernels", results=tmp_path)
+    driver = drive("run", write_slow(tmp_path), "--plain-kernels", results=tmp_path)
     wait_for(lambda: busy(driver))[0].send_signal(signal.SIGKILL)
     assert "DeadKernelError" in driver.communicate(timeout=300)[0] and driver.returncode == 2
     failed_in_a_cell(tmp_path)
@@ -163,7 +163,7 @@ def test_plain_kernels_give_the_same_scores_in_places_of_odd_names_too(finished,
 
 
 def test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_scores(finished, tiny, tmp_path):
-    drivers = [Driver("run", tiny, "--workers", 8, results=tmp_path) for _ in range(2)]
+    drivers = [drive("run", tiny, "--workers", 8, results=tmp_path) for _ in range(2)]
     outputs = [driver.communicate(timeout=300)[0] for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], outputs
     assert scores(tmp_path) == scores(finished)
@@ -174,7 +174,7 @@ def test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_sco
 def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_started(tmp_path):
     diverging = {"learning_rate": 1e30, "warmup_steps": 0, "max_grad_norm": 1e30}
     study = write_study(tmp_path, seeds=1, intermediate=diverging)
-    driver = Driver("run", study, results=tmp_path)
+    driver = drive("run", study, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 2
     assert "2 of 3 runs failed" in output and "not started: its parent ripeness" in output
@@ -185,7 +185,7 @@ def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_starte
 
 
 def test_a_run_past_its_time_is_stopped(tmp_path):
-    driver = Driver("run", write_slow(tmp_path), "--timeout", 0.02, results=tmp_path)
+    driver = drive("run", write_slow(tmp_path), "--timeout", 0.02, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 2 and "wall-clock limit of a run (--timeout)" in output
     assert not records(tmp_path)
