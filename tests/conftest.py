@@ -12,6 +12,7 @@ import yaml
 import intertask
 import made_language  # noqa: F401
 from intertask.errors import IntertaskError
+from intertask.files import processors
 from made_notebook import execute_notebook
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the tests hold to the last bit is so on a processor
@@ -31,6 +32,11 @@ ENTRY = {
 LIB = Path(intertask.__file__).parent
 SHARED = os.environ.get("INTERTASK_SHARED")
 HUB = os.environ.get("INTERTASK_HUB") or SHARED and f"{SHARED}/hub"
+
+
+def pytest_xdist_auto_num_workers(config) -> int:
+    """One more than there are processors: tests wait for the processes that they start."""
+    return processors() + 1
 
 
 def pytest_collection_modifyitems(items) -> None:
