@@ -118,7 +118,7 @@ WRONG = [
         ),
     ),
     ("encoders/lora.py with_lora", "mini/bilm", "fruit", SMALL | {"tuning": "lora"}, "linear layers in its blocks"),
-    (f"{FORMATS}/tokens.py tokens", "bert", "qa", {"max_length": 8}, "max_length: expected room for the longest"),
+    (f"{FORMATS}/tokens.py _framed", "bert", "qa", {"max_length": 8}, "max_length: expected room for the longest"),
 ]
 
 
