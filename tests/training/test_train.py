@@ -1,6 +1,8 @@
 """The training of one stage, on a task of a few dozen sentences with a real (small) encoder."""
 
 import os
+import platform
+import resource
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +17,7 @@ from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.training import frozen, prepare, train
 from intertask.training.model import build_model
-from intertask.training.train import Best, Linear, Plateau, Progress, adamw
+from intertask.training.train import Best, Linear, Plateau, Progress, adamw, keep_memory
 from made_task import write_fruit
 
 
@@ -368,3 +370,14 @@ def test_a_head_learns_which_layers_it_reads(fruit):
 def test_a_mix_of_all_layers_is_no_single_one():
     with pytest.raises(IntertaskError, match="scalar_mix: expected it without layer"):
         Run.checked({"task": "fruit", "scalar_mix": True, "layer": 1})
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc, whose settings these are")
+def test_memory_that_was_had_is_not_had_anew():
+    keep_memory()
+    torch.ones(2**24)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(3):
+        torch.ones(2**24)
+    pages = 3 * 4 * 2**24 / resource.getpagesize()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < pages / 10

@@ -1,7 +1,9 @@
 """The training of one stage: AdamW, a schedule of its rate, clipping, the best checkpoints kept."""
 
+import ctypes
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from intertask.training.data import reporting_split, selection_split
 from intertask.training.mixing import Mixture, micro_batches, weights
 from intertask.training.model import Model, Part, build_model
 from intertask.weighting import loss_scales
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Of glibc's malloc.h."""
 
 PREDICTED = ["split", "row", "label", "prediction", "logits", "tokens", "right", "log_likelihood"]
 """The columns of predictions; a label is missing where the data set has none, the last where the format says none."""
@@ -86,6 +91,7 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
     bits on a CPU. Raises IntertaskError when the loss is not finite.
     """
     clock = Clock()
+    keep_memory()
     torch.set_num_threads(run.threads)
     model = build_model(run, tasks, start)
     if model.frozen:
@@ -100,6 +106,17 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
         outcomes[part.name] = outcome(run, model, part, best_step=best.step, **seen)
     clock.stop("evaluate")
     return Result(run, model, {name: outcomes[name] for name in tasks}, curve, steps, clock.seconds)
+
+
+def keep_memory() -> None:
+    """Has the C library keep what memory it has had for what this process allocates next, if it can (glibc).
+
+    The system clears each page that it gives: for the logits of a vocabulary that takes as long as to compute them.
+    """
+    with suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
