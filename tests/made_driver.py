@@ -22,7 +22,7 @@ SERVER = forkserver.ForkServer()
 SERVER.set_forkserver_preload(["intertask.studies.preload", "intertask.cli"])
 """Not what notebooks are forked from: a run begins with what runs import, and with nothing else."""
 
-SEEDS = 4
+SEEDS = 3
 """Processes that a driver starts through multiprocessing, at most: a fork server, one when it is killed, a tracker."""
 
 

@@ -10,11 +10,11 @@ from intertask.analysis.score_tables import is_source, keep
 from intertask.run import Run
 from intertask.studies.check import analysis_notebook
 from intertask.studies.graph import expand
-from intertask.studies.study import load_study
+from intertask.studies.study import NO_STUDIES, load_study
 from intertask.tasks.catalogue import find_entry
 
 PARAMS = Path(__file__).parents[1] / "params"
-FILES = [path for path in PARAMS.rglob("*.yaml") if not {"runs", "tasks"} & {*path.parts}]
+FILES = [path for path in PARAMS.rglob("*.yaml") if not NO_STUDIES & {*path.relative_to(PARAMS).parts}]
 SOURCES = [path for path in FILES if is_source(path)]
 STUDIES = [path for path in FILES if path not in SOURCES]
 

@@ -86,3 +86,7 @@ def test_an_export_replaces_its_file_whole_or_says_where_it_cannot(awkward, tmp_
     assert "old" not in (tmp_path / "scores.csv").read_text()
     with pytest.raises(IntertaskError, match=r"export: expected a folder .* found '.*scores.csv'"):
         export(awkward, "scores", f"{tmp_path}/scores.csv")
+
+
+def test_a_small_loss_is_shown_as_nothing_without_a_sign():
+    assert shown(pd.DataFrame({"delta": [-0.04, -0.06]}))["delta"].tolist() == ["0.0", "-0.1"]

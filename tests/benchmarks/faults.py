@@ -2,12 +2,11 @@
 
     make faults    (or: python tests/benchmarks/faults.py [MINUTES] [SEED]); five minutes by default
 
-Every 2 to 6 seconds one process of a study is killed: a driver or a process that runs are forked from, and thrice as
-often a worker or a kernel. Two drivers are at the study at once, so that there are runs while one
-of them starts again, which it does whenever it has ended. When the study is finished, some of its runs are taken away
-and it goes on. Then the same study on a disk that is too small, and
-in a folder that is moved away while it runs. Ends with 1 if a score differs, if a kind was never killed, or if anything
-is left behind.
+Every 2 to 6 seconds, or as soon after that as there is one, a process of a study is killed: a driver or a process that
+runs are forked from, and thrice as often a worker or a kernel. Two drivers are at the study at once, so that there are
+runs while one of them starts again, which it does whenever it has ended. When the study is finished, some of its runs
+are taken away and it goes on. Then the same study on a disk that is too small, and in a folder that is moved away while
+it runs. Ends with 1 if a score differs, if a kind was never killed, or if anything is left behind.
 """
 
 import os
@@ -19,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import made_study  # noqa: E402
 from made_driver import command  # noqa: E402
-from made_study import records, scores, succeed, wait_for, write_study  # noqa: E402
+from made_study import records, scores, wait_for, write_study  # noqa: E402
 
+succeed = partial(made_study.succeed, start=command)
 DRIVERS = WORKERS = 2
 KINDS = {"driver": 1, "fork server": 1, "worker": 3, "kernel": 3}
 """How often each is killed: of what takes long to start again less often, or there would seldom be anything else."""

@@ -8,14 +8,12 @@ import pytest
 
 from intertask.studies.check import analysis_notebook
 from intertask.studies.graph import expand
-from intertask.studies.study import load_study
+from intertask.studies.study import NO_STUDIES, load_study
 from intertask.tasks.catalogue import find_entry
 
 PARAMS = Path(__file__).parents[2] / "params"
 PAPERS = [
-    f"{path.parent.name}/{path.stem}"
-    for path in sorted(PARAMS.glob("*/*.yaml"))
-    if path.parent.name not in ("runs", "tasks")
+    f"{path.parent.name}/{path.stem}" for path in sorted(PARAMS.glob("*/*.yaml")) if path.parent.name not in NO_STUDIES
 ]
 
 RUNS = {

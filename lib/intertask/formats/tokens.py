@@ -24,7 +24,8 @@ SPECIAL = -1
 """The text number of a token that stands in none: [CLS], [SEP]."""
 
 CHUNK = 1000
-"""Sequences that a thread tokenises at a time: what is kept of them is a fraction of what the tokenizer gives."""
+"""Texts that a thread tokenises, or sequences that it lays out, at a time: what is kept of them is a fraction of
+what the tokenizer gives."""
 
 WORDS = 2
 """Words of a text that the tokenizer gets for every token of max_length: a word gives one token or more, but for a few
@@ -58,13 +59,13 @@ def tokens(
 
     columns = [pyarrow.array(text, pyarrow.large_string()) for text in texts]
     if isinstance(tokenizer, WordTokenizer):
-        read, state = tokenizer.reader(columns, max_length, overlap)
-        make = partial(_in_chunks, read, len(columns[0]))
+        reader, state = tokenizer.reader(columns, max_length, overlap)
+        make = partial(_in_chunks, reader, len(columns[0]))
     else:
         frame = _frame(tokenizer, len(columns))  # a call that also takes from the tokenizer what others had set
         make = partial(_framed, columns, tokenizer, frame, max_length, offsets, overlap)
-        sides = [tokenizer.truncation_side, tokenizer.split_special_tokens, *tokenizer.model_input_names]
-        state = [tokenizer.backend_tokenizer.to_str(), *sides, max_length, offsets, overlap]
+        settings = [tokenizer.truncation_side, tokenizer.split_special_tokens, *tokenizer.model_input_names]
+        state = [tokenizer.backend_tokenizer.to_str(), *settings, max_length, offsets, overlap]
     if len(columns[0]) < LARGE:
         read = make()
     else:
@@ -77,10 +78,14 @@ def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
     """Of the tokens of the texts, columns as of `tokens`, the share 0 to 1 that stand for what is not known."""
     if tokenizer.unk_token_id is None:
         return 0.0
-    column = [text for column in texts for text in column]
-    with serial():
-        ids = list(chain.from_iterable(tokenizer(column, add_special_tokens=False, verbose=False)["input_ids"]))
-    return ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
+    import pyarrow
+
+    column = pyarrow.array(chain(*texts), pyarrow.large_string())
+    if not len(column):
+        return 0.0
+    tokenizer("")  # takes from it what others had set
+    ids = _in_chunks(partial(_encode, column, tokenizer.backend_tokenizer, False, None), len(column))["input_ids"]
+    return np.count_nonzero(ids == tokenizer.unk_token_id) / max(len(ids), 1)
 
 
 @dataclass
@@ -222,10 +227,7 @@ def _in_chunks(read: Callable[[slice], dict[str, np.ndarray]], count: int) -> di
 
 
 def _head(text: str, most: int | None) -> str:
-    """The text up to its first `most` words: what lies behind would be cut anyway.
-
-    The tokenizer keeps all that it cuts, and of a pair every piece of the one beside every piece of the other.
-    """
+    """The text up to its first `most` words: what lies behind would be cut anyway."""
     if most is None or len(text) <= most:
         return text
     words = text.split(None, most)

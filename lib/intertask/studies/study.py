@@ -501,6 +501,10 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
     return {key: replace[key](value) if key in replace else value for key, value in content.items()}
 
 
+NO_STUDIES = {"runs", "tasks"}
+"""What lies in `params/` beside the studies: parameters of single runs, and task files of studies."""
+
+
 def study_file(name: str) -> Path:
     if os.path.isfile(name):
         return Path(name).resolve()
@@ -508,7 +512,7 @@ def study_file(name: str) -> Path:
     if os.path.isfile(path := params / f"{name}.yaml"):
         return path.resolve()
     files = [file.relative_to(params) for file in params.rglob("*.yaml")]
-    known = sorted(str(file.with_suffix("")) for file in files if file.parts[0] not in ("runs", "tasks"))
+    known = sorted(str(file.with_suffix("")) for file in files if file.parts[0] not in NO_STUDIES)
     raise IntertaskError(f"There is no study {name}: neither a file nor in {params}.{did_you_mean(name, known)}")
 
 
