@@ -106,8 +106,8 @@ def test_the_parameters_of_a_run_are_said_once():
     assert {node.target.id: (ast.literal_eval(node.value), line.split("  # ")[1]) for node, line in lines} == said
 
 
-def test_the_table_of_mixing_in_the_readme_is_of_parameters():
-    table = (ROOT / "README.md").read_text().split("| key of `mixing` | |\n|---|---|\n")[1].split("\n\n")[0]
+def test_the_table_of_mixing_on_the_page_of_regimes_is_of_parameters():
+    table = (ROOT / "docs" / "regimes.md").read_text().split("| key of `mixing` | |\n|---|---|\n")[1].split("\n\n")[0]
     rows = dict(re.match(r"\| `(\w+)` \| (.*) \|", line).groups() for line in table.splitlines())
     assert rows.keys() - {"budget"} <= MIXED
     for name in rows.keys() - {"budget"}:

@@ -77,7 +77,7 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
         while len(drivers) < DRIVERS:
             drivers.append(command("run", study, "--workers", WORKERS, results=results))
             starts += 1
-        time.sleep(draw.uniform(2, 4))
+        time.sleep(draw.uniform(1, 3))
         kind = min(KINDS, key=lambda kind: (killed[kind] / KINDS[kind], draw.random()))
         wait_for(lambda drivers=drivers, kind=kind: ending(drivers) or victims(drivers, kind))
         family |= {process for driver in drivers for alive in processes(driver).values() for process in alive}
