@@ -32,7 +32,7 @@ def copied(folder: Path) -> Path:
 def jupyter_lab(root: Path, **environment: str) -> Iterator[str]:
     """The address, token included, of a JupyterLab that the command of `make lab` starts in a copy of the repository.
 
-    Its `{}` is what comes between `/lab` and the token: as in `address.format("/tree/notebooks/tour.ipynb")`.
+    Its `{}` is the path: `lab/tree/notebooks/tour.ipynb` opens a notebook, and "" what the Lab opens by itself.
     """
     token, home, log = secrets.token_hex(), root / ".home", root / ".lab.log"
     home.mkdir(exist_ok=True)
@@ -48,7 +48,7 @@ def jupyter_lab(root: Path, **environment: str) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=root, stdout=stream, stderr=stream, env=settings)
     try:
         found = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), 60)
-        yield f"{found.group()}lab{{}}?token={token}"
+        yield f"{found.group()}{{}}?token={token}"
     finally:
         server.kill()  # asked to end, it sees to its kernels first, and may take long; these end with it anyhow
         server.wait()

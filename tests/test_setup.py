@@ -40,8 +40,8 @@ def test_the_locked_version_satisfies_its_declared_bound(requirement):
 OTHER_NAMES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
 CARRIED = {"IPython", "PIL", "nbformat", "safetensors", "tokenizers", "traitlets"}
 """By ipykernel, matplotlib, papermill, transformers and nbconvert, whose words they are."""
-RUN = {"jupyterlab": "`make lab` starts it", "ipywidgets": "the progress bars of tqdm.auto in JupyterLab"}
-"""Declared, though no line imports them."""
+RUN = {"jupyterlab": "`make lab` starts it"}
+"""Declared, though no line imports it."""
 
 
 def test_every_import_of_the_library_is_declared():
