@@ -16,3 +16,7 @@ def test_refusal_has_its_three_parts():
     error = refusal("a.csv, row 3", "an id", "'x'", " Mend it.")
     assert isinstance(error, IntertaskError)
     assert str(error) == "a.csv, row 3: expected an id, found 'x'. Mend it."
+
+
+def test_a_notebook_shows_the_message_and_no_traceback():
+    assert IntertaskError("Expected a study, found none.")._render_traceback_() == ["Expected a study, found none."]

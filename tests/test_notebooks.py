@@ -69,7 +69,8 @@ def test_prose_is_no_shorter_than_half_the_code(notebook):
 
 def test_it_has_one_parameters_cell_and_that_comes_first(notebook):
     (cell,) = parameters(notebook)
-    assert cell is code(notebook)[0]
+    first = [one for one in code(notebook) if "headline" not in one.metadata.get("tags", [])]  # a place for the score
+    assert cell is first[0]
 
 
 def test_every_parameter_is_a_literal_with_its_meaning(notebook):

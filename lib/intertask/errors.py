@@ -14,6 +14,10 @@ class IntertaskError(Exception):
         super().__init__(message)
         self.at = at
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it in a notebook."""
+        return [str(self)]
+
 
 def refusal(where: object, expected: str, found: str, remedy: str) -> IntertaskError:
     """An IntertaskError in the usual form; `where` names the file, with the row or key where there is one."""

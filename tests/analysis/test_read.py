@@ -107,7 +107,7 @@ def test_the_results_root_is_found_by_environment(tmp_path, monkeypatch):
 
 def test_an_unknown_study_is_refused_with_a_guess(tmp_path):
     make_store(tmp_path, scores)
-    with pytest.raises(IntertaskError, match=r"No study 'dmo'.* Did you mean 'demo'\?.*intertask run params/dmo.yaml"):
+    with pytest.raises(IntertaskError, match=r"No study 'dmo'.* Did you mean 'demo'\?.*intertask run FILE"):
         read_runs("dmo", tmp_path)
     with pytest.raises(IntertaskError, match="No study '../demo'"):
         read_runs("../demo", tmp_path / "runs")
@@ -154,4 +154,4 @@ def test_a_control_is_one_whatever_the_study_calls_it():
 def test_an_index_of_an_earlier_version_is_refused(tmp_path, refused):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "study.json").write_text('{"name": "demo", "runs": []}')
-    refused(lambda: read_runs("demo", tmp_path), "earlier version", "intertask run params/demo.yaml")
+    refused(lambda: read_runs("demo", tmp_path), "earlier version", "intertask run demo")

@@ -79,9 +79,15 @@ def test_the_executed_notebook_shows_data_training_and_result(finished):
     path = next(finished.glob("runs/fruit*/notebook.ipynb"))
     notebook = nbformat.read(path, as_version=4)
     text = json.dumps([cell.get("outputs", []) for cell in notebook.cells])
-    assert "the plum number" in text and "image/png" in text and "Recorded in" in text
+    assert "the plum number" in text and "image/png" in text and "Recorded as" in text
     assert not [o for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
     assert "widget-view" not in text  # a bar that nobody watched stands there at 0% for ever
+    record = next(one for run, one in records(finished).items() if run == path.parent.name)
+    score = own(record)["scores"][own(record)["reported"]]["main"]
+    assert f"main {score:.1f} on {own(record)['reported']}" in notebook.cells[1].outputs[0].data["text/plain"]
+    assert f"enters the pool as {path.parent.name}" in text and ".staging" not in text
+    tagged = [one for one in notebook.cells if {*one.metadata.tags} & {"parameters", "injected-parameters"}]
+    assert len(tagged) == 2 and all(one.metadata.jupyter.source_hidden for one in tagged)
 
 
 def test_predictions_give_the_recorded_score(finished):

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.studies.graph import expand
-from intertask.studies.status import edited_since
+from intertask.studies.status import edited_since, how_to_run
 from intertask.studies.study import load_study, study_name
 from made_store import write_index
 
@@ -103,3 +103,16 @@ def test_where_the_results_lie_is_said_of_a_form_too(tmp_path):
     role = {"run": "a", "stage": "target", "task": "mini/rte", "target": "mini/rte", "seed": 0}
     write_index(tmp_path / "results", "study-mini", [role])
     assert "0 of" in said(0, "status", "study", "--mini") and "There is no study study" in said(2, "status", "study")
+
+
+@pytest.mark.parametrize(
+    ("study", "command"),
+    [
+        ("demo", "intertask run demo"),
+        ("weller2022/pairwise-mini", "intertask run weller2022/pairwise --mini"),
+        ("weller2022/pairwise-mini-quick", "intertask run weller2022/pairwise --mini --quick"),
+        ("mine", "intertask run FILE.yaml, with its own file"),
+    ],
+)
+def test_how_a_study_is_run_is_said_as_the_command_takes_it(study, command):
+    assert how_to_run(study) == command

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import read_sealed, results_root
+from intertask.files import project_root, read_sealed, results_root
 from intertask.run import Run
 from intertask.studies import store
 
@@ -23,7 +24,7 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     """
     results = Path(os.path.realpath(results or results_root()))
     path = Path(os.path.realpath(results / study / "study.json"))
-    remedy = f"Write it anew: intertask run params/{study}.yaml (what is finished stays)"
+    remedy = f"Write it anew: {how_to_run(study)} (what is finished stays)"
     with suppress(FileNotFoundError):
         if path.is_relative_to(results):
             return read_sealed(path, study, remedy, SNAPSHOT_KEYS)
@@ -31,8 +32,18 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     known = sorted(str(file.parent.relative_to(results)) for file in found)
     raise IntertaskError(
         f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
-        f"A study appears there when it is run: intertask run params/{study}.yaml"
+        f"A study appears there when it is run: {how_to_run(study)}"
     )
+
+
+def how_to_run(study: str) -> str:
+    """The command for a study of this name, as results are named: with the file that is there, if one is."""
+    params = project_root() / "params"
+    name, *flags = re.fullmatch(r"(.*?)(-mini)?(-quick)?", study, re.DOTALL).groups(default="")
+    for file, given in ((study, []), (name, flags)):
+        if (params / f"{file}.yaml").is_file():
+            return " ".join(["intertask run", file, *(f"-{flag}" for flag in given if flag)])
+    return "intertask run FILE.yaml, with its own file"
 
 
 def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | None = None) -> str:

@@ -1,5 +1,6 @@
 """What `experiments/train.ipynb` shows: small frames and figures of a run, its data and its mistakes."""
 
+import html
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from intertask.encoders.pretrained import load_tokenizer
 from intertask.formats.base import hot
 from intertask.run import Run
+from intertask.studies import store
 from intertask.studies.ready import MOST_UNKNOWN, unknown_words
 from intertask.tasks.load import Task
 from intertask.training.data import reporting_split, selection_split
@@ -22,11 +24,34 @@ from intertask.views.overview import MOST_LABELS, examples, shortened, shown_tex
 MOST_BARS = 25
 
 
-def parameters(run: Run) -> pd.DataFrame:
-    """Every parameter with its value, and whether it is the papers' default."""
+class Parameters(pd.DataFrame):
+    """A column `value` by name, of which those at their default lie folded."""
+
+    def _repr_html_(self) -> str:
+        named = (self["value"], self["set"])
+        chosen, others = (pd.DataFrame({"value": named[0][which]}).to_html() for which in (named[1], ~named[1]))
+        return f"{chosen}<details><summary>{(~named[1]).sum()} at their default</summary>{others}</details>"
+
+
+def parameters(run: Run) -> Parameters:
+    """Every parameter with its value, and whether it was `set` to another than the papers' default."""
     defaults = {name: field.default for name, field in Run.model_fields.items()}
-    rows = {name: [str(value), "" if value == defaults[name] else "set"] for name, value in run.model_dump().items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "differs from the default"])
+    rows = {name: [str(value), value != defaults[name]] for name, value in run.model_dump().items()}
+    return Parameters.from_dict(rows, orient="index", columns=["value", "set"])
+
+
+def headline(result: Result) -> dict[str, str]:
+    """What the run is and what it scored, in a line for each task, as `display(…, raw=True)` takes it."""
+    run, lines = result.run, []
+    before = store.trained_before(run)
+    start = run.encoder + (f" after {', '.join(before)}" if before else "")
+    for name, outcome in result.tasks.items():
+        scores, floor = outcome.scores[outcome.reported], outcome.majority[outcome.reported]
+        lines.append(
+            f"{name} from {start}, seed {run.seed}: main {scores['main']:.1f} on {outcome.reported} "
+            f"({outcome.sizes[outcome.reported]} examples; {outcome.task.form.baseline} {floor['main']:.1f})"
+        )
+    return {"text/plain": "\n".join(lines), "text/html": "".join(f"<p>{html.escape(line)}</p>" for line in lines)}
 
 
 def score_table(result: Result) -> pd.DataFrame:
