@@ -103,6 +103,8 @@ CANNOT = {
     "training/record.py save": "a pool that is moved while runs are under way",
     "training/train.py Losses.look": "a loss that is not finite",
     "views/listing.py catalogue_table": "of `tasks`, a command of its own",
+    "views/inventory.py find_run": "of `show`, a command of its own",
+    "views/inventory.py run_page": "of `show`, a command of its own",
 }
 
 

@@ -64,11 +64,38 @@ def _fix_places() -> None:
             os.environ[name] = os.path.abspath(os.path.expanduser(given))
 
 
-app = typer.Typer(
-    cls=Friendly, help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+app = typer.Typer(cls=Friendly, help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 task_app = typer.Typer(help="Tasks of your own.", no_args_is_help=True)
 app.add_typer(task_app, name="task")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"intertask {version('intertask')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="say the version and end")
+    ] = False,
+) -> None:
+    pass
+
+
+def _studies_to_complete(begun: str) -> list[str]:
+    from intertask.views.inventory import known_studies
+
+    return [name for name in known_studies() if name.startswith(begun)]
+
+
+def _runs_to_complete(begun: str) -> list[str]:
+    from intertask.studies import store
+
+    return sorted(path.name for path in store.pool().glob(f"{begun}*") if not path.name.startswith("."))
 
 
 def _place_of_csv(path: Path | None) -> Path | None:
@@ -82,7 +109,12 @@ def _place_of_csv(path: Path | None) -> Path | None:
 
 Mini = Annotated[bool, typer.Option("--mini", help="the same study on the mini suite")]
 Quick = Annotated[bool, typer.Option("--quick", help="with --mini: fewer tasks and seeds, every stage and notebook")]
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study file, or the name of one in params/")]
+StudyName = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", help="a study file, or the name of one in params/", autocompletion=_studies_to_complete
+    ),
+]
 
 
 @app.command()
@@ -165,6 +197,27 @@ def status(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
         say(f"{stage:12} {len(runs - missing.keys())} of {len(runs)} runs finished")
     for run_id, reason in missing.items():
         say(f"{run_id}: {reason}")
+
+
+@app.command()
+def studies() -> None:
+    """Lists the studies in params/ and in the results, with what became of their runs."""
+    from intertask.views.inventory import states
+
+    for name, state in states():
+        say(f"{name:44} {state}")
+
+
+@app.command()
+def show(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="a run's id, or its beginning", autocompletion=_runs_to_complete)
+    ],
+) -> None:
+    """Says what a finished run is: its scores, its parameters, what it started from, where it lies."""
+    from intertask.views.inventory import run_page
+
+    say(run_page(run))
 
 
 @app.command()

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -271,4 +272,6 @@ def _in_words(item: Mapping[str, Any], written: Written | None) -> str:
         return f"{where}{key}: {inner}"
     if item["type"] == "missing":
         return f"{where}{key}: field required, found none"
-    return f"{where}{key}: {error or item['msg'].lower()}, found {item['input']!r:.200}"
+    near = get_close_matches(str(item["input"]), re.findall("'([^']+)'", item.get("ctx", {}).get("expected", "")), n=1)
+    hint = f". Did you mean '{near[0]}'?" if near else ""
+    return f"{where}{key}: {error or item['msg'].lower()}, found {item['input']!r:.200}{hint}"

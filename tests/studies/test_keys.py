@@ -220,3 +220,17 @@ def test_a_head_is_reused_where_a_run_starts_from_another(tmp_path):
     with pytest.raises(IntertaskError, match="target reuse_head: no run starts from another one"):
         load_study(written(tmp_path, "single", encoders=["someone/bert"], target={"reuse_head": True}))
     assert load_study(written(tmp_path, "stilts", encoders=["someone/bert"], target={"reuse_head": True}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"regimes": ["stilt"]}, "found 'stilt'. Did you mean 'stilts'?"),
+        ({"train": {"batch_size": 8}}, "'batch_size'. Here it is per_device_train_batch_size."),
+        ({"train": {"warmup_ratio": 0.1}}, "'warmup_ratio'. Here it is warmup_steps"),
+    ],
+)
+def test_a_wrong_value_and_a_name_from_elsewhere_have_their_hint(tmp_path, changes, hint):
+    with pytest.raises(IntertaskError) as caught:
+        load_study(written(tmp_path, "single", **changes))
+    assert hint in str(caught.value) and "line " in str(caught.value)

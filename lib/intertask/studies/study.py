@@ -42,6 +42,17 @@ ELSEWHERE = {
 }
 """What one may look for among the settings, and where it is said."""
 
+OTHERWISE = {
+    "learning_rate": ("lr",),
+    "lr_scheduler_type": ("scheduler", "lr_scheduler"),
+    "max_length": ("max_seq_length", "max_seq_len"),
+    "num_train_epochs": ("epochs", "num_epochs", "max_epochs"),
+    "per_device_train_batch_size": ("batch_size", "train_batch_size"),
+    "early_stopping_patience": ("patience",),
+    "warmup_steps (below 1: a share of all steps)": ("warmup_ratio", "warmup_proportion"),
+}
+ELSEWHERE |= {other: f"Here it is {name}." for name, others in OTHERWISE.items() for other in others}
+
 OF_THE_WHOLE = {"title", "paper", "task_file", "wnli", "parts", "report", "counts", "mini", "quick"}
 """The keys of a study that a part has no say in."""
 

@@ -1,0 +1,73 @@
+"""What there is: the studies, with their state, and what a finished run is, in words."""
+
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from intertask.errors import IntertaskError
+from intertask.files import project_root, results_root
+from intertask.run import Run
+from intertask.studies import store
+from intertask.studies.status import read_study
+from intertask.studies.study import NO_STUDIES
+
+
+def known_studies() -> list[str]:
+    """The names of the studies in `params/` and of those in the results."""
+    params, results = project_root() / "params", results_root()
+    files = [path.relative_to(params).with_suffix("") for path in params.rglob("*.yaml")]
+    given = {str(file) for file in files if file.parts[0] not in NO_STUDIES}
+    kept = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
+    return sorted(given | {str(path.parent.relative_to(results)) for path in kept})
+
+
+def states() -> Iterator[tuple[str, str]]:
+    """Each study with how many of its runs the pool holds; what of these is damaged, `intertask status` says."""
+    pool = store.pool()
+    there = {entry.name for entry in os.scandir(pool)} if pool.is_dir() else set()
+    failed = {path.name for path in (pool / ".failed").glob("*")}
+    for name in known_studies():
+        if not (results_root() / name / "study.json").is_file():
+            yield name, "never run"
+            continue
+        try:
+            study = read_study(name)
+        except IntertaskError as error:
+            yield name, str(error)
+            continue
+        runs = {row["run"] for row in study["runs"]}
+        lost = f", {len(runs & failed)} failed" if runs & failed else ""
+        yield name, f"{len(runs & there)} of {len(runs)} runs finished{lost}; begun {study['written']}"
+
+
+def find_run(beginning: str) -> str:
+    """The id of the one run in the pool that begins so. Raises IntertaskError where there is none, or several."""
+    names = sorted(path.name for path in store.pool().glob("[!.]*"))
+    found = [name for name in names if name == beginning] or [name for name in names if name.startswith(beginning)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise IntertaskError(f"{len(found)} runs begin with {beginning!r}: {', '.join(found[:10])}. Give more of one.")
+    near = get_close_matches(beginning, names, n=1, cutoff=0.4)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise IntertaskError(f"There is no run {beginning!r} among the {len(names)} in {store.pool()}.{hint}")
+
+
+def run_page(beginning: str) -> str:
+    """What a finished run is, from its record."""
+    try:
+        record = store.read(find_run(beginning))
+    except FileNotFoundError:
+        raise IntertaskError(f"{beginning}: expected a finished run, found a folder without a record.") from None
+    defaults = {name: field.default for name, field in Run.model_fields.items()}
+    given = {name: value for name, value in record["identity"].items() if name in defaults and value != defaults[name]}
+    lines = [record["id"], f"finished {record['finished']} on {record['device']}, {record['steps']} steps, "
+             f"{sum(record['seconds'].values()):.0f} s", "", "scores"]  # fmt: skip
+    for task, outcome in record["tasks"].items():
+        for split, scores in outcome["scores"].items():
+            said = ", ".join(f"{metric} {value:.1f}" for metric, value in scores.items())
+            floor = outcome["majority"][split]["main"]
+            lines.append(f"  {task}, {split} ({outcome['sizes'][split]} examples): {said}; majority {floor:.1f}")
+    lines += ["", "parameters that were set", *(f"  {name}: {value}" for name, value in given.items())]
+    lines += ["", f"started from {record['parent'] or record['encoder']}"]
+    return "\n".join([*lines, f"notebook: {store.pool() / record['id'] / 'notebook.ipynb'}"])

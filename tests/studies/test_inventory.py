@@ -1,0 +1,49 @@
+"""Which studies there are, and what a finished run is."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from intertask.cli import app
+from intertask.views import inventory
+
+
+def said(code: int, *arguments) -> str:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture
+def results(finished, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(finished))
+    return finished
+
+
+def test_the_version_is_said():
+    assert said(0, "--version").startswith("intertask ")
+
+
+def test_every_study_is_listed_with_what_became_of_it(results):
+    output = said(0, "studies")
+    assert "tiny 6 of 6 runs finished; begun 20" in output and "weller2022/pairwise never run" in output
+    assert "tasks/" not in output
+
+
+def test_a_run_is_found_by_its_beginning_and_shown(results):
+    path = next(results.glob("runs/fruit*/run.json"))
+    record = json.JSONDecoder().raw_decode(path.read_text())[0]
+    output = said(0, "show", record["id"][:-2])
+    score = record["tasks"]["fruit"]["scores"]["validation"]["accuracy"]
+    assert record["id"] in output and f"accuracy {score:.1f}" in output
+    assert str(path.with_name("notebook.ipynb")) in output.replace(" ", "") and "parameters that were set" in output
+
+
+def test_what_names_no_run_or_several_is_refused(results):
+    assert "Did you mean 'fruit" in said(2, "show", "friut.bert.s0")
+    assert "Give more of one" in said(2, "show", "fruit")
+
+
+def test_names_are_completed(results):
+    assert "weller2022/pairwise" in [name for name in inventory.known_studies() if name.startswith("weller2022/p")]
