@@ -37,8 +37,9 @@ def jupyter_lab(root: Path, **environment: str) -> Iterator[str]:
     token, home, log = secrets.token_hex(), root / ".home", root / ".lab.log"
     home.mkdir(exist_ok=True)
     arguments = f"--no-browser --port=0 --IdentityProvider.token={token}"
+    of_make = ["--no-print-directory", "--dry-run"]  # under `make test` it would say, last, which folder it leaves
     printed = subprocess.run(
-        ["make", "--dry-run", "lab", f"BIN={Path(sys.executable).parent}", "READY=/dev/null", f"ARGS={arguments}"],
+        ["make", *of_make, "lab", f"BIN={Path(sys.executable).parent}", "READY=/dev/null", f"ARGS={arguments}"],
         cwd=root, capture_output=True, text=True, check=True,
     )  # fmt: skip
     places = {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "PYTHONPATH": str(root / "lib")}
@@ -47,7 +48,10 @@ def jupyter_lab(root: Path, **environment: str) -> Iterator[str]:
         settings = os.environ | places | environment
         server = subprocess.Popen(command, cwd=root, stdout=stream, stderr=stream, env=settings)
     try:
-        found = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), 60)
+        address = re.compile(r"http://127\.0\.0\.1:\d+/")
+        wait_for(lambda: address.search(log.read_text()) or server.poll() is not None, 60)
+        found = address.search(log.read_text())
+        assert found, f"JupyterLab did not start:\n{log.read_text()}"
         yield f"{found.group()}{{}}?token={token}"
     finally:
         server.kill()  # asked to end, it sees to its kernels first, and may take long; these end with it anyhow

@@ -50,6 +50,11 @@ def test_it_is_valid_and_opens_with_its_question(notebook):
     assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
 
 
+def test_it_is_written_as_jupyter_writes_it(notebook, path):
+    """So that saving it in the Lab changes what was edited, and nothing else."""
+    assert nbformat.writes(notebook) + "\n" == path.read_text(encoding="utf-8")
+
+
 def test_it_holds_no_outputs(notebook):
     assert not any(cell.outputs or cell.execution_count for cell in code(notebook))
     assert "papermill" not in notebook.metadata and "widgets" not in notebook.metadata
