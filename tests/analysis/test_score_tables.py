@@ -80,7 +80,7 @@ def test_transfer_is_that_of_a_study(tmp_path, results):
 def test_a_table_in_the_results_folder_needs_no_file(results):
     written(results, "encoder,supporting,target,score\nbert,,rte,60\nbert,mnli,rte,70\n", "published/ours.csv")
     assert transfer_table(read_runs("published/ours"))["delta"].tolist() == [10]
-    assert read_settings("published/ours") == {}
+    assert read_settings("published/ours") == {"mixing": []}
 
 
 def test_no_table_is_found_outside_the_results(tmp_path):

@@ -155,6 +155,14 @@ def test_the_notebook(tmp_path, monkeypatch, seeds, done):
     assert "[63.5, 68.5] (3)" in text if seeds == 3 else "points apart" in text
 
 
+def test_the_papers_tables_are_printed_as_the_paper_prints_them():
+    study = "published/wang2019_multitask"
+    table = set_scores(mixed(read_runs(study)), read_settings(study))
+    assert by_set(table, "uniform").loc["log"].tolist() == ["68.8 (1)", "54.3 (1)", "82.9 (1)", "31.2 (1)"]  # Table 6
+    scaled = by_loss_scaling(table[table["part"] == "GLUE"]).loc["power_0.75"]
+    assert scaled.to_dict() == {"uniform": "69.3 (1)", "proportional": "69.1 (1)", "power_0.75": "69.0 (1)"}  # Table 7
+
+
 def test_the_notebook_on_a_table_of_scores(tmp_path, monkeypatch):
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     rows = [f"e,mtl_all,{mixing},{task},{score}" for mixing, score in (("a", 60), ("b", 70)) for task in ("x", "y")]

@@ -43,6 +43,15 @@ def read_runs(study: str, results: Path | None = None, predictions: bool = False
     return _frame_and_records(study, Path(results or results_root()), ["predictions"] * predictions)[0]
 
 
+def read_both(study: str, results: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `read_runs` and `read_scores` give, from one reading of the store."""
+    results = Path(results or results_root())
+    if score_tables.find_table(study, results):
+        return read_runs(study, results), read_scores(study, results)
+    runs, records = _frame_and_records(study, results)
+    return runs, _scores(study, runs, records)
+
+
 def _frame_and_records(study: str, results: Path, whole: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, dict]]:
     """The frame of `read_runs` and, by run id, the records of the runs that are done."""
     if path := score_tables.find_table(study, results):
@@ -79,7 +88,10 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
     results = Path(results or results_root())
     if path := score_tables.find_table(study, results):
         return score_tables.as_scores(score_tables.tidy(path, unit="points"), study)[SCORE_COLUMNS]
-    runs, records = _frame_and_records(study, results)
+    return _scores(study, *_frame_and_records(study, results))
+
+
+def _scores(study: str, runs: pd.DataFrame, records: dict[str, dict]) -> pd.DataFrame:
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     found = [
         (run, task, split, metric, score)
@@ -103,10 +115,11 @@ def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, d
 
 
 def read_settings(study: str, results: Path | None = None) -> dict:
-    """What the study's file said, with the defaults of what it did not say; empty for a table without a file."""
+    """What the study's file said, with the defaults of what it did not say; of a table without a file, its `mixing`."""
     results = Path(results or results_root())
-    if score_tables.find_table(study, results) and not (results / study / "study.json").is_file():
-        return {}
+    path = score_tables.find_table(study, results)
+    if path and not (results / study / "study.json").is_file():
+        return {"mixing": score_tables.mixing_of(score_tables.tidy(path, unit="points"))}
     return read_study(study, results)["study"]
 
 

@@ -25,7 +25,10 @@ from intertask.written import NOTHING, UNPRINTED, Strict, Written, faults_in_wor
 SHUFFLED = "[shuffle_labels=true]"
 REQUIRED = ["encoder", "target", "score"]
 RUN_KEY = ["part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "target", "limit", "seed"]
-TEXT_COLUMNS = ["part", "encoder", "regime", "mixing", "supporting", "target", "split", "metric", "supporting_run"]
+TEXT_COLUMNS = [
+    *("part", "encoder", "regime", "mixing", "sampling", "loss_scaling", "supporting", "target", "split", "metric"),
+    "supporting_run",
+]
 WHOLE_COLUMNS = ["limit", "supporting_limit", "seed", "n_train", "supporting_n_train"]
 FLAG_COLUMNS = ["below_majority", "control", "substituted", "derived"]
 TABLE_COLUMNS = [*TEXT_COLUMNS, *WHOLE_COLUMNS, *FLAG_COLUMNS, "score", "majority"]
@@ -34,6 +37,7 @@ TABLE_COLUMNS = [*TEXT_COLUMNS, *WHOLE_COLUMNS, *FLAG_COLUMNS, "score", "majorit
 encoder, target and score are needed. Without `regime` a row is `stilts` where it has a supporting task, else `single`;
 without `split` it is of `validation`; without `metric` its score is the `main` one. An empty score is a missing one.
 `control`: the supporting task's labels were shuffled; where that is not said, its name ends in SHUFFLED.
+`sampling` and `loss_scaling`: of the variant that `mixing` names.
 `derived`: computed from other rows of the table, as an average is; `below_majority`: printed as not above the majority.
 """
 
@@ -246,7 +250,7 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     _refuse(raw["encoder"].isna() | raw["target"].isna(), "expected an encoder and a target", raw["target"], path)
     table = pd.DataFrame(texts | whole | flags | scores)[TABLE_COLUMNS]
     # here alone a name tells a fact: tables that were written before there was the column
-    table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED).fillna(False))
+    table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED.lstrip("[")).fillna(False))
     table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
     return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
 
@@ -317,6 +321,13 @@ def _refuse_mixed_metrics(table: pd.DataFrame, path: Path) -> None:
             f"{' and '.join(others['metric'].unique())}, not all of them for each ({odd.sum()} such rows)",
             "Scores of different metrics do not compare: give them targets of different names, or split the table.",
         )  # fmt: skip
+
+
+def mixing_of(table: pd.DataFrame) -> list[dict[str, str]]:
+    """The variants of a `tidy` table as a study's `mixing` says them; none where it has no column `mixing`."""
+    variants = table[["mixing", "sampling", "loss_scaling"]].rename(columns={"mixing": "name"})
+    variants = variants.dropna(subset="name").drop_duplicates().to_dict("records")
+    return [{name: value for name, value in variant.items() if pd.notna(value)} for variant in variants]
 
 
 def as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
