@@ -186,7 +186,7 @@ def test_a_place_that_cannot_be_written_is_named_and_other_faults_are_shown(code
     def fail(*_):
         raise OSError(code, os.strerror(code), "/some/place")
 
-    monkeypatch.setattr(cli, "_expanded", fail)
+    monkeypatch.setattr(cli, "_load", fail)
     assert f"/some/place: expected a place to read and to write, found {os.strerror(code)}." in said(2, "check", study)
     code = errno.EIO
     with pytest.raises(OSError):

@@ -4,7 +4,7 @@ import errno
 import math
 import os
 import sys
-import textwrap
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -135,34 +135,33 @@ def run(
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
     from intertask.files import project_root, results_root
-    from intertask.studies.check import examined
+    from intertask.foreseen import judged
     from intertask.studies.execute import WARM, execute
-    from intertask.views.countdown import Countdown, duration
+    from intertask.studies.live import driving
+    from intertask.studies.plan import graph_of, planned_graph, workers_for
+    from intertask.views.countdown import Countdown
+    from intertask.views.dry_run import dry_run_page
     from intertask.views.estimate import estimate
 
     if not math.isfinite(timeout):
         raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
-    graph, absent = _planned(study, mini, quick) if dry_run else (_expanded(study, mini, quick), "")
+    loaded = _load(study, mini, quick)
+    graph, absent = planned_graph(*loaded) if dry_run else (graph_of(*loaded), "")
     todo = _unfinished(graph)
-    workers = min(workers or _default_workers(graph.study.threads), max(1, len(todo)))
+    workers = workers_for(len(todo), graph.study.threads, workers)
     if dry_run:
-        expected = estimate(todo)
-        _print_graph(graph, todo)
-        if absent:
-            say(f"Not everything is at hand, so what is finished already cannot be told: {absent}")
-        seconds = sum(expected.seconds.values()) / workers
-        disk = f"{expected.bytes / 1e6:.0f} MB of disk"
-        say(f"About {duration(seconds)} with {workers} workers ({expected.source}) and {disk}.")
+        say(dry_run_page(graph, todo, workers, absent))
         return
-    _refuse_or_say(graph, examined(graph.study, todo))
+    say("".join(f"{note}\n" for note in judged(graph, todo).notes()), end="")
     graph.save()
     before = len(graph.runs) - len(todo)
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
     warm = WARM and not plain_kernels
-    countdown = Countdown(estimate(todo).seconds, workers)
     os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
-    progress = execute(todo, workers, timeout * 60, countdown, warm)  # removes what killed runs left, if there are none
+    with driving(graph.name) as tell:
+        countdown = Countdown(lambda: tell(estimate(todo).seconds, workers), workers)
+        progress = execute(todo, workers, timeout * 60, countdown, warm)  # removes what killed runs left, at least
     if progress.failed:
         lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
         raise IntertaskError(
@@ -174,29 +173,32 @@ def run(
 @app.command()
 def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
-    from intertask.studies.check import examined
+    from intertask.foreseen import judged
+    from intertask.studies.plan import graph_of
 
-    graph = _expanded(study, mini, quick)
+    graph = graph_of(*_load(study, mini, quick))
     todo = _unfinished(graph)
-    _refuse_or_say(graph, examined(graph.study, graph.runs))
+    say("".join(f"{note}\n" for note in judged(graph, graph.runs).notes()), end="")
     say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
 
 
 @app.command()
 def status(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Says which runs are finished, failed and missing."""
+    from intertask.studies.live import running_runs
     from intertask.studies.status import missing_runs, read_study
 
     name = _name(study, mini, quick)
     index = read_study(name)["runs"]
     if not index:
         say(f"{name} is a table of scores: nothing is run for it.")
-    missing = missing_runs(index)
+    missing, running = missing_runs(index), running_runs()
     for stage in dict.fromkeys(row["stage"] for row in index):
         runs = {row["run"] for row in index if row["stage"] == stage}
-        say(f"{stage:12} {len(runs - missing.keys())} of {len(runs)} runs finished")
+        under_way = f", {len(runs & running.keys())} running" if runs & running.keys() else ""
+        say(f"{stage:12} {len(runs - missing.keys())} of {len(runs)} runs finished{under_way}")
     for run_id, reason in missing.items():
-        say(f"{run_id}: {reason}")
+        say(f"{run_id}: {running.get(run_id, reason)}")
 
 
 @app.command()
@@ -263,7 +265,8 @@ def report(
     from intertask.report import build_report
 
     here = os.getcwd()  # before: an empty one may be replaced
-    say(os.path.relpath(build_report(_name(study, mini, quick), to) / "index.html", here))
+    folder = build_report(_name(study, mini, quick), to, partial(say, err=True))
+    say(os.path.relpath(folder / "index.html", here))
 
 
 @app.command()
@@ -326,11 +329,9 @@ def tasks(
 def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
     from intertask.tasks.load import load_task
     from intertask.views import preview
-    from intertask.views.findings import findings
-    from intertask.views.overview import task_page
 
     task = load_task(name, file)
-    say(task_page(task, preview.majority(task), findings(task)), end="")
+    say(preview.checked_page(task), end="")
     if encoder:
         from intertask.encoders.pretrained import load_tokenizer
         from intertask.studies.ready import unknown_words
@@ -342,33 +343,11 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
             say(sentence)
 
 
-def _refuse_or_say(graph, verdict) -> None:
-    """Refuses what a study's check found wrong, or what its report would, or says what is worth knowing."""
-    from intertask.foreseen import foreseen
-
-    if problems := verdict.problems or foreseen(graph):
-        raise IntertaskError("\n".join(problems))
-    for remark in verdict.remarks:
-        say(f"To know: {remark}")
-
-
-def _expanded(study: str, mini: bool, quick: bool, planned: bool = False):
-    from intertask.studies.graph import expand
-    from intertask.studies.status import edited_since
+def _load(study: str, mini: bool, quick: bool):
     from intertask.studies.study import load_study
 
     _flags(mini, quick)
-    name, found = load_study(study, mini, quick)
-    edited_since(name, found.file, found.given)  # for its refusal alone
-    return expand(name, found, planned)
-
-
-def _planned(study: str, mini: bool, quick: bool):
-    """The graph, and what is not at hand: then its runs have makeshift ids."""
-    try:
-        return _expanded(study, mini, quick), ""
-    except IntertaskError as error:
-        return _expanded(study, mini, quick, planned=True), str(error)
+    return load_study(study, mini, quick)
 
 
 def _flags(mini: bool, quick: bool) -> list[str]:
@@ -415,42 +394,6 @@ def _name(study: str, mini: bool, quick: bool) -> str:
     if edited := edited_since(name, path, found.given):
         say(edited, err=True)
     return name
-
-
-def _default_workers(threads: int) -> int:
-    """One run at a time where there is a GPU, else as many as the processors carry at the study's threads per run."""
-    from intertask.files import processors
-
-    return 1 if list(Path("/dev").glob("nvidia[0-9]*")) else max(1, processors() // threads)
-
-
-def _print_graph(graph, todo: dict) -> None:
-    """The study's runs by role, counted, and beside them what the paper says it trained."""
-    keys = ("stage", "regime", "mixing", "part", "encoder", "limit", "supporting_limit")
-    by_role: dict[tuple, list] = {}
-    for row in graph.rows:
-        by_role.setdefault(tuple(getattr(row, key) for key in keys), []).append(row)
-    for (stage, *how, limit, supporting_limit), rows in by_role.items():
-        data = [f"{limit or 'all'} examples", f"{supporting_limit} of the supporting task" * bool(supporting_limit)]
-        say(f"{stage:12} {', '.join(filter(None, [*how, *data]))}: {len({row.run for row in rows})} runs")
-        say(textwrap.fill(_tasks(stage, rows), 120, initial_indent=" " * 13, subsequent_indent=" " * 13))
-    for count in graph.study.counts:
-        paper = "not stated" if count.paper is None else f"{count.paper:,}"
-        say(f"{count.what}: {graph.counted(count.settings):,} here, {paper} in the paper. {count.because}".rstrip())
-    say(
-        f"{len(graph.runs)} trainings ({len(graph.rows)} roles), {len(graph.runs) - len(todo)} done, {len(todo)} to do."
-    )
-
-
-def _tasks(stage: str, rows: list) -> str:
-    """The tasks of runs in the same role: those that are scored, and those that support them."""
-    tasks, supporting = (list(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("task", "supporting"))
-    if supporting == [None]:
-        return ", ".join(tasks)
-    if stage == "intermediate" and not rows[0].mixing:
-        return ", ".join(supporting)
-    word = "with" if rows[0].mixing and not rows[0].supporting_run else "after"
-    return f"{', '.join(tasks)} {word} {', '.join(supporting)}"
 
 
 if __name__ == "__main__":

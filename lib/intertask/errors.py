@@ -24,6 +24,13 @@ def refusal(where: object, expected: str, found: str, remedy: str) -> IntertaskE
     return IntertaskError(f"{where}: expected {expected}, found {found}. {remedy.strip()}")
 
 
+def error_words(error: Exception) -> str:
+    """What a person is told of an error where no traceback is shown."""
+    if isinstance(error, IntertaskError | OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error}. This is a fault of Intertask's own."
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The hint " Did you mean 'x'?" where a choice is close to `name`, else " Choices: a, b, c."; "" without any."""
     by_lower = {choice.lower(): choice for choice in choices}

@@ -15,12 +15,20 @@ from typing import Any
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
 from intertask.files import file_digest, private_folder, project_root, results_root
-from intertask.studies.check import notebook_code
+from intertask.run import Run
+from intertask.studies.check import Verdict, examined, notebook_code
 from intertask.studies.graph import Graph
 from intertask.studies.study import Notebook
 
 SKIPPED = (ast.For, ast.With)
 """Statements that are not executed: they draw, and of what nothing was trained for there is nothing to draw."""
+
+
+def judged(graph: Graph, runs: dict[str, Run]) -> Verdict:
+    """What `intertask check` finds: whether the runs can start and, if they can, whether the report can be made."""
+    verdict = examined(graph.study, runs)
+    verdict.problems = verdict.problems or foreseen(graph)
+    return verdict
 
 
 def foreseen(graph: Graph) -> list[str]:

@@ -369,7 +369,7 @@ def mini_run(task: str, seed: int) -> Run:
 
 def run_all(runs: dict[str, Run], number: int, warm: bool = True) -> execute.Ledger:
     with redirect_stdout(io.StringIO()):
-        return execute.execute(dict(runs), number, 3600, Countdown(estimate(runs).seconds, number), warm)
+        return execute.execute(dict(runs), number, 3600, Countdown(lambda: estimate(runs).seconds, number), warm)
 
 
 def warm_up(number: int) -> None:

@@ -13,7 +13,8 @@ import pytest
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.studies import execute, store, worker
-from intertask.studies.execute import Ledger, Worker, longest_paths
+from intertask.studies.execute import Ledger, Worker
+from intertask.studies.schedule import longest_paths, time_left
 from intertask.studies.status import missing_runs
 from intertask.tasks.catalogue import catalogue
 from intertask.views.countdown import Countdown
@@ -30,19 +31,37 @@ def runs() -> dict[str, Run]:
     return {"a": run(), "b": run(), "a1": run("a"), "a2": run("a"), "a11": run("a1")}
 
 
+def parents(runs: dict[str, Run]) -> dict[str, list[str]]:
+    return {run_id: one.parents for run_id, one in runs.items()}
+
+
 SECONDS = {"a": 1.0, "b": 6.0, "a1": 2.0, "a2": 3.0, "a11": 4.0}
 
 
 def test_the_longest_path_is_that_of_the_slowest_chain(runs):
-    assert longest_paths(runs, SECONDS) == {"a": 7.0, "b": 6.0, "a1": 6.0, "a2": 3.0, "a11": 4.0}
+    assert longest_paths(parents(runs), SECONDS) == {"a": 7.0, "b": 6.0, "a1": 6.0, "a2": 3.0, "a11": 4.0}
 
 
 def test_a_parent_outside_the_runs_to_do_counts_for_nothing():
-    assert longest_paths({"x": run("finished before")}, {"x": 2.0}) == {"x": 2.0}
+    assert longest_paths({"x": ["finished before"]}, {"x": 2.0}) == {"x": 2.0}
+
+
+def test_the_time_left_is_that_of_the_runs_as_they_will_start(runs):
+    """Of two workers one does a (1), a1 (2), a11 (4), the other b (6), a2 (3): at 1, 3, 7 and 6, 9 they are ready."""
+    assert time_left(parents(runs), SECONDS, {}, 2) == 9.0
+    assert time_left(parents(runs), SECONDS, {}, 1) == 16.0
+    assert time_left(parents(runs), SECONDS, {}, 9) == 7.0  # the longest chain, whatever the workers
+
+
+def test_the_time_left_counts_what_is_under_way(runs):
+    del runs["a"], runs["b"]
+    assert time_left(parents(runs), SECONDS, {"a": 0.5, "b": 10.0}, 2) == 10.0  # 0.5 + 2 + 4 + 3 = 9.5 beside it
+    assert time_left({}, SECONDS, {"b": 4.0, "x": 1.0}, 1) == 4.0
+    assert time_left({}, SECONDS, {}, 1) == 0.0
 
 
 def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
-    progress = Ledger(dict(runs), longest_paths(runs, SECONDS))
+    progress = Ledger(dict(runs), longest_paths(parents(runs), SECONDS))
     order = []
     while (ready := progress.ready()) is not None:
         progress.waiting.pop(ready)
@@ -51,7 +70,7 @@ def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
 
 
 def test_a_run_that_another_driver_holds_comes_last(runs):
-    progress = Ledger(dict(runs), longest_paths(runs, SECONDS), busy={"a"})
+    progress = Ledger(dict(runs), longest_paths(parents(runs), SECONDS), busy={"a"})
     assert progress.ready() == "b"
 
 
@@ -66,7 +85,7 @@ def test_where_space_becomes_scarce_no_run_starts_and_those_under_way_end(runs, 
     monkeypatch.setattr(execute, "scarcity", lambda: scarcity if len(started) == 2 else None)
     monkeypatch.setattr(execute, "start", lambda run_id, *_: started.append(run_id) or ended(worker.DONE))
     with pytest.raises(IntertaskError, match="too little space"):
-        execute.execute(runs, 3, 60, Countdown(SECONDS, 3))
+        execute.execute(runs, 3, 60, Countdown(lambda: SECONDS, 3))
     assert started == ["a", "b"] and capsys.readouterr().out.count("] ") == 2
 
 
@@ -80,7 +99,7 @@ def test_a_failure_that_cannot_be_written_is_told(runs, monkeypatch, capsys):
     monkeypatch.setattr(store, "write", full)
     store.open_pool()
     worker._keep_failure("b", store.pool(), RuntimeError("why"))  # as the worker of such a run does
-    progress = execute.execute({"b": runs["b"]}, 1, 60, Countdown({"b": 6.0}, 1))
+    progress = execute.execute({"b": runs["b"]}, 1, 60, Countdown(lambda: {"b": 6.0}, 1))
     assert "it failed and could not write why: is there space in" in progress.failed["b"]
     assert "FAILED b: it failed" in capsys.readouterr().err
 

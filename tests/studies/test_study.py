@@ -121,7 +121,7 @@ def test_the_negative_control_is_a_run_of_its_own():
     graph = expand("g", Study(**GOOD | {"supporting": ["mini/mnli", {"task": "mini/mnli", "shuffle_labels": True}]}))
     assert {row.supporting for row in graph.rows if row.stage == "intermediate"} == {
         "mini/mnli",
-        "mini/mnli, shuffled labels",
+        "mini/mnli[shuffle_labels=true]",
     }
     assert len(set(ids(graph.rows, stage="intermediate"))) == 4
 
@@ -152,7 +152,7 @@ def test_every_run_on_a_task_is_scored_on_its_further_tasks():
         == found["target", "stilts", "mini/snli", "mini/mnli"]
         == ["mini/ax"]
     )
-    assert found["intermediate", None, "mini/mnli, shuffled labels", "mini/mnli"] == ["mini/ax"]
+    assert found["intermediate", None, "mini/mnli[shuffle_labels=true]", "mini/mnli"] == ["mini/ax"]
     assert not any(further for (*_, task), further in found.items() if task != "mini/mnli")
     snli = [run for run in graph.runs.values() if run.task == "mini/snli"]
     assert {run.id() for run in snli} == {run.id() for run in plain.runs.values() if run.task == "mini/snli"}

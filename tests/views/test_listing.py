@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from intertask import hub
 from intertask.tasks.catalogue import catalogue, find_entry
 from intertask.tasks.schema import TaskEntry
-from intertask.views.listing import at_hand, catalogue_page, catalogue_table, source
+from intertask.views.listing import at_hand, catalogue_line, catalogue_page, catalogue_table, search_catalogue, source
 from intertask.views.overview import WIDTH
 
 FIELDS = {"format": "classification", "inputs": ["text"], "label": "gold"}
@@ -84,3 +84,14 @@ def test_the_page_fits_a_terminal_and_names_every_task():
     hands = table["at_hand"].sum()
     assert f"{len(table)} tasks, {hands} at hand." in catalogue_page(table)
     assert catalogue_page(table.head(0)).startswith("0 tasks, 0 at hand. ")
+
+
+def test_a_search_takes_every_word_in_name_format_source_and_paper():
+    table = catalogue_table()
+    assert [*search_catalogue(table, "MINI rte")["name"]] == ["mini/rte"]
+    assert {*search_catalogue(table, "warstadt")["name"]} == {"cola"}
+    assert {*search_catalogue(table, form="regression")["name"]} == {"stsb", "mini/stsb"}
+    assert search_catalogue(table, "rte .*").empty and len(search_catalogue(table)) == len(table)
+    assert search_catalogue(table, at_hand=True)["at_hand"].all()
+    line = catalogue_line(next(search_catalogue(table, "mini/rte").itertuples()))
+    assert line == "mini/rte · classification · 250 · at hand"

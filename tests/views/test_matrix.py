@@ -22,7 +22,7 @@ def test_what_a_cell_says_and_how_it_looks(ax):
     assert first.get_fontsize() == second.get_fontsize() == 1.5 * interval.get_fontsize()
     assert first.get_fontweight() == "bold" and second.get_fontweight() == "normal"
     assert first.get_color() == "white" != second.get_color()  # on dark blue, and on a pale cell
-    assert [(patch.get_hatch(), patch.get_xy()) for patch in ax.patches] == [("///", (0, 1))]
+    assert [patch.get_xy() for patch in ax.patches if patch.get_hatch() == "///"] == [(0, 1)]
     assert ax.collections[0].get_clim() == (-1, 1) and missing.get_position() == (0.5, 1.5)
     assert ax.figure.axes[1].get_ylabel() == "delta" and absent.get_position() == (1.5, 1.5)
 

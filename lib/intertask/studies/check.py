@@ -29,6 +29,12 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
+    def notes(self) -> list[str]:
+        """What is worth knowing, for a person. Raises IntertaskError where something is wrong."""
+        if self.problems:
+            raise IntertaskError("\n".join(self.problems))
+        return [f"To know: {remark}" for remark in self.remarks]
+
     def tried(self, check, *arguments):
         """What the check returns; None where it refuses, which is a problem then."""
         try:

@@ -20,6 +20,7 @@ from intertask.files import private_folder, project_root, results_root
 from intertask.run import Run
 from intertask.studies import store, worker
 from intertask.studies.lifeline import DRIVER
+from intertask.studies.schedule import longest_paths
 from intertask.studies.status import failure
 from intertask.studies.worker import BUSY, DONE, FAILED
 
@@ -87,7 +88,8 @@ class Ledger:
 def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm: bool = WARM) -> Ledger:
     """Runs everything, `workers` at a time; `timeout` is each run's wall-clock limit in seconds.
 
-    `countdown` knows the seconds that each run is `expected` to take, and is told of each that has `ended`.
+    `countdown` knows the seconds that each run is `expected` to take, and is told when the first begin, of each that
+    has `ended`, and every second to `look`.
 
     With `warm`, processes are forked from one that has imported what runs need. Failures are kept in the store and
     returned; they stop only the runs that start from them. Where space becomes scarce, no further run starts, and
@@ -95,10 +97,11 @@ def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm:
     """
     os.environ[DRIVER] = str(os.getpid())
     _prepare_to_fork(warm)
-    progress = Ledger(dict(runs), longest_paths(runs, countdown.expected))
+    progress = Ledger(dict(runs), longest_paths({i: run.parents for i, run in runs.items()}, countdown.expected))
     store.open_pool()
     scarce = None
     with countdown, children(progress):
+        countdown.say(progress, f"{len(runs)} runs to do")
         while progress.running or progress.waiting and not scarce:
             while len(progress.running) < workers and (run_id := progress.ready()):
                 if scarce := scarce or scarcity():
@@ -135,16 +138,6 @@ def _prepare_to_fork(warm: bool) -> None:
     Finalize(None, opened.close, exitpriority=AFTER_THE_SOCKET)
 
 
-def longest_paths(runs: dict[str, Run], seconds: dict[str, float]) -> dict[str, float]:
-    """Per run: its own seconds and those of the longest chain of runs that start from it; parents come first."""
-    paths = dict(seconds)
-    for run_id, run in reversed(runs.items()):
-        for parent in run.parents:
-            if parent in runs:
-                paths[parent] = max(paths[parent], seconds[parent] + paths[run_id])
-    return paths
-
-
 def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
     """Starts a worker in a process of its own; it dies when our end of the pipe between us closes."""
     theirs, ours = FORKSERVER.Pipe()
@@ -175,6 +168,7 @@ def _collect(progress: Ledger, runs: dict[str, Run], timeout: float, countdown) 
     while not (ended := next((i for i, one in progress.running.items() if one.process.exitcode is not None), None)):
         for one in progress.running.values():
             one.stop_if_late(timeout)
+        countdown.look(progress)
         wait([one.process.sentinel for one in progress.running.values()], timeout=1)
     one = progress.running.pop(ended)
     if one.process.exitcode == BUSY:
@@ -185,10 +179,10 @@ def _collect(progress: Ledger, runs: dict[str, Run], timeout: float, countdown) 
         progress.lost.add(ended)
     elif one.process.exitcode == DONE:
         progress.done.append(ended)
-        countdown.ended(ended)
+        countdown.ended(progress, ended)
     else:
         progress.failed[ended] = _reason(ended, one, timeout)
-        countdown.ended(ended, progress.failed[ended])
+        countdown.ended(progress, ended, progress.failed[ended])
 
 
 def _reason(run_id: str, one: Worker, timeout: float) -> str:

@@ -37,7 +37,8 @@ import minilanguage
 from intertask.studies import engine, kernel, store
 from intertask.tasks.catalogue import catalogue
 
-for name in ("intertask.training.record", "intertask.views.run_view"):  # studies do not know what trains, notebooks do
+# studies do not know what trains and what shows it; notebooks do
+for name in ("intertask.training.record", "intertask.views.run_view", "intertask.analysis.tables"):
     importlib.import_module(name)
 catalogue()  # parsed once: it is the same for all
 Figure().subplots().figure.savefig(io.BytesIO(), bbox_inches="tight")  # reads the fonts

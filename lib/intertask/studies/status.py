@@ -59,7 +59,7 @@ def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | 
     if snapshot["given"] == json.loads(json.dumps(given, default=str)):
         return ""
     other = snapshot["file"]
-    if other and Path(other).is_file() and not file.samefile(other):
+    if other and Path(other).is_file() and os.path.realpath(file) != os.path.realpath(other):
         found = f"that of {other}"
         raise refusal(file, f"no other study in {folder}", found, "Rename one of the two files.")
     return (

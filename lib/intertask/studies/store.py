@@ -156,11 +156,26 @@ def open_pool() -> None:
             (pool() / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refusal(pool(), "a folder to write to", error.strerror, "Ask its owner, or copy the results.") from None
-    for remains in (pool() / ".staging").iterdir():
-        run_id = re.sub(r"\.[0-9a-z_]{8}(\.old)?$", "", remains.name)
+    for run_id, remains in staged(results_root()):
         with claim(run_id, wait=False) as ours:
             if ours:
                 shutil.rmtree(remains, ignore_errors=True)
+
+
+def staged(results: Path) -> Iterator[tuple[str, Path]]:
+    """What is being built, or was when its process died: run ids and folders."""
+    for folder in (results / "runs" / ".staging").glob("*"):
+        yield re.sub(r"\.[0-9a-z_]{8}(\.old)?$", "", folder.name), folder
+
+
+def held(path: Path) -> bool:
+    """Whether a living process holds the lock on a file."""
+    with suppress(FileNotFoundError), open(path, "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def require_pool() -> None:
@@ -216,8 +231,8 @@ def publish(folder: Path, run_id: str) -> Path:
     return target
 
 
-def failure_folder(run_id: str) -> Path:
-    return pool() / ".failed" / run_id
+def failure_folder(run_id: str, results: Path | None = None) -> Path:
+    return (results or results_root()) / "runs" / ".failed" / run_id
 
 
 def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
@@ -226,6 +241,11 @@ def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
     left = {"reason": reason, "cell": cell, "when": now()}
     failure_folder(run_id).mkdir(exist_ok=True)
     write(failure_folder(run_id) / "failure.json", json.dumps(left, indent=1))
+
+
+def progress_file(folder: Path) -> Path:
+    """What a run under way tells of itself, a JSON object per line (`live.Running`); no part of the finished run."""
+    return folder / "progress.jsonl"
 
 
 def predictions_file(folder: Path, task: str) -> Path:

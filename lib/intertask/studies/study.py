@@ -27,7 +27,7 @@ from intertask.studies.obeyed import refuse_ignored
 from intertask.tasks.catalogue import counterpart
 from intertask.tasks.schema import OneOrMore
 from intertask.weighting import DYNAMIC
-from intertask.written import PLACED, Strict, escaped, faults_in_words, read_yaml
+from intertask.written import PLACED, Strict, escaped, faults_in_words, parsed_yaml, yaml_text
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
 """The parameters of a run that a mixture may set for itself."""
@@ -182,8 +182,8 @@ class Supporting(Open):
     def label(self) -> str:
         if self.name:
             return self.name
-        limit = f"[limit={self.limit}]" if self.limit else ""
-        return self.tasks[0] + limit + ", shuffled labels" * self.shuffle_labels
+        own = [f"limit={self.limit}"] * bool(self.limit) + ["shuffle_labels=true"] * self.shuffle_labels
+        return self.tasks[0] + (f"[{','.join(own)}]" if own else "")
 
     def members(self, limit: int | None = None) -> list[Member]:
         """The tasks as members of a mixture; `limit` is the study's, for those that have none of their own."""
@@ -439,8 +439,13 @@ class Study(Strict):
 def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:
     """A study's short name and content, from a file or from `params/<name>.yaml`; with `mini` on the mini suite."""
     path = study_file(name)
+    return study_from(path, yaml_text(path), mini, quick)
+
+
+def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:
+    """`load_study` of a text that stands in that file, or will."""
     short = study_name(path) + "-mini" * mini + "-quick" * quick
-    written = read_yaml(path, "keys such as title, encoders and targets", BEGIN)
+    written = parsed_yaml(path, text, "keys such as title, encoders and targets", BEGIN)
     content, own = written.content, written.content
     if "source" in content:
         raise IntertaskError(

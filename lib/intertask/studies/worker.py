@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -79,7 +80,9 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
     return DONE
 
 
-def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], warm=None) -> None:
+def execute_notebook(
+    notebook: Path, output: Path, parameters: dict[str, Any], warm=None, kernel_arguments: Sequence[str] = ()
+) -> None:
     """papermill with an ordinary kernel, or the warm one given."""
     import papermill
 
@@ -102,6 +105,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict[str, Any], w
             iopub_timeout=120,
             kernel_manager_class=manager_class(sockets, warm),
             shutdown_kernel="immediate",
+            extra_arguments=list(kernel_arguments),
         )
 
 

@@ -14,17 +14,22 @@ def find_entry(name: str, task_file: str = "") -> TaskEntry:
     """The entry called `name`, of the catalogue or of the user's `task_file` (YAML)."""
     entries = dict(catalogue())
     if task_file:
-        own = read_entries(Path(task_file))
-        if taken := own.keys() & entries.keys():
-            found = f"'{min(taken)}', which the catalogue has"
-            raise refusal(task_file, "names of its own", found, "Rename your task.")
-        entries |= own
+        entries |= own_entries(Path(task_file), yaml_text(Path(task_file)))
     if name not in entries:
         raise IntertaskError(
             f"Unknown task '{name}': expected a task of the catalogue or of a task file "
             f"(task_file: '{task_file}').{did_you_mean(name, entries)}"
         )
     return entries[name]
+
+
+def own_entries(path: Path, text: str) -> dict[str, TaskEntry]:
+    """Name -> entry of a text that stands in a user's task file, or will; refused where the catalogue has the name."""
+    own = dict(_parsed(path, text))
+    if taken := own.keys() & catalogue().keys():
+        found = f"'{min(taken)}', which the catalogue has"
+        raise refusal(path, "names of its own", found, "Rename your task.")
+    return own
 
 
 @cache

@@ -51,7 +51,11 @@ class Task:
 
 def load_task(name: str, task_file: str = "") -> Task:
     """The task `name` of the catalogue or of the user's `task_file`; raises IntertaskError on anything amiss."""
-    entry = find_entry(name, task_file)
+    return load_entry(find_entry(name, task_file))
+
+
+def load_entry(entry: TaskEntry) -> Task:
+    """The task of an entry, as `load_task`."""
     source = locate(entry)
     # What the entry, its files and our code determine; file names count for nothing but how they end.
     kinds = {split: [path.suffix for path in paths] for split, paths in source.files.items()}

@@ -16,7 +16,7 @@ from intertask.errors import refusal
 from intertask.files import csv_text, file_digest, now, results_root, write, write_sealed
 from intertask.origin import COMPUTING, git_commit
 from intertask.run import Run
-from intertask.studies.store import finished, learned_file, predictions_file, read, swept_settings
+from intertask.studies.store import finished, learned_file, predictions_file, progress_file, read, swept_settings
 from intertask.training.model import save_model
 from intertask.training.train import Outcome, Result
 
@@ -68,6 +68,7 @@ def save(result: Result, run: Run) -> Path:
     elif not folder.is_dir():
         remedy = "Give the same command again for the folder where the results are now."
         raise refusal(folder, "the folder in which this run began", "that it was moved or deleted meanwhile", remedy)
+    progress_file(folder).unlink(missing_ok=True)
     if run.keep_encoder:
         save_model(result.model, folder / "encoder")
     (folder / "curve.csv").write_text(csv_text(result.curve, index=False), encoding="utf-8")

@@ -18,7 +18,7 @@ from intertask.formats import Encoded
 from intertask.run import Run
 from intertask.tasks.load import Task
 from intertask.training import frozen
-from intertask.training.bar import bar
+from intertask.training.bar import Told, bar
 from intertask.training.batches import Batch, by_length
 from intertask.training.data import reporting_split, selection_split
 from intertask.training.mixing import Mixture, micro_batches, weights
@@ -225,7 +225,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
     torch.manual_seed(run.seed_of("dropout"))  # only here: what drew the weights before must not change the dropout
     one = Best()
     bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
-    curve, losses = [], Losses()
+    curve, losses, told = [], Losses(), Told(progress)
     model.train()
     with bar(total=progress.total, desc=run.label) as shown:
         for batch, ends_epoch in mixture:
@@ -234,6 +234,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
             progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
             update(model, optimizer, schedule, run.max_grad_norm)
             shown.update()
+            told.tell()
             if progress.evaluates(ends_epoch):
                 at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": losses.mean()}
                 clock.stop("train")
@@ -243,6 +244,7 @@ def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best
                 select(bests, scores, progress.step, model)
                 schedule.evaluated(float(np.mean(scores)))
                 mixture.reweigh(scores)
+                told.tell(loss=at["train_loss"], score=float(np.mean(scores)))
                 shown.set_postfix(loss=f"{at['train_loss']:.3f}", dev=f"{np.mean(scores):.1f}")
                 model.train()
                 clock.stop("evaluate")

@@ -2,47 +2,74 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 from tqdm import tqdm
 
+from intertask.studies.live import running_runs
+from intertask.studies.schedule import time_left
 from intertask.written import escaped
 
 
 class Countdown:
-    """Says what has ended and when the rest will have: a bar on a terminal, a line per run elsewhere.
+    """Says what trains, what has ended and when the rest will have: a bar on a terminal, a line per run elsewhere.
 
-    The time left is the expected seconds of the runs that remain, corrected by how the others kept to theirs.
+    `estimated` gives the expected seconds of every run; as runs end it is asked again, as often as costs little.
     """
 
-    FORMAT = "{n_fmt}/{total_fmt} runs |{bar}| {elapsed}, {postfix}"
+    FORMAT = "{desc} |{bar}| {elapsed}{postfix}"
+    COST = 0.01  # of the time, at most, goes into asking again
 
-    def __init__(self, expected: dict[str, float], workers: int):
-        self.expected, self.began = expected, time.monotonic()
-        self.left, self.speed = sum(expected.values()), float(workers)
-        options = {"disable": not (expected and sys.stderr.isatty()), "dynamic_ncols": True}
-        self.bar = tqdm(total=len(expected), bar_format=self.FORMAT, **options)
+    def __init__(self, estimated: Callable[[], dict[str, float]], workers: int):
+        self.estimated, self.workers = estimated, workers
+        self._estimate()
+        options = {"disable": not (self.expected and sys.stderr.isatty()), "dynamic_ncols": True}
+        self.bar = tqdm(total=len(self.expected), bar_format=self.FORMAT, **options)
 
     def __enter__(self) -> "Countdown":
-        if self.expected:
-            self._show(f"{len(self.expected)} runs to do")
         return self
 
     def __exit__(self, *_) -> None:
         self.bar.close()
 
-    def ended(self, run_id: str, failure: str = "") -> None:
-        self.left -= self.expected[run_id]
-        self.speed = (sum(self.expected.values()) - self.left) / (time.monotonic() - self.began)
-        self.bar.n += 1
+    def _estimate(self) -> None:
+        began = time.monotonic()
+        self.expected = self.estimated()
+        self.due = time.monotonic() + (time.monotonic() - began) / self.COST
+
+    def ended(self, ledger, run_id: str, failure: str = "") -> None:
+        """Of a ledger (`execute.Ledger`) one more run has ended."""
+        if time.monotonic() > self.due:
+            self._estimate()
         if failure:
             tqdm.write(f"FAILED {run_id}: {failure}", file=sys.stderr)
-        self._show(f"[{self.bar.n}/{len(self.expected)}] {run_id}")
+        count = len(ledger.done) + len(ledger.failed)
+        self.say(ledger, f"[{count}/{len(self.expected)}] {run_id}")
 
-    def _show(self, line: str) -> None:
-        left = f"about {duration(self.left / self.speed)} left"
-        self.bar.set_postfix_str(left)
-        if self.bar.disable:
+    def say(self, ledger, line: str) -> None:
+        if self.bar.disable and self.expected:
+            left, _ = self._left(ledger)
             print(escaped(f"{line}; {left}"), flush=True)
+        self.look(ledger)
+
+    def look(self, ledger) -> None:
+        """Moves the bar, on a terminal, to where the runs under way are now."""
+        if self.bar.disable:
+            return
+        left, running = self._left(ledger)
+        ended = len(ledger.done) + len(ledger.failed)
+        self.bar.n = min(self.bar.total, ended + sum(one.share for one in running.values()))
+        trains = [f"{run_id.rpartition('-')[0]} {one.share:.0%}" for run_id, one in running.items()]
+        self.bar.set_description_str(f"{ended}/{len(self.expected)} runs", refresh=False)
+        self.bar.set_postfix_str(escaped(": ".join(filter(None, [left, ", ".join(trains)]))))
+
+    def _left(self, ledger) -> tuple[str, dict]:
+        """The time left in words, and the runs of the ledger that are under way."""
+        running = {run_id: one for run_id, one in running_runs().items() if run_id in ledger.running}
+        needed = {run_id: self.expected[run_id] for run_id in ledger.running}
+        needed |= {run_id: one.left(needed[run_id]) for run_id, one in running.items()}
+        parents = {run_id: run.parents for run_id, run in ledger.waiting.items()}
+        return f"about {duration(time_left(parents, self.expected, needed, self.workers))} left", running
 
 
 def duration(seconds: float) -> str:

@@ -1,16 +1,34 @@
 """What all figures share: ink, and text and numbers as they are printed."""
 
+import base64
+import io
+import re
 import textwrap
 
+BREAKS = re.compile(r"(\s+)|(?<=\w-)|(?=\[)|(?<==)")
 AXIS = 18  # characters of a line in an axis label
 INK, FAINT, ALERT = "#222222", "#767676", "#c44601"
 
 
 def text(name: str, width: int = 60) -> str:
-    """A name as matplotlib shows it literally (a `$` in it starts no formula), in lines of `width` characters."""
-    return textwrap.fill(str(name), width).replace("$", r"\$")
+    """A name as matplotlib shows it literally (a `$` in it starts no formula), in lines of `width` characters, broken
+    where words end and around the settings of `task[setting=value]`."""
+    wrapper = textwrap.TextWrapper(width, break_on_hyphens=False)
+    wrapper.wordsep_simple_re = BREAKS
+    return wrapper.fill(str(name)).replace("$", r"\$")
 
 
 def signed(points: float) -> str:
     """A difference with its sign, to .1 point, to .01 where that would round to zero and hide the side it is on."""
     return f"{points:+.1f}" if abs(points) >= 0.05 else f"{points:+.2f}" if abs(points) >= 0.005 else "0.0"
+
+
+def drawn(figure, form: str) -> bytes:
+    """A figure of matplotlib as a file of the form `svg`, `pdf` or `png`."""
+    held = io.BytesIO()
+    figure.savefig(held, format=form, bbox_inches="tight")
+    return held.getvalue()
+
+
+def png_text(figure) -> str:
+    return base64.b64encode(drawn(figure, "png")).decode()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 
 from intertask.errors import IntertaskError
 from intertask.files import project_root, results_root
@@ -70,4 +71,11 @@ def run_page(beginning: str) -> str:
             lines.append(f"  {task}, {split} ({outcome['sizes'][split]} examples): {said}; majority {floor:.1f}")
     lines += ["", "parameters that were set", *(f"  {name}: {value}" for name, value in given.items())]
     lines += ["", f"started from {record['parent'] or record['encoder']}"]
-    return "\n".join([*lines, f"notebook: {store.pool() / record['id'] / 'notebook.ipynb'}"])
+    return "\n".join([*lines, "", "files", *(f"  {path}" for path in files_of(record))])
+
+
+def files_of(record: dict) -> list[Path]:
+    """Where a run's executed notebook, curve, predictions and encoder are, of those that are there."""
+    folder = store.pool() / record["id"]
+    kept = [folder / "notebook.ipynb", folder / "curve.csv", *sorted(folder.glob("predictions/**/*.parquet"))]
+    return [path for path in (*kept, folder / "encoder") if path.exists()]

@@ -37,6 +37,23 @@ def catalogue_table(form: str = "") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=fields).astype({**dict.fromkeys(SPLIT_ORDER, "Int64"), "at_hand": bool})
 
 
+def search_catalogue(table: pd.DataFrame, words: str = "", form: str = "", at_hand: bool = False) -> pd.DataFrame:
+    """The rows of `catalogue_table` that hold every one of the words, in any case, in name, format, source or paper; of
+    one format, and only what is at hand, if so asked."""
+    text = table[["name", "format", "source", "paper"]].agg(" ".join, axis=1).str.lower()
+    kept = pd.Series(True, table.index) & (table["at_hand"] | (not at_hand)) & ((table["format"] == form) | (not form))
+    for word in words.lower().split():
+        kept &= text.str.contains(word, regex=False)
+    return table[kept]
+
+
+def catalogue_line(row) -> str:
+    """A row of `catalogue_table` in a line."""
+    size = "size unknown" if pd.isna(row.train) else f"{row.train:,}"
+    here = "at hand" if row.at_hand else "not at hand"
+    return " · ".join(filter(None, [row.name, row.format, size, here, row.paper]))
+
+
 def source(entry: TaskEntry) -> str:
     """Where the data comes from: a Hub id with its config, a corpus that the user fetches, or the mini suite."""
     if entry.hub:

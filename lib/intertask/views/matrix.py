@@ -11,6 +11,9 @@ from seaborn.utils import relative_luminance
 
 from intertask.views.drawing import AXIS, FAINT, INK, text
 
+TITLE = "title: "
+"""How the name (gid) of what is drawn over a cell begins; the rest is what the cell says to a pointer."""
+
 
 def named(names: Iterable[str], width: int = AXIS) -> dict[str, str]:
     """Each name with the label that an axis has for it, in lines of `width` characters."""
@@ -29,12 +32,13 @@ def matrix(
     size: float = 8,
     upright: bool = False,
 ) -> Axes:
-    """Draws `cells`: columns row, column, value (its colour), words (its text) and, if there is one, bold.
+    """Draws `cells`: columns row, column, value (its colour), words (its text) and, where they are, bold and title.
 
     The first of several lines of words is the largest. A cell without a value is hatched; one that is not among the
     cells stays white and holds the words of `absent`. rows, columns: name to label, in the order drawn; ends: the
     values at the ends of the colour map; bar: what stands at the colour bar, none if empty; size: of the words, in
-    points; upright: whether column labels are turned. The middle of the first cell is at (0.5, 0.5).
+    points; upright: whether column labels are turned. The middle of the first cell is at (0.5, 0.5). Over each cell
+    lies a rectangle that is not seen, with TITLE, the cell's names and its title, by default its words, for its gid.
     """
     values = cells.pivot(index="row", columns="column", values="value").reindex(index=list(rows), columns=list(columns))
     values = values.to_numpy(dtype=float, na_value=np.nan)
@@ -62,6 +66,8 @@ def matrix(
             above = {"fontsize": large, "va": "bottom" if others else "center"}
             _put(first, x, y, ax, color=ink, fontweight=bold, **above)
             _put(others, x, y, ax, color=ink, fontsize=size, va="top")
+        if key in found:
+            _title(found[key], x, y, ax)
     ax.set_xticks(np.arange(len(columns)) + 0.5, list(columns.values()), rotation=90 if upright else 0)
     ax.set_yticks(np.arange(len(rows)) + 0.5, list(rows.values()), rotation=0)
     ax.tick_params(length=0)
@@ -71,3 +77,9 @@ def matrix(
 def _put(words: str, x: int, y: int, ax: Axes, **style) -> None:
     if words:
         ax.text(x + 0.5, y + 0.5, words, ha="center", **{"va": "center"} | style)
+
+
+def _title(cell, x: int, y: int, ax: Axes) -> None:
+    over = Rectangle((x, y), 1, 1, facecolor="none", linewidth=0)
+    over.set_gid(f"{TITLE}{cell.row} → {cell.column}\n{getattr(cell, 'title', cell.words)}")
+    ax.add_patch(over)

@@ -13,6 +13,7 @@ LONGEST = 200  # characters of a text that a table shows
 MOST_LABELS = 12  # in a table of shares or a confusion matrix
 PERCENTILES = {"median": 50, "90 %": 90, "99 %": 99, "longest": 100}
 WIDTH = 100  # characters of a line on a terminal
+FIRST_EXAMPLES = "The first examples"
 
 _BASELINE = {
     False: "Majority score (0-100; in regression, of the mean)",
@@ -100,17 +101,25 @@ def percentiles(counts) -> dict[str, int]:
     return dict(zip(PERCENTILES, map(int, values), strict=True))
 
 
-def task_page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
-    """What the command prints of a task: its splits, three examples, lengths in words, majority scores, and notes."""
-    entry = task.entry
-    found = [textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ") for note in notes]
-    sections = {
-        "Examples and labels": splits(task).T.to_string(),
-        "The first examples": "\n".join(_lines(examples(task, 3))),
-        "Lengths in words": lengths(task).to_string(),
-        _BASELINE[task.form.writes]: majority.to_string() if len(majority) else "No labels.",
-        "To know before training": "\n".join(found) or "Nothing unusual.",
+def task_sections(task: Task, majority: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables of a task under their titles: splits, three examples, lengths in words, majority scores."""
+    return {
+        "Examples and labels": splits(task).T,
+        FIRST_EXAMPLES: examples(task, 3).reset_index(drop=True),
+        "Lengths in words": lengths(task),
+        _BASELINE[task.form.writes]: majority,
     }
+
+
+def task_page(task: Task, majority: pd.DataFrame, notes: list[str]) -> str:
+    """What the command prints of a task: its tables, and notes."""
+    entry, sections = task.entry, {}
+    for title, table in task_sections(task, majority).items():
+        sections[title] = "\n".join(_lines(table)) if title == FIRST_EXAMPLES else table.to_string()
+    if majority.empty:
+        sections[_BASELINE[task.form.writes]] = "No labels."
+    found = [textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ") for note in notes]
+    sections["To know before training"] = "\n".join(found) or "Nothing unusual."
     head = f"# {entry.name}: {entry.format}, scored by {' and '.join(entry.metrics)}\n"
     return head + "".join(f"\n{title}\n{body}\n" for title, body in sections.items())
 

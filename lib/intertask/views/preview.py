@@ -4,7 +4,19 @@ import pandas as pd
 
 from intertask.formats import Format
 from intertask.tasks.load import Task
-from intertask.views.overview import percentiles
+from intertask.views.findings import findings
+from intertask.views.overview import percentiles, task_page, task_sections
+
+
+def checked_page(task: Task) -> str:
+    """What `intertask task check` prints of a task."""
+    return task_page(task, majority(task), findings(task))
+
+
+def checked_tables(task: Task) -> dict[str, pd.DataFrame]:
+    """The same as tables, each under its title."""
+    notes = pd.DataFrame({"to know": findings(task) or ["Nothing unusual."]})
+    return task_sections(task, majority(task)) | {"To know before training": notes}
 
 
 def majority(task: Task) -> pd.DataFrame:

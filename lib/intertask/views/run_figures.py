@@ -2,10 +2,13 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib import color_sequences
 from matplotlib.axes import Axes
 
 from intertask.views.drawing import ALERT, FAINT, INK, text
 from intertask.views.matrix import matrix
+
+MOST_CURVES = 8  # that a reader can tell apart
 
 
 def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
@@ -22,6 +25,28 @@ def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
     loss.grid(False)
     ax.set(xlabel="training examples seen", ylabel="dev score, 0–100")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # above: the curves go anywhere
+    return ax
+
+
+def running_curves(curves: pd.DataFrame, ax: Axes) -> Axes:
+    """Dev scores over the share of the training, a line per run under way, told apart by colour and marker.
+
+    curves: as `live_view.curves_under_way` has them. Of more than MOST_CURVES runs, the last ones are drawn.
+    """
+    runs = list(dict.fromkeys(curves["run"]))
+    for place, run in enumerate(runs[-MOST_CURVES:]):
+        rows, marker = curves[curves["run"] == run], "osD^vP*X"[place]
+        color = color_sequences["petroff10"][place]
+        ax.plot(100 * rows["share"], rows["score"], f"{marker}-", color=color, markersize=5, label=text(run))
+    if len(runs) > MOST_CURVES:
+        ax.set_title(f"{MOST_CURVES} of {len(runs)} runs", color=INK, fontsize="medium")
+    ax.set(xlabel="share of the training, %", ylabel="dev score, 0–100", xlim=(0, 102))
+    ax.tick_params(colors=INK)
+    for part in (ax.xaxis.label, ax.yaxis.label):
+        part.set_color(INK)
+    ax.spines[:].set_color(INK)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2), frameon=False, labelcolor=INK)  # below: ids are long
     return ax
 
 
