@@ -40,7 +40,7 @@ from made_notebook import execute_notebook
 from made_runs import glue_roles, make_regimes, scored
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis" / "target_correlations.ipynb"
-GAIN = {None: 0, "mini/mnli": 6, "mini/qnli": -3, "mini/mnli, shuffled labels": 1}
+GAIN = {None: 0, "mini/mnli": 6, "mini/qnli": -3, "mini/mnli[shuffle_labels=true]": 1}
 
 
 TARGETS = ("mini/rte", "mini/cola", "mini/wnli")

@@ -225,7 +225,7 @@ def test_a_run_in_two_roles_and_a_control_are_models_of_their_own():
         ]
     )
     models = diagnosed(runs, ["mnli"]).set_index("run")["model"].to_dict()
-    assert models == {"a": "e: mnli, 5 examples", "b": "e: mnli, 5 examples, shuffled labels"}
+    assert models == {"a": "e: mnli, 5 examples", "b": "e: mnli[shuffle_labels=true], 5 examples, as intermediate"}
 
 
 def test_the_diagnostic_is_the_first_or_the_named_one():
@@ -252,4 +252,5 @@ def test_the_notebook_on_a_made_store(tmp_path, forked_kernels):
 def test_the_notebook_with_nothing_done(tmp_path, forked_kernels):
     make_diagnostic_store(tmp_path / "results", done=())
     text = (build_report("demo") / "diagnostic_breakdown.html").read_text()
-    assert text.partition("[1] not run yet")[0].count("<td>[1]</td>") == 5 and "there is nothing to say" in text
+    _, _, after = text.partition("reason = not run yet")
+    assert after.partition("</table>")[0].count("<tr>") == 6 and "there is nothing to say" in text

@@ -30,7 +30,7 @@ def test_heatmap_shows_sign_star_interval_and_seeds(runs, ax):
     assert words(ax)[:2] == ["+10.0*", "[+7.5, +12.5]\n3 of 3 seeds"]
     assert words(ax).count("missing\n0 of 3 seeds") == 2
     assert [label.get_text() for label in ax.get_xticklabels()] == ["mini/rte", "mini/cola"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["mini/mnli", "mini/mnli,\nshuffled labels"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["mini/mnli", "mini/mnli\n[shuffle_labels=\ntrue]"]
     assert ax.collections[0].get_clim() == (-10, 10)
 
 
@@ -67,6 +67,13 @@ def test_paired_differences_shows_every_seed(runs, ax):
     assert sorted(crosses[0].get_xdata()) == [9, 10, 11]
     assert words(ax) == [" missing", " missing"]
     assert ax.get_yticklabels()[2].get_text() == "mini/mnli → mini/cola (0 of 3 seeds)"
+
+
+def test_a_figure_has_room_for_the_largest_of_many(monkeypatch):
+    table = pd.DataFrame({"delta": [1.0, -3.0, None, 2.0], "low": range(4)})
+    assert figures.largest(table, "delta").equals(table)
+    monkeypatch.setattr(figures, "MOST_DRAWN", 2)
+    assert figures.largest(table, "delta")["delta"].tolist() == [-3.0, 2.0]
 
 
 def test_restarts_counts_and_marks_degenerate_runs(runs, ax):

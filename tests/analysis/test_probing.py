@@ -163,6 +163,6 @@ def test_the_notebook_with_nothing_done(store, forked_kernels):
     shutil.rmtree(store / "runs")
     html = (build_report("probes") / "probing.html").read_text()
     assert (
-        html.partition("[1] not run yet")[0].count("<td>[1]</td>") == 12
+        html.partition("reason = not run yet")[2].partition("</table>")[0].count("<tr>") == 13
         and "above the majority on 0 of 0 probes" in html
     )

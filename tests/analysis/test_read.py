@@ -134,7 +134,7 @@ def test_a_control_is_one_whatever_the_study_calls_it():
     expand("demo", Study(title="t", regimes=["single", "stilts", "mtl"], **study), planned=True).save()
     runs = read_runs("demo")
     named = runs[runs["supporting"].notna()].groupby("supporting")["control"].agg(["min", "max", "size"])
-    controls = ["control", "mini/mnli, shuffled labels", "noise"]
+    controls = ["control", "mini/mnli[shuffle_labels=true]", "noise"]
     assert named.index[named["min"]].tolist() == controls and named.index[~named["max"]].tolist() == ["mini/mnli"]
     assert named["size"].eq(6).all() and not runs.loc[runs["supporting"].isna(), "control"].any()
     found = runs.assign(

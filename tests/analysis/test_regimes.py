@@ -277,7 +277,7 @@ def test_the_notebooks_where_the_heuristic_holds_and_where_it_ends(tmp_path, out
     shown = outputs("size_heuristic")
     assert all(shown[cell].count("image/png") == n for cell, n in (("matrix", 2), ("ratio", 1), ("exposure", 1)))
     assert "right in 6 of 6 cells" in shown["words"] and "a → b, a → c, b → c" in shown["words"]
-    assert shown["failures"].count("<td>matched</td>") == 3
+    assert "mixing = matched" in shown["failures"] and shown["failures"].count("<tr>") == 4
     shown = outputs("all_tasks")
     assert "oracle (matched)" in shown["table"] and shown["figure"].count("image/png") == 1
 

@@ -16,7 +16,7 @@ from intertask.analysis.transfer import (
 from intertask.errors import IntertaskError
 from made_store import make_store
 
-SHUFFLED = "mini/mnli, shuffled labels"
+SHUFFLED = "mini/mnli[shuffle_labels=true]"
 
 
 def scores(target, supporting, seed):

@@ -182,7 +182,7 @@ def test_the_notebook(tmp_path, monkeypatch, x, seeds, done):
     notebook = Path(__file__).parents[2] / "notebooks" / "analysis" / "data_size.ipynb"
     execute_notebook(notebook, tmp_path / "executed.ipynb", {"study": "made", "x": x})
     text = (tmp_path / "executed.ipynb").read_text()
-    assert '"stderr"' not in text and ("[1] not run yet" in text) == (done != "all")
+    assert '"stderr"' not in text and ("reason = not run yet" in text) == (done != "all")
     assert ("MTL is ahead in" in text) == (done == "all")
 
 

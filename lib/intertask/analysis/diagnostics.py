@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from intertask.analysis.score_tables import SHUFFLED
 from intertask.analysis.statistics import example_interval, matthews, paired_t
 from intertask.analysis.tables import category_label
 from intertask.errors import IntertaskError, did_you_mean, refusal
@@ -45,9 +46,10 @@ def diagnosed(runs: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
 
 
 def _trained_model(role) -> str:
-    name = f"{role.encoder}: {role.task}" + ("" if pd.isna(role.limit) else f", {role.limit} examples")
+    shuffled = SHUFFLED if role.stage == "intermediate" and role.control else ""
+    name = f"{role.encoder}: {role.task}{shuffled}" + ("" if pd.isna(role.limit) else f", {role.limit} examples")
     if role.stage == "intermediate":
-        return f"{name}, shuffled labels" if role.control else f"{name}, as intermediate"
+        return f"{name}, as intermediate"
     if pd.isna(role.supporting):
         return name
     what = role.supporting + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")

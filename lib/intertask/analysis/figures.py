@@ -12,6 +12,7 @@ from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
 DENSE = 150  # cells of a matrix; in a larger one nobody could read more than a number in each
+MOST_DRAWN = 40  # of a figure with a line per cell; a longer one is scrolled past, and its table has them all
 GRADIENT = "RdBu"  # blue: the supporting task helps; red: it harms; safe for the common colour blindnesses
 
 
@@ -27,16 +28,16 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     where Holm's p is below 1 - confidence; † where several seeds share one supporting model; k° where in k seeds one of
     the two runs learned nothing. Cells without a pair are hatched. Controls stand below a line. ends: |delta| at the
     ends of the colours, in points; by default the largest.
-    With more than DENSE cells each shows its mean and * alone, in whole points.
+    With more than DENSE cells each shows its mean and * alone, in whole points; its title tells all the same.
     """
     table = table.sort_values("control", kind="stable")
     rows, columns = named(table["supporting"].unique()), named(table["target"].unique())
     dense = len(rows) * len(columns) > DENSE
     ends = ends or max(1, table["delta"].abs().fillna(0).max())
     table = table.assign(star=table["p_holm"] < 1 - confidence)
-    words = [_transfer_words(cell, dense) for cell in table.itertuples()]
+    words, titles = ([_transfer_words(cell, short) for cell in table.itertuples()] for short in (dense, False))
     cells = table.rename(columns={"supporting": "row", "target": "column", "delta": "value"})
-    cells = cells.assign(words=words, bold=table["star"] & (not dense))
+    cells = cells.assign(words=words, title=titles, bold=table["star"] & (not dense))
     absent = "·" if dense else "not in\nthe study"
     matrix(cells, rows, columns, ax, GRADIENT, (-ends, ends), "delta, points", lambda *_: absent, upright=dense)
     ax.set(xlabel="target", ylabel="supporting")
@@ -117,6 +118,12 @@ def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Ax
     rows_with_means(table, "delta", [own["delta"] for own in members], labels, ax)
     ax.set(xlabel="delta, points (× one seed; ● mean and interval; □ control)")
     return ax
+
+
+def largest(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    """The rows that a figure with a line per row has room for, MOST_DRAWN: where `value` is furthest from zero."""
+    furthest = table[value].abs().sort_values(ascending=False, kind="stable").index[:MOST_DRAWN]
+    return table[table.index.isin(furthest)]
 
 
 def rows_with_means(table: pd.DataFrame, value: str, members: list[pd.Series], labels: list[str], ax: Axes) -> Axes:

@@ -2,33 +2,119 @@
 
 import html
 import re
+from itertools import cycle
 from pathlib import Path
 
 import pandas as pd
 
+from intertask.analysis.paging import paged
 from intertask.errors import IntertaskError
 from intertask.files import csv_text, write
 
+MOST_ROWS = 30
+"""Of what is shown at once: more are folded and, in JupyterLab, come in pages."""
+
+FIRST = ["delta", "difference", "gain", "r", "slope", "optimism", "low", "high", "p", "p_holm"]
+"""What answers a question: it stands right after the names of what it is about."""
+
+PROSE = re.compile("(^|_)(note|reason)$")
+NUMBER = re.compile(r"–|[-+]?\d[\d,.]*(e[-+]?\d+)?([ %*↓=/].*)?")
+LAYOUT = """<style>
+.shown p { max-width: 60em } .shown table.dataframe { width: auto; margin: .4em 0 !important }
+.shown table.dataframe :is(td, th) { text-align: left; vertical-align: top; white-space: nowrap; padding: .25em .6em }
+.shown table.dataframe .number { text-align: right }
+.shown table.dataframe .long { white-space: normal; min-width: 20em }
+</style>"""
+
 
 class Shown(pd.DataFrame):
-    """A frame that displays itself escaped, its prose below it: beside many columns of numbers, no page has room."""
+    """A frame that displays itself as `as_html`, in JupyterLab a long one in pages, with a search."""
 
     def _repr_html_(self) -> str:
-        return as_html(self, notebook=True)
+        return paged(as_html(self)) if len(self) > MOST_ROWS else as_html(self)
 
 
 def as_html(frame: pd.DataFrame, **options) -> str:
-    """The frame as an escaped table with nothing cut; options: of pandas' `to_html`.
+    """The frame escaped, for a reader: nothing cut, nothing said twice; options: of pandas' `to_html`.
 
-    A column of prose, `note`, `reason` or `…_note`, holds numbers, and the texts stand below, each once.
+    Above a table stands which columns are empty and, of two rows or more, what is the same in all of them. A column of
+    prose, `note`, `reason` or `…_note`, holds numbers, and the texts stand below, each once. More than MOST_ROWS rows
+    are folded. Cells of numbers have the class `number`, texts too long for a line `long`.
     """
-    prose = [name for name in frame if re.search("(^|_)(note|reason)$", str(name))]
-    texts = [text for text in pd.unique(frame[prose].to_numpy(object).ravel()) if text]
-    numbers = {text: f"[{place}]" for place, text in enumerate(texts, 1)}
-    frame = frame.assign(**{name: frame[name].map(lambda text: numbers.get(text, "")) for name in prose})
+    if frame.empty:
+        return "<p>No rows: there is nothing of this kind.</p>"
+    short, above = _without_repetition(_ordered(_flat(frame)))
+    prose = [name for name in short if PROSE.search(name)]
+    texts = [text for text in pd.unique(short[prose].to_numpy(object).ravel()) if text]
+    marks = {text: f"[{place}]" for place, text in enumerate(texts, 1)}
+    short = short.assign(**{name: short[name].map(lambda text: marks.get(text, "")) for name in prose})
+    table = _aligned(short, options)
+    if len(short) > MOST_ROWS:
+        table = f"<details><summary>{len(short)} rows: {html.escape(', '.join(short))}</summary>{table}</details>"
+    above = f"<p>{html.escape(above)}</p>\n" if above else ""
+    below = "".join(f"\n<p>{mark} {html.escape(text)}</p>" for text, mark in marks.items())
+    return f'<div class="shown">{LAYOUT}{above}{table}{below}</div>'
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with text for column names, no two alike (a task may be called `row`), and what its index says as
+    columns; one that only counts is left out."""
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index(allow_duplicates=True)
+    elif not pd.api.types.is_integer_dtype(frame.index):
+        frame = frame.reset_index(names=[str(frame.columns.name or "")] * frame.index.nlevels, allow_duplicates=True)
+    names = [str(name) for name in frame]
+    names = [name + "\N{NO-BREAK SPACE}" * names[:place].count(name) for place, name in enumerate(names)]
+    frame = frame.set_axis(names, axis="columns")
+    return frame.astype(object).where(frame.notna(), "").reset_index(drop=True)
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what answers its question, FIRST, right after the last name before it."""
+    first = [name for name in FIRST if name in frame]
+    before = list(frame)[: min(map(list(frame).index, first), default=0)]
+    is_name = [not _is_number(frame[name]) and not isinstance(frame[name].iloc[0], bool) for name in before]
+    names = max((place for place, one in enumerate(is_name, 1) if one), default=0)
+    order = dict.fromkeys([*before[:names], *first, *frame])
+    return frame[list(order)]
+
+
+def _without_repetition(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The frame without columns that are empty or repeat one value, and what stands for these in words."""
+    empty = [name for name in frame if (frame[name] == "").all()]
+    frame = frame.drop(columns=empty)
+    several = len(frame) > 1
+    same = [name for name in frame if several and name.strip() and name not in FIRST and _repeats(frame[name])]
+    same = same if len(same) < len(frame.columns) else same[1:]
+    told = "; ".join(f"{name} = {frame[name].iloc[0]}" for name in same)
+    said = [f"In every row: {told}."] * bool(told) + [f"Empty: {', '.join(empty)}."] * bool(empty)
+    return frame.drop(columns=same), " ".join(said)
+
+
+def _repeats(column: pd.Series) -> bool:
+    """Whether every row has the same name or whole number; measured values that happen to agree are no repetition."""
+    texts = column.astype(str)
+    return texts.nunique() == 1 and not re.match(r"[-+]?\d+\.\d", texts.iloc[0])
+
+
+def _is_number(column: pd.Series) -> bool:
+    return all(NUMBER.fullmatch(text) for text in column.astype(str) if text)
+
+
+def _aligned(frame: pd.DataFrame, options: dict) -> str:
+    """The frame as pandas' table, its cells with their classes."""
     with pd.option_context("display.max_colwidth", None):
-        table = frame.to_html(**options)
-    return table + "".join(f"\n<p>{number} {html.escape(text)}</p>" for text, number in numbers.items())
+        table = frame.to_html(**{"index": False, "border": 0} | options)
+    for cell in ("th", "td"):
+        kinds = cycle(f'<{cell} class="number">' if _is_number(frame[name]) else f"<{cell}>" for name in frame)
+        table = re.sub(f"<{cell}>", lambda _, kinds=kinds: next(kinds), table)
+    table = re.sub("<td>(?=[^<]{41})", '<td class="long">', table)
+    return table.replace(' style="text-align: right;"', "", 1)
+
+
+def under_titles(tables: dict[str, pd.DataFrame]) -> str:
+    """Tables as `as_html` of `shown`, each under its title."""
+    return "".join(f"<b>{html.escape(title)}</b>{as_html(shown(table))}" for title, table in tables.items())
 
 
 def panel_name(encoder: str, limit: int | None, supporting_limit: int | None = None) -> str:
