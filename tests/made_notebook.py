@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import forkserver, get_context
 from pathlib import Path
@@ -18,17 +19,18 @@ FORKS.set_forkserver_preload([
 ])  # fmt: skip
 
 
-def execute_notebook(notebook: Path, output: Path, parameters: dict) -> None:
+def execute_notebook(notebook: Path, output: Path, parameters: dict, kernel_arguments: Sequence[str] = ()) -> None:
     """As `worker.execute_notebook`, in this process's environment; a warning in the notebook is an error."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in kernel.QUIET.items():
             patch.setenv(name, value)
         forkserver.ensure_running()
     with ProcessPoolExecutor(1, mp_context=FORKS) as pool:
-        pool.submit(_execute, notebook, output, parameters, dict(os.environ), os.getcwd()).result()
+        asked = notebook, output, parameters, kernel_arguments
+        pool.submit(_execute, asked, dict(os.environ), os.getcwd()).result()
 
 
-def _execute(notebook: Path, output: Path, parameters: dict, environment: dict[str, str], folder: str) -> None:
+def _execute(asked: tuple, environment: dict[str, str], folder: str) -> None:
     os.setpgid(0, 0)  # the kernel ends its group with us
     os.chdir(folder)
     os.environ.update(environment | kernel.QUIET)
@@ -37,4 +39,6 @@ def _execute(notebook: Path, output: Path, parameters: dict, environment: dict[s
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", PendingDeprecationWarning)  # ipykernel's, at shutdown
     warnings.filterwarnings("ignore", "There is no current event loop", DeprecationWarning)  # its start, Python 3.12
-    worker.execute_notebook(notebook, output, parameters, WarmKernel())
+    warnings.filterwarnings("ignore", "InlineBackend._figure_formats_changed", DeprecationWarning)  # IPython's own
+    notebook, output, parameters, kernel_arguments = asked
+    worker.execute_notebook(notebook, output, parameters, WarmKernel(), kernel_arguments)

@@ -2,22 +2,29 @@
 
 import os
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 from papermill.exceptions import PapermillExecutionError
 
 from intertask.analysis.read import read_records, read_runs
 from intertask.errors import IntertaskError, refusal
 from intertask.files import is_writable_folder, results_root
 from intertask.report.page import GENERATOR, index_page, notebook_page
+from intertask.studies import store
 from intertask.studies.check import analysis_notebook
 from intertask.studies.status import read_study
 from intertask.studies.study import Notebook
 from intertask.studies.worker import execute_notebook
 
+FIGURES = ["--InlineBackend.figure_formats=['svg', 'png']"]
+"""Vectors for the page, and for readers of the notebook what every one of them shows."""
 
-def build_report(study: str, to: Path | None = None) -> Path:
+
+def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_, **__: None) -> Path:
     """Builds a study's report anew from what the store holds and returns its folder; it opens at index.html.
 
     to: that folder; `results/<study>/report/` where none is given. It holds, for each notebook that the study's
@@ -37,13 +44,29 @@ def build_report(study: str, to: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent, ignore_cleanup_errors=True) as scratch:
         building = Path(scratch) / "report"
         building.mkdir()
-        pages = [_render(path, parameters, building) for path, parameters in notebooks]
-        index = index_page(snapshot, runs, read_records(runs, results), pages)
+        pages = []
+        for place, (path, parameters) in enumerate(notebooks, 1):
+            began = time.monotonic()
+            tell(f"{place} of {len(notebooks)}: {path.stem} ", end="")
+            pages.append(_render(path, parameters, building))
+            tell(f"{time.monotonic() - began:.0f} s")
+        links = _run_notebooks(runs, results, target) if target.is_relative_to(results) else {}
+        index = index_page(snapshot, runs, read_records(runs, results), pages, links)
         (building / "index.html").write_text(index, encoding="utf-8")
         if target.exists():
             target.rename(Path(scratch) / "old")
         building.rename(target)
     return target
+
+
+def _run_notebooks(runs: pd.DataFrame, results: Path, folder: Path) -> dict[str, str]:
+    """From each run, finished or failed, to its executed notebook, as an address in the folder of the report."""
+    found = {}
+    for run in runs["run"].unique():
+        for place in (results / "runs" / run, store.failure_folder(run)):
+            if (place / "notebook.ipynb").is_file():
+                found.setdefault(run, os.path.relpath(place / "notebook.ipynb", folder))
+    return found
 
 
 def _refuse_unwritable(target: Path) -> None:
@@ -65,7 +88,7 @@ def _render(notebook: Path, parameters: dict, folder: Path) -> dict[str, str]:
     """Executes one notebook into the folder, with its page beside it; what the index page says of it."""
     output = folder / notebook.name
     try:
-        execute_notebook(notebook, output, parameters)
+        execute_notebook(notebook, output, parameters, kernel_arguments=FIGURES)
     except PapermillExecutionError as error:
         raise IntertaskError(
             f"The report was not built: {notebook.name} failed in cell {error.cell_index} with {error.ename}: "

@@ -6,8 +6,11 @@ policy still forbids it to run: only the one script, sort.js, named by its hash,
 
 import base64
 import hashlib
+import re
+from html import escape, unescape
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 import nh3
@@ -17,11 +20,13 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
+from intertask.analysis.answer import answer
 from intertask.analysis.read import missing
 from intertask.analysis.tables import as_html, shown
 from intertask.files import now
+from intertask.report.vector import inline_svg
 
-SHOWN = ["text/html", "text/markdown", "image/png", "text/plain"]
+SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/plain"]
 """Kinds of output that are rendered; all others, scripts and widgets among them, are dropped."""
 
 RUN_COLUMNS = ["stage", "part", "regime", "mixing", "encoder", "supporting", "supporting_limit", "task", "limit"]
@@ -29,33 +34,47 @@ RUN_COLUMNS += ["seed", "split", "score", "majority", "degenerate", "n_train", "
 
 LIBRARIES = ["intertask", "pandas", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert"]
 
+SECTION = re.compile(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?</a>)?</h2>', re.DOTALL)
 GENERATOR = '<meta name="generator" content="Intertask">'
 """What tells a report from other pages."""
 
 HERE = Path(__file__).parent
 TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined)
+TEMPLATES.filters["minute"] = lambda moment: moment[:16].replace("T", " ")
 SORT, STYLE = ((HERE / name).read_text(encoding="utf-8") for name in ("sort.js", "style.css"))
 SORT_HASH = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
 
 
-def notebook_page(notebook: NotebookNode) -> dict[str, str]:
-    """An executed notebook as `html`, its code folded away; title: its first heading; picture: its first, base64 PNG,
-    and `alt`, the text for it, both empty without any. Outputs of other kinds than SHOWN are lost from the notebook."""
-    title, picture, alt = notebook.cells[0].source.splitlines()[0].lstrip("# "), "", ""
+def notebook_page(notebook: NotebookNode) -> dict:
+    """An executed notebook as `html`, its code folded away; title: its first heading; sections: (id, heading) of the
+    others; picture: its first, as HTML, empty without any. Outputs of other kinds than SHOWN are lost from the
+    notebook."""
+    title, picture = notebook.cells[0].source.splitlines()[0].lstrip("# "), ""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = {kind: output.data[kind] for kind in SHOWN if kind in output.data}
-                if "image/png" in output.data and not picture:
-                    picture, alt = output.data["image/png"], cell.metadata.get("alt", "")
+                drawn = _picture(output.data, cell.metadata.get("alt", ""))
+                picture = picture or drawn
         cell.outputs = [output for output in cell.get("outputs", []) if output.get("data") != {}]
     # nh3 stands in the place of nbconvert's own cleaner, which drops tables and headings
     template, filters = (HERE / "notebook.html.j2").read_text(encoding="utf-8"), {"clean_html": clean}
     exporter = HTMLExporter(template_name="basic", raw_template=template, sanitize_html=True, filters=filters)
     body, _ = exporter.from_notebook_node(notebook)
-    back = '<p><a href="index.html">Back to the report</a></p>'
-    html = page(title, f"{back}\n{body}", HtmlFormatter().get_style_defs(".highlight"))
-    return {"title": title, "html": html, "picture": picture, "alt": alt}
+    sections = [(name, _plain(heading)) for name, heading in SECTION.findall(body)]
+    contents = TEMPLATES.get_template("contents.html.j2").render(sections=sections)
+    html = page(title, f"{contents}\n{body}", HtmlFormatter().get_style_defs(".highlight"))
+    return {"title": title, "html": html, "picture": picture, "sections": sections}
+
+
+def _picture(data: dict, alt: str) -> str:
+    """An output's figure as an element of a page; its vectors are cleaned in place, and dropped where they are none."""
+    if cleaned := inline_svg(data.pop("image/svg+xml", ""), alt):
+        data["image/svg+xml"] = cleaned
+        return cleaned
+    if png := data.get("image/png"):
+        return f'<img alt="{escape(alt)}" src="data:image/png;base64,{escape(png)}">'
+    return ""
 
 
 def page(title: str, body: str, style: str = "") -> str:
@@ -67,14 +86,23 @@ def page(title: str, body: str, style: str = "") -> str:
 def clean(html: str) -> str:
     """HTML without anything that acts or loads: tables, text and classes stay; images come as outputs of their own."""
     tags = nh3.ALLOWED_TAGS - {"img", "map", "area"}
-    return nh3.clean(html, tags=tags, attributes=nh3.ALLOWED_ATTRIBUTES | {"*": {"class"}})
+    return nh3.clean(html, tags=tags, attributes=nh3.ALLOWED_ATTRIBUTES | {"*": {"class"}, "h2": {"id"}})
 
 
-def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pages: list[dict]) -> str:
-    """The first page: what is missing, the notebooks with their first pictures, settings, runs and provenance."""
+def _plain(html: str) -> str:
+    """What a reader sees of cleaned HTML, as plain text."""
+    return unescape(re.sub("<[^>]*>", "", html))
+
+
+def index_page(
+    snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pages: list[dict], notebooks: dict[str, str]
+) -> str:
+    """The first page: findings in words, what is missing, the notebooks with their first pictures, settings, runs and
+    provenance. notebooks: from a run to the address of its executed notebook."""
     absent, once = missing(runs), runs.drop_duplicates("run")
     body = TEMPLATES.get_template("index.html.j2").render(
         study=snapshot,
+        answer=answer(runs),
         trained="source" not in snapshot["study"],
         built=now(),
         ended=sorted(record["finished"] for record in records.values()) or ["–"],
@@ -86,8 +114,8 @@ def index_page(snapshot: dict, runs: pd.DataFrame, records: dict[str, dict], pag
         settings=yaml.safe_dump(
             snapshot["given"], sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
         ),
-        rows=len(runs),
-        table=_table(runs[RUN_COLUMNS], "sortable"),
+        table=_linked(_table(runs[RUN_COLUMNS], "sortable"), notebooks),
+        linked=len(notebooks),
         provenance=_table(_provenance(records), "sortable"),
     )
     return page(snapshot["title"], body)
@@ -112,4 +140,14 @@ def _provenance(records: dict[str, dict]) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame, kind: str) -> str:
-    return as_html(shown(frame), index=False, border=0, classes=kind)
+    return clean(as_html(shown(frame), index=False, border=0, classes=kind))  # without the Lab's layout
+
+
+def _linked(table: str, addresses: dict[str, str]) -> str:
+    """The table with a link where a cell holds nothing but a name that has an address."""
+    found = {escape(name): escape(quote(address)) for name, address in addresses.items()}
+    return re.sub(
+        "(<td[^>]*>)([^<]+)(?=</td>)",
+        lambda cell: f'{cell[1]}<a href="{found[cell[2]]}">{cell[2]}</a>' if cell[2] in found else cell[0],
+        table,
+    )

@@ -13,3 +13,5 @@ for (const head of document.querySelectorAll("table.sortable th, table.dataframe
   };
   head.onkeydown = event => { if (event.key === "Enter") head.click(); };
 }
+for (const head of document.querySelectorAll("thead tr:last-child > :first-child"))
+  new ResizeObserver(() => head.closest("table").style.setProperty("--first", `${head.offsetWidth}px`)).observe(head);
