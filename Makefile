@@ -17,7 +17,7 @@ test: $(READY) ## every test
 	$(BIN)/python -m pytest
 
 lab: $(READY) ## JupyterLab on this repository, opened at the tour; on this machine only
-	env PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --allow-root --ip=127.0.0.1 --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/tour.ipynb $(ARGS)
+	env PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --allow-root --config=lib/intertask/lab/settings/lab.json $(ARGS)
 
 bench: $(READY) ## what the lab costs beside plain papermill and Trainer, in one table (on an idle machine)
 	$(BIN)/python -W ignore tests/benchmarks/bench.py

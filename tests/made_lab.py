@@ -36,7 +36,7 @@ def jupyter_lab(root: Path, **environment: str) -> Iterator[str]:
     """
     token, home, log = secrets.token_hex(), root / ".home", root / ".lab.log"
     home.mkdir(exist_ok=True)
-    arguments = f"--no-browser --port=0 --IdentityProvider.token={token}"
+    arguments = f"--no-browser --port=0 --IdentityProvider.token={token} --LabApp.expose_app_in_browser=True"
     of_make = ["--no-print-directory", "--dry-run"]  # under `make test` it would say, last, which folder it leaves
     printed = subprocess.run(
         ["make", *of_make, "lab", f"BIN={Path(sys.executable).parent}", "READY=/dev/null", f"ARGS={arguments}"],

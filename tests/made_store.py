@@ -8,7 +8,7 @@ import pandas as pd
 
 from intertask.files import write_sealed
 
-SHUFFLED = ", shuffled labels"
+SHUFFLED = "[shuffle_labels=true]"
 
 
 def run_id(task: str, seed: int | None, *parts: object) -> str:
@@ -109,7 +109,7 @@ def make_store(
     score,
     name: str = "demo",
     targets=("mini/rte", "mini/cola"),
-    supporting=("mini/mnli", "mini/mnli, shuffled labels"),
+    supporting=("mini/mnli", "mini/mnli[shuffle_labels=true]"),
     seeds: int = 5,
     one_intermediate: bool = False,
     title: str = "A made study",
@@ -124,7 +124,7 @@ def make_store(
     for task in supporting:
         for seed in range(1 if one_intermediate else seeds):
             run = run_id(task, seed)
-            trained, control = task.split(",")[0], task.endswith(SHUFFLED)
+            trained, control = task.removesuffix(SHUFFLED), task.endswith(SHUFFLED)
             write_run(results, run, trained, seed, 80.0)
             role = {"run": run, "stage": "intermediate", "task": trained, "supporting": task, "control": control}
             roles.append(common | role | {"seed": seed, "parents": [pretraining]})
@@ -144,6 +144,19 @@ def make_store(
                 role |= {"supporting_seed": supporting_seed, "task": target, "seed": seed, "parents": [parent]}
                 roles.append(common | role)
     write_index(results, name, roles, title, targets=list(targets), report=["transfer_matrix", "restarts"])
+
+
+def make_demo(results: Path, seeds: int = 3) -> None:
+    """A study as `make demo` leaves it, smaller: the diagnostic set is scored on the runs on mini/mnli."""
+    from intertask.tasks.load import load_task, scored_rows
+
+    make_store(results, lambda target, task, seed: 60 + 5 * (task == "mini/mnli") + seed, seeds=seeds)
+    rewrite_index(results, "demo", evaluate_on={"mini/mnli": ["mini/ax"]}, task_file="")
+    labels = scored_rows(load_task("mini/ax"))["label"]
+    for seed in range(seeds):
+        for task in ("mini/mnli", f"mini/mnli{SHUFFLED}"):
+            given = labels.where(labels.index % 3 > seed, 0) if task == "mini/mnli" else 0
+            write_predictions(results, run_id(task, seed), "mini/ax", labels, given)
 
 
 def _write_outcome(results: Path, run: str, task: str, seed: int, outcome: float | str | None) -> None:

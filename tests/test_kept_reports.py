@@ -114,6 +114,26 @@ def test_how_often_the_rule_of_sizes_is_right_on_real_tasks():
     assert f'"Always STILTs" is right in {(~table["mtl_is"]).sum()} of 12' in page
 
 
+def test_which_pretraining_tasks_beat_random_weights():
+    """Every cell of the page's table: the mean over seeds and, less `single` of the same seed, Student's interval."""
+    table = pd.read_csv(REPORTS / "wang2019-real" / "cells.csv")
+    wide = table.pivot(index=["supporting", "seed"], columns="target", values="score")[["cola", "sst2", "mrpc", "stsb"]]
+    wide.insert(0, "average", wide.mean(axis="columns"))
+    rows = list(dict.fromkeys(table["supporting"]))
+    page, above = text("wang2019-real/README.md"), []
+    assert len(table) == len(rows) * 4 * 3 and table["score"].notna().all() and rows[0] == "single"
+    for row in rows:
+        said = []
+        for target, scores in wide.loc[row].items():
+            gain = scores - wide.loc["single", target]  # none for `single` itself
+            low, high = stats.t.interval(0.95, 2, gain.mean(), gain.sem()) if gain.any() else (0, 0)
+            interval = f"; {gain.mean():+.1f} [{low:.1f}, {high:.1f}]".replace("-", "−")
+            said.append(f"{scores.mean():.1f}" + interval * (row != "single"))
+            above += [(row, target)] * int(low > 0)
+        assert f") | {' | '.join(said)} |" in page.partition(f"| `{row}`")[2].partition("| `")[0]
+    assert f"{len(above)} of the {len(wide.columns) * (len(rows) - 1)} intervals lie above zero" in page
+
+
 def test_how_often_the_papers_agree():
     table = pd.concat(map(deltas, ("wang2019_glue", "phang2018_glue", "pruksachatkun2020_transfer")))
     table = table[table["delta"].notna() & (table["delta"] != 0)].assign(up=lambda own: own["delta"] > 0)

@@ -38,8 +38,8 @@ def test_the_locked_version_satisfies_its_declared_bound(requirement):
 
 
 OTHER_NAMES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
-CARRIED = {"IPython", "PIL", "nbformat", "safetensors", "tokenizers", "traitlets"}
-"""By ipykernel, matplotlib, papermill, transformers and nbconvert, whose words they are."""
+CARRIED = {"IPython", "PIL", "jupyter_server", "nbformat", "safetensors", "tokenizers", "traitlets"}
+"""By ipykernel, matplotlib, jupyterlab, papermill, transformers and nbconvert, whose words they are."""
 RUN = {"jupyterlab": "`make lab` starts it"}
 """Declared, though no line imports it."""
 
