@@ -67,9 +67,9 @@ def tabbed_to(page, label: str) -> None:
 
 
 def test_a_study_is_composed_and_accepted(page, root, monkeypatch):
-    fill(page, "Supporting tasks", "")
-    fill(page, "Title", f"Does it help? {BAD}")
-    fill(page, "File name", "mine")
+    fill(page, "supporting", "")
+    fill(page, "title", f"Does it help? {BAD}")
+    fill(page, "file name", "mine")
     for task in ("mini/cola", "mini/sst2"):
         page.get_by_role("option", name=task).first.click(modifiers=["ControlOrMeta"])
     page.get_by_role("button", name="Add to supporting").click()
@@ -83,12 +83,12 @@ def test_a_study_is_composed_and_accepted(page, root, monkeypatch):
 
 
 def test_what_is_wrong_is_refused_while_it_is_written(page):
-    fill(page, "Targets", "mini/rte, mini/mrcp")
+    fill(page, "targets", "mini/rte, mini/mrcp")
     in_words(page, "Did you mean 'mini/mrpc'?")
-    fill(page, "Targets", "mini/rte, mini/mrpc")
-    fill(page, "File name", "../mine")
+    fill(page, "targets", "mini/rte, mini/mrpc")
+    fill(page, "file name", "../mine")
     in_words(page, "file name: expected letters")
-    fill(page, "File name", "mine")
+    fill(page, "file name", "mine")
     in_words(page, "The study is sound")
 
 

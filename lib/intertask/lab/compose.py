@@ -29,14 +29,14 @@ class Composer(Form):
     def __init__(self, given: dict[str, Any]):
         super().__init__()
         text, said = ipywidgets.Text, study_texts(given)
-        self.texts = {key: box(text, label, said[key], placeholder=HINTS.get(key, "")) for key, label in FIELDS.items()}
-        self.name = box(text, "File name", "my_study")
+        self.texts = {key: box(text, key, said[key], placeholder=HINTS.get(key, "")) for key in FIELDS}
+        self.name = box(text, "file name", "my_study")
         self.control = tick("each supporting task with shuffled labels too: a control")
         self.regimes = {name: tick(name, name in given["regimes"]) for name in REGIMES}
-        self.seeds = box(ipywidgets.BoundedIntText, "Restarts (seeds)", given["seeds"], min=1, max=MOST_SEEDS)
+        self.seeds = box(ipywidgets.BoundedIntText, "seeds", given["seeds"], min=1, max=MOST_SEEDS)
         self.tasks = TaskList(ipywidgets.SelectMultiple)
         adds = ipywidgets.HBox([press(f"Add to {key}", partial(self.add, key)) for key in ("supporting", "targets")])
-        regimes = ipywidgets.Box([heading("Regimes"), *self.regimes.values()], layout={"flex_flow": "row wrap"})
+        regimes = ipywidgets.Box([heading("regimes"), *self.regimes.values()], layout={"flex_flow": "row wrap"})
         title, encoders, supporting, targets, *rest = self.texts.values()
         fields = [title, self.name, encoders, supporting, self.control, targets, self.tasks, adds, regimes]
         fields += [self.seeds, *rest]

@@ -23,7 +23,7 @@ PAUSE = 0.4
 CHECK_THREAD = ThreadPoolExecutor(1)
 """Where checks read data while the kernel goes on; one at a time, so that an outdated one that waits never starts."""
 
-LAID_OUT = {"style": {"description_width": "10.5em"}, "layout": {"width": "auto", "min_width": "0"}}
+LAID_OUT = {"style": {"description_width": "13.5em"}, "layout": {"width": "auto", "min_width": "0"}}
 
 
 class Form(View):
@@ -135,5 +135,6 @@ def press(description: str, act: Callable[[], None]) -> ipywidgets.Button:
 
 def columns(*contents: list[ipywidgets.Widget]) -> ipywidgets.Box:
     """Side by side where there is room, else below each other."""
-    boxes = [ipywidgets.VBox(content, layout={"flex": "1 1 26em", "min_width": "0"}) for content in contents]
+    room = {"flex": "1 1 26em", "min_width": "0", "padding": "0 0.5em 0 0"}
+    boxes = [ipywidgets.VBox(content, layout=room) for content in contents]
     return ipywidgets.Box(boxes, layout={"flex_flow": "row wrap", "width": "100%"})

@@ -17,11 +17,9 @@ from intertask.studies.study import LISTS, Study
 from intertask.tasks.data_files import read_file
 from intertask.written import escaped
 
-FIELDS = {"title": "Title", "encoders": "Encoders", "supporting": "Supporting tasks", "targets": "Targets"}
-FIELDS |= {"limits": "Limits", "supporting_limits": "Supporting limits", "learning_rate": "Learning rate"}
-FIELDS |= {"num_train_epochs": "Epochs", "per_device_train_batch_size": "Batch size", "max_length": "Most tokens"}
-FIELDS |= {"task_file": "Own tasks", "report": "Report"}
-"""What a form has as text, and its labels: keys of a study and of its `train`; others are written into the file."""
+FIELDS = ["title", "encoders", "supporting", "targets", "limits", "supporting_limits", "learning_rate"]
+FIELDS += ["num_train_epochs", "per_device_train_batch_size", "max_length", "task_file", "report"]
+"""What a form has as text: keys of a study and of its `train`; others are written into the file."""
 
 HINTS = {key: f"{Run.model_fields[key].default}" for key in FIELDS if key in Run.model_fields}
 HINTS |= {"task_file": "tasks/my_task.yaml"}
