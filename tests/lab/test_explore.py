@@ -5,13 +5,15 @@ import re
 import shutil
 from xml.etree import ElementTree
 
+import nbformat
 import pandas as pd
 import pytest
+import yaml
 
 from intertask.analysis import cells
 from intertask.analysis.read import read_runs
 from made_lab import browser_page, copied, jupyter_lab, serious
-from made_store import make_store, write_predictions
+from made_store import make_store, rewrite_index, write_predictions
 from made_study import wait_for
 
 GAINS = {"mini/mnli": 2, "mini/mnli[shuffle_labels=true]": -1, None: 0}
@@ -26,6 +28,7 @@ def root(tmp_path_factory):
     for name in ("beside", "gone", "demo"):
         make_store(results, lambda target, task, seed: 60 + GAINS[task] * (seed + 1), name=name, seeds=3)
     make_store(results, lambda *_: 60.0, name="evil", targets=EVIL[:2], supporting=EVIL, seeds=2)
+    own_task(root, results)
     runs = read_runs("demo", results)
     for row in cells.restart_pairs(runs, "stilts - single").query("supporting == 'mini/mnli'").itertuples():
         (results / "runs" / row.after_run / "notebook.ipynb").write_text("{}")
@@ -35,6 +38,19 @@ def root(tmp_path_factory):
             )
             write_predictions(results, row.after_run, "validation", LABELS, [*LABELS[:11], 1 - LABELS[11]])
     return root
+
+
+def own_task(root, results) -> None:
+    """A study `own` of a user's task, whose texts hold a script and flip."""
+    split = pd.DataFrame({"text": [EVIL[0], EVIL[3], "c", "d"], "label": ["no", "yes"] * 2})
+    split.to_csv(root / "own.csv", index=False)
+    entry = {"files": {"train": "own.csv", "validation": "own.csv"}, "format": "classification", "inputs": ["text"]}
+    (root / "own.yaml").write_text(yaml.safe_dump({"own": entry | {"label": "label", "metrics": ["accuracy"]}}))
+    make_store(results, lambda *_: 60.0, name="own", targets=["own"], supporting=["mini/mnli"], seeds=2)
+    rewrite_index(results, "own", task_file=str(root / "own.yaml"))
+    for row in cells.restart_pairs(read_runs("own", results), "stilts - single").itertuples():
+        write_predictions(results, row.before_run, "validation", [0, 1] * 2, [1, 0, 0, 1])
+        write_predictions(results, row.after_run, "validation", [0, 1] * 2, [0, 1] * 2)
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +170,38 @@ def test_names_with_scripts_are_text(page):
     cell(page, "mini/mnli → mini/rte: ").wait_for()
 
 
+def test_texts_with_scripts_are_text(page):
+    choose(page, "study", "own")
+    cell(page, "mini/mnli → own: ").click()
+    page.locator("table.dataTable tbody tr", has_text="onerror").wait_for()
+    assert EVIL[0] in page.locator("table.dataTable tbody").inner_text()
+    assert not page.locator(".jp-OutputArea-output img[src='x'], .jp-OutputArea-output script:not([type])").count()
+    choose(page, "study", "demo")
+    cell(page, "mini/mnli → mini/rte: ").wait_for()
+
+
 def test_a_study_that_is_gone_is_a_sentence(page, root):
     shutil.rmtree(root / "results" / "gone")
     choose(page, "study", "gone")
     page.get_by_text("No study 'gone' in the results folder").wait_for()
     choose(page, "study", "demo")
     cell(page, "mini/mnli → mini/rte: ").wait_for()
+
+
+RESTART = "async () => await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+
+
+def test_the_picture_and_the_table_stay_when_the_kernel_is_gone(page, root):
+    page.evaluate("async () => await jupyterapp.commands.execute('docmanager:save')")
+    (saved,) = [
+        output["data"].keys()
+        for cell in nbformat.read(root / "notebooks" / "explore.ipynb", as_version=4).cells
+        for output in cell.get("outputs", [])
+    ]
+    assert saved == {"image/png", "text/html", "text/plain"}
+    page.evaluate(RESTART)
+    page.reload()
+    picture = page.locator(".jp-OutputArea-output img")
+    picture.wait_for(timeout=60_000)
+    assert picture.evaluate("image => image.naturalWidth") > 200
+    assert "mini/rte" in page.locator(".jp-OutputArea-output table").inner_text()
