@@ -136,8 +136,8 @@ def run(
     """Executes the runs of a study that are not finished yet."""
     from intertask.files import project_root, results_root
     from intertask.foreseen import judged
+    from intertask.studies.driver import driving
     from intertask.studies.execute import WARM, execute
-    from intertask.studies.live import driving
     from intertask.studies.plan import graph_of, planned_graph, workers_for
     from intertask.views.countdown import Countdown
     from intertask.views.dry_run import dry_run_page

@@ -1,5 +1,6 @@
 """A study that is watched: what the view says of files made by hand, and of a driver that really runs."""
 
+import asyncio
 import fcntl
 import json
 
@@ -8,7 +9,7 @@ import pytest
 
 from intertask.files import now
 from intertask.lab.watch import watch
-from intertask.studies import live, store
+from intertask.studies import driver, live, store
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
 from made_lab import browser_page, copied, jupyter_lab, serious
@@ -64,14 +65,25 @@ def test_a_driver_elsewhere_is_not_stopped_from_here(results):
 
 def test_a_study_that_is_gone_is_a_sentence(results):
     view = watch("demo")
-    (results / "demo" / "study.json").unlink()
-    view.show(view._look())
-    assert "No study &#x27;demo&#x27;" in view.page.value
+
+    async def deleted() -> None:
+        following = asyncio.create_task(view.follow())
+        (results / "demo" / "study.json").unlink()
+        while "No study &#x27;demo&#x27;" not in view.page.value:
+            await asyncio.sleep(0.01)
+        following.cancel()
+
+    asyncio.run(asyncio.wait_for(deleted(), 60))
+    assert view.stop.disabled and view.go_on.disabled
+
+
+def test_a_study_that_never_ran_is_refused(results, refused):
+    refused(lambda: watch("dema"), "No study 'dema'", "Did you mean 'demo'?", "intertask run")
 
 
 def test_nothing_is_done_without_a_yes(results, monkeypatch):
     done = []
-    monkeypatch.setattr(live, "stop", lambda driver: done.append(driver.pid))
+    monkeypatch.setattr(driver, "stop", lambda known: done.append(known.pid))
     view = watch("demo")
     view.stop.click()
     view.question.children[2].click()
@@ -93,8 +105,8 @@ def root(tmp_path, monkeypatch):
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), root / "watch.ipynb")
     yield root
-    if (driver := live.driver_of("tiny")) and driver.alive:
-        live.stop(driver)
+    if (known := driver.driver_of("tiny")) and known.alive:
+        driver.stop(known)
 
 
 def test_a_study_is_watched_through_a_failure_stopped_and_continued(root):
@@ -116,7 +128,7 @@ def test_a_study_is_watched_through_a_failure_stopped_and_continued(root):
         assert "process " in output.inner_text() and "left" in output.inner_text()
         press("Stop")
         output.get_by_text("Nothing runs it now.").wait_for()
-        assert not live.look("tiny").stages["target"]["done"] and not live.driver_of("tiny")
+        assert not live.look("tiny").stages["target"]["done"] and not driver.driver_of("tiny")
         press("Continue")
         output.locator("svg").wait_for()
         assert not serious(page, ".jp-OutputArea-output")

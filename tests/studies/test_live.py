@@ -6,15 +6,16 @@ import os
 import platform
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
 import pytest
 
 from intertask.errors import IntertaskError
 from intertask.files import now
-from intertask.studies import live, store
-from intertask.studies.live import Driving, Running, command_of, driver_of, driving, look, running_runs
+from intertask.studies import driver, store
+from intertask.studies.driver import Driving, command_of, driver_of, driving
+from intertask.studies.live import Running, look, running_runs
 from intertask.training.bar import Told
 from made_store import write_failure, write_index, write_run
 
@@ -89,11 +90,20 @@ def test_a_driver_is_known_while_it_lives(results):
         assert tell({"d": 99.0, "e": 3.0, "f": 2.0}, 2) == {"d": 99.0, "e": 3.0, "f": 2.0}
         found = look("demo")
         assert found.driver.alive and found.driver.here and found.driver.pid == os.getpid()
-        with driving("demo") as second:  # of two the first is known
-            second({}, 7)
-        assert driver_of("demo").workers == 2
     # 20 steps took 4 s: d needs 14 more; e ends meanwhile, f needs d
     assert found.left == 16.0
+    assert driver_of("demo") is None
+
+
+def test_of_two_drivers_the_first_is_known_until_it_ends(results):
+    with ExitStack() as first, driving("demo") as second:
+        first.enter_context(driving("demo"))({}, 2)
+        second({}, 7)
+        assert driver_of("demo").workers == 2
+        first.close()
+        assert driver_of("demo") is None
+        second({}, 7)
+        assert driver_of("demo").workers == 7 and driver_of("demo").alive
     assert driver_of("demo") is None
 
 
@@ -139,10 +149,10 @@ def test_a_run_goes_on_where_it_cannot_tell(tmp_path, monkeypatch):
 def test_a_driver_is_stopped_as_by_ctrl_c(results, refused):
     with pytest.raises(KeyboardInterrupt), driving("demo") as tell:
         tell({}, 1)
-        live.stop(driver_of("demo"))
+        driver.stop(driver_of("demo"))
         signal.pause()
     gone = Driving("here", 2**22 + 1, now(), 1, {}, alive=True)
-    refused(lambda: live.stop(gone), "a driver to stop, found No such process")
+    refused(lambda: driver.stop(gone), "a driver to stop, found No such process")
 
 
 def test_a_study_goes_on_by_the_command_that_began_it(tmp_path, monkeypatch):

@@ -6,7 +6,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from intertask.files import now
-from intertask.studies.live import Driving, Running, State
+from intertask.studies.driver import Driving
+from intertask.studies.live import Running, State
 from intertask.views import countdown
 from intertask.views.countdown import Countdown
 from intertask.views.live_view import by_stage, curves_under_way, under_way, who_runs
@@ -36,6 +37,8 @@ def test_the_curves_hold_the_evaluations():
 
 def test_who_runs_a_study_is_a_sentence():
     assert who_runs(STATE) == "About 1 min 40 s left, 2 at a time (process 6 on here, since 02 Jan 03:04 UTC)."
+    alone = replace(STATE, driver=replace(DRIVER, workers=1))
+    assert who_runs(alone).endswith("02 Jan 03:04 UTC). Another driver runs some of it too.")
     killed = replace(STATE, driver=replace(DRIVER, alive=False), left=None)
     assert who_runs(killed) == "Nothing runs it now: process 6 on here, since 02 Jan 03:04 UTC, was killed."
     assert who_runs(replace(STATE, driver=None)) == "Another study's driver runs some of it."

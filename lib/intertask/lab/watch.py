@@ -5,7 +5,6 @@ import html
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
@@ -16,9 +15,9 @@ from matplotlib.figure import Figure
 from intertask.errors import IntertaskError
 from intertask.files import project_root
 from intertask.lab.view import View, table_html
-from intertask.studies import live, store
+from intertask.studies import driver, live, store
 from intertask.views import live_view
-from intertask.views.drawing import INK, drawn
+from intertask.views.drawing import themed_svg
 from intertask.views.told import paragraph
 
 INTERVAL = 2.0
@@ -50,7 +49,7 @@ class Watched(View):
         self.page, self.note, self.question = HTML(), HTML(), HBox()
         self.stop = Button(description="Stop …", icon="stop")
         self.go_on = Button(description="Continue …", icon="play")
-        stops = "Stop it? Runs under way are lost, finished ones stay.", lambda: live.stop(self.state.driver)
+        stops = "Stop it? Runs under way are lost, finished ones stay.", lambda: driver.stop(self.state.driver)
         self.stop.on_click(lambda _: self.ask(*stops))
         self.go_on.on_click(lambda _: self.ask(f"Run what is not finished of {study}?", self._go_on))
         self.page.add_class("jp-RenderedHTMLCommon").add_class("intertask-watch")  # the Lab's look of tables and links
@@ -66,50 +65,34 @@ class Watched(View):
     async def follow(self) -> None:
         """Looks again and again; the kernel waits for none of it."""
         while self.comm:
-            self.show(await asyncio.to_thread(self._look))
+            try:
+                self.show(await asyncio.to_thread(live.look, self.study))
+            except IntertaskError as error:  # deleted meanwhile
+                self.show(str(error))
             await asyncio.sleep(INTERVAL)
-
-    def _look(self) -> live.State | str:
-        try:
-            return live.look(self.study)
-        except IntertaskError as error:  # deleted meanwhile
-            return str(error)
 
     def show(self, state: live.State | str) -> None:
         """Shows a state, or why there is none."""
         if isinstance(state, str):
-            self.page.value = paragraph(state)
+            self.page.value, self.stop.disabled, self.go_on.disabled = paragraph(state), True, True
             return
         self.state = state
         parts = [_STYLE, paragraph(live_view.who_runs(state)), table_html(self.table(), "runs by stage")]
         if state.running:
-            parts += [table_html(live_view.under_way(state), "runs under way"), self._curves()]
-        self.page.value = "\n".join([*parts, self._failure()])
+            parts.append(table_html(live_view.under_way(state), "runs under way"))
+        if figure := self.picture():
+            parts.append(themed_svg(figure, "dev scores of the runs under way over the share of their training"))
+        if state.failed:
+            run_id, reason = next(iter(state.failed.items()))
+            parts.append(f"<p>Failed last: {html.escape(f'{run_id}: {reason}')} ({_link(run_id)})</p>")
+        self.page.value = "\n".join(parts)
         alive = bool(state.driver and state.driver.alive)
         elsewhere = alive and not state.driver.here
         self.stop.disabled, self.go_on.disabled = not alive or elsewhere, alive or not state.unfinished
         note = f"It can be stopped on {state.driver.host} alone." if elsewhere else ""
         if self.process and self.process.poll():
-            note = f"Continued, it ended with code {self.process.returncode}: {live.run_log(self.study)} says why."
+            note = f"Continued, it ended with code {self.process.returncode}: {driver.run_log(self.study)} says why."
         self.note.value = html.escape(note)
-
-    def _curves(self) -> str:
-        """The picture, with the theme's ink on the theme's ground."""
-        if not (figure := self.picture()):
-            return ""
-        for part in (figure, *figure.axes):
-            part.patch.set_visible(False)
-        svg = drawn(figure, "svg").decode().replace(INK, "currentColor")
-        label = 'role="img" aria-label="dev scores of the runs under way over the share of their training"'
-        return f'<div {label} style="color: var(--jp-ui-font-color1)">{svg[svg.index("<svg") :]}</div>'
-
-    def _failure(self) -> str:
-        if not self.state.failed:
-            return ""
-        run_id, reason = next(iter(self.state.failed.items()))
-        notebook = store.failure_folder(run_id) / "notebook.ipynb"
-        shown = _link(notebook) if notebook.is_file() else "without a notebook"
-        return f"<p>Failed last: {html.escape(f'{run_id}: {reason}')} ({shown})</p>"
 
     def ask(self, question: str, act: Callable[[], None]) -> None:
         """Does it when the answer is yes."""
@@ -127,11 +110,14 @@ class Watched(View):
         self.question.children = (HTML(html.escape(question)), yes, no)
 
     def _go_on(self) -> None:
-        self.process = live.go_on(self.study)
+        self.process = driver.go_on(self.study)
 
 
-def _link(notebook: Path) -> str:
-    """A link that JupyterLab opens where the notebook lies below its root."""
+def _link(run_id: str) -> str:
+    """The notebook of a run that failed: a link that JupyterLab opens where it lies below its root."""
+    notebook = store.failure_folder(run_id) / "notebook.ipynb"
+    if not notebook.is_file():
+        return "without a notebook"
     if not notebook.is_relative_to(project_root()):
         return html.escape(str(notebook))
     place = quote(str(notebook.relative_to(project_root())))

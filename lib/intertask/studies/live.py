@@ -1,28 +1,21 @@
 """A study while it is run, from files alone: also of a driver on another machine that writes to the same folder."""
 
-import fcntl
 import json
-import os
-import platform
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from intertask.errors import IntertaskError, refusal
-from intertask.files import now, project_root, results_root, write
+from intertask.errors import IntertaskError
+from intertask.files import results_root
 from intertask.studies import store
+from intertask.studies.driver import Driving, driver_of
 from intertask.studies.schedule import time_left
 from intertask.studies.status import failure, read_study
-from intertask.studies.study import study_name
 
 STATES = ("done", "running", "failed", "blocked", "waiting")
 """What becomes of a run; one is blocked when a run that it needs failed."""
@@ -58,22 +51,6 @@ class Running:
             first, last = self.lines[0], self.lines[-1]
             return (last["of"] - last["at"]) * (last["time"] - first["time"]) / gone
         return max(0.0, expected - (time.time() - datetime.fromisoformat(self.since).timestamp()))
-
-
-@dataclass(frozen=True)
-class Driving:
-    """The process that runs a study, or ran it and was killed: then it is not `alive`."""
-
-    host: str
-    pid: int
-    since: str
-    workers: int
-    expected: dict[str, float]  # per run that was to do, seconds
-    alive: bool
-
-    @property
-    def here(self) -> bool:
-        return self.host == platform.node()
 
 
 @dataclass(frozen=True)
@@ -124,23 +101,23 @@ def look(study: str, results: Path | None = None) -> State:
     for row in index:
         lost = any(states.get(parent) in ("failed", "blocked") for parent in row["parents"])
         states[row["run"]] = _state(row["run"], under_way, lost, results)
+    first: dict[str, str] = {}  # the stage of a run that several have
     stages: dict[str, Counter] = {}
-    for run_id, stage in {row["run"]: row["stage"] for row in reversed(index)}.items():
+    for row in index:
+        first.setdefault(row["run"], row["stage"])
+    for run_id, stage in first.items():
         stages.setdefault(stage, Counter())[states[run_id]] += 1
     running = {run_id: under_way[run_id] for run_id, state in states.items() if state == "running"}
-    failed = {run_id: failure(run_id, results) or "" for run_id, state in states.items() if state == "failed"}
+    failed = [run_id for run_id, state in states.items() if state == "failed"]
+    failed.sort(key=lambda one: _modified(store.failure_folder(one, results) / "failure.json"), reverse=True)
     driver = driver_of(study, results)
     left = None
     if driver and driver.alive:
         expected = dict.fromkeys(states, 0.0) | driver.expected
         parents = {row["run"]: row["parents"] for row in index if states[row["run"]] == "waiting"}
-        under_way = {run_id: one.left(expected[run_id]) for run_id, one in running.items()}
-        left = time_left(parents, expected, under_way, driver.workers)
-    latest = sorted(
-        failed, key=lambda run_id: _modified(store.failure_folder(run_id, results) / "failure.json"), reverse=True
-    )
-    stages = {stage: stages[stage] for stage in dict.fromkeys(row["stage"] for row in index)}
-    return State(stages, running, {run_id: failed[run_id] for run_id in latest}, driver, left)
+        needed = {run_id: one.left(expected[run_id]) for run_id, one in running.items()}
+        left = time_left(parents, expected, needed, driver.workers)
+    return State(stages, running, {one: failure(one, results) or "" for one in failed}, driver, left)
 
 
 def _state(run_id: str, under_way: dict[str, Running], lost: bool, results: Path) -> str:
@@ -165,73 +142,3 @@ def _sound(run_id: str, results: Path, modified: int) -> bool:
     with suppress(FileNotFoundError, IntertaskError):
         return bool(store.read(run_id, results))
     return False
-
-
-@contextmanager
-def driving(study: str) -> Iterator[Callable[[dict[str, float], int], dict[str, float]]]:
-    """Lets others know, while it lasts, that this process runs the study; of several the first is known.
-
-    Yields a function that tells them, and returns, how many seconds each run is expected to take.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell or kernel starts aside may be deaf to it
-    folder, since = results_root() / study, now()
-    with open(folder / ".driver", "a") as lock:
-        ours = True
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            ours = False
-
-        def tell(expected: dict[str, float], workers: int) -> dict[str, float]:
-            if ours:
-                told = {"host": platform.node(), "pid": os.getpid(), "since": since}
-                write(folder / "driver.json", json.dumps(told | {"workers": workers, "expected": expected}))
-            return expected
-
-        try:
-            yield tell
-        finally:
-            if ours:
-                (folder / "driver.json").unlink(missing_ok=True)
-
-
-def driver_of(study: str, results: Path | None = None) -> Driving | None:
-    """The process that runs the study, or was killed while it did; None where none is known."""
-    folder = Path(results or results_root()) / study
-    with suppress(OSError, ValueError, TypeError):
-        told = json.loads((folder / "driver.json").read_text(encoding="utf-8"))
-        return Driving(**told, alive=store.held(folder / ".driver"))
-    return None
-
-
-def stop(driver: Driving) -> None:
-    """Ends a driver on this machine as Ctrl-C does: its runs under way are lost, finished ones stay."""
-    try:
-        os.kill(driver.pid, signal.SIGINT)
-    except OSError as error:
-        raise refusal(f"process {driver.pid}", "a driver to stop", error.strerror, "Look who runs it.") from None
-
-
-def command_of(study: str) -> list[str]:
-    """The arguments with which `intertask` runs the study that lies in the results under this name."""
-    file = Path(read_study(study)["file"] or study)
-    if not file.is_file():
-        raise refusal(file, "the study's file", "none", "Put it back, or run the study by hand.")
-    form = study.removeprefix(study_name(file))
-    return ["run", str(file), *(f"--{flag}" for flag in ("mini", "quick") if f"-{flag}" in form)]
-
-
-def run_log(study: str) -> Path:
-    """What a driver says that `go_on` started."""
-    return results_root() / study / "run.log"
-
-
-def go_on(study: str) -> subprocess.Popen:
-    """Starts a driver of its own that outlives this process; what it says goes to its `run_log`."""
-    command = [sys.executable, "-m", "intertask.cli", *command_of(study)]
-    ours = ("JPY_", "MPLBACKEND", "INTERTASK_STAGING")  # of a notebook's kernel alone
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    settings |= {"INTERTASK_RESULTS": str(results_root())}
-    with open(run_log(study), "a") as log:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
-        return subprocess.Popen(command, cwd=project_root(), env=settings, start_new_session=True, **streams)

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import textwrap
+from html import escape
 
 BREAKS = re.compile(r"(\s+)|(?<=\w-)|(?=\[)|(?<==)")
 AXIS = 18  # characters of a line in an axis label
@@ -28,6 +29,15 @@ def drawn(figure, form: str) -> bytes:
     held = io.BytesIO()
     figure.savefig(held, format=form, bbox_inches="tight")
     return held.getvalue()
+
+
+def themed_svg(figure, words: str) -> str:
+    """A figure as HTML with the theme's ink on the theme's ground, for who cannot see it in `words`."""
+    for part in (figure, *figure.axes):
+        part.patch.set_visible(False)
+    svg = drawn(figure, "svg").decode().replace(INK, "currentColor")
+    style = "color: var(--jp-ui-font-color1)"
+    return f'<div role="img" aria-label="{escape(words)}" style="{style}">{svg[svg.index("<svg") :]}</div>'
 
 
 def png_text(figure) -> str:

@@ -21,7 +21,8 @@ def who_runs(state: State) -> str:
     who = f"process {driver.pid} on {driver.host}, since {datetime.fromisoformat(driver.since):%d %b %H:%M} UTC"
     if not driver.alive:
         return f"Nothing runs it now: {who}, was killed."
-    return f"About {duration(state.left)} left, {driver.workers} at a time ({who})."
+    others = " Another driver runs some of it too." if len(state.running) > driver.workers else ""
+    return f"About {duration(state.left)} left, {driver.workers} at a time ({who}).{others}"
 
 
 def by_stage(state: State) -> pd.DataFrame:

@@ -1,0 +1,102 @@
+"""Who runs a study: known from files alone, on another machine too; to stop it, and to go on with it."""
+
+import fcntl
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from intertask.errors import refusal
+from intertask.files import now, project_root, results_root, write
+from intertask.studies import store
+from intertask.studies.status import read_study
+from intertask.studies.study import study_name
+
+
+@dataclass(frozen=True)
+class Driving:
+    """The process that runs a study, or ran it and was killed: then it is not `alive`."""
+
+    host: str
+    pid: int
+    since: str
+    workers: int
+    expected: dict[str, float]  # per run that was to do, seconds
+    alive: bool
+
+    @property
+    def here(self) -> bool:
+        return self.host == platform.node()
+
+
+@contextmanager
+def driving(study: str) -> Iterator[Callable[[dict[str, float], int], dict[str, float]]]:
+    """Lets others know, while it lasts, that this process runs the study; of several one is known, the first.
+
+    Yields a function that tells them, and returns, how many seconds each run is expected to take.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell or kernel starts aside may be deaf to it
+    folder, since = results_root() / study, now()
+    with open(folder / ".driver", "a") as lock:
+
+        def tell(expected: dict[str, float], workers: int) -> dict[str, float]:
+            told = {"host": platform.node(), "pid": os.getpid(), "since": since}
+            with suppress(BlockingIOError):  # asked each time: the first may end before us
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                write(folder / "driver.json", json.dumps(told | {"workers": workers, "expected": expected}))
+            return expected
+
+        try:
+            yield tell
+        finally:
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                (folder / "driver.json").unlink(missing_ok=True)
+
+
+def driver_of(study: str, results: Path | None = None) -> Driving | None:
+    """The process that runs the study, or was killed while it did; None where none is known."""
+    folder = Path(results or results_root()) / study
+    with suppress(OSError, ValueError, TypeError):
+        told = json.loads((folder / "driver.json").read_text(encoding="utf-8"))
+        return Driving(**told, alive=store.held(folder / ".driver"))
+    return None
+
+
+def stop(driver: Driving) -> None:
+    """Ends a driver on this machine as Ctrl-C does: its runs under way are lost, finished ones stay."""
+    try:
+        os.kill(driver.pid, signal.SIGINT)
+    except OSError as error:
+        raise refusal(f"process {driver.pid}", "a driver to stop", error.strerror, "Look who runs it.") from None
+
+
+def command_of(study: str) -> list[str]:
+    """The arguments with which `intertask` runs the study that lies in the results under this name."""
+    file = Path(read_study(study)["file"] or study)
+    if not file.is_file():
+        raise refusal(file, "the study's file", "none", "Put it back, or run the study by hand.")
+    form = study.removeprefix(study_name(file))
+    return ["run", str(file), *(f"--{flag}" for flag in ("mini", "quick") if f"-{flag}" in form)]
+
+
+def run_log(study: str) -> Path:
+    """What a driver says that `go_on` started."""
+    return results_root() / study / "run.log"
+
+
+def go_on(study: str) -> subprocess.Popen:
+    """Starts a driver of its own that outlives this process; what it says goes to its `run_log`."""
+    command = [sys.executable, "-m", "intertask.cli", *command_of(study)]
+    ours = ("JPY_", "MPLBACKEND", "INTERTASK_STAGING")  # of a notebook's kernel alone
+    settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    settings |= {"INTERTASK_RESULTS": str(results_root())}
+    with open(run_log(study), "a") as log:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(command, cwd=project_root(), env=settings, start_new_session=True, **streams)
