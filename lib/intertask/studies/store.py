@@ -220,6 +220,7 @@ def publish(folder: Path, run_id: str) -> Path:
     """Renames a complete folder into the pool; an older one (kept without its encoder, say) makes room first."""
     for path in folder.rglob("*"):  # before the rename: a folder that is there must be whole after a power cut too
         sync(path)
+    progress_file(folder).unlink(missing_ok=True)
     target = pool() / run_id
     if target.exists():
         # until the next line there is no such run, but never half of one

@@ -68,7 +68,6 @@ def save(result: Result, run: Run) -> Path:
     elif not folder.is_dir():
         remedy = "Give the same command again for the folder where the results are now."
         raise refusal(folder, "the folder in which this run began", "that it was moved or deleted meanwhile", remedy)
-    progress_file(folder).unlink(missing_ok=True)
     if run.keep_encoder:
         save_model(result.model, folder / "encoder")
     (folder / "curve.csv").write_text(csv_text(result.curve, index=False), encoding="utf-8")
@@ -125,7 +124,8 @@ def describe(result: Result, run: Run, folder: Path) -> Record:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, FileDigest]]:
+    unsealed = folder / "notebook.ipynb", progress_file(folder)
     for path in folder.rglob("*"):
-        if path.is_file() and path.name != "notebook.ipynb":
+        if path.is_file() and path not in unsealed:
             size, digest = path.stat().st_size, file_digest(path).hex()
             yield str(path.relative_to(folder)), FileDigest(bytes=size, sha256=digest)

@@ -17,14 +17,14 @@ class Countdown:
     `estimated` gives the expected seconds of every run; as runs end it is asked again, as often as costs little.
     """
 
-    FORMAT = "{desc} |{bar}| {elapsed}{postfix}"
+    FORMAT = "{desc} |{bar:20}| {elapsed}{postfix}"  # of one width, whatever is said behind it
     COST = 0.01  # of the time, at most, goes into asking again
 
     def __init__(self, estimated: Callable[[], dict[str, float]], workers: int):
         self.estimated, self.workers = estimated, workers
         self._estimate()
         options = {"disable": not (self.expected and sys.stderr.isatty()), "dynamic_ncols": True}
-        self.bar = tqdm(total=len(self.expected), bar_format=self.FORMAT, **options)
+        self.bar = tqdm(desc=self._count(0), total=len(self.expected), bar_format=self.FORMAT, **options)
 
     def __enter__(self) -> "Countdown":
         return self
@@ -60,8 +60,11 @@ class Countdown:
         ended = len(ledger.done) + len(ledger.failed)
         self.bar.n = min(self.bar.total, ended + sum(one.share for one in running.values()))
         trains = [f"{run_id.rpartition('-')[0]} {one.share:.0%}" for run_id, one in running.items()]
-        self.bar.set_description_str(f"{ended}/{len(self.expected)} runs", refresh=False)
-        self.bar.set_postfix_str(escaped(": ".join(filter(None, [left, ", ".join(trains)]))))
+        self.bar.set_description_str(self._count(ended), refresh=False)
+        self.bar.set_postfix_str(escaped(", ".join([left, *trains])) if ended < self.bar.total else "")
+
+    def _count(self, ended: int) -> str:
+        return f"{ended}/{len(self.expected)} runs"
 
     def _left(self, ledger) -> tuple[str, dict]:
         """The time left in words, and the runs of the ledger that are under way."""
