@@ -41,7 +41,7 @@ def pytest_xdist_auto_num_workers(config) -> int:
 
 def pytest_collection_modifyitems(items) -> None:
     """The longest files first, or one process would be left with one of them while the others have ended."""
-    items.sort(key=lambda item: item.path.parent.name != "studies")
+    items.sort(key=lambda item: item.path.parent.name not in ("lab", "studies"))
 
 
 def absent(reason: str) -> None:

@@ -1,5 +1,6 @@
 """Every shipped notebook in JupyterLab, as `make lab` starts it after `make demo`: run from end to end, and saved."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from made_store import make_demo
 ROOT = Path(__file__).parents[2]
 OWN = {"explore"}  # whose widgets have tests of their own
 NOTEBOOKS = [path.relative_to(ROOT) for path in sorted(ROOT.glob("notebooks/**/*.ipynb")) if path.stem not in OWN]
+SMALLER = {
+    "tour": {"limit": "64"},
+    "own_task": {"rows": "100", "num_train_epochs": "1.0"},
+}
+"""Of the parameters of those that train."""
 FAULT = ", ".join(
     f'.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr")
 )
@@ -20,6 +26,13 @@ FAULT = ", ".join(
 def repository(tmp_path_factory) -> Path:
     """A clone of the repository as it is now, with a small study in the place of the demo's."""
     folder = copied(tmp_path_factory.mktemp("lab"))
+    for name, settings in SMALLER.items():
+        path = folder / "notebooks" / f"{name}.ipynb"
+        for key, value in settings.items():
+            said = rf'(?<="{key}: )(\w+) = .*?(?=  #)'
+            text, count = re.subn(said, rf"\1 = {value}", path.read_text(encoding="utf-8"))
+            assert count == 1
+            path.write_text(text, encoding="utf-8")
     for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "c"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
     (folder / ".git" / "info" / "exclude").write_text(".home\n.lab.log\n")  # of `jupyter_lab`
