@@ -14,6 +14,7 @@ from intertask.formats.decoder import NO_TOKEN, Decoder
 from intertask.formats.sequence_to_sequence import SequenceToSequence
 from intertask.metrics import points
 from intertask.run import Run
+from intertask.studies.store import progress_file
 from intertask.tasks.load import load_task
 from intertask.tasks.schema import TaskEntry
 from intertask.training import prepare, train
@@ -233,7 +234,10 @@ def test_saved_and_loaded_it_writes_the_same_by_the_same_vocabulary(result, pair
         model.train(False)
     torch.testing.assert_close(again.logits(theirs, batch), result.model.logits(own, batch))
     monkeypatch.setenv("INTERTASK_STAGING", str(tmp_path))
+    progress_file(tmp_path).touch()
     save(result, result.run)
+    assert progress_file(tmp_path).is_file()  # the run is still under way; its record does not name it
+    assert progress_file(tmp_path).name not in (tmp_path / "run.json").read_text()
     assert (tmp_path / "learned" / "pieces.json").read_text() == own.format.learned
 
 
