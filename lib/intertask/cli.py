@@ -135,7 +135,6 @@ def run(
 ) -> None:
     """Executes the runs of a study that are not finished yet."""
     from intertask.files import project_root, results_root
-    from intertask.foreseen import judged
     from intertask.studies.driver import driving
     from intertask.studies.execute import WARM, execute
     from intertask.studies.plan import graph_of, planned_graph, workers_for
@@ -152,7 +151,7 @@ def run(
     if dry_run:
         say(dry_run_page(graph, todo, workers, absent))
         return
-    say("".join(f"{note}\n" for note in judged(graph, todo).notes()), end="")
+    _say_notes(graph, todo)
     graph.save()
     before = len(graph.runs) - len(todo)
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
@@ -173,20 +172,19 @@ def run(
 @app.command()
 def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
-    from intertask.foreseen import judged
     from intertask.studies.plan import graph_of
 
     graph = graph_of(*_load(study, mini, quick))
     todo = _unfinished(graph)
-    say("".join(f"{note}\n" for note in judged(graph, graph.runs).notes()), end="")
+    _say_notes(graph, graph.runs)
     say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
 
 
 @app.command()
 def status(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Says which runs are finished, failed and missing."""
-    from intertask.studies.live import running_runs
     from intertask.studies.status import missing_runs, read_study
+    from intertask.views.live import running_runs
 
     name = _name(study, mini, quick)
     index = read_study(name)["runs"]
@@ -341,6 +339,15 @@ def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
         say(f"\nLengths in tokens of {encoder}, and what --max-length {max_length} cuts\n{table.to_string()}")
         for sentence in unknown_words(task, tokenizer):
             say(sentence)
+
+
+def _say_notes(graph, runs: dict) -> None:
+    """Refuses what is wrong with a study, its runs or its report, or says what is worth knowing."""
+    from intertask.foreseen import judged
+    from intertask.studies.check import examined
+
+    for note in judged(graph, examined(graph.study, runs)).notes():
+        say(note)
 
 
 def _load(study: str, mini: bool, quick: bool):

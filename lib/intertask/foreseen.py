@@ -15,8 +15,7 @@ from typing import Any
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
 from intertask.files import file_digest, private_folder, project_root, results_root
-from intertask.run import Run
-from intertask.studies.check import Verdict, examined, notebook_code
+from intertask.studies.check import Verdict, notebook_code
 from intertask.studies.graph import Graph
 from intertask.studies.study import Notebook
 
@@ -24,9 +23,8 @@ SKIPPED = (ast.For, ast.With)
 """Statements that are not executed: they draw, and of what nothing was trained for there is nothing to draw."""
 
 
-def judged(graph: Graph, runs: dict[str, Run]) -> Verdict:
-    """What `intertask check` finds: whether the runs can start and, if they can, whether the report can be made."""
-    verdict = examined(graph.study, runs)
+def judged(graph: Graph, verdict: Verdict) -> Verdict:
+    """A verdict of `studies.check.examined` and, where the runs can start, whether the report can be made."""
     verdict.problems = verdict.problems or foreseen(graph)
     return verdict
 

@@ -9,9 +9,10 @@ import pytest
 
 from intertask.files import now
 from intertask.lab.watch import watch
-from intertask.studies import driver, live, store
+from intertask.studies import driver, store
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
+from intertask.views import live
 from made_lab import browser_page, copied, jupyter_lab, serious
 from made_store import write_failure, write_index, write_run
 from made_study import write_study

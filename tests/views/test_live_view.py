@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 from intertask.files import now
 from intertask.studies.driver import Driving
-from intertask.studies.live import Running, State
 from intertask.views import countdown
 from intertask.views.countdown import Countdown
+from intertask.views.live import Running, State
 from intertask.views.live_view import by_stage, curves_under_way, under_way, who_runs
 from intertask.views.run_figures import MOST_CURVES, running_curves
 

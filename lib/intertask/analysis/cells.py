@@ -12,6 +12,7 @@ from intertask.analysis.statistics import check_choice, holm, paired_permutation
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import CELL, PANEL, deltas, transfer_table
 from intertask.files import project_root, results_root
+from intertask.studies.status import kept_studies
 from intertask.views.drawing import signed
 
 CELL_COLUMNS = [*CELL, "control", "n", "n_expected", "delta", "low", "high", "p", "p_holm", "family", "before", "after"]
@@ -21,10 +22,8 @@ ORDERS = ("as given", "by size", "clustered")
 
 def explorable() -> list[str]:
     """The studies that were run, and the papers' tables, by their names."""
-    results = results_root()
-    kept = [path.parent for path in [*results.glob("*/study.json"), *results.glob("*/*/study.json")]]
     tables = {f"published/{path.stem}" for path in (project_root() / "results" / "published").glob("*.csv")}
-    return [*sorted(str(path.relative_to(results)) for path in kept), *sorted(tables)]
+    return [*kept_studies(results_root()), *sorted(tables)]
 
 
 def regime_pairs(runs: pd.DataFrame) -> list[str]:
@@ -148,12 +147,6 @@ def cell_curves(budgets: pd.DataFrame, target: str, results: Path | None = None)
             curve = curve[curve["task"] == target] if "task" in curve else curve
             parts.append(curve.assign(when=row.when, seed=row.seed)[parts[0].columns])
     return pd.concat(parts[1:] or parts, ignore_index=True)
-
-
-def executed_notebook(run: str, results: Path | None = None) -> Path | None:
-    """Where the executed notebook of a run lies; None where there is none."""
-    path = Path(results or results_root(), "runs", run, "notebook.ipynb")
-    return path if path.is_file() else None
 
 
 def cell_contrast(first: pd.DataFrame, second: pd.DataFrame, pairs: tuple, confidence: float = 0.95) -> pd.DataFrame:

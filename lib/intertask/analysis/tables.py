@@ -34,8 +34,8 @@ class Shown(pd.DataFrame):
         return paged(as_html(self)) if len(self) > MOST_ROWS else as_html(self)
 
 
-def as_html(frame: pd.DataFrame, **options) -> str:
-    """The frame escaped, for a reader: nothing cut, nothing said twice; options: of pandas' `to_html`.
+def as_html(frame: pd.DataFrame, classes: str = "") -> str:
+    """The frame escaped, for a reader: nothing cut, nothing said twice; classes: further ones of the table.
 
     Above a table stands which columns are empty and, of two rows or more, what is the same in all of them. A column of
     prose, `note`, `reason` or `…_note`, holds numbers, and the texts stand below, each once. More than MOST_ROWS rows
@@ -48,7 +48,7 @@ def as_html(frame: pd.DataFrame, **options) -> str:
     texts = [text for text in pd.unique(short[prose].to_numpy(object).ravel()) if text]
     marks = {text: f"[{place}]" for place, text in enumerate(texts, 1)}
     short = short.assign(**{name: short[name].map(lambda text: marks.get(text, "")) for name in prose})
-    table = _aligned(short, options)
+    table = _aligned(short, classes)
     if len(short) > MOST_ROWS:
         table = f"<details><summary>{len(short)} rows: {html.escape(', '.join(short))}</summary>{table}</details>"
     above = f"<p>{html.escape(above)}</p>\n" if above else ""
@@ -101,10 +101,10 @@ def _is_number(column: pd.Series) -> bool:
     return all(NUMBER.fullmatch(text) for text in column.astype(str) if text)
 
 
-def _aligned(frame: pd.DataFrame, options: dict) -> str:
+def _aligned(frame: pd.DataFrame, classes: str) -> str:
     """The frame as pandas' table, its cells with their classes."""
     with pd.option_context("display.max_colwidth", None):
-        table = frame.to_html(**{"index": False, "border": 0} | options)
+        table = frame.to_html(index=False, border=0, classes=classes)
     for cell in ("th", "td"):
         kinds = cycle(f'<{cell} class="number">' if _is_number(frame[name]) else f"<{cell}>" for name in frame)
         table = re.sub(f"<{cell}>", lambda _, kinds=kinds: next(kinds), table)

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 
 from intertask.errors import IntertaskError, error_words
-from intertask.foreseen import foreseen
+from intertask.foreseen import judged
 from intertask.lab.browse import TaskList
 from intertask.lab.form import Form, box, columns, heading, in_thread, press, tick
 from intertask.studies.check import examined
@@ -57,7 +57,8 @@ class Composer(Form):
 
     def words(self) -> str:
         try:
-            return f"{draft_page(*self.draft())[-1]}\n\n{self.draft()[1]}"
+            path, text = self.draft()
+            return f"{draft_page(path, text)[-1]}\n\n{text}"
         except Exception as error:
             return error_words(error)
 
@@ -70,8 +71,7 @@ class Composer(Form):
         """What `intertask check` says; what the report would refuse is read here, as that changes the environment."""
         if self.absent:
             raise IntertaskError(self.absent)
-        verdict = await in_thread(examined, self.graph.study, self.graph.runs)
-        verdict.problems = verdict.problems or foreseen(self.graph)
+        verdict = judged(self.graph, await in_thread(examined, self.graph.study, self.graph.runs))
         return told("\n".join([*verdict.notes(), f"The study is sound: {len(self.graph.runs)} runs."]))
 
     def next_steps(self, place: Path) -> str:

@@ -15,6 +15,7 @@ from intertask.analysis.flips import flips, turned_in_words
 from intertask.analysis.read import read_settings
 from intertask.errors import IntertaskError
 from intertask.lab.view import html_output, table_html
+from intertask.studies import store
 from intertask.views.drawing import png_text
 from intertask.views.told import head, image, paragraph
 
@@ -58,10 +59,10 @@ def flip_table(study: str, runs: pd.DataFrame, pairs: pd.DataFrame) -> ipywidget
 
 def links(budgets: pd.DataFrame) -> str:
     """The executed notebook of each run, as links that the Lab opens, or that there are none."""
-    found = [(row, cells.executed_notebook(row.run)) for row in budgets.itertuples()]
+    found = [(row, store.notebook_file(store.pool() / row.run)) for row in budgets.itertuples()]
     anchors = [
         f'<a href="{html.escape(quote(os.path.relpath(path)))}">{row.when}, seed {row.seed}: {html.escape(row.run)}</a>'
         for row, path in found
-        if path
+        if path.is_file()
     ]
     return "<br>".join(anchors) or paragraph("No executed notebook: these are printed scores, or runs were not kept.")

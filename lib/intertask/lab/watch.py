@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from intertask.errors import IntertaskError
 from intertask.files import project_root
 from intertask.lab.view import View, table_html
-from intertask.studies import driver, live, store
-from intertask.views import live_view
+from intertask.studies import driver, store
+from intertask.views import live, live_view
 from intertask.views.drawing import themed_svg
 from intertask.views.told import paragraph
 
@@ -115,7 +115,7 @@ class Watched(View):
 
 def _link(run_id: str) -> str:
     """The notebook of a run that failed: a link that JupyterLab opens where it lies below its root."""
-    notebook = store.failure_folder(run_id) / "notebook.ipynb"
+    notebook = store.notebook_file(store.failure_folder(run_id))
     if not notebook.is_file():
         return "without a notebook"
     if not notebook.is_relative_to(project_root()):

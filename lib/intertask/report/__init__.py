@@ -64,8 +64,8 @@ def _run_notebooks(runs: pd.DataFrame, results: Path, folder: Path) -> dict[str,
     found = {}
     for run in runs["run"].unique():
         for place in (results / "runs" / run, store.failure_folder(run)):
-            if (place / "notebook.ipynb").is_file():
-                found.setdefault(run, os.path.relpath(place / "notebook.ipynb", folder))
+            if (notebook := store.notebook_file(place)).is_file():
+                found.setdefault(run, os.path.relpath(notebook, folder))
     return found
 
 

@@ -140,7 +140,7 @@ def _provenance(records: dict[str, dict]) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame, kind: str) -> str:
-    return clean(as_html(shown(frame), index=False, border=0, classes=kind))  # without the Lab's layout
+    return clean(as_html(shown(frame), kind))  # without the Lab's layout
 
 
 def _linked(table: str, addresses: dict[str, str]) -> str:

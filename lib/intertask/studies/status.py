@@ -28,12 +28,17 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     with suppress(FileNotFoundError):
         if path.is_relative_to(results):
             return read_sealed(path, study, remedy, SNAPSHOT_KEYS)
-    found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
-    known = sorted(str(file.parent.relative_to(results)) for file in found)
+    known = kept_studies(results)
     raise IntertaskError(
         f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
         f"A study appears there when it is run: {how_to_run(study)}"
     )
+
+
+def kept_studies(results: Path) -> list[str]:
+    """The names of the studies that were run into these results."""
+    found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
+    return sorted(str(path.parent.relative_to(results)) for path in found)
 
 
 def how_to_run(study: str) -> str:
@@ -70,7 +75,7 @@ def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | 
 
 def failure(run_id: str, results: Path | None = None) -> str | None:
     """The reason that the last attempt left, with its cell; None where there was no attempt."""
-    path = Path(results or results_root()) / "runs" / ".failed" / run_id / "failure.json"
+    path = store.failure_folder(run_id, results) / "failure.json"
     try:
         left = json.loads(path.read_text(encoding="utf-8"))
         return left["reason"] if left["cell"] is None else f"cell {left['cell']}: {left['reason']}"

@@ -244,6 +244,11 @@ def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
     write(failure_folder(run_id) / "failure.json", json.dumps(left, indent=1))
 
 
+def notebook_file(folder: Path) -> Path:
+    """The executed notebook of a run, or of one that failed."""
+    return folder / "notebook.ipynb"
+
+
 def progress_file(folder: Path) -> Path:
     """What a run under way tells of itself, a JSON object per line (`live.Running`); no part of the finished run."""
     return folder / "progress.jsonl"

@@ -64,7 +64,7 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
     shutil.rmtree(store.failure_folder(run_id), ignore_errors=True)
     os.environ |= {"INTERTASK_STAGING": str(folder), "OMP_NUM_THREADS": str(run.threads)}
     try:
-        execute_notebook(notebook, folder / "notebook.ipynb", run.model_dump(mode="json"), warm)
+        execute_notebook(notebook, store.notebook_file(folder), run.model_dump(mode="json"), warm)
         if not (folder / "run.json").is_file():
             raise RuntimeError("the notebook ended without writing its record")
         found = json.loads((folder / "run.json").read_text(encoding="utf-8"))["id"]
@@ -75,7 +75,7 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
             )
         store.publish(folder, run_id)
     except Exception as error:
-        _keep_failure(run_id, folder / "notebook.ipynb", error)
+        _keep_failure(run_id, store.notebook_file(folder), error)
         return FAILED
     return DONE
 
@@ -121,7 +121,7 @@ def _keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
     with suppress(OSError):
         store.keep_failure(run_id, reason.strip(), cell)
         if notebook.is_file():
-            os.replace(notebook, store.failure_folder(run_id) / "notebook.ipynb")
+            os.replace(notebook, store.notebook_file(store.failure_folder(run_id)))
 
 
 def _last_started(notebook: Path) -> int | None:

@@ -16,7 +16,7 @@ bar = partial(tqdm, leave=False, mininterval=1, disable=bool(os.environ.get("TQD
 
 
 class Told:
-    """Writes, under `intertask run`, the lines of `store.progress_file`: `studies.live` reads them."""
+    """Writes, under `intertask run`, the lines of `store.progress_file`: `views.live` reads them."""
 
     EVERY = 2.0  # seconds between two lines, but for those of evaluations
 

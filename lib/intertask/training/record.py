@@ -16,7 +16,15 @@ from intertask.errors import refusal
 from intertask.files import csv_text, file_digest, now, results_root, write, write_sealed
 from intertask.origin import COMPUTING, git_commit
 from intertask.run import Run
-from intertask.studies.store import finished, learned_file, predictions_file, progress_file, read, swept_settings
+from intertask.studies.store import (
+    finished,
+    learned_file,
+    notebook_file,
+    predictions_file,
+    progress_file,
+    read,
+    swept_settings,
+)
 from intertask.training.model import save_model
 from intertask.training.train import Outcome, Result
 
@@ -124,7 +132,7 @@ def describe(result: Result, run: Run, folder: Path) -> Record:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, FileDigest]]:
-    unsealed = folder / "notebook.ipynb", progress_file(folder)
+    unsealed = notebook_file(folder), progress_file(folder)
     for path in folder.rglob("*"):
         if path.is_file() and path not in unsealed:
             size, digest = path.stat().st_size, file_digest(path).hex()

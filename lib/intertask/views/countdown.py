@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from intertask.studies.live import running_runs
 from intertask.studies.schedule import time_left
+from intertask.views.live import running_runs
 from intertask.written import escaped
 
 

@@ -9,17 +9,16 @@ from intertask.errors import IntertaskError
 from intertask.files import project_root, results_root
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.status import read_study
+from intertask.studies.status import kept_studies, read_study
 from intertask.studies.study import NO_STUDIES
 
 
 def known_studies() -> list[str]:
     """The names of the studies in `params/` and of those in the results."""
-    params, results = project_root() / "params", results_root()
+    params = project_root() / "params"
     files = [path.relative_to(params).with_suffix("") for path in params.rglob("*.yaml")]
     given = {str(file) for file in files if file.parts[0] not in NO_STUDIES}
-    kept = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
-    return sorted(given | {str(path.parent.relative_to(results)) for path in kept})
+    return sorted(given.union(kept_studies(results_root())))
 
 
 def states() -> Iterator[tuple[str, str]]:
@@ -77,5 +76,5 @@ def run_page(beginning: str) -> str:
 def files_of(record: dict) -> list[Path]:
     """Where a run's executed notebook, curve, predictions and encoder are, of those that are there."""
     folder = store.pool() / record["id"]
-    kept = [folder / "notebook.ipynb", folder / "curve.csv", *sorted(folder.glob("predictions/**/*.parquet"))]
+    kept = [store.notebook_file(folder), folder / "curve.csv", *sorted(folder.glob("predictions/**/*.parquet"))]
     return [path for path in (*kept, folder / "encoder") if path.exists()]

@@ -1,4 +1,4 @@
-"""A study while it is run, as frames and a sentence: what the Lab shows of `studies.live`."""
+"""A study while it is run, as frames and a sentence: what the Lab shows of `views.live`."""
 
 from datetime import datetime
 
@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from intertask.studies.live import STATES, State
 from intertask.views.countdown import duration
+from intertask.views.live import STATES, State
 from intertask.views.run_figures import running_curves
 
 

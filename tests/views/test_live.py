@@ -15,8 +15,8 @@ from intertask.errors import IntertaskError
 from intertask.files import now
 from intertask.studies import driver, store
 from intertask.studies.driver import Driving, command_of, driver_of, driving
-from intertask.studies.live import Running, look, running_runs
 from intertask.training.bar import Told
+from intertask.views.live import Running, look, running_runs
 from made_store import write_failure, write_index, write_run
 
 LINES = [{"at": 10, "of": 100, "time": 1000.0}, {"at": 30, "of": 100, "time": 1004.0, "loss": 0.5, "score": 61.0}]
