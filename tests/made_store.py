@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.files import write_sealed
+from intertask.studies import store
+from intertask.studies.claims import Attempt, Observer
 
 SHUFFLED = "[shuffle_labels=true]"
 
@@ -57,8 +59,9 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
     write_sealed(folder / "run.json", run, json.dumps(record | {"files": {}}))
 
 
-def reseal(folder: Path, **changes) -> None:
-    """Writes a run's record anew, changed, and with the files that are in its folder now."""
+def reseal(folder: Path, run: str = "", **changes) -> None:
+    """Writes a run's record anew, changed, and with the files that are in its folder now; run: its id, if that is not
+    the folder's name."""
     record = json.loads((folder / "run.json").read_text()) | changes
     del record["sha256"]
     files = {path for path in folder.rglob("*") if path.is_file()} - {folder / "run.json", folder / "notebook.ipynb"}
@@ -66,7 +69,7 @@ def reseal(folder: Path, **changes) -> None:
         str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path.read_bytes()).hexdigest()}
         for path in files
     }
-    write_sealed(folder / "run.json", folder.name, json.dumps(record))
+    write_sealed(folder / "run.json", run or folder.name, json.dumps(record))
 
 
 def write_predictions(results: Path, run: str, split: str, labels, predictions) -> None:
@@ -84,6 +87,17 @@ def write_failure(results: Path, run: str, reason: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     failure = {"reason": reason, "cell": 4, "when": "2026-01-02T03:04:05+00:00"}
     (folder / "failure.json").write_text(json.dumps(failure), encoding="utf-8")
+
+
+def take_elsewhere(results: Path, run: str) -> Attempt:
+    """An attempt at a run by a process of another machine, with its folder."""
+    file = store.claim_file(run, results)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    attempt = Observer("another machine").take(file)
+    told = json.loads(attempt.file.read_text()) | {"host": "elsewhere", "pid": 7}
+    attempt.file.write_text(json.dumps(told) + "\n")
+    (results / "runs" / ".staging" / attempt.name).mkdir(parents=True)
+    return attempt
 
 
 def write_index(results: Path, name: str, roles: list[dict], title: str = "A made study", **study) -> None:

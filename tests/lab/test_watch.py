@@ -1,7 +1,6 @@
 """A study that is watched: what the view says of files made by hand, and of a driver that really runs."""
 
 import asyncio
-import fcntl
 import json
 
 import nbformat
@@ -10,11 +9,12 @@ import pytest
 from intertask.files import now
 from intertask.lab.watch import watch
 from intertask.studies import driver, store
+from intertask.studies.claims import Observer
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
 from intertask.views import live
 from made_lab import browser_page, copied, jupyter_lab, serious
-from made_store import write_failure, write_index, write_run
+from made_store import take_elsewhere, write_failure, write_index, write_run
 from made_study import write_study
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -29,19 +29,13 @@ def results(tmp_path, monkeypatch):
     write_index(tmp_path, "demo", index)
     write_run(tmp_path, "a-1", "x", 0, 60.0)
     write_failure(tmp_path, "b-1", NASTY)
-    folder = tmp_path / "runs" / ".staging" / "d-1.0a1b2c3d"
-    for made in (folder, tmp_path / "runs" / ".claims"):
-        made.mkdir(parents=True)
+    folder = tmp_path / "runs" / ".staging" / take_elsewhere(tmp_path, "d-1").name
     lines = [{"at": 5 * k, "of": 20, "time": 10.0 * k, "loss": 0.5, "score": 50.0 + k} for k in range(1, 4)]
     store.progress_file(folder).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     told = {"host": "elsewhere", "pid": 1, "since": now(), "workers": 2, "expected": {"d-1": 9.0}}
     (tmp_path / "demo" / "driver.json").write_text(json.dumps(told))
-    with open(tmp_path / "runs" / ".claims" / "d-1", "w") as claim, open(tmp_path / "demo" / ".driver", "w") as driver:
-        claim.write(f"elsewhere 7 {now()}\n")
-        claim.flush()
-        fcntl.flock(claim, fcntl.LOCK_EX)
-        fcntl.flock(driver, fcntl.LOCK_EX)
-        yield tmp_path
+    Observer("another machine").take(tmp_path / "demo" / ".driver")
+    return tmp_path
 
 
 def test_a_view_says_what_the_files_say(results):

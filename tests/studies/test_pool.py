@@ -2,6 +2,7 @@
 
 import encodings.idna  # noqa: F401
 import encodings.utf_8_sig  # noqa: F401
+import json
 import multiprocessing
 import os
 import pdb  # noqa: F401
@@ -13,11 +14,11 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.files import project_root, results_root, write
-from intertask.studies import execute, store, worker
+from intertask.studies import claims, execute, store, worker
 from intertask.studies.graph import Graph, expand
 from intertask.studies.kernel import WarmKernel
 from intertask.studies.study import load_study
-from made_store import make_store, rewrite_index
+from made_store import make_store, reseal, rewrite_index, write_run
 from made_study import write_study
 
 FORK = multiprocessing.get_context("fork")
@@ -45,9 +46,9 @@ def modes(folder: Path) -> set[int]:
 
 def test_modes_are_as_the_umask_says(umask):
     store.open_pool()
-    with store.claim("x-1", wait=False), store.staging("x-1") as folder:
+    with claims.claim(store.claim_file("x-1")) as attempt, store.staging(attempt) as folder:
         write(folder / "run.json", "{}")
-        store.publish(folder, "x-1")
+        store.publish(folder, attempt)
     store.keep_failure("y-2", "no space left")
     assert modes(store.pool()) == {0o666 & ~umask}
 
@@ -68,20 +69,79 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_dead_holders_left_is_removed_and_what_is_claimed_stays(pool):
-    for name in ("a.b-0123456789ab.0a1b2c3d", "a.b-0123456789ab.0a1b2c3d.old", "c-0123456789ab.0a1b2c3d"):
-        (pool / ".staging" / name).mkdir()
-    with store.claim("c-0123456789ab", wait=False):
-        store.open_pool()
-        assert [path.name for path in (pool / ".staging").iterdir()] == ["c-0123456789ab.0a1b2c3d"]
+def test_what_dead_processes_of_this_machine_left_is_removed_and_no_more(pool, monkeypatch):
+    with claims.claim(store.claim_file("a.b-0123456789ab")) as dead:
+        left = pool / ".staging" / dead.name
+        left.mkdir()
+    monkeypatch.setattr(claims.HERE, "lives", lambda pid: pid == 1)
+    made = {"c-1": claims.Observer("another machine"), "d-1": claims.HERE}
+    for run_id, machine in made.items():
+        attempt = machine.take(store.claim_file(run_id))
+        (pool / ".staging" / attempt.name).mkdir()
+    told = json.loads(attempt.file.read_text()) | {"pid": 1}
+    attempt.file.write_text(json.dumps(told))
+    left.with_name(f"{left.name}.old").mkdir()
+    store.open_pool()
+    assert sorted(path.name for path in (pool / ".staging").iterdir()) == ["c-1.1", "d-1.1"]
+
+
+def result(attempt, score: float = 60.0, encoder: bool = False) -> Path:
+    """A folder that an attempt has made."""
+    scratch = store.pool() / ".made"
+    write_run(scratch, attempt.path.name, "fruit", 0, score)
+    folder = (scratch / "runs" / attempt.path.name).rename(store.pool() / ".staging" / attempt.name)
+    if encoder:
+        (folder / "encoder").mkdir()
+        (folder / "encoder" / "config.json").write_text("{}")
+        reseal(folder, "x-1")
+    return folder
+
+
+def attempt_at(run_id: str):
+    return claims.HERE.take(store.claim_file(run_id))
+
+
+def test_the_first_publisher_wins(pool, refused):
+    first = attempt_at("x-1")
+    assert store.publish(result(first), first) == pool / "x-1"
+    record = (pool / "x-1" / "run.json").read_bytes()
+    again = attempt_at("x-1")
+    assert store.publish(result(again), again) == pool / "x-1"  # equal: dropped
+    differing = attempt_at("x-1")
+    kept = str(pool / ".differing" / "x-1.1")
+    refused(lambda: store.publish(result(differing, 61.0), differing), "the scores of one identity", kept, "--redo")
+    assert (pool / "x-1" / "run.json").read_bytes() == record and Path(kept, "run.json").is_file()
+
+
+def test_who_was_taken_for_dead_does_not_publish(pool):
+    attempt = attempt_at("x-1")
+    folder = result(attempt)
+    attempt.end("no sign of life")
+    assert store.publish(folder, attempt) is None and not (pool / "x-1").exists()
+
+
+def test_a_finished_run_gains_its_encoder_and_is_there_all_the_time(pool, monkeypatch):
+    for encoder in (False, True):
+        attempt = attempt_at("x-1")
+        store.publish(result(attempt, encoder=encoder), attempt)
+        assert store.has_encoder(store.read("x-1", whole=["predictions", "encoder"])) is encoder
+
+
+def test_what_is_damaged_makes_room(pool):
+    attempt = attempt_at("x-1")
+    store.publish(result(attempt), attempt)
+    (pool / "x-1" / "run.json").write_text("half a fi")
+    attempt = attempt_at("x-1")
+    store.publish(result(attempt), attempt)
+    assert store.read("x-1") and [path.name for path in pool.glob("[!.]*")] == ["x-1"]
 
 
 def test_a_pool_that_was_moved_is_not_begun_anew(pool, refused, tmp_path):
-    with store.claim("x-1", wait=False), store.staging("x-1"):
+    with claims.claim(store.claim_file("x-1")) as attempt, store.staging(attempt):
         results_root().rename(tmp_path / "elsewhere")
         refused(lambda: store.keep_failure("x-1", "its folder is gone"), "moved or deleted meanwhile")
     refused(execute.scarcity, "moved or deleted", "that folder")
-    with pytest.raises(FileNotFoundError), store.claim("x-1", wait=False):
+    with pytest.raises(FileNotFoundError), claims.claim(store.claim_file("x-1")):
         pass
     assert not results_root().exists()
 
@@ -127,7 +187,7 @@ def _as_stranger(environment: dict, do, arguments) -> None:
 
 def perform(graph: Graph, place: int) -> None:
     run_id, run = list(graph.runs.items())[place]
-    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": False, "root": str(project_root())}
+    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "root": str(project_root())}
     assert worker.claimed(job, WarmKernel()) == worker.DONE
 
 

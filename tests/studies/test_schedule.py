@@ -148,7 +148,8 @@ def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):
 def modules(code: str, environment: dict | None = None) -> set[str]:
     """What a fresh interpreter has imported after the code."""
     listing = "import json, sys; print(json.dumps(sorted(sys.modules)))"
-    output = subprocess.run([sys.executable, "-c", f"{code}\n{listing}"], capture_output=True, text=True, check=True)
+    output = subprocess.run([sys.executable, "-c", f"{code}\n{listing}"], capture_output=True, text=True)
+    assert not output.returncode, output.stderr
     return set(json.loads(output.stdout.splitlines()[-1]))
 
 
@@ -169,8 +170,8 @@ def test_what_answers_at_once_imports_nothing_heavy(code):
 
 def test_what_is_finished_is_known_without_torch():
     catalogue.__wrapped__()  # not what this process remembers: it may have read it before the tests had their cache
-    run_id = Run(task="mini/wnli").id()  # from here on it is kept what the catalogue says and which rows the task has
-    asked = f"from intertask.run import Run; assert Run(task='mini/wnli').id() == '{run_id}'"
+    known = Run(task="mini/wnli").identity()  # from here on it is kept what the catalogue says and which rows it has
+    asked = f"from intertask.run import Run; found = Run(task='mini/wnli').identity(); assert found == {known}, found"
     assert "torch" not in modules(f"import intertask.studies.check; {asked}")
 
 

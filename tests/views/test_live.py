@@ -1,12 +1,12 @@
 """A study while it is run: what is known of it from files alone, and what its runs tell."""
 
-import fcntl
 import json
 import os
 import platform
 import signal
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,25 +14,22 @@ import pytest
 from intertask.errors import IntertaskError
 from intertask.files import now
 from intertask.studies import driver, store
+from intertask.studies.claims import Attempt, machine
 from intertask.studies.driver import Driving, command_of, driver_of, driving
 from intertask.training.bar import Told
 from intertask.views.live import Running, look, running_runs
-from made_store import write_failure, write_index, write_run
+from made_store import take_elsewhere, write_failure, write_index, write_run
 
 LINES = [{"at": 10, "of": 100, "time": 1000.0}, {"at": 30, "of": 100, "time": 1004.0, "loss": 0.5, "score": 61.0}]
 
 
 @contextmanager
 def under_way(results, run_id: str, text: str = ""):
-    """A run that this process holds, and what it told so far."""
-    for folder in (".claims", f".staging/{run_id}.0a1b2c3d"):
-        (results / "runs" / folder).mkdir(parents=True, exist_ok=True)
-    store.progress_file(results / "runs" / ".staging" / f"{run_id}.0a1b2c3d").write_text(text)
-    with open(results / "runs" / ".claims" / run_id, "a") as claimed:
-        fcntl.flock(claimed, fcntl.LOCK_EX)
-        claimed.write(f"another machine 7 {now()}\n")
-        claimed.flush()
-        yield
+    """A run that another machine holds, and what it told so far."""
+    attempt = take_elsewhere(results, run_id)
+    store.progress_file(results / "runs" / ".staging" / attempt.name).write_text(text)
+    yield
+    attempt.end("given back")
 
 
 @pytest.fixture
@@ -57,8 +54,8 @@ def test_every_run_of_a_study_is_in_one_state(results):
     }
     assert list(found.stages) == ["intermediate", "target"] and found.unfinished == 5
     assert found.running["d"].lines == LINES  # the torn line is left out
-    assert (found.running["d"].host, found.running["d"].pid) == ("another machine", "7")
-    assert str(found.running["d"]).startswith("running, step 30 of 100, on another machine since 20")
+    assert (found.running["d"].by.host, found.running["d"].by.pid) == ("elsewhere", 7)
+    assert str(found.running["d"]).startswith("running, step 30 of 100, on elsewhere (process 7) since 20")
     assert found.failed == {"b": "cell 4: no space left"}
     assert found.driver is None and found.left is None
 
@@ -116,10 +113,14 @@ def test_a_driver_that_was_killed_is_known_to_be_dead(results):
 
 
 def test_before_a_run_told_enough_it_needs_what_was_expected():
-    begun = Running("here", "1", now(), [])
+    here = Attempt(Path("d"), 1, machine=machine(), since=now())
+    begun = Running(here, [])
     assert 8 < begun.left(10.0) <= 10 and begun.left(0.0) == 0 and begun.share == 0
-    assert Running("here", "1", now(), LINES).left(10.0) == 14.0
-    assert Running("here", "1", now(), LINES).share == 0.3
+    assert Running(here, LINES).left(10.0) == 14.0 and Running(here, LINES).share == 0.3
+    elsewhere = Attempt(Path("d"), 2, machine="another", since="1999-01-01T00:00:00+00:00", host="n2", job="17")
+    assert Running(elsewhere, []).left(10.0) == 10.0, "its clock is another"
+    said = "running on n2 (process 0, job 17) since 1999-01-01T00:00:00+00:00, attempt 2"
+    assert str(Running(elsewhere, [])) == said
 
 
 def test_a_run_tells_at_evaluations_and_seldom_else(tmp_path, monkeypatch):

@@ -4,9 +4,11 @@ import io
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 from intertask.files import now
+from intertask.studies.claims import Attempt, machine
 from intertask.studies.driver import Driving
 from intertask.views import countdown
 from intertask.views.countdown import Countdown
@@ -15,7 +17,13 @@ from intertask.views.live_view import by_stage, curves_under_way, under_way, who
 from intertask.views.run_figures import MOST_CURVES, running_curves
 
 LINES = [{"at": 1, "of": 8, "time": 1.0}, {"at": 2, "of": 8, "time": 3.0, "loss": 0.51234, "score": 61.25}]
-RUNNING = {"rte.bert.s0-0a": Running("here", "7", now(), LINES), "rte.bert.s1-0b": Running("there", "8", now(), [])}
+
+
+def by(host: str, pid: int) -> Attempt:
+    return Attempt(Path("a"), 1, host, machine(), pid, since=now())
+
+
+RUNNING = {"rte.bert.s0-0a": Running(by("here", 7), LINES), "rte.bert.s1-0b": Running(by("there", 8), [])}
 DRIVER = Driving("here", 6, "2026-01-02T03:04:05+00:00", 2, {}, alive=True)
 STATE = State({"target": Counter(running=2, waiting=3)}, RUNNING, {}, DRIVER, 100.0)
 

@@ -1,6 +1,5 @@
 """Who runs a study: known from files alone, on another machine too; to stop it, and to go on with it."""
 
-import fcntl
 import json
 import os
 import platform
@@ -8,13 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from intertask.errors import refusal
 from intertask.files import now, project_root, results_root, write
-from intertask.studies import store
+from intertask.studies import claims
 from intertask.studies.status import read_study
 from intertask.studies.study import study_name
 
@@ -43,21 +42,27 @@ def driving(study: str) -> Iterator[Callable[[dict[str, float], int], dict[str, 
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell or kernel starts aside may be deaf to it
     folder, since = results_root() / study, now()
-    with open(folder / ".driver", "a") as lock:
+    with ExitStack() as held:
+
+        def ours() -> bool:
+            """Whether this driver is the known one; asked each time, as the first may end before us."""
+            nonlocal known
+            known = known or held.enter_context(claims.claim(folder / ".driver"))
+            return known is not None and not known.ended
 
         def tell(expected: dict[str, float], workers: int) -> dict[str, float]:
-            told = {"host": platform.node(), "pid": os.getpid(), "since": since}
-            with suppress(BlockingIOError):  # asked each time: the first may end before us
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if ours():
+                told = {"host": platform.node(), "pid": os.getpid(), "since": since}
                 write(folder / "driver.json", json.dumps(told | {"workers": workers, "expected": expected}))
             return expected
 
+        known = None
         try:
             yield tell
         finally:
-            with suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                (folder / "driver.json").unlink(missing_ok=True)
+            with suppress(OSError):  # of results that were moved meanwhile
+                if ours():
+                    (folder / "driver.json").unlink(missing_ok=True)
 
 
 def driver_of(study: str, results: Path | None = None) -> Driving | None:
@@ -65,7 +70,7 @@ def driver_of(study: str, results: Path | None = None) -> Driving | None:
     folder = Path(results or results_root()) / study
     with suppress(OSError, ValueError, TypeError):
         told = json.loads((folder / "driver.json").read_text(encoding="utf-8"))
-        return Driving(**told, alive=store.held(folder / ".driver"))
+        return Driving(**told, alive=claims.HERE.holder(folder / ".driver") is not None)
     return None
 
 

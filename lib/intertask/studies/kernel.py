@@ -17,7 +17,7 @@ from typing import Any
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-from intertask.studies.lifeline import hold
+from intertask.studies.lifeline import end_by_worker, hold
 
 FORK = multiprocessing.get_context("fork")
 START_TIMEOUT = 120
@@ -152,6 +152,7 @@ def _kernel(pipe: Connection, workers: Connection) -> None:
         os._exit(0)
     os.chdir(folder)
     os.environ.update(environment)
+    end_by_worker()
     hold(pipe.fileno())
     from ipykernel.kernelapp import IPKernelApp
 

@@ -15,6 +15,8 @@ from contextlib import suppress
 
 DRIVER = "INTERTASK_DRIVER"
 """The environment variable by which the process that runs are forked from knows whose child it is."""
+ENDING = (signal.SIGTERM, signal.SIGUSR1)
+"""What the schedulers of clusters send to every process of a job before its end."""
 PR_SET_PDEATHSIG = 1
 """Of Linux; what is forked from the process is without it."""
 
@@ -39,6 +41,14 @@ def hold(lifeline: int) -> None:
     threading.Thread(target=end_with, args=(lifeline,), daemon=True).start()
 
 
+def end_by_worker() -> None:
+    """Has a kernel, whose worker blocks the signals ENDING, heed SIGTERM alone: by that the worker asks it to end."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 if __name__ == "__main__":
+    end_by_worker()
     hold(int(sys.argv.pop(1)))
     runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)

@@ -1,18 +1,17 @@
 """The results folder: the pool of finished runs, and each study's snapshot. The folder is the truth.
 
-A run's folder appears whole or not at all: it is built in `runs/.staging/` and renamed. A claim on a run is a lock of
-the operating system (`flock`), so it is free again the moment its holder dies.
+A run's folder appears whole or not at all: it is built in `runs/.staging/` and renamed, by whoever holds the last claim
+on it (`claims`).
 """
 
-import fcntl
+import errno
 import json
 import os
-import platform
-import re
-import secrets
 import shutil
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -20,10 +19,15 @@ from typing import Any
 from intertask.errors import IntertaskError, refusal
 from intertask.files import file_digest, now, read_sealed, results_root, sync, write
 from intertask.run import Run
+from intertask.studies import claims
+from intertask.studies.claims import Attempt
 
 RECORD_KEYS = ("id", "identity", "task", "tasks", "encoder", "seed", "steps", "seconds", "files")
 """Of a record, what is read here and above."""
 
+OLD = ".old"
+"""Behind an attempt's name: what was damaged, on its way out of the pool."""
+UNLIKE = "Another machine, or other versions? `intertask run --redo` has the study go on with what is made now."
 MADE_ANEW = "It is left out; the next `intertask run` of a study that holds this run makes it anew."
 
 
@@ -73,7 +77,8 @@ def finished(run_id: str, with_encoder: bool = False, whole: Collection[str] = (
 
 
 def has_encoder(record: dict[str, Any]) -> bool:
-    return (pool() / record["id"] / "encoder").is_dir()
+    listed = any(name.startswith("encoder/") for name in record["files"])
+    return listed and (pool() / record["id"] / "encoder").is_dir()
 
 
 def required(run_id: str, whole: Collection[str] = ()) -> dict[str, Any]:
@@ -86,6 +91,13 @@ def required(run_id: str, whole: Collection[str] = ()) -> dict[str, Any]:
         f"Run {run_id}, from which this one starts, is not in {pool()}{' with its encoder' * ('encoder' in whole)}. "
         "Run the study that holds it first, or repeat it by hand from its parameters.yaml with keep_encoder."
     )
+
+
+def wait_for(run_ids: Collection[str]) -> None:
+    """Waits, a lease at most, until this machine sees runs that another one has published."""
+    until = time.monotonic() + claims.LEASE
+    while not all((pool() / run_id / "run.json").is_file() for run_id in run_ids) and time.monotonic() < until:
+        time.sleep(0.5)
 
 
 def start_of(run: Run) -> str | Path:
@@ -147,7 +159,7 @@ def dev_score(record: dict[str, Any], task: str | None = None) -> float:
 
 
 def open_pool() -> None:
-    """Makes the pool's folders where they are not there yet, and removes what dead holders of claims have left.
+    """Makes the pool's folders where they are not there yet, and removes what dead processes of this machine have left.
 
     The one place where they are made: a pool that is moved while runs are under way is not begun anew as a stub.
     """
@@ -156,26 +168,22 @@ def open_pool() -> None:
             (pool() / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refusal(pool(), "a folder to write to", error.strerror, "Ask its owner, or copy the results.") from None
-    for run_id, remains in staged(results_root()):
-        with claim(run_id, wait=False) as ours:
-            if ours:
-                shutil.rmtree(remains, ignore_errors=True)
+    for run_id, number, remains in staged(results_root()):
+        # of another machine nobody here knows whether it is only slow: what it left is removed there
+        if claims.HERE.left_behind(claim_file(run_id), number):
+            shutil.rmtree(remains, ignore_errors=True)
 
 
-def staged(results: Path) -> Iterator[tuple[str, Path]]:
-    """What is being built, or was when its process died: run ids and folders."""
+def staged(results: Path) -> Iterator[tuple[str, int, Path]]:
+    """What is being built, or was when its process died: run ids, numbers of attempts, and folders."""
     for folder in (results / "runs" / ".staging").glob("*"):
-        yield re.sub(r"\.[0-9a-z_]{8}(\.old)?$", "", folder.name), folder
+        if attempt := claims.attempt_of(folder.name.removesuffix(OLD)):
+            yield *attempt, folder
 
 
-def held(path: Path) -> bool:
-    """Whether a living process holds the lock on a file."""
-    with suppress(FileNotFoundError), open(path, "rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+def claim_file(run_id: str, results: Path | None = None) -> Path:
+    """Where the attempts at a run are kept (`claims`), each behind its number: the log of who did what."""
+    return (results or results_root()) / "runs" / ".claims" / run_id
 
 
 def require_pool() -> None:
@@ -186,29 +194,9 @@ def require_pool() -> None:
 
 
 @contextmanager
-def claim(run_id: str, wait: bool) -> Iterator[bool]:
-    """Yields whether the run is ours: the lock is freed at the end of the block, or when this process dies."""
-    with open(pool() / ".claims" / run_id, "a") as lock:  # never deleted: others may wait on this very file
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-
-
-@contextmanager
-def staging(run_id: str) -> Iterator[Path]:
-    """A fresh folder for the holder of the claim; remains of dead holders are removed before, its own afterwards.
-
-    Each beginning leaves a line, `host process time`, in the run's claim.
-    """
-    with open(pool() / ".claims" / run_id, "a") as claimed:
-        claimed.write(f"{platform.node()} {os.getpid()} {now()}\n")
-    parent = pool() / ".staging"
-    for remains in parent.glob(f"{run_id}.*"):
-        shutil.rmtree(remains, ignore_errors=True)
-    folder = parent / f"{run_id}.{secrets.token_hex(4)}"
+def staging(attempt: Attempt) -> Iterator[Path]:
+    """The attempt's own folder, which nobody else removes; gone at the end of the block."""
+    folder = pool() / ".staging" / attempt.name
     folder.mkdir()
     try:
         yield folder
@@ -216,20 +204,64 @@ def staging(run_id: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(folder: Path, run_id: str) -> Path:
-    """Renames a complete folder into the pool; an older one (kept without its encoder, say) makes room first."""
+def publish(folder: Path, attempt: Attempt) -> Path | None:
+    """Renames a complete folder into the pool, and returns where it lies there; None: the attempt had been ended.
+
+    The first publisher wins. A later result gives a finished run the encoder that it lacks, if it is equal, and is
+    dropped; one that is not equal is kept in `differing`, and refused. What is damaged makes room.
+    """
+    progress_file(folder).unlink(missing_ok=True)
     for path in folder.rglob("*"):  # before the rename: a folder that is there must be whole after a power cut too
         sync(path)
-    progress_file(folder).unlink(missing_ok=True)
+    if not attempt.end(claims.PUBLISHED):
+        return None
+    run_id = attempt.path.name
     target = pool() / run_id
-    if target.exists():
-        # until the next line there is no such run, but never half of one
-        target.rename(folder.with_name(f"{folder.name}.old"))
-    folder.rename(target)
+    try:
+        folder.rename(target)  # which replaces no folder that holds something
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        _join(folder, target, run_id)
     sync(target.parent)
-    shutil.rmtree(folder.with_name(f"{folder.name}.old"), ignore_errors=True)
+    attempt.published()
     shutil.rmtree(failure_folder(run_id), ignore_errors=True)
     return target
+
+
+def _join(folder: Path, target: Path, run_id: str) -> None:
+    """What becomes of a result of which the pool has a run already."""
+    try:
+        theirs = read(run_id)
+    except (FileNotFoundError, IntertaskError):  # damaged: until the next line but one there is none, never half of one
+        target.rename(folder.with_name(f"{folder.name}{OLD}"))
+        folder.rename(target)
+        shutil.rmtree(folder.with_name(f"{folder.name}{OLD}"), ignore_errors=True)
+        return
+    ours = read_sealed(folder / "run.json", run_id, MADE_ANEW, RECORD_KEYS)
+    if not same_result(ours, theirs):
+        found = f"others, which are now in {keep_aside(folder, run_id)}"
+        raise refusal(target, "the scores of one identity", found, UNLIKE)
+    if (folder / "encoder").is_dir() and not has_encoder(theirs):
+        shutil.rmtree(target / "encoder", ignore_errors=True)  # of a process that was killed at the next line but one
+        (folder / "encoder").rename(target / "encoder")
+        os.replace(folder / "run.json", target / "run.json")  # which lists it
+
+
+def same_result(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two records of one run have the same scores after as many steps."""
+    found = [{task: of["scores"] for task, of in record["tasks"].items()} for record in (one, other)]
+    return found[0] == found[1] and one["steps"] == other["steps"]
+
+
+def keep_aside(folder: Path, run_id: str) -> Path:
+    """Moves a result that differs from the pool's to where nobody reads it but people."""
+    (pool() / ".differing").mkdir(exist_ok=True)
+    for n in count(1):
+        kept = pool() / ".differing" / f"{run_id}.{n}"
+        with suppress(FileExistsError, NotADirectoryError):
+            kept.mkdir()  # that nobody else has; an empty one is replaced
+            return folder.rename(kept)
 
 
 def failure_folder(run_id: str, results: Path | None = None) -> Path:

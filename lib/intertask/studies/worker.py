@@ -8,7 +8,9 @@ with it. Where forking is not safe, or by option, kernels are started anew inste
 import json
 import os
 import shutil
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,13 +18,21 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psutil
+
 from intertask.files import private_folder, project_root
 from intertask.run import Run
-from intertask.studies import store
-from intertask.studies.lifeline import hold
+from intertask.studies import claims, store
+from intertask.studies.claims import Attempt
+from intertask.studies.lifeline import ENDING
 
-DONE, FAILED, BUSY = 0, 1, 3
-"""Exit codes: published (by us or, meanwhile, by another), failed with a reason in the store, claimed by another."""
+DONE, FAILED, BUSY, STOPPED = 0, 1, 3, 4
+"""Exit codes: published (by us or, meanwhile, by another), failed with a reason in the store, another's attempt now,
+stopped as it was asked."""
+STOP = b"stop"
+"""What a driver says to a worker that should stop in order."""
+
+asked_to_stop = threading.Event()
 
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
@@ -32,35 +42,60 @@ def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     os.setpgid(0, 0)  # a group of its own: killed as one, a warm kernel with it
     os.chdir(job["root"])  # where the driver stands may be deleted meanwhile
     os.environ |= {"INTERTASK_RESULTS": job["results"]} | QUIET
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # `_obey_signals` waits for them
     with open(os.devnull, "w") as nowhere:  # kernels write to our standard output and error what nobody reads
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     warm = WarmKernel() if job["warm"] else None  # before there are threads: they do not survive a fork
-    hold(driver.fileno())
+    threading.Thread(target=_obey, args=(driver,), daemon=True).start()
+    threading.Thread(target=_obey_signals, daemon=True).start()
     try:
-        sys.exit(claimed(job, warm, driver))
+        sys.exit(claimed(job, warm))
     except Exception as error:
         _keep_failure(job["id"], Path(), error)
         sys.exit(FAILED)
 
 
-def claimed(job: dict[str, Any], warm, driver: Connection | None = None) -> int:
-    """The run if it is free, and not finished by another meanwhile; a driver is told when the wait is over."""
+def _obey(driver: Connection) -> None:
+    """Stops in order when the driver says so, and at once when it is gone."""
+    with suppress(EOFError, OSError):
+        while driver.recv_bytes() == STOP:
+            stop()
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _obey_signals() -> None:
+    """Those of a cluster's scheduler, which tells every process of a job that it will end."""
+    while signal.sigwait(ENDING):
+        stop()
+
+
+def stop() -> None:
+    """Asks the kernel to end: a training writes a checkpoint, if it writes any, before it does."""
+    asked_to_stop.set()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+
+
+def claimed(job: dict[str, Any], warm) -> int:
+    """The run if it is free, and not finished by another meanwhile."""
     run = Run.checked(job["parameters"])
-    with store.claim(job["id"], wait=job["wait"]) as ours:
-        if not ours:
+    # who was silent for so long that another took the run over leaves it alone
+    with claims.claim(store.claim_file(job["id"]), lost=lambda: os._exit(BUSY)) as attempt:
+        if attempt is None:
             return BUSY
-        if driver and job["wait"]:
-            driver.send_bytes(b"claimed")
         if store.finished(job["id"], run.keep_encoder, whole=["predictions", "encoder"]):
             return DONE
-        with store.staging(job["id"]) as folder:
+        store.wait_for(run.parents)
+        with store.staging(attempt) as folder:
             notebook = Path(job["root"], "notebooks", "experiments", "train.ipynb")
-            return perform(job["id"], run, notebook, folder, warm)
+            return perform(attempt, run, notebook, folder, warm)
 
 
-def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> int:
+def perform(attempt: Attempt, run: Run, notebook: Path, folder: Path, warm=None) -> int:
     """Executes the notebook into the folder; only the record that its last cell writes counts as success."""
+    run_id = attempt.path.name
     shutil.rmtree(store.failure_folder(run_id), ignore_errors=True)
     os.environ |= {"INTERTASK_STAGING": str(folder), "OMP_NUM_THREADS": str(run.threads)}
     try:
@@ -73,11 +108,12 @@ def perform(run_id: str, run: Run, notebook: Path, folder: Path, warm=None) -> i
                 f"expected to run {run_id}, found {found}: the data, the code or the device changed since the study "
                 "was expanded"
             )
-        store.publish(folder, run_id)
+        return DONE if store.publish(folder, attempt) else BUSY
     except Exception as error:
+        if asked_to_stop.is_set():
+            return STOPPED
         _keep_failure(run_id, store.notebook_file(folder), error)
         return FAILED
-    return DONE
 
 
 def execute_notebook(

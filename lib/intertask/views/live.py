@@ -12,7 +12,8 @@ from typing import Any
 
 from intertask.errors import IntertaskError
 from intertask.files import results_root
-from intertask.studies import store
+from intertask.studies import claims, store
+from intertask.studies.claims import Attempt
 from intertask.studies.driver import Driving, driver_of
 from intertask.studies.schedule import time_left
 from intertask.studies.status import failure, read_study
@@ -23,14 +24,12 @@ STATES = ("done", "running", "failed", "blocked", "waiting")
 
 @dataclass(frozen=True)
 class Running:
-    """A run under way: by which process since when (UTC, ISO 8601), and what it told, the last last.
+    """A run under way: by whom since when, and what it told, the last last.
 
     Each of `lines` holds `at` and `of` (steps), `time` (UNIX seconds) and, of an evaluation, `loss` and dev `score`.
     """
 
-    host: str
-    pid: str
-    since: str
+    by: Attempt
     lines: list[dict[str, Any]]
 
     @property
@@ -42,7 +41,9 @@ class Running:
         return self.lines[-1]["at"] / self.lines[-1]["of"] if self.lines else 0.0
 
     def __str__(self) -> str:
-        where = f"on {self.host} since {self.since}"
+        job = f", job {self.by.job}" if self.by.job else ""
+        again = f", attempt {self.by.number}" if self.by.number > 1 else ""
+        where = f"on {self.by.host} (process {self.by.pid}{job}) since {self.by.since}{again}"
         return f"running, {self.steps}, {where}" if self.lines else f"running {where}"
 
     def left(self, expected: float) -> float:
@@ -50,7 +51,9 @@ class Running:
         if self.lines and (gone := self.lines[-1]["at"] - self.lines[0]["at"]):
             first, last = self.lines[0], self.lines[-1]
             return (last["of"] - last["at"]) * (last["time"] - first["time"]) / gone
-        return max(0.0, expected - (time.time() - datetime.fromisoformat(self.since).timestamp()))
+        if self.by.machine != claims.machine():  # whose clock is another
+            return expected
+        return max(0.0, expected - (time.time() - datetime.fromisoformat(self.by.since).timestamp()))
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,12 @@ class State:
 
 
 def running_runs(results: Path | None = None) -> dict[str, Running]:
-    """Every run that a living process, of whatever study, has claimed and begun."""
+    """Every run that a process, of whatever study, has claimed and begun, and that lives as far as can be told."""
     results, found = results or results_root(), {}
-    for run_id, folder in store.staged(results):
-        claimed = results / "runs" / ".claims" / run_id
-        if folder.suffix != ".old" and store.held(claimed):
-            with suppress(OSError, ValueError):
-                host, pid, since = claimed.read_text(encoding="utf-8").splitlines()[-1].rsplit(maxsplit=2)
-                found[run_id] = Running(host, pid, since, _lines(store.progress_file(folder)))
+    for run_id, number, folder in store.staged(results):
+        by = claims.HERE.holder(store.claim_file(run_id, results))
+        if by and by.number == number:
+            found[run_id] = Running(by, _lines(store.progress_file(folder)))
     return found
 
 

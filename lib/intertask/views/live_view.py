@@ -36,7 +36,7 @@ def under_way(state: State) -> pd.DataFrame:
     rows = []
     for run_id, one in state.running.items():
         told = {name: value for line in one.lines for name, value in line.items()}
-        rows.append((run_id, one.host, one.steps.removeprefix("step "), told.get("loss"), told.get("score")))
+        rows.append((run_id, one.by.host, one.steps.removeprefix("step "), told.get("loss"), told.get("score")))
     frame = pd.DataFrame(rows, columns=["run", "host", "step", "train loss", "dev score"])
     numbers = {"train loss": 3, "dev score": 1}
     return frame.astype(dict.fromkeys(numbers, float)).round(numbers).astype(object).where(frame.notna(), "–")
