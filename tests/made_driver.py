@@ -15,7 +15,7 @@ from multiprocessing import forkserver, get_context, util
 from pathlib import Path
 from unittest.mock import patch
 
-from intertask.studies.execute import WARM
+from intertask.studies.here import WARM
 from intertask.studies.lifeline import end_with_parent
 
 SERVER = forkserver.ForkServer()

@@ -3,7 +3,10 @@
 import errno
 import math
 import os
+import signal
 import sys
+import time
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,6 +28,15 @@ UNUSABLE |= {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.
 """What the system says of a place where nothing can be read or written: never a fault of the program's."""
 
 
+FAILED_CODE = 1
+"""The exit code where runs failed; 2: something was refused; 0: all is done."""
+
+
+def stopped_code(number: int = signal.SIGINT) -> int:
+    """The exit code of what was stopped by a signal: 130 by Ctrl-C, 143 by others."""
+    return 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+
 class Friendly(typer.core.TyperGroup):
     """Shows what the user can mend as a message, not as a traceback."""
 
@@ -38,6 +50,9 @@ class Friendly(typer.core.TyperGroup):
             _refuse_deleted_folder()
             _fix_places()
             return super().invoke(context)
+        except KeyboardInterrupt as error:
+            say("Stopped at once. What is finished stays.", err=True)
+            raise typer.Exit(stopped_code(*error.args)) from None
         except IntertaskError as error:
             message = str(error)
         except OSError as error:
@@ -126,17 +141,33 @@ def run(
         bool, typer.Option("--dry-run", help="show the graph and what it will cost; start nothing")
     ] = False,
     workers: Annotated[
-        int, typer.Option(min=0, help="runs at a time; 0: as many as the processors carry, one on a GPU")
+        int, typer.Option(min=0, help="runs at a time; 0: as many as the processors, or the GPUs, carry")
     ] = 0,
+    runs_per_gpu: Annotated[int, typer.Option(min=1, help="runs at a time on one GPU")] = 1,
     timeout: Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes")] = 24 * 60,
+    until: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="start no run that is expected to take longer than until then: HH:MM, 2030-01-31T18:00, or seconds as "
+            "in $SLURM_JOB_END_TIME",
+        ),
+    ] = "",
     plain_kernels: Annotated[
         bool, typer.Option("--plain-kernels", help="start every kernel anew instead of forking a warm one: slower")
     ] = False,
 ) -> None:
-    """Executes the runs of a study that are not finished yet."""
+    """Executes the runs of a study that are not finished yet.
+
+    Ends with 0: all are finished; 1: some failed; 2: something was refused, before or while runs were executed; 130: it
+    was stopped by Ctrl-C; 143: by SIGTERM or SIGUSR1, or --until was reached with runs left. At the first signal the
+    runs under way are asked to stop in order, at the second they end at once.
+    """
     from intertask.files import project_root, results_root
+    from intertask.origin import cards
     from intertask.studies.driver import driving
-    from intertask.studies.execute import WARM, execute
+    from intertask.studies.execute import execute
+    from intertask.studies.here import WARM, Here
     from intertask.studies.plan import graph_of, planned_graph, workers_for
     from intertask.views.countdown import Countdown
     from intertask.views.dry_run import dry_run_page
@@ -144,10 +175,11 @@ def run(
 
     if not math.isfinite(timeout):
         raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
+    deadline = _deadline(until)
     loaded = _load(study, mini, quick)
     graph, absent = planned_graph(*loaded) if dry_run else (graph_of(*loaded), "")
     todo = _unfinished(graph)
-    workers = workers_for(len(todo), graph.study.threads, workers)
+    workers = workers_for(len(todo), graph.study.threads, workers, runs_per_gpu)
     if dry_run:
         say(dry_run_page(graph, todo, workers, absent))
         return
@@ -155,18 +187,51 @@ def run(
     graph.save()
     before = len(graph.runs) - len(todo)
     say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
-    warm = WARM and not plain_kernels
     os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
+    place = Here(workers, timeout * 60, WARM and not plain_kernels, cards())
     with driving(graph.name) as tell:
         countdown = Countdown(lambda: tell(estimate(todo).seconds, workers), workers)
-        progress = execute(todo, workers, timeout * 60, countdown, warm)  # removes what killed runs left, at least
-    if progress.failed:
-        lines = [f"{run_id}: {reason}" for run_id, reason in progress.failed.items()]
-        raise IntertaskError(
-            f"{len(lines)} of {len(todo)} runs failed; repeat the command to retry.\n" + "\n".join(lines)
-        )
+        progress = execute(todo, place, countdown, deadline)  # removes what killed runs left, at least
+    _say_end(graph.name, len(todo), progress)
     say(f"All runs of {graph.name} are finished. Next: intertask report {' '.join([study, *_flags(mini, quick)])}")
+
+
+def _deadline(until: str) -> float:
+    """A time that a user gave, by the monotonic clock, which nobody puts back."""
+    if not until:
+        return math.inf
+    here = datetime.now().astimezone()
+    try:
+        if until.isdigit() and len(until) > 8:
+            then = datetime.fromtimestamp(int(until)).astimezone()
+        elif "-" in until:
+            then = datetime.fromisoformat(until).astimezone()
+        else:
+            told = datetime.strptime(until, "%H:%M")
+            then = here.replace(hour=told.hour, minute=told.minute, second=0, microsecond=0)
+            then += timedelta(days=then <= here)
+    except (ValueError, OverflowError, OSError):
+        then = None
+    if then is None or then <= here:
+        expected = "a time to come, as 18:00, 2030-01-31T18:00 or $SLURM_JOB_END_TIME"
+        raise refusal("--until", expected, until, "Say when the time ends.")
+    return time.monotonic() + (then - here).total_seconds()
+
+
+def _say_end(name: str, todo: int, progress) -> None:
+    """Says what became of the runs to do, and ends with the code for it where not all are done."""
+    if progress.failed:
+        lines = "".join(f"\n{run_id}: {reason}" for run_id, reason in progress.failed.items())
+        words = f"{len(progress.failed)} of {todo} runs failed; repeat the command to retry.{lines}"
+        typer.secho(escaped(words), fg="red", err=True)
+    if progress.stopped or progress.too_long:
+        why = signal.Signals(progress.stopped).name if progress.stopped else "what is left takes longer than --until"
+        left = f"{todo - len(progress.done)} of {todo} runs are left to do"
+        say(f"{name} was stopped ({why}): {left}; what is finished stays, and the same command goes on.", err=True)
+        raise typer.Exit(stopped_code(progress.stopped or signal.SIGTERM))
+    if progress.failed:
+        raise typer.Exit(FAILED_CODE)
 
 
 @app.command()

@@ -50,6 +50,18 @@ def device_class() -> str:
 
 
 @cache
+def cards() -> tuple[str, ...]:
+    """The GPUs that this process may use, each as CUDA_VISIBLE_DEVICES names it; none where runs are on a processor."""
+    if device_class() == "cpu":
+        return ()
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else map(str, range(torch.cuda.device_count()))
+    return tuple(names)[: torch.cuda.device_count()]  # after a name that is none, CUDA sees nothing more
+
+
+@cache
 def edited_code() -> str:
     """The digest of the code that a run executes, or "" where it is as git has it in the checkout's HEAD.
 

@@ -34,6 +34,7 @@ from intertask.files import processors, results_root  # noqa: E402
 from intertask.run import Member, Run  # noqa: E402
 from intertask.studies import execute, store  # noqa: E402
 from intertask.studies.graph import expand  # noqa: E402
+from intertask.studies.here import Here  # noqa: E402
 from intertask.studies.study import load_study  # noqa: E402
 from intertask.views.countdown import Countdown  # noqa: E402
 from intertask.views.estimate import estimate  # noqa: E402
@@ -369,7 +370,7 @@ def mini_run(task: str, seed: int) -> Run:
 
 def run_all(runs: dict[str, Run], number: int, warm: bool = True) -> execute.Ledger:
     with redirect_stdout(io.StringIO()):
-        return execute.execute(dict(runs), number, 3600, Countdown(lambda: estimate(runs).seconds, number), warm)
+        return execute.execute(runs, Here(number, 3600, warm), Countdown(lambda: estimate(runs).seconds, number))
 
 
 def warm_up(number: int) -> None:

@@ -134,7 +134,7 @@ def test_a_holder_learns_that_it_was_taken_for_dead(path, monkeypatch):
     monkeypatch.setattr(claims, "LEASE", 0.08)
     monkeypatch.setattr(Observer, "take", lambda self, path: _with_lease(path, 0.08))
     lost = multiprocessing.Event()
-    with claim(path, lost.set) as held:
+    with claim(path, lambda _: lost.set()) as held:
         size = held.file.stat().st_size
         while held.file.stat().st_size < size + 2:
             pass

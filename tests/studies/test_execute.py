@@ -17,6 +17,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from intertask.files import project_root
 from intertask.run import Run
+from intertask.studies.claims import machine
 from intertask.training.record import Record
 from intertask.training.train import Outcome
 from made_driver import command, drive
@@ -127,7 +128,9 @@ def test_a_changed_record_and_a_damaged_parent_are_made_anew(finished, tiny, tmp
     runs = {record["parent"]: run for run, record in records(results).items() if record["parent"]}
     parent, child = next(iter(runs.items()))
     flip(results / "runs" / parent / "encoder" / "model.safetensors")
-    (left := results / "runs" / ".staging" / f"{child}.0a1b2c3d").mkdir()
+    killed = json.dumps({"machine": machine(), "pid": 2**22 + 1})  # a process that there cannot be
+    (results / "runs" / ".claims" / f"{child}.2").write_text(killed + "\n")
+    (left := results / "runs" / ".staging" / f"{child}.2").mkdir()
     assert "6 finished before" in succeed("run", tiny, results=results)
     assert not left.exists()  # with nothing to do, what a killed run has left is removed
     path = results / "runs" / child / "run.json"
@@ -196,7 +199,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(finished, tiny, tmp_pa
     before = states(tmp_path / "results")
     driver = command("run", tiny, results=tmp_path / "results", preexec_fn=nearly_full)
     output = driver.communicate(timeout=300)[0]
-    assert driver.returncode == 2 and "File too large" in output
+    assert driver.returncode == 1 and "File too large" in output
     assert not lost.exists() and states(tmp_path / "results") == before
 
 

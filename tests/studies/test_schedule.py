@@ -6,14 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from intertask import origin
 from intertask.errors import IntertaskError
 from intertask.run import Run
-from intertask.studies import execute, store, worker
-from intertask.studies.execute import Ledger, Worker
+from intertask.studies import claims, execute, here, plan, store, worker
+from intertask.studies.execute import End, Ledger
 from intertask.studies.schedule import longest_paths, time_left
 from intertask.studies.status import missing_runs
 from intertask.tasks.catalogue import catalogue
@@ -60,69 +62,209 @@ def test_the_time_left_counts_what_is_under_way(runs):
     assert time_left({}, SECONDS, {}, 1) == 0.0
 
 
-def test_the_most_urgent_run_whose_parent_is_there_comes_next(runs):
-    progress = Ledger(dict(runs), longest_paths(parents(runs), SECONDS))
+@pytest.fixture
+def ledger(runs) -> Ledger:
+    return Ledger(runs, longest_paths(parents(runs), SECONDS))
+
+
+def taken(ledger: Ledger) -> list[str]:
+    """What starts in which order where a run is finished before the next one starts."""
     order = []
-    while (ready := progress.ready()) is not None:
-        progress.waiting.pop(ready)
-        order.append(ready)
-    assert order == ["a", "b", "a1", "a11", "a2"]
+    while run_id := ledger.next():
+        order.append(run_id)
+        ledger.finish(run_id)
+    return order
 
 
-def test_a_run_that_another_driver_holds_comes_last(runs):
-    progress = Ledger(dict(runs), longest_paths(parents(runs), SECONDS), busy={"a"})
-    assert progress.ready() == "b"
+def test_the_most_urgent_run_whose_parent_is_there_comes_next(ledger):
+    assert taken(ledger) == ["a", "b", "a1", "a11", "a2"] and not ledger.open and not ledger.waiting
 
 
-def ended(code: int) -> Worker:
-    """A worker whose process has ended at once."""
-    return Worker(SimpleNamespace(exitcode=code, join=lambda: None), SimpleNamespace(close=lambda: None))
+def test_what_another_driver_executes_is_looked_at_again_and_its_children_wait(ledger, monkeypatch):
+    held = {"a"}
+    monkeypatch.setattr(claims.Observer, "free", lambda self, path: path.name not in held)
+    assert ledger.next() == "a"
+    ledger.set_busy("a")
+    assert taken(ledger) == ["b"] and ledger.open
+    monkeypatch.setattr(execute.time, "monotonic", lambda: 1e9)
+    ledger.ask_again()
+    assert taken(ledger) == [] and ledger.open
+    held.clear()
+    monkeypatch.setattr(execute.time, "monotonic", lambda: 2e9)
+    ledger.ask_again()
+    assert taken(ledger) == ["a", "a1", "a11", "a2"]
+
+
+def test_what_starts_from_a_run_that_failed_fails_with_it(ledger):
+    ledger.next()
+    ledger.fail("a", "why")
+    assert taken(ledger) == ["b"] and not ledger.open
+    why = "not started: its parent {} failed".format
+    assert ledger.failed == {"a": "why", "a1": why("a"), "a2": why("a"), "a11": why("a1")}
+
+
+class Made:
+    """A place where each run ends at once, with the codes that are told for it in turn, else as done."""
+
+    def __init__(self, workers: int, codes: dict[str, list[int]] | None = None, then=lambda run_id: None):
+        self.workers, self.codes, self.then = workers, codes or {}, then
+        self.began, self.running, self.stopped = [], [], 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def submit(self, run_id, run):
+        self.began.append(run_id)
+        self.running.append(run_id)
+        assert len(self.running) <= self.workers
+
+    def ends(self, seconds):
+        ended, self.running = self.running[:1], self.running[1:]
+        found = [
+            End(run_id, code, "" if code in worker.CODES else "killed")
+            for run_id in ended
+            for code in self._code(run_id)
+        ]
+        for run_id in ended:
+            self.then(run_id)
+        return found
+
+    def _code(self, run_id):
+        return [self.codes.get(run_id, []).pop(0) if self.codes.get(run_id) else worker.DONE]
+
+    def stop(self):
+        self.stopped += 1
+
+
+@pytest.fixture
+def room(monkeypatch):
+    monkeypatch.setattr(execute, "scarcity", lambda: None)
+
+
+def executed(runs, place, **options) -> Ledger:
+    return execute.execute(runs, place, Countdown(lambda: SECONDS, 1), **options)
 
 
 def test_where_space_becomes_scarce_no_run_starts_and_those_under_way_end(runs, monkeypatch, capsys):
-    started, scarcity = [], IntertaskError("too little space")
-    monkeypatch.setattr(execute, "_prepare_to_fork", lambda _: None)
-    monkeypatch.setattr(execute, "scarcity", lambda: scarcity if len(started) == 2 else None)
-    monkeypatch.setattr(execute, "start", lambda run_id, *_: started.append(run_id) or ended(worker.DONE))
+    place, scarcity = Made(3), IntertaskError("too little space")
+    monkeypatch.setattr(execute, "scarcity", lambda: scarcity if len(place.began) == 2 else None)
     with pytest.raises(IntertaskError, match="too little space"):
-        execute.execute(runs, 3, 60, Countdown(lambda: SECONDS, 3))
-    assert started == ["a", "b"] and capsys.readouterr().out.count("] ") == 2
+        executed(runs, place)
+    assert place.began == ["a", "b"] and capsys.readouterr().out.count("] ") == 2
 
 
-def test_a_failure_that_cannot_be_written_is_told(runs, monkeypatch, capsys):
+def test_a_failure_that_cannot_be_written_is_told(runs, room, monkeypatch, capsys):
     def full(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(execute, "_prepare_to_fork", lambda _: None)
-    monkeypatch.setattr(execute, "scarcity", lambda: None)
-    monkeypatch.setattr(execute, "start", lambda *_: ended(worker.FAILED))
     monkeypatch.setattr(store, "write", full)
     store.open_pool()
     worker._keep_failure("b", store.pool(), RuntimeError("why"))  # as the worker of such a run does
-    progress = execute.execute({"b": runs["b"]}, 1, 60, Countdown(lambda: {"b": 6.0}, 1))
+    progress = executed({"b": runs["b"]}, Made(1, {"b": [worker.FAILED]}))
     assert "it failed and could not write why: is there space in" in progress.failed["b"]
     assert "FAILED b: it failed" in capsys.readouterr().err
 
 
-def test_the_time_of_a_run_begins_when_it_has_its_claim(monkeypatch):
-    ours, theirs = multiprocessing.Pipe()
-    job = {"id": "a-1", "parameters": run().model_dump(mode="json"), "wait": True, "root": "/"}
-    process = multiprocessing.get_context("fork").Process(target=signal.pause)
-    process.start()
-    os.setpgid(process.pid, process.pid)
-    one = Worker(process, ours, None)
-    one.stop_if_late(0)
-    assert not one.late and process.exitcode is None
-    store.open_pool()
-    monkeypatch.setattr(worker, "perform", lambda *_: worker.DONE)
-    assert worker.claimed(job, None, theirs) == worker.DONE
-    one.stop_if_late(60)
-    assert one.began and not one.late
-    one.stop_if_late(0)
-    process.join(60)
-    theirs.close()
-    assert one.late and process.exitcode == -signal.SIGKILL
-    Worker(process, ours, None).stop_if_late(0)  # one that ends while it waits
+def test_a_run_that_loses_its_worker_begins_again_and_the_third_time_it_has_failed(runs, room):
+    place = Made(1, {"a": [-9, 255], "b": [-9, 255, -9]})
+    progress = executed(runs, place)
+    assert [place.began.count(run_id) for run_id in runs] == [3, 3, 1, 1, 1]
+    assert progress.failed == {"b": "its worker was lost 3 times: killed"} and len(progress.done) == 4
+    assert "lost 3 times" in missing_runs([{"run": "b", "parents": []}])["b"]
+
+
+def test_a_run_that_was_stopped_begins_again_as_often_as_that_happens(runs, room):
+    place = Made(1, {"b": [worker.STOPPED] * 9})
+    assert not executed(runs, place).failed and place.began.count("b") == 10
+
+
+def test_a_signal_stops_what_is_under_way_and_starts_nothing(runs, room, capsys):
+    place = Made(2, {"b": [worker.STOPPED]}, then=lambda run_id: run_id == "a" and os.kill(os.getpid(), signal.SIGUSR1))
+    progress = executed(runs, place)
+    assert place.began == ["a", "b"] and progress.done == ["a"] and place.stopped == 1
+    assert progress.stopped == signal.SIGUSR1 and progress.waiting == {"b", "a1", "a2", "a11"}
+    assert (
+        "SIGUSR1: no further run starts, 1 under way are asked to stop; once more: at once" in capsys.readouterr().out
+    )
+
+
+def test_a_second_signal_ends_at_once(runs, room):
+    with pytest.raises(KeyboardInterrupt):
+        executed(runs, Made(2, then=lambda run_id: os.kill(os.getpid(), signal.SIGTERM)))
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_what_does_not_stop_in_time_is_ended(runs, room, monkeypatch):
+    monkeypatch.setattr(execute, "PATIENCE", 0.0)
+    place = Made(1)
+    monkeypatch.setattr(
+        place, "ends", lambda seconds: [] if place.stopped else [os.kill(os.getpid(), signal.SIGINT)][1:]
+    )
+    assert executed(runs, place).running == {"a"}
+
+
+def test_no_run_starts_that_takes_longer_than_what_is_left(runs, room):
+    progress = executed(runs, place := Made(1), until=time.monotonic() + 3.5)
+    assert place.began == ["a", "a1", "a2"] and progress.too_long == ["b", "a11"]
+
+
+def test_the_ledger_of_ten_thousand_runs_costs_little_a_run(room, capsys):
+    """A chain of three for each; under 5 ms a run, of which reading the folder's size is a part."""
+    names = {f"r{i}": run(f"r{i - 1}" if i % 3 else None) for i in range(9999)}
+    began = time.process_time()
+    done = execute.execute(names, Made(200), Countdown(lambda: dict.fromkeys(names, 1.0), 200)).done
+    assert len(done) == 9999 and time.process_time() - began < 9999 * 0.005
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """This machine, of which the processes are made; with what each was started with."""
+    started = []
+
+    def start(process):
+        started.append(process)
+        process.sentinel = len(started)
+
+    made = lambda target, args: SimpleNamespace(job=args[0], pid=0)  # noqa: E731
+    monkeypatch.setattr(here, "_start", start)
+    monkeypatch.setattr(here, "FORKSERVER", SimpleNamespace(Process=made, Pipe=multiprocessing.Pipe))
+    return started
+
+
+def test_each_run_has_the_card_with_the_fewest_runs(machine, tmp_path, monkeypatch):
+    monkeypatch.setattr(here.tempfile, "tempdir", str(tmp_path))
+    place = here.Here(4, 60, cards=["0", "GPU-1a"])
+    for name in "wxyz":
+        place.submit(name, run())
+    visible = [process.job["environment"]["CUDA_VISIBLE_DEVICES"] for process in machine]
+    assert visible == ["0", "GPU-1a", "0", "GPU-1a"]
+    del place._running[2]
+    place.submit("v", run())
+    assert machine[-1].job["environment"]["CUDA_VISIBLE_DEVICES"] == "GPU-1a"
+
+
+@pytest.mark.parametrize(("asked", "per_card", "at_a_time"), [(0, 1, 2), (0, 3, 6), (1, 3, 1), (9, 1, 2)])
+def test_a_card_holds_as_many_runs_as_the_user_says(asked, per_card, at_a_time, monkeypatch):
+    monkeypatch.setattr(plan, "cards", lambda: ("0", "1"))
+    assert plan.workers_for(100, 1, asked, per_card) == at_a_time
+    assert plan.workers_for(1, 1, asked, per_card) == 1
+
+
+@pytest.mark.parametrize(
+    ("visible", "found"), [(None, ("0", "1", "2")), ("2,GPU-7", ("2", "GPU-7")), ("1,0,2,9", ("1", "0", "2"))]
+)
+def test_cards_are_named_as_the_driver_itself_may_see_them(visible, found, monkeypatch):
+    import torch
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(origin, "device_class", lambda: "cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert origin.cards.__wrapped__() == found
 
 
 def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):

@@ -1,8 +1,10 @@
 """Runs that are killed, raced, late and lost: real processes, real signals."""
 
 import json
+import os
 import signal
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import nbformat
 import psutil
 import pytest
 
+from intertask.studies.claims import PUBLISHED, attempt_of
 from made_driver import command, drive
 from made_study import STUDY, records, scores, states, succeed, wait_for, write_study
 
@@ -105,17 +108,16 @@ def test_a_driver_that_is_killed_as_its_first_processes_start_takes_them_along(f
         wait_for(lambda: not [process for process in family if alive(process)], 3)
 
 
-def test_a_killed_kernel_and_a_killed_worker_fail_their_runs_and_the_study_is_resumed(tmp_path):
+def test_a_killed_kernel_fails_its_run_and_one_with_a_killed_worker_begins_again(tmp_path):
     slow = write_slow(tmp_path, seeds=2)
     driver = drive("run", slow, "--workers", 2, results=tmp_path)
     first, second = wait_for(lambda: len(found := busy(driver)) == 2 and found)
     worker = second.parent()
-    first.send_signal(signal.SIGKILL)
     worker.kill()
+    first.send_signal(signal.SIGKILL)
     output = driver.communicate(timeout=300)[0]
-    assert driver.returncode == 2
-    assert "2 of 2 runs failed; repeat the command to retry" in output
-    assert "DeadKernelError" in output and "its process ended with code -9" in output
+    assert driver.returncode == 1
+    assert "1 of 2 runs failed; repeat the command to retry" in output and "DeadKernelError" in output
     wait_for(lambda: not alive(second))  # the worker's kernel goes along with it
     failed_in_a_cell(tmp_path)
     assert "DeadKernelError" in succeed("status", slow, results=tmp_path)
@@ -124,17 +126,63 @@ def test_a_killed_kernel_and_a_killed_worker_fail_their_runs_and_the_study_is_re
     assert not list(tmp_path.glob("runs/.failed/*"))
 
 
+def test_a_run_that_kills_its_worker_three_times_has_failed_with_its_last_lines(tmp_path):
+    driver, killed = drive("run", write_slow(tmp_path), results=tmp_path), []
+    for _ in range(3):
+        (kernel,) = wait_for(lambda: [one for one in kernels(driver) if one.parent() not in killed])
+        killed.append(kernel.parent())
+        (log,) = {file.path for file in killed[-1].open_files() if file.path.endswith(".log")}
+        with open(log, "a") as stream:
+            stream.write("\n".join(f"said {i}" for i in range(20)))
+        killed[-1].kill()
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output
+    assert "    said 10\n" in output and "    said 19\n" in output and "said 9\n" not in output
+
+
+def test_a_driver_that_is_asked_to_stop_says_what_stands_and_how_to_go_on(finished, tiny, tmp_path):
+    driver = begun(tiny, tmp_path)
+    os.kill(driver.pid, signal.SIGTERM)
+    output = driver.communicate(timeout=300)[0]
+    done = len(records(tmp_path))
+    assert driver.returncode == 143 and 0 < done < 6
+    assert "SIGTERM: no further run starts" in output
+    assert f"(SIGTERM): {6 - done} of 6 runs are left to do; what is finished stays, and the same command" in output
+    succeed("run", tiny, results=tmp_path)
+    assert scores(tmp_path) == scores(finished)
+
+
+def test_a_driver_that_is_asked_twice_ends_at_once(tmp_path):
+    driver = drive("run", write_slow(tmp_path), results=tmp_path)
+    family = wait_for(lambda: busy(driver)) + kin(driver)
+    os.kill(driver.pid, signal.SIGINT)
+    os.kill(driver.pid, signal.SIGTERM)
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 143 and "Stopped at once" in output and not records(tmp_path)
+    wait_for(lambda: not [process for process in family if alive(process)])
+
+
+def test_a_study_for_which_no_time_is_left_is_stopped(tmp_path):
+    slow = write_slow(tmp_path)
+    driver = drive("run", slow, "--until", int(time.time()) + 1, results=tmp_path)
+    output = driver.communicate(timeout=300)[0]
+    assert driver.returncode == 143 and "longer than --until): 1 of 1 runs are left to do" in output
+    for refused in ("yesterday", "2001-01-01", "25:00", "1e999"):
+        driver = drive("run", slow, "--until", refused, results=tmp_path)
+        assert "--until: expected a time to come" in driver.communicate(timeout=300)[0] and driver.returncode == 2
+
+
 def failed_in_a_cell(results) -> None:
     """No run is there, and of one that failed its cell and its notebook."""
     failures = {path.parent: json.loads(path.read_text()) for path in results.glob("runs/.failed/*/failure.json")}
     (folder,) = [folder for folder, failure in failures.items() if failure["cell"] is not None]
-    assert (folder / "notebook.ipynb").is_file() and not records(results)
+    assert (folder / "notebook.ipynb").is_file() and folder.name not in records(results)
 
 
 def test_a_killed_plain_kernel_fails_its_run(tmp_path):
     driver = drive("run", write_slow(tmp_path), "--plain-kernels", results=tmp_path)
     wait_for(lambda: busy(driver))[0].send_signal(signal.SIGKILL)
-    assert "DeadKernelError" in driver.communicate(timeout=300)[0] and driver.returncode == 2
+    assert "DeadKernelError" in driver.communicate(timeout=300)[0] and driver.returncode == 1
     failed_in_a_cell(tmp_path)
 
 
@@ -167,8 +215,9 @@ def test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_sco
     outputs = [driver.communicate(timeout=300)[0] for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], outputs
     assert scores(tmp_path) == scores(finished)
-    claims = list((tmp_path / "runs" / ".claims").iterdir())
-    assert len(claims) == 6 and {len(claim.read_text().splitlines()) for claim in claims} == {1}
+    ends = (tmp_path / "runs" / ".claims").glob("*.end")
+    published = [attempt_of(end.stem)[0] for end in ends if end.read_text().startswith(PUBLISHED)]
+    assert sorted(published) == sorted(scores(tmp_path))
 
 
 def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_started(tmp_path):
@@ -176,7 +225,7 @@ def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_starte
     study = write_study(tmp_path, seeds=1, intermediate=diverging)
     driver = drive("run", study, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
-    assert driver.returncode == 2
+    assert driver.returncode == 1
     assert "2 of 3 runs failed" in output and "not started: its parent ripeness" in output
     assert "IntertaskError: The loss became" in output and "cell " in output
     assert [record["task"] for record in records(tmp_path).values()] == ["fruit"]
@@ -187,5 +236,5 @@ def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_starte
 def test_a_run_past_its_time_is_stopped(tmp_path):
     driver = drive("run", write_slow(tmp_path), "--timeout", 0.02, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
-    assert driver.returncode == 2 and "wall-clock limit of a run (--timeout)" in output
+    assert driver.returncode == 1 and "wall-clock limit of a run (--timeout)" in output
     assert not records(tmp_path)

@@ -68,7 +68,8 @@ class Terminal(io.StringIO):
 
 
 def ledger(**kept):
-    return SimpleNamespace(**{"done": [], "failed": {}, "running": {}, "waiting": {}} | kept)
+    defaults = {"done": [], "failed": {}, "running": {}, "waiting": {}, "runs": kept.get("waiting", {})}
+    return SimpleNamespace(**defaults | kept)
 
 
 def test_the_bar_moves_while_a_run_trains_and_names_it(monkeypatch):

@@ -212,7 +212,7 @@ def _job() -> str:
 
 
 @contextmanager
-def claim(path: Path, lost: Callable[[], None] = lambda: None) -> Iterator[Attempt | None]:
+def claim(path: Path, lost: Callable[[Attempt], object] = lambda _: None) -> Iterator[Attempt | None]:
     """An attempt for the time of the block, kept alive by a thread and ended with it; None: it is not ours to have.
 
     lost: called, in that thread, when another has ended the attempt: this process was silent for too long.
@@ -229,9 +229,9 @@ def claim(path: Path, lost: Callable[[], None] = lambda: None) -> Iterator[Attem
             attempt.end("given back")
 
 
-def _keep_alive(attempt: Attempt, lost: Callable[[], None]) -> None:
+def _keep_alive(attempt: Attempt, lost: Callable[[Attempt], object]) -> None:
     while not attempt.over.wait(attempt.lease / BEATS):
         if attempt.ended and not attempt.over.is_set():
-            lost()
+            lost(attempt)
             return
         attempt.beat()

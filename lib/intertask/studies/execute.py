@@ -1,119 +1,216 @@
-"""Execution of a graph: ready runs at once, each in a process of its own, whatever else fails or dies."""
+"""Execution of a graph at a place: what can start does, the most urgent first, whatever else fails, is lost or dies."""
 
-import multiprocessing
-import os
+import math
 import shutil
 import signal
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from multiprocessing.util import Finalize
+from heapq import heappop, heappush
+from typing import Protocol
 
 from intertask.errors import IntertaskError
-from intertask.files import private_folder, project_root, results_root
+from intertask.files import results_root
 from intertask.run import Run
-from intertask.studies import store, worker
-from intertask.studies.lifeline import DRIVER
+from intertask.studies import claims, store
 from intertask.studies.schedule import longest_paths
 from intertask.studies.status import failure
-from intertask.studies.worker import BUSY, DONE, FAILED
+from intertask.studies.worker import BUSY, DONE, FAILED, STOPPED
 
-FORKSERVER = multiprocessing.get_context("forkserver")
-WARM = sys.platform == "linux"
-"""Whether a process with torch in it can be forked: not on macOS."""
-LOST = 255
-"""The exit code that multiprocessing gives for a process when the one that it was forked from has ended."""
-AFTER_THE_SOCKET = -200
-"""When multiprocessing, which removes the folder of its socket at -100, calls a function at the end of a process."""
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
+LOSSES = 3
+"""Workers that a run may lose: then it is taken for the cause."""
+BUSY_SECONDS = 3.0
+"""After which a run that another driver executes is looked at again."""
+PATIENCE = 60.0
+"""Seconds that runs have to stop in order."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""What asks a driver to stop: Ctrl-C, and what the schedulers of clusters send before a job ends."""
 
 
-@dataclass
-class Worker:
-    """A run's process, the connection by which it knows that we live, and when it began by the monotonic clock.
+@dataclass(frozen=True)
+class End:
+    """How a run's worker ended: a code of `worker`, another where it was lost; and what is known of it beside that."""
 
-    One that waits for another driver's claim has not begun: it says over the connection when it has.
-    """
+    run_id: str
+    code: int
+    words: str = ""
 
-    process: BaseProcess
-    alive: Connection
-    began: float | None = field(default_factory=time.monotonic)
-    late: bool = False
 
-    def stop_if_late(self, timeout: float) -> None:
-        """Past its time a run is killed, its process group with it."""
-        with suppress(EOFError, OSError):  # it has ended
-            if self.began is None and self.alive.poll():
-                self.alive.recv_bytes()
-                self.began = time.monotonic()
-        if self.began is not None and self.process.exitcode is None and time.monotonic() - self.began > timeout:
-            self.late = True
-            with suppress(ProcessLookupError):  # it may end at this very moment
-                os.killpg(self.process.pid, signal.SIGKILL)
+class Place(Protocol):
+    """Where runs are executed, each by a worker in a process of its own; left as a context, it ends them at once."""
+
+    workers: int
+    """How many runs it carries at a time; that may change."""
+
+    def __enter__(self) -> "Place": ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def submit(self, run_id: str, run: Run) -> None:
+        """Has the run executed."""
+
+    def ends(self, seconds: float) -> list[End]:
+        """Of the runs that have ended, each once; waits at most so long for the first."""
+
+    def stop(self) -> None:
+        """Asks the runs under way to stop in order."""
 
 
 @dataclass
 class Ledger:
-    """What became of the runs that were to do."""
+    """What became of the runs that were to do; parents come first among them."""
 
-    waiting: dict[str, Run]
+    runs: dict[str, Run]
     urgency: dict[str, float]  # seconds from the run's start to the end of all that waits for it
-    running: dict[str, Worker] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
-    busy: set[str] = field(default_factory=set)  # claimed by another driver when last asked
-    lost: set[str] = field(default_factory=set)  # ended with the process they were forked from, and begun again
+    busy: dict[str, float] = field(default_factory=dict)  # executed by another driver; when to look again
+    too_long: list[str] = field(default_factory=list)  # for what was left of the time
+    stopped: int | None = None  # by which signal
 
-    def ready(self) -> str | None:
-        """Of the runs whose parents are there, the most urgent; those that another driver holds come last."""
-        unfinished = self.waiting.keys() | self.running.keys()
-        ready = [run_id for run_id, run in self.waiting.items() if unfinished.isdisjoint(run.parents)]
-        return min(ready, key=lambda run_id: (run_id in self.busy, -self.urgency[run_id]), default=None)
+    def __post_init__(self):
+        self.waiting = set(self.runs)
+        self._lost, self._ready, self._children = Counter(), [], defaultdict(list)
+        self._order = {run_id: place for place, run_id in enumerate(self.runs)}
+        self._needs = {i: len(self.waiting.intersection(run.parents)) for i, run in self.runs.items()}
+        for run_id, run in self.runs.items():
+            for parent in self.waiting.intersection(run.parents):
+                self._children[parent].append(run_id)
+            self._may_start(run_id)
 
-    def drop_orphans(self) -> None:
-        """Runs of which a parent failed fail with it."""
-        for run_id, run in list(self.waiting.items()):
-            if failed := [parent for parent in run.parents if parent in self.failed]:
-                self.failed[run_id] = f"not started: its parent {failed[0]} failed"
-                del self.waiting[run_id]
+    def _may_start(self, run_id: str) -> None:
+        if not self._needs[run_id] and run_id in self.waiting:
+            heappush(self._ready, (-self.urgency[run_id], self._order[run_id], run_id))
+
+    def next(self) -> str | None:
+        """Takes the most urgent of the runs that can start, if one can."""
+        if not self._ready:
+            return None
+        run_id = heappop(self._ready)[2]
+        self.waiting.remove(run_id)
+        return run_id
+
+    @property
+    def open(self) -> bool:
+        """Whether a run can start, or may soon."""
+        return bool(self._ready or self.busy)
+
+    def give_back(self, run_id: str) -> None:
+        self.waiting.add(run_id)
+        self._may_start(run_id)
+
+    def lose(self, run_id: str) -> bool:
+        """Gives back a run whose worker was lost; not one that was there each time."""
+        self._lost[run_id] += 1
+        if self._lost[run_id] < LOSSES:
+            self.give_back(run_id)
+        return self._lost[run_id] < LOSSES
+
+    def set_busy(self, run_id: str) -> None:
+        self.waiting.add(run_id)
+        self.busy[run_id] = time.monotonic() + BUSY_SECONDS
+
+    def ask_again(self) -> None:
+        """Of the runs that another driver executed, those that nobody does any more can start."""
+        for run_id in [run_id for run_id, due in self.busy.items() if due < time.monotonic()]:
+            if claims.HERE.free(store.claim_file(run_id)):
+                del self.busy[run_id]
+                self._may_start(run_id)
+            else:
+                self.set_busy(run_id)
+
+    def finish(self, run_id: str) -> None:
+        self.done.append(run_id)
+        for child in self._children[run_id]:
+            self._needs[child] -= 1
+            self._may_start(child)
+
+    def fail(self, run_id: str, reason: str) -> None:
+        """What starts from a run that failed, directly or through others, fails with it."""
+        self.failed[run_id] = reason
+        orphans = [(child, run_id) for child in self._children[run_id]]
+        while orphans:
+            orphan, parent = orphans.pop()
+            if orphan in self.waiting:
+                self.waiting.remove(orphan)
+                self.failed[orphan] = f"not started: its parent {parent} failed"
+                orphans += [(child, orphan) for child in self._children[orphan]]
 
 
-def execute(runs: dict[str, Run], workers: int, timeout: float, countdown, warm: bool = WARM) -> Ledger:
-    """Runs everything, `workers` at a time; `timeout` is each run's wall-clock limit in seconds.
+class Signals:
+    """While it lasts, the first signal that asks for the end is noted, and the second ends at once."""
+
+    def __init__(self):
+        self.first: int | None = None
+
+    def __enter__(self) -> "Signals":
+        self._before = {number: signal.signal(number, self._note) for number in ENDING}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _) -> None:
+        if self.first:
+            raise KeyboardInterrupt(number)
+        self.first = number
+
+
+def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.inf) -> Ledger:
+    """Runs everything at the place, as many at a time as it carries.
 
     `countdown` knows the seconds that each run is `expected` to take, and is told when the first begin, of each that
-    has `ended`, and every second to `look`.
+    has `ended`, and every second to `look`. until: by the monotonic clock, the end of the time that there is: no run
+    starts that is expected to take longer than what is left.
 
-    With `warm`, processes are forked from one that has imported what runs need. Failures are kept in the store and
-    returned; they stop only the runs that start from them. Where space becomes scarce, no further run starts, and
-    those that have started end before that is refused.
+    Failures are kept in the store and returned; they stop only the runs that start from them. A run whose worker is
+    lost begins again, up to LOSSES times. Where space becomes scarce, no further run starts, and those that have
+    started end before that is refused. At a signal of ENDING no further run starts either, and those under way are
+    asked to stop in order; a second one raises KeyboardInterrupt.
     """
-    os.environ[DRIVER] = str(os.getpid())
-    _prepare_to_fork(warm)
-    progress = Ledger(dict(runs), longest_paths({i: run.parents for i, run in runs.items()}, countdown.expected))
+    ledger = Ledger(runs, longest_paths({i: run.parents for i, run in runs.items()}, countdown.expected))
     store.open_pool()
-    scarce = None
-    with countdown, children(progress):
-        countdown.say(progress, f"{len(runs)} runs to do")
-        while progress.running or progress.waiting and not scarce:
-            while len(progress.running) < workers and (run_id := progress.ready()):
-                if scarce := scarce or scarcity():
-                    break
-                wait = run_id in progress.busy  # then all that could start are held: it waits for its lock
-                progress.running[run_id] = start(run_id, progress.waiting.pop(run_id), wait, warm)
-            if progress.running:
-                _collect(progress, runs, timeout, countdown)
-            progress.drop_orphans()
+    scarce, patient = None, math.inf
+    with countdown, place, Signals() as signals:
+        countdown.say(ledger, f"{len(runs)} runs to do")
+        while ledger.running or ledger.open and not (scarce or signals.first):
+            if not (scarce or signals.first):
+                ledger.ask_again()
+                scarce = _fill(ledger, place, countdown.expected, until)
+            elif signals.first and not ledger.stopped:
+                ledger.stopped, patient = signals.first, time.monotonic() + PATIENCE
+                countdown.say(ledger, _stopping(signals.first, len(ledger.running)))
+                place.stop()
+            elif time.monotonic() > patient:
+                break
+            countdown.workers = max(1, place.workers)
+            for end in place.ends(seconds=1):
+                _book(ledger, end, countdown)
+            countdown.look(ledger)
+        ledger.stopped = signals.first
     if scarce:
         raise scarce
-    return progress
+    return ledger
+
+
+def _fill(ledger: Ledger, place: Place, expected: dict[str, float], until: float) -> IntertaskError | None:
+    """Starts what the place has room for; returns why nothing more may start."""
+    while len(ledger.running) < place.workers and (run_id := ledger.next()):
+        if expected[run_id] > until - time.monotonic():
+            ledger.waiting.add(run_id)
+            ledger.too_long.append(run_id)
+        elif scarce := scarcity():
+            ledger.give_back(run_id)
+            return scarce
+        else:
+            ledger.running.add(run_id)
+            place.submit(run_id, ledger.runs[run_id])
+    return None
 
 
 def scarcity() -> IntertaskError | None:
@@ -127,85 +224,34 @@ def scarcity() -> IntertaskError | None:
     )
 
 
-@cache
-def _prepare_to_fork(warm: bool) -> None:
-    """Says what the process imports that runs are forked from, and where its socket lies until this one ends."""
-    # with the main module, which each process would import for itself otherwise
-    modules = ["__main__", "intertask.studies.orphan", "intertask.studies.preload" if warm else "papermill"]
-    FORKSERVER.set_forkserver_preload(modules)
-    opened = ExitStack()
-    tempfile.tempdir = str(opened.enter_context(private_folder()))
-    Finalize(None, opened.close, exitpriority=AFTER_THE_SOCKET)
+def _stopping(number: int, running: int) -> str:
+    asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    return f"{asked}: no further run starts, {running} under way are asked to stop; once more: at once"
 
 
-def start(run_id: str, run: Run, wait: bool, warm: bool) -> Worker:
-    """Starts a worker in a process of its own; it dies when our end of the pipe between us closes."""
-    theirs, ours = FORKSERVER.Pipe()
-    paths = {"root": str(project_root()), "results": str(results_root())}
-    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "wait": wait, "warm": warm} | paths
-    process = FORKSERVER.Process(target=worker.main, args=(job, theirs))
-    _start(process)
-    theirs.close()
-    return Worker(process, ours, *([None] if wait else []))
+def _book(ledger: Ledger, end: End, countdown) -> None:
+    """Books what became of a run."""
+    run_id = end.run_id
+    ledger.running.remove(run_id)
+    if end.code == DONE:
+        ledger.finish(run_id)
+        countdown.ended(ledger, run_id)
+    elif end.code == BUSY:
+        ledger.set_busy(run_id)
+    elif end.code == STOPPED or ledger.stopped and end.code != FAILED:
+        ledger.give_back(run_id)
+    elif end.code == FAILED or not ledger.lose(run_id):
+        ledger.fail(run_id, _reason(end))
+        countdown.ended(ledger, run_id, ledger.failed[run_id])
 
 
-def _start(process: BaseProcess, attempts: int = 5) -> None:
-    """Starts a process again if the one that it is forked from ends at that very moment: a new one takes its place."""
-    try:
-        process.start()
-    except (EOFError, ConnectionError):
-        if attempts == 1:
-            raise IntertaskError(
-                "Expected a process to fork runs from, found that it ends as soon as it begins (is memory short?). "
-                "Finished runs are safe; try --plain-kernels."
-            ) from None
-        time.sleep(0.1)
-        _start(process, attempts - 1)
-
-
-def _collect(progress: Ledger, runs: dict[str, Run], timeout: float, countdown) -> None:
-    """Waits until a worker ends or runs out of time, and books what became of its run."""
-    while not (ended := next((i for i, one in progress.running.items() if one.process.exitcode is not None), None)):
-        for one in progress.running.values():
-            one.stop_if_late(timeout)
-        countdown.look(progress)
-        wait([one.process.sentinel for one in progress.running.values()], timeout=1)
-    one = progress.running.pop(ended)
-    if one.process.exitcode == BUSY:
-        progress.waiting[ended] = runs[ended]
-        progress.busy.add(ended)
-    elif one.process.exitcode == LOST and ended not in progress.lost:
-        progress.waiting[ended] = runs[ended]
-        progress.lost.add(ended)
-    elif one.process.exitcode == DONE:
-        progress.done.append(ended)
-        countdown.ended(progress, ended)
-    else:
-        progress.failed[ended] = _reason(ended, one, timeout)
-        countdown.ended(progress, ended, progress.failed[ended])
-
-
-def _reason(run_id: str, one: Worker, timeout: float) -> str:
+def _reason(end: End) -> str:
     """The failure that the worker left, or, if it could not, what is known of its end."""
-    if one.process.exitcode == FAILED and (left := failure(run_id)):
+    if end.code == FAILED and not end.words and (left := failure(end.run_id)):
         return left
-    reason = f"its process ended with code {one.process.exitcode} (-9: killed, often for want of memory)"
-    if one.process.exitcode == FAILED:
-        reason = f"it failed and could not write why: is there space in {results_root()}?"
-    if one.late:
-        reason = f"stopped after {timeout / 60:g} min, the wall-clock limit of a run (--timeout)"
+    reason = end.words or f"it failed and could not write why: is there space in {results_root()}?"
+    if end.code != FAILED:
+        reason = f"its worker was lost {LOSSES} times: {reason}"
     with suppress(OSError):  # of a full disk
-        store.keep_failure(run_id, reason)
+        store.keep_failure(end.run_id, reason)
     return reason
-
-
-@contextmanager
-def children(progress: Ledger) -> Iterator[None]:
-    """Whatever ends the driver's loop ends its workers."""
-    try:
-        yield
-    finally:
-        for one in progress.running.values():
-            one.alive.close()
-        for one in progress.running.values():
-            one.process.join()

@@ -145,6 +145,7 @@ def manager_class(folder: Path, warm: WarmKernel | None) -> type[AsyncKernelMana
 
 def _kernel(pipe: Connection, workers: Connection) -> None:
     """The life of a warm kernel; it ends without the second that ipykernel's watch over its parent would sleep."""
+    end_by_worker()
     workers.close()  # or we would never see the worker's end of the pipe close
     try:
         arguments, folder, environment = pipe.recv()
@@ -152,7 +153,6 @@ def _kernel(pipe: Connection, workers: Connection) -> None:
         os._exit(0)
     os.chdir(folder)
     os.environ.update(environment)
-    end_by_worker()
     hold(pipe.fileno())
     from ipykernel.kernelapp import IPKernelApp
 

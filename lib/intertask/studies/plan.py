@@ -1,9 +1,8 @@
 """A study before anything starts: its graph, and how many of its runs there are at a time."""
 
-from pathlib import Path
-
 from intertask.errors import IntertaskError
 from intertask.files import processors
+from intertask.origin import cards
 from intertask.studies.graph import Graph, expand
 from intertask.studies.status import edited_since
 from intertask.studies.study import Study
@@ -23,8 +22,9 @@ def planned_graph(name: str, study: Study) -> tuple[Graph, str]:
         return graph_of(name, study, planned=True), str(error)
 
 
-def workers_for(todo: int, threads: int, asked: int = 0) -> int:
-    """How many runs at a time: those that were asked for, else one where there is a GPU, else as many as the processors
-    carry at the study's threads per run; never more than there are to do."""
-    default = 1 if list(Path("/dev").glob("nvidia[0-9]*")) else max(1, processors() // threads)
-    return min(asked or default, max(1, todo))
+def workers_for(todo: int, threads: int, asked: int = 0, per_card: int = 1) -> int:
+    """How many runs at a time: as many as the GPUs hold, at most; where there are none, those that were asked for, else
+    as many as the processors carry at the study's threads per run. Never more than there are to do."""
+    held = len(cards()) * per_card
+    default = held or max(1, processors() // threads)
+    return min(asked or default, held or asked or default, max(1, todo))

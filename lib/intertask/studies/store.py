@@ -193,10 +193,14 @@ def require_pool() -> None:
         raise refusal(pool(), "the pool where it was", "that it was moved or deleted meanwhile", remedy)
 
 
+def staging_folder(attempt: Attempt) -> Path:
+    return pool() / ".staging" / attempt.name
+
+
 @contextmanager
 def staging(attempt: Attempt) -> Iterator[Path]:
     """The attempt's own folder, which nobody else removes; gone at the end of the block."""
-    folder = pool() / ".staging" / attempt.name
+    folder = staging_folder(attempt)
     folder.mkdir()
     try:
         yield folder

@@ -29,6 +29,7 @@ from intertask.studies.lifeline import ENDING
 DONE, FAILED, BUSY, STOPPED = 0, 1, 3, 4
 """Exit codes: published (by us or, meanwhile, by another), failed with a reason in the store, another's attempt now,
 stopped as it was asked."""
+CODES = (DONE, FAILED, BUSY, STOPPED)
 STOP = b"stop"
 """What a driver says to a worker that should stop in order."""
 
@@ -36,16 +37,16 @@ asked_to_stop = threading.Event()
 
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
-    """Does the job of `execute.start` and exits with one of the codes above."""
+    """Does the job of `here.Here.start` and exits with one of the codes above."""
     from intertask.studies.kernel import QUIET, WarmKernel
 
     os.setpgid(0, 0)  # a group of its own: killed as one, a warm kernel with it
     os.chdir(job["root"])  # where the driver stands may be deleted meanwhile
-    os.environ |= {"INTERTASK_RESULTS": job["results"]} | QUIET
+    os.environ |= job["environment"] | QUIET
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # `_obey_signals` waits for them
-    with open(os.devnull, "w") as nowhere:  # kernels write to our standard output and error what nobody reads
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
+    with open(job["log"], "w") as log:  # of what is written there, kernels' words too, the last lines tell of a death
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     warm = WarmKernel() if job["warm"] else None  # before there are threads: they do not survive a fork
     threading.Thread(target=_obey, args=(driver,), daemon=True).start()
     threading.Thread(target=_obey_signals, daemon=True).start()
@@ -81,8 +82,7 @@ def stop() -> None:
 def claimed(job: dict[str, Any], warm) -> int:
     """The run if it is free, and not finished by another meanwhile."""
     run = Run.checked(job["parameters"])
-    # who was silent for so long that another took the run over leaves it alone
-    with claims.claim(store.claim_file(job["id"]), lost=lambda: os._exit(BUSY)) as attempt:
+    with claims.claim(store.claim_file(job["id"]), _leave) as attempt:
         if attempt is None:
             return BUSY
         if store.finished(job["id"], run.keep_encoder, whole=["predictions", "encoder"]):
@@ -91,6 +91,12 @@ def claimed(job: dict[str, Any], warm) -> int:
         with store.staging(attempt) as folder:
             notebook = Path(job["root"], "notebooks", "experiments", "train.ipynb")
             return perform(attempt, run, notebook, folder, warm)
+
+
+def _leave(attempt: Attempt) -> NoReturn:
+    """Of a worker that was silent for so long that another took its run over."""
+    shutil.rmtree(store.staging_folder(attempt), ignore_errors=True)
+    os._exit(BUSY)
 
 
 def perform(attempt: Attempt, run: Run, notebook: Path, folder: Path, warm=None) -> int:
