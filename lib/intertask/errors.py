@@ -19,6 +19,10 @@ class IntertaskError(Exception):
         return [str(self)]
 
 
+class Stopped(IntertaskError):
+    """A training ended because it was asked to; it failed at nothing."""
+
+
 def refusal(where: object, expected: str, found: str, remedy: str) -> IntertaskError:
     """An IntertaskError in the usual form; `where` names the file, with the row or key where there is one."""
     return IntertaskError(f"{where}: expected {expected}, found {found}. {remedy.strip()}")

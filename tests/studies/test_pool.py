@@ -136,6 +136,14 @@ def test_what_is_damaged_makes_room(pool):
     assert store.read("x-1") and [path.name for path in pool.glob("[!.]*")] == ["x-1"]
 
 
+def test_checkpoints_of_finished_runs_are_removed_and_those_of_others_stay(pool):
+    write_run(results_root(), "done-1", "a", 0, 70.0)
+    for name in ("done-1", "half-1"):
+        (store.checkpoints(name) / "000000010.000001.1").mkdir(parents=True)
+    store.open_pool()
+    assert [path.name for path in (pool / ".checkpoints").iterdir()] == ["half-1"]
+
+
 def test_a_pool_that_was_moved_is_not_begun_anew(pool, refused, tmp_path):
     with claims.claim(store.claim_file("x-1")) as attempt, store.staging(attempt):
         results_root().rename(tmp_path / "elsewhere")

@@ -9,12 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import psutil
 import pytest
+import yaml
 
+from intertask.run import Run
 from intertask.studies.claims import PUBLISHED, attempt_of
+from intertask.training import prepare, train
 from made_driver import command, drive
-from made_study import STUDY, records, scores, states, succeed, wait_for, write_study
+from made_study import STUDY, own, predictions, records, scores, states, succeed, wait_for, write_study
 
 
 def kin(driver) -> list[psutil.Process]:
@@ -238,3 +242,31 @@ def test_a_run_past_its_time_is_stopped(tmp_path):
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 1 and "wall-clock limit of a run (--timeout)" in output
     assert not records(tmp_path)
+
+
+LONG = {"num_train_epochs": 10**6, "early_stopping_patience": 150, "warmup_steps": 0, "learning_rate": 1e-3}
+"""By its pace a run of days; without a gain it ends after seconds."""
+
+
+def test_a_run_whose_kernel_and_worker_are_killed_ends_as_an_undisturbed_one(tmp_path):
+    settings = STUDY["train"] | LONG
+    study = write_study(tmp_path, regimes=["single"], supporting=[], seeds=1, train=settings, report=[])
+    for victim, code in ((lambda kernel: kernel, 1), (lambda kernel: kernel.parent(), 0)):
+        driver = drive("run", study, results=tmp_path)
+        wait_for(lambda: list(tmp_path.glob("runs/.staging/*/progress.jsonl")))
+        before = kept(tmp_path)
+        wait_for(lambda before=before: kept(tmp_path) - before)
+        victim(kernels(driver)[0]).kill()
+        assert driver.communicate(timeout=300)[0] and driver.returncode == code
+    ((name, record),) = records(tmp_path).items()
+    assert record["resumed"] == 2 and not kept(tmp_path)
+    assert "It goes on from step" in (tmp_path / "runs" / name / "notebook.ipynb").read_text()
+    run = Run(**yaml.safe_load((tmp_path / "runs" / name / "parameters.yaml").read_text()))
+    undisturbed = train(run, prepare(run), run.encoder)
+    assert own(record)["scores"] == undisturbed.main.scores and record["steps"] == undisturbed.steps
+    logits = predictions(tmp_path, name, record).logits
+    assert np.array_equal(np.stack(logits), np.stack(undisturbed.main.predictions.logits))
+
+
+def kept(results: Path) -> set[Path]:
+    return set(results.glob("runs/.checkpoints/*/[!.]*"))

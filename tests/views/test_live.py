@@ -117,6 +117,8 @@ def test_before_a_run_told_enough_it_needs_what_was_expected():
     begun = Running(here, [])
     assert 8 < begun.left(10.0) <= 10 and begun.left(0.0) == 0 and begun.share == 0
     assert Running(here, LINES).left(10.0) == 14.0 and Running(here, LINES).share == 0.3
+    resumed = Running(here, LINES[-1:])  # from a checkpoint
+    assert 6 < resumed.left(10.0) <= 7 and resumed.share == 0.3
     elsewhere = Attempt(Path("d"), 2, machine="another", since="1999-01-01T00:00:00+00:00", host="n2", job="17")
     assert Running(elsewhere, []).left(10.0) == 10.0, "its clock is another"
     said = "running on n2 (process 0, job 17) since 1999-01-01T00:00:00+00:00, attempt 2"

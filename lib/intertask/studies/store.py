@@ -164,7 +164,7 @@ def open_pool() -> None:
     The one place where they are made: a pool that is moved while runs are under way is not begun anew as a stub.
     """
     try:
-        for name in (".claims", ".staging", ".failed"):
+        for name in (".claims", ".staging", ".failed", ".checkpoints"):
             (pool() / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refusal(pool(), "a folder to write to", error.strerror, "Ask its owner, or copy the results.") from None
@@ -172,6 +172,9 @@ def open_pool() -> None:
         # of another machine nobody here knows whether it is only slow: what it left is removed there
         if claims.HERE.left_behind(claim_file(run_id), number):
             shutil.rmtree(remains, ignore_errors=True)
+    for left in (pool() / ".checkpoints").iterdir():
+        if finished(left.name):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def staged(results: Path) -> Iterator[tuple[str, int, Path]]:
@@ -230,13 +233,14 @@ def publish(folder: Path, attempt: Attempt) -> Path | None:
     sync(target.parent)
     attempt.published()
     shutil.rmtree(failure_folder(run_id), ignore_errors=True)
+    shutil.rmtree(checkpoints(run_id), ignore_errors=True)
     return target
 
 
 def _join(folder: Path, target: Path, run_id: str) -> None:
     """What becomes of a result of which the pool has a run already."""
     try:
-        theirs = read(run_id)
+        theirs = read(run_id, whole=["predictions", "encoder"])
     except (FileNotFoundError, IntertaskError):  # damaged: until the next line but one there is none, never half of one
         target.rename(folder.with_name(f"{folder.name}{OLD}"))
         folder.rename(target)
@@ -278,6 +282,11 @@ def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
     left = {"reason": reason, "cell": cell, "when": now()}
     failure_folder(run_id).mkdir(exist_ok=True)
     write(failure_folder(run_id) / "failure.json", json.dumps(left, indent=1))
+
+
+def checkpoints(run_id: str) -> Path:
+    """Where a long run keeps what it goes on from when its process was killed, until it is published."""
+    return pool() / ".checkpoints" / run_id
 
 
 def notebook_file(folder: Path) -> Path:

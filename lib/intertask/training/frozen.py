@@ -18,6 +18,7 @@ from intertask.formats.base import parts
 from intertask.origin import edited_code
 from intertask.training.bar import bar
 from intertask.training.batches import by_length
+from intertask.training.memory import halving
 
 
 def read_splits(model, batch_size: int) -> None:
@@ -35,7 +36,7 @@ def read_splits(model, batch_size: int) -> None:
         rows = len(encoded.starts) - 1 if part.format.pools else encoded.starts[-1]
         what = model.head(part).pooling if part.format.pools else "tokens"
         key = [*encoder(), what, _digest([*encoded.inputs.values(), encoded.starts])]
-        make = partial(_read, model, part, encoded, batch_size)
+        make = partial(halving, model.at_once, "evaluate", batch_size, partial(_read, model, part, encoded))
         encoded.features = remembered("features", key, make, size=int(rows) * width * np.float32().itemsize)
 
 

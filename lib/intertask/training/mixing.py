@@ -1,6 +1,7 @@
 """Which examples of which task when. A single task is a mixture of one."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,15 +37,15 @@ class Stream:
 
     def __init__(self, size: int, rng: np.random.Generator):
         self.size, self.rng = size, rng
-        self._left = np.empty(0, int)
+        self.left = np.empty(0, int)  # of the pass under way
 
     def take(self, count: int) -> np.ndarray:
-        taken = [self._left[:count]]
-        self._left = self._left[count:]
+        taken = [self.left[:count]]
+        self.left = self.left[count:]
         while (short := count - sum(map(len, taken))) > 0:
             order = self.rng.permutation(self.size)
             taken.append(order[:short])
-            self._left = order[short:]
+            self.left = order[short:]
         return np.concatenate(taken)
 
 
@@ -63,7 +64,12 @@ class Mixture:
         self.streams = [Stream(size, rng) for size in self.sizes]
         self.seen = np.zeros(len(lengths), int)
         self._ever = [np.zeros(size, bool) for size in self.sizes]
-        self.batches = self._epoch()  # at once: by its length the learning rate is planned
+        self._begin_epoch()  # at once: by its length the learning rate is planned
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the last batch of an epoch was dealt, and none of the next."""
+        return self.dealt == len(self.batches)
 
     @property
     def distinct(self) -> list[int]:
@@ -73,24 +79,45 @@ class Mixture:
     def __iter__(self) -> Iterator[tuple[Batch, bool]]:
         """Batches without end, each with whether it is the last of its epoch; what is yielded counts as seen."""
         while True:
-            for place, batch in enumerate(self.batches, start=1):
-                for task, index in batch:
-                    self.seen[task] += len(index)
-                    self._ever[task][index] = True
-                yield batch, place == len(self.batches)
-            self.batches = self._epoch()
+            if self.ends_epoch:
+                self._begin_epoch()
+            batch = self.batches[self.dealt]
+            self.dealt += 1
+            for task, index in batch:
+                self.seen[task] += len(index)
+                self._ever[task][index] = True
+            yield batch, self.ends_epoch
 
     def reweigh(self, scores: Sequence[float]) -> None:
         """Takes note of the dev scores (0–100) of all tasks: the next epoch of a dynamic sampling follows them."""
         if self.run.dynamic:
             self.p = reweighted(self.run.sampling, self.single, scores)
 
-    def _epoch(self) -> list[Batch]:
+    def state(self) -> dict[str, Any]:
+        """What `load_state` goes on from; but for the generator, which is not the mixture's alone."""
+        now = {"dealt": self.dealt, "p": self.p.tolist(), "seen": self.seen.tolist(), "ever": self._ever}
+        return {"began": self._began} | now
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Deals the epoch's batches again, which draws from the generator."""
+        began = state["began"]
+        self.rng.bit_generator.state, self.p = began["rng"], np.array(began["p"])
+        for stream, left in zip(self.streams, began["left"], strict=True):
+            stream.left = left.numpy()
+        self._begin_epoch()
+        self.dealt, self.p, self.seen = state["dealt"], np.array(state["p"]), np.array(state["seen"])
+        self._ever = [ever.numpy() for ever in state["ever"]]
+
+    def _begin_epoch(self) -> None:
+        """Deals its batches, and keeps by what they can be dealt again."""
+        left = [stream.left for stream in self.streams]
+        self._began = {"rng": self.rng.bit_generator.state, "p": self.p.tolist(), "left": left}
         # of an optimizer step: `micro_batches` divides it
-        size = self.run.step_examples
-        counts = examples_per_epoch(self.p, self.sizes, size, self.run.epoch_length)
+        most = self.run.step_examples
+        counts = examples_per_epoch(self.p, self.sizes, most, self.run.epoch_length)
         drawn = [stream.take(count) for stream, count in zip(self.streams, counts, strict=True)]
-        return schedule(self.run.batch_schedule, drawn, self.lengths, size, self.rng)
+        self.batches = schedule(self.run.batch_schedule, drawn, self.lengths, most, self.rng)
+        self.dealt = 0
 
 
 def micro_batches(batch: Batch, count: int) -> list[Batch]:
@@ -101,6 +128,20 @@ def micro_batches(batch: Batch, count: int) -> list[Batch]:
             if len(own):
                 part.append((task, own))
     return [part for part in parts if part]
+
+
+def at_most(batch: Batch, rows: int) -> list[Batch]:
+    """A batch in parts of at most so many examples, by halving it again and again."""
+    if size(batch) <= rows:
+        return [batch]
+    # of several tasks with one example each, half of the tasks
+    halves = micro_batches(batch, 2) if size(batch) > len(batch) else [batch[::2], batch[1::2]]
+    return [part for half in halves for part in at_most(half, rows)]
+
+
+def size(batch: Batch) -> int:
+    """The examples of all tasks."""
+    return sum(len(index) for _, index in batch)
 
 
 def weights(batch: Batch, part: Batch, scales: np.ndarray, batch_loss: str) -> list[float]:

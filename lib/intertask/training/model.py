@@ -1,7 +1,7 @@
 """An encoder with the heads of a mixture on it, and what it takes to feed them."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +59,7 @@ class Model:
     layer: int | None = None
     scalar_mix: bool = False
     language_modelling_weight: float = 0.0
+    at_once: dict[str, int] = field(default_factory=dict)  # of `memory.halving`
 
     @property
     def frozen(self) -> bool:

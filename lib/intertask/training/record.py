@@ -49,7 +49,13 @@ class Record(BaseModel):
     seed: int = Field(description="master seed")
     steps: int = Field(description="optimizer steps taken")
     examples_seen: int = Field(description="training examples of all tasks, repetitions counted")
-    seconds: dict[str, float] = Field(description="wall time: load, train, evaluate")
+    seconds: dict[str, float] = Field(
+        description="wall time of all that it went on from: load, train, evaluate; of long runs also checkpoint"
+    )
+    resumed: int = Field(description="how often it went on from a checkpoint after its process had ended")
+    at_once: dict[str, int] = Field(
+        description="where a GPU's memory held no whole batch in train or evaluate: the most examples read at once"
+    )
     examples_per_second: float = Field(description="training examples over training seconds")
     device: str = Field(description="cpu, or the GPU's name")
     threads: int = Field(description="processor threads")
@@ -121,6 +127,8 @@ def describe(result: Result, run: Run, folder: Path) -> Record:
         tasks=result.tasks,
         steps=result.steps,
         examples_seen=result.examples_seen,
+        resumed=result.resumed,
+        at_once=result.model.at_once,
         seconds={name: round(value, 3) for name, value in result.seconds.items()},
         examples_per_second=round(result.examples_seen / result.seconds["train"], 1),
         device=device.type if device.type != "cuda" else torch.cuda.get_device_name(device),

@@ -5,6 +5,7 @@ import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from intertask.errors import IntertaskError
 from intertask.formats import Encoded
 from intertask.run import Run
 from intertask.tasks.load import Task
-from intertask.training import frozen
+from intertask.training import frozen, memory
 from intertask.training.bar import Told, bar
 from intertask.training.batches import Batch, by_length
+from intertask.training.checkpoint import BEST, Checkpoints
 from intertask.training.data import reporting_split, selection_split
-from intertask.training.mixing import Mixture, micro_batches, weights
+from intertask.training.mixing import Mixture, at_most, micro_batches, size, weights
 from intertask.training.model import Model, Part, build_model
 from intertask.weighting import loss_scales
 
@@ -73,6 +75,7 @@ class Result:
     curve: pd.DataFrame  # a row per evaluation and task: step, epoch, examples, train_loss, task, p, the dev metrics
     steps: int
     seconds: dict[str, float]
+    resumed: int
 
     @property
     def main(self) -> Outcome:
@@ -88,24 +91,32 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
     """Trains the encoder found at `start` on a prepared mixture and scores the best checkpoints on every split.
 
     The model is left as it was at the best checkpoint for `run.task`. The same run on the same machine gives the same
-    bits on a CPU. Raises IntertaskError when the loss is not finite.
+    bits on a CPU, also where it was killed and goes on from a checkpoint. Raises IntertaskError when the loss is not
+    finite or the memory does not suffice, and Stopped where it was asked to end.
     """
     clock = Clock()
     keep_memory()
     torch.set_num_threads(run.threads)
-    model = build_model(run, tasks, start)
-    if model.frozen:
-        frozen.read_splits(model, run.per_device_eval_batch_size)
-    clock.stop("load")
-    curve, bests, mixture, steps = fit(run, model, clock)
-    outcomes = {}
+    with memory.in_words(run):
+        model = build_model(run, tasks, start)
+        if model.frozen:
+            frozen.read_splits(model, run.per_device_eval_batch_size)
+        training = Training(run, model, clock)
+        fit(training)
+        return result_of(training, tasks)
+
+
+def result_of(training: "Training", tasks: dict[str, Task]) -> Result:
+    """Every task's outcome at its best checkpoint."""
+    run, model, mixture, outcomes = training.run, training.model, training.mixture, {}
     for place in reversed(range(len(model.parts))):  # the first task comes last: at its checkpoint the model stays
-        part, best = model.parts[place], bests[place]
+        part, best = model.parts[place], training.bests[place]
         model.load_state(best.state)
         seen = {"examples_seen": int(mixture.seen[place]), "distinct_examples": mixture.distinct[place]}
         outcomes[part.name] = outcome(run, model, part, best_step=best.step, **seen)
-    clock.stop("evaluate")
-    return Result(run, model, {name: outcomes[name] for name in tasks}, curve, steps, clock.seconds)
+    training.clock.stop("evaluate")
+    curve, steps, seconds = pd.DataFrame(training.curve), training.progress.step, training.clock.seconds
+    return Result(run, model, {name: outcomes[name] for name in tasks}, curve, steps, seconds, training.resumed)
 
 
 def keep_memory() -> None:
@@ -209,51 +220,137 @@ class Progress:
         return due or self.ended
 
 
-def fit(run: Run, model: Model, clock: "Clock") -> tuple[pd.DataFrame, list[Best], Mixture, int]:
-    """The loop: returns the curve, each task's best checkpoint, what was seen of the tasks, and the steps taken."""
-    rng = np.random.default_rng(run.seed_of("order"))
-    mixture = Mixture(
-        run,
-        [part.encoded["train"].lengths for part in model.parts],
-        [run.single_scores.get(part.name, math.nan) for part in model.parts],
-        rng,
-    )
-    progress, scales = Progress(run, mixture), loss_scales(run.loss_scaling, mixture.sizes)
-    optimizer = adamw(model, run)
-    plateau = run.lr_scheduler_type == "reduce_lr_on_plateau"
-    schedule = Plateau(optimizer) if plateau else Linear(optimizer, _steps(run.warmup_steps, progress.total), progress)
-    torch.manual_seed(run.seed_of("dropout"))  # only here: what drew the weights before must not change the dropout
-    one = Best()
-    bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
-    curve, losses, told = [], Losses(), Told(progress)
-    model.train()
-    with bar(total=progress.total, desc=run.label) as shown:
-        for batch, ends_epoch in mixture:
-            losses.add(train_step(run, model, batch, scales, rng))
-            progress.step += 1
-            progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
-            update(model, optimizer, schedule, run.max_grad_norm)
-            shown.update()
-            told.tell()
-            if progress.evaluates(ends_epoch):
-                at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": losses.mean()}
+class Training:
+    """All that changes while a stage is trained: what a checkpoint keeps, and goes on from."""
+
+    def __init__(self, run: Run, model: Model, clock: "Clock"):
+        self.run, self.model, self.clock = run, model, clock
+        self.rng = np.random.default_rng(run.seed_of("order"))
+        self.mixture = Mixture(
+            run,
+            [part.encoded["train"].lengths for part in model.parts],
+            [run.single_scores.get(part.name, math.nan) for part in model.parts],
+            self.rng,
+        )
+        self.batches = iter(self.mixture)
+        self.progress = progress = Progress(run, self.mixture)
+        self.scales = loss_scales(run.loss_scaling, self.mixture.sizes)
+        self.optimizer = adamw(model, run)
+        plateau = run.lr_scheduler_type == "reduce_lr_on_plateau"
+        warmup = _steps(run.warmup_steps, progress.total)
+        self.schedule = Plateau(self.optimizer) if plateau else Linear(self.optimizer, warmup, progress)
+        one = Best()
+        self.bests = [one] * len(model.parts) if run.selection == "average" else [Best() for _ in model.parts]
+        self.curve: list[dict] = []  # the rows of Result.curve
+        self.losses = Losses()
+        self.due = False  # an evaluation, before another step
+        self.resumed = 0
+        torch.manual_seed(run.seed_of("dropout"))  # only here: what drew the weights before must not change the dropout
+
+    @property
+    def ended(self) -> bool:
+        waited = min(best.evaluations_since for best in self.bests)
+        out_of_patience = waited >= (self.run.early_stopping_patience or math.inf)
+        return not self.due and (self.progress.ended or self.schedule.ended or out_of_patience)
+
+    @property
+    def moment(self) -> str:
+        """The steps and evaluations so far: as a text, the later the larger."""
+        return f"{self.progress.step:09d}.{len(self.curve) // len(self.model.parts):06d}"
+
+    def step(self) -> None:
+        """One batch."""
+        batch, ends_epoch = next(self.batches)
+        self.losses.add(train_step(self.run, self.model, batch, self.scales, self.rng))
+        self.progress.step += 1
+        self.progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
+        update(self.model, self.optimizer, self.schedule, self.run.max_grad_norm)
+        self.due = self.progress.evaluates(ends_epoch)
+
+    def evaluated(self, found: list[dict[str, float]]) -> dict[str, float]:
+        """Takes note of the metrics of all tasks; returns what of it is told: mean loss and mean dev score."""
+        progress, scores = self.progress, [metrics["main"] for metrics in found]
+        at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": self.losses.mean()}
+        self.curve += rows_of_curve(at, self.model, self.mixture, found)
+        select(self.bests, scores, progress.step, self.model)
+        self.schedule.evaluated(float(np.mean(scores)))
+        self.mixture.reweigh(scores)
+        self.due = False
+        return {"loss": at["train_loss"], "score": float(np.mean(scores))}
+
+    def state(self) -> dict[str, Any]:
+        """By parts, of which those called best… never change."""
+        self.losses.look()
+        bests = {f"{BEST}{best.step}": best.state for best in self.bests if best.step}
+        return bests | {
+            "model": self.model.state(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "mixture": self.mixture.state(),
+            "generators": generators(self.rng, self.model.device),
+            "bests": [[best.score, best.step, best.evaluations_since] for best in self.bests],
+            "progress": [self.progress.step, self.progress.epochs, self.due],
+            "losses": [self.losses.steps, self.losses.seen],
+            "curve": self.curve,
+            "at_once": self.model.at_once,
+            "seconds": self.clock.seconds,
+            "resumed": self.resumed,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state` gave in another process: JSON made its keys texts, its arrays are tensors."""
+        self.model.load_state(state["model"])
+        moments = {int(place): one for place, one in state["optimizer"]["state"].items()}
+        self.optimizer.load_state_dict(state["optimizer"] | {"state": moments})
+        self.schedule.load_state_dict(state["schedule"])
+        self.mixture.load_state(state["mixture"])
+        restore(state["generators"], self.rng, self.model.device)
+        for best, (score, step, evaluations_since) in zip(self.bests, state["bests"], strict=True):
+            best.score, best.step, best.evaluations_since = score, step, evaluations_since
+            best.state = state.get(f"{BEST}{step}")
+        self.progress.step, self.progress.epochs, self.due = state["progress"]
+        self.losses.steps, self.losses.seen = state["losses"]
+        self.curve, self.model.at_once = state["curve"], state["at_once"]
+        self.clock.add(state["seconds"])
+        self.resumed = state["resumed"] + 1
+
+
+def generators(rng: np.random.Generator, device: torch.device) -> dict[str, Any]:
+    """The states of all that is drawn from while training: the order and what formats corrupt, dropout."""
+    found = {"numpy": rng.bit_generator.state, "cpu": torch.get_rng_state()}
+    return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def restore(state: dict[str, Any], rng: np.random.Generator, device: torch.device) -> None:
+    rng.bit_generator.state = state["numpy"]
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def fit(training: Training) -> None:
+    """The loop: steps and evaluations until the training has ended, from a checkpoint on if there is one."""
+    checkpoints, clock, told = Checkpoints(training), training.clock, Told(training.progress)
+    checkpoints.resume()
+    clock.stop("load")
+    shown = bar(total=training.progress.total, initial=training.progress.step, desc=training.run.label)
+    training.model.train()
+    with shown, checkpoints.heeded():
+        while not training.ended:
+            if training.due:
+                training.losses.look()
                 clock.stop("train")
-                found = evaluate(model, run.per_device_eval_batch_size)
-                curve += rows_of_curve(at, model, mixture, found)
-                scores = [metrics["main"] for metrics in found]
-                select(bests, scores, progress.step, model)
-                schedule.evaluated(float(np.mean(scores)))
-                mixture.reweigh(scores)
-                told.tell(loss=at["train_loss"], score=float(np.mean(scores)))
-                shown.set_postfix(loss=f"{at['train_loss']:.3f}", dev=f"{np.mean(scores):.1f}")
-                model.train()
+                found = training.evaluated(evaluate(training.model, training.run.per_device_eval_batch_size))
+                told.tell(**found)
+                shown.set_postfix(loss=f"{found['loss']:.3f}", dev=f"{found['score']:.1f}")
+                training.model.train()
                 clock.stop("evaluate")
-            patience = run.early_stopping_patience or math.inf
-            waited = min(best.evaluations_since for best in bests)
-            if progress.ended or schedule.ended or waited >= patience:
-                break
+            else:
+                training.step()
+                shown.update()
+                told.tell()
+            checkpoints.consider()
     clock.stop("train")
-    return pd.DataFrame(curve), bests, mixture, progress.step
 
 
 def select(bests: list[Best], scores: list[float], step: int, model: Model) -> None:
@@ -275,14 +372,25 @@ def rows_of_curve(at: dict[str, float], model: Model, mixture: Mixture, found: l
 
 def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     """The gradient of one batch; returns its loss, not fetched: on a GPU that would wait for the step to end."""
-    total = 0.0
-    for part in micro_batches(batch, run.gradient_accumulation_steps):
-        weighted = zip(model.losses(part, rng), weights(batch, part, scales, run.batch_loss), strict=True)
-        first, *others = [loss * weight for loss, weight in weighted]
-        loss = sum(others, start=first)
-        loss.backward()
-        total = total + loss.detach()
-    return total
+    before = generators(rng, model.device)
+    micro = micro_batches(batch, run.gradient_accumulation_steps)
+
+    def gradient(rows: int) -> torch.Tensor:
+        total = 0.0
+        for part in (part for whole in micro for part in at_most(whole, rows)):
+            weighted = zip(model.losses(part, rng), weights(batch, part, scales, run.batch_loss), strict=True)
+            first, *others = [loss * weight for loss, weight in weighted]
+            loss = sum(others, start=first)
+            loss.backward()
+            total = total + loss.detach()
+        return total
+
+    def undo() -> None:
+        restore(before, rng, model.device)
+        for trained in model.parameters():
+            trained.grad = None
+
+    return memory.halving(model.at_once, "train", max(map(size, micro)), gradient, undo)
 
 
 def update(model: Model, optimizer, schedule: "Linear | Plateau", max_grad_norm: float) -> None:
@@ -330,16 +438,20 @@ class Losses:
 def predict(model: Model, part: Part, encoded: Encoded, batch_size: int) -> pd.DataFrame:
     """One row per prediction, in the order of the split: row, label, prediction, logits."""
     model.train(False)
+    rows = memory.halving(model.at_once, "evaluate", batch_size, partial(_predictions, model, part, encoded))
+    if "group" in encoded.rows:
+        rows["group"] = encoded.rows["group"].loc[rows["row"]].to_numpy()
+    return rows
+
+
+def _predictions(model: Model, part: Part, encoded: Encoded, batch_size: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)  # a format that corrupts its inputs does it alike at every evaluation
     found = []
     for index in by_length(encoded.lengths, batch_size):
         batch = model.batch(part, encoded, index, rng)
         logits = model.logits(part, batch).float().cpu().numpy()
         found.append(part.format.predictions(logits, encoded, index, batch))
-    rows = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
-    if "group" in encoded.rows:
-        rows["group"] = encoded.rows["group"].loc[rows["row"]].to_numpy()
-    return rows
+    return pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
 
 
 def evaluate(model: Model, batch_size: int) -> list[dict[str, float]]:
@@ -414,5 +526,14 @@ class Clock:
 
     def stop(self, name: str) -> None:
         now = time.perf_counter()
-        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self.add({name: now - self._last})
         self._last = now
+
+    def add(self, seconds: dict[str, float]) -> None:
+        for name, more in seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + more
+
+    @property
+    def trained(self) -> float:
+        """The seconds that training and evaluating took so far."""
+        return sum(self.seconds.get(name, 0.0) for name in ("train", "evaluate")) + time.perf_counter() - self._last

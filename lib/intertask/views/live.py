@@ -47,10 +47,11 @@ class Running:
         return f"running, {self.steps}, {where}" if self.lines else f"running {where}"
 
     def left(self, expected: float) -> float:
-        """Seconds that it still needs, as it went so far; before it has told enough, as expected."""
+        """Seconds that it still needs, as it went so far; before it has told enough, as expected of what is left."""
         if self.lines and (gone := self.lines[-1]["at"] - self.lines[0]["at"]):
             first, last = self.lines[0], self.lines[-1]
             return (last["of"] - last["at"]) * (last["time"] - first["time"]) / gone
+        expected *= 1 - self.share
         if self.by.machine != claims.machine():  # whose clock is another
             return expected
         return max(0.0, expected - (time.time() - datetime.fromisoformat(self.by.since).timestamp()))
