@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -153,6 +154,16 @@ def run(
             "in $SLURM_JOB_END_TIME",
         ),
     ] = "",
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS|FILE.yaml",
+            help="execute runs on a Dask cluster: the address of its scheduler, or a file as in params/clusters/",
+        ),
+    ] = "",
+    scheduler_file: Annotated[
+        str, typer.Option(metavar="FILE", help="execute runs on a Dask cluster: what its scheduler wrote")
+    ] = "",
     plain_kernels: Annotated[
         bool, typer.Option("--plain-kernels", help="start every kernel anew instead of forking a warm one: slower")
     ] = False,
@@ -175,26 +186,57 @@ def run(
 
     if not math.isfinite(timeout):
         raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
-    deadline = _deadline(until)
+    deadline, where = _deadline(until), _cluster(cluster, scheduler_file)
     loaded = _load(study, mini, quick)
-    graph, absent = planned_graph(*loaded) if dry_run else (graph_of(*loaded), "")
-    todo = _unfinished(graph)
-    workers = workers_for(len(todo), graph.study.threads, workers, runs_per_gpu)
+    warm = WARM and not plain_kernels
     if dry_run:
-        say(dry_run_page(graph, todo, workers, absent))
+        if where.endswith(YAML):
+            say(_clusters().job_page(Path(where)))
+        graph, absent = planned_graph(*loaded)
+        todo = _unfinished(graph)
+        say(dry_run_page(graph, todo, workers_for(len(todo), graph.study.threads, workers, runs_per_gpu), absent))
         return
-    _say_notes(graph, todo)
-    graph.save()
-    before = len(graph.runs) - len(todo)
-    say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {workers} at a time.")
     os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
-    place = Here(workers, timeout * 60, WARM and not plain_kernels, cards())
-    with driving(graph.name) as tell:
-        countdown = Countdown(lambda: tell(estimate(todo).seconds, workers), workers)
-        progress = execute(todo, place, countdown, deadline)  # removes what killed runs left, at least
+    with ExitStack() as places:
+        if where:  # before: what computes there is part of the runs' identity
+            options = (loaded[1].threads, timeout * 60, warm, runs_per_gpu, partial(say, err=True))
+            place = places.enter_context(_clusters().Cluster(where, *options))
+        graph = graph_of(*loaded)
+        todo = _unfinished(graph)
+        _say_notes(graph, todo)
+        graph.save()
+        if not where:
+            workers = workers_for(len(todo), graph.study.threads, workers, runs_per_gpu)
+            place = places.enter_context(Here(workers, timeout * 60, warm, cards()))
+        before = len(graph.runs) - len(todo)
+        say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {place.workers} at a time.")
+        with driving(graph.name) as tell:
+            countdown = Countdown(lambda: tell(estimate(todo).seconds, max(1, place.workers)), place.workers)
+            progress = execute(todo, place, countdown, deadline)  # removes what killed runs left, at least
     _say_end(graph.name, len(todo), progress)
     say(f"All runs of {graph.name} are finished. Next: intertask report {' '.join([study, *_flags(mini, quick)])}")
+
+
+YAML = (".yaml", ".yml")
+
+
+def _cluster(address: str, scheduler_file: str) -> str:
+    """Where a cluster's scheduler is found, as `cluster.Cluster` takes it; empty: runs are executed here."""
+    if address and scheduler_file:
+        raise refusal("--cluster", "it alone", "--scheduler-file with it", "Leave one of them out.")
+    file = scheduler_file or address * address.endswith(YAML)
+    if file and not os.path.isfile(file):
+        raise refusal(file, "a file", "none", "Start the scheduler with --scheduler-file, or look in params/clusters/.")
+    return os.path.abspath(file) if file else address
+
+
+def _clusters():
+    try:
+        from intertask.studies import cluster
+    except ImportError as error:
+        raise refusal("--cluster", "the packages for it", str(error), "pip install 'intertask[cluster]'") from None
+    return cluster
 
 
 def _deadline(until: str) -> float:

@@ -29,9 +29,17 @@ PRECISION = {"cpu": "float32", "cuda": "bfloat16"}
 """What a device computes in; of cuda, under autocast."""
 
 
-@cache
+elsewhere: dict[str, str] = {}
+"""What `computed_by` says on the machines that execute runs for this process, if these are others."""
+
+
 def computed_by() -> dict[str, str]:
     """The part of a run's identity that the machine and its libraries decide: device class, precision, versions."""
+    return elsewhere or _computed_here()
+
+
+@cache
+def _computed_here() -> dict[str, str]:
     versions = {name: ".".join(version(name).split(".")[:2]) for name in COMPUTING}
     return {"device": device_class(), "precision": PRECISION[device_class()]} | versions
 

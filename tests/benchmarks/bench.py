@@ -369,8 +369,8 @@ def mini_run(task: str, seed: int) -> Run:
 
 
 def run_all(runs: dict[str, Run], number: int, warm: bool = True) -> execute.Ledger:
-    with redirect_stdout(io.StringIO()):
-        return execute.execute(runs, Here(number, 3600, warm), Countdown(lambda: estimate(runs).seconds, number))
+    with redirect_stdout(io.StringIO()), Here(number, 3600, warm) as place:
+        return execute.execute(runs, place, Countdown(lambda: estimate(runs).seconds, number))
 
 
 def warm_up(number: int) -> None:

@@ -230,6 +230,7 @@ def machine(monkeypatch):
 
     made = lambda target, args: SimpleNamespace(job=args[0], pid=0)  # noqa: E731
     monkeypatch.setattr(here, "_start", start)
+    monkeypatch.setattr(here, "_prepare_to_fork", lambda warm: None)
     monkeypatch.setattr(here, "FORKSERVER", SimpleNamespace(Process=made, Pipe=multiprocessing.Pipe))
     return started
 

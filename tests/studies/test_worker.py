@@ -167,13 +167,10 @@ def test_a_driver_that_is_asked_twice_ends_at_once(tmp_path):
 
 
 def test_a_study_for_which_no_time_is_left_is_stopped(tmp_path):
-    slow = write_slow(tmp_path)
-    driver = drive("run", slow, "--until", int(time.time()) + 1, results=tmp_path)
+    slow = write_study(tmp_path, seeds=1, train=STUDY["train"] | {"num_train_epochs": 10**6}, report=[])
+    driver = drive("run", slow, "--until", int(time.time()) + 60, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
-    assert driver.returncode == 143 and "longer than --until): 1 of 1 runs are left to do" in output
-    for refused in ("yesterday", "2001-01-01", "25:00", "1e999"):
-        driver = drive("run", slow, "--until", refused, results=tmp_path)
-        assert "--until: expected a time to come" in driver.communicate(timeout=300)[0] and driver.returncode == 2
+    assert driver.returncode == 143 and "longer than --until): 3 of 3 runs are left to do" in output
 
 
 def failed_in_a_cell(results) -> None:

@@ -40,7 +40,10 @@ class End:
 
 
 class Place(Protocol):
-    """Where runs are executed, each by a worker in a process of its own; left as a context, it ends them at once."""
+    """Where runs are executed, each by a worker in a process of its own.
+
+    It is a context; its end ends all runs at once, so whatever ends a driver's loop ends its runs.
+    """
 
     workers: int
     """How many runs it carries at a time; that may change."""
@@ -162,7 +165,7 @@ class Signals:
 
 
 def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.inf) -> Ledger:
-    """Runs everything at the place, as many at a time as it carries.
+    """Runs everything at the place, which was entered, as many at a time as it carries.
 
     `countdown` knows the seconds that each run is `expected` to take, and is told when the first begin, of each that
     has `ended`, and every second to `look`. until: by the monotonic clock, the end of the time that there is: no run
@@ -176,7 +179,7 @@ def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.i
     ledger = Ledger(runs, longest_paths({i: run.parents for i, run in runs.items()}, countdown.expected))
     store.open_pool()
     scarce, patient = None, math.inf
-    with countdown, place, Signals() as signals:
+    with countdown, Signals() as signals:
         countdown.say(ledger, f"{len(runs)} runs to do")
         while ledger.running or ledger.open and not (scarce or signals.first):
             if not (scarce or signals.first):

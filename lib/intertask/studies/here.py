@@ -1,5 +1,6 @@
 """This machine as a place to run: workers that are forked from one process which has imported what runs need."""
 
+import math
 import multiprocessing
 import os
 import signal
@@ -9,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -37,35 +38,40 @@ LAST_LINES = 10
 
 @dataclass
 class Worker:
-    """A run's process, which dies when our end of the pipe between us closes, and when it began by our clock."""
+    """A run's process, which dies when our end of the pipe between us closes; when it began, and what it may take."""
 
     run_id: str
     process: BaseProcess
     pipe: Connection
-    began: float
     log: Path
+    timeout: float  # seconds
     card: str | None = None
+    began: float = field(default_factory=time.monotonic)
     late: bool = False
 
     def stop(self) -> None:
         with suppress(OSError):  # it may have ended
             self.pipe.send_bytes(worker.STOP)
 
-    def stop_if_late(self, timeout: float) -> None:
-        """Past its time, in seconds, a run is killed, its process group with it."""
-        if not self.late and time.monotonic() - self.began > timeout:
-            self.late = True
-            with suppress(ProcessLookupError):  # it may end at this very moment
-                os.killpg(self.process.pid, signal.SIGKILL)
+    def kill(self) -> None:
+        """With its process group, if it has made itself one yet; it may end at this very moment."""
+        for kill in (os.killpg, os.kill):
+            with suppress(ProcessLookupError):
+                kill(self.process.pid, signal.SIGKILL)
 
-    def end(self, timeout: float) -> End:
+    def stop_if_late(self) -> None:
+        if not self.late and time.monotonic() - self.began > self.timeout:
+            self.late = True
+            self.kill()
+
+    def end(self) -> End:
         """Of a process that has ended, or is ended by this."""
         self.pipe.close()
         self.process.join()
         code, words = self.process.exitcode, ""
         if self.late:
             code = worker.FAILED
-            words = f"stopped after {timeout / 60:g} min, the wall-clock limit of a run (--timeout)"
+            words = f"stopped after {self.timeout / 60:g} min, the wall-clock limit of a run (--timeout)"
         elif code not in worker.CODES:
             words = f"its process ended with code {code} (-9: killed, often for want of memory){self._last_lines()}"
         self.log.unlink(missing_ok=True)
@@ -85,55 +91,63 @@ class Here:
     cards: the GPUs, as CUDA_VISIBLE_DEVICES names them; each run has one of those with the fewest runs.
     """
 
-    def __init__(self, workers: int, timeout: float, warm: bool = WARM, cards: Sequence[str] = ()):
+    def __init__(self, workers: int, timeout: float = math.inf, warm: bool = WARM, cards: Sequence[str] = ()):
         self.workers, self.timeout, self.warm, self.cards = workers, timeout, warm, cards
         self._running: dict[int, Worker] = {}  # by what their ends can be waited for
 
     def __enter__(self) -> "Here":
-        os.environ[DRIVER] = str(os.getpid())
-        _prepare_to_fork(self.warm)
         return self
 
     def __exit__(self, *_: object) -> None:
         for one in self._running.values():
             one.pipe.close()
-        for one in self._running.values():
-            one.end(self.timeout)
-        self._running.clear()
+        for one in list(self._running.values()):
+            self.finish(one)
 
     def submit(self, run_id: str, run: Run) -> None:
-        job = {"id": run_id, "parameters": run.model_dump(mode="json"), "root": str(project_root())}
-        self.start(job | {"environment": {"INTERTASK_RESULTS": str(results_root())}})
+        self.start(job_of(run_id, run, self.timeout, self.warm))
 
     def start(self, job: dict[str, Any]) -> Worker:
-        """Starts a worker for what `worker.main` takes; what this machine says of it is added."""
-        held = Counter(one.card for one in list(self._running.values()))
+        """Starts a worker for a `job_of` a run."""
+        _prepare_to_fork(job["warm"])
+        held = Counter(one.card for one in self._running.values())
         card = min(self.cards, key=held.__getitem__, default=None)
-        given = {} if card is None else {"CUDA_VISIBLE_DEVICES": card}
+        environment = job["environment"] | ({} if card is None else {"CUDA_VISIBLE_DEVICES": card})
         descriptor, log = tempfile.mkstemp(suffix=".log")
         os.close(descriptor)
         theirs, ours = FORKSERVER.Pipe()
-        job = job | {"warm": self.warm, "log": log, "environment": job["environment"] | given}
-        process = FORKSERVER.Process(target=worker.main, args=(job, theirs))
+        process = FORKSERVER.Process(target=worker.main, args=(job | {"log": log, "environment": environment}, theirs))
         _start(process)
         theirs.close()
-        one = Worker(job["id"], process, ours, time.monotonic(), Path(log), card)
+        one = Worker(job["id"], process, ours, Path(log), job["timeout"], card)
         self._running[process.sentinel] = one
         return one
 
     def ends(self, seconds: float) -> list[End]:
         for one in self._running.values():
-            one.stop_if_late(self.timeout)
-        return [self._running.pop(ended).end(self.timeout) for ended in wait(list(self._running), timeout=seconds)]
+            one.stop_if_late()
+        return [self.finish(self._running[ended]) for ended in wait(list(self._running), timeout=seconds)]
+
+    def finish(self, one: Worker) -> End:
+        del self._running[one.process.sentinel]
+        return one.end()
 
     def stop(self) -> None:
         for one in self._running.values():
             one.stop()
 
 
+def job_of(run_id: str, run: Run, timeout: float, warm: bool) -> dict[str, Any]:
+    """All that a worker must be told of a run, and what places it tells from ours: data and results."""
+    named = {name: os.environ[name] for name in ("INTERTASK_HUB", "INTERTASK_CORPORA") if name in os.environ}
+    job = {"id": run_id, "parameters": run.model_dump(mode="json"), "root": str(project_root())}
+    return job | {"timeout": timeout, "warm": warm, "environment": named | {"INTERTASK_RESULTS": str(results_root())}}
+
+
 @cache
 def _prepare_to_fork(warm: bool) -> None:
     """Says what the process imports that runs are forked from, and where its socket lies until this one ends."""
+    os.environ[DRIVER] = str(os.getpid())
     # with the main module, which each process would import for itself otherwise
     modules = ["__main__", "intertask.studies.orphan", "intertask.studies.preload" if warm else "papermill"]
     FORKSERVER.set_forkserver_preload(modules)

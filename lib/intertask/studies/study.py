@@ -517,8 +517,8 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
     return {key: replace[key](value) if key in replace else value for key, value in content.items()}
 
 
-NO_STUDIES = {"runs", "tasks"}
-"""What lies in `params/` beside the studies: parameters of single runs, and task files of studies."""
+NO_STUDIES = {"clusters", "runs", "tasks"}
+"""What lies in `params/` beside the studies: places to run, parameters of single runs, and task files of studies."""
 
 
 def study_file(name: str) -> Path:
