@@ -72,7 +72,7 @@ def empty_cache(monkeypatch, tmp_path):
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
     """No variable of the user's reaches a test, and nothing a test does reaches the user's results."""
-    for name in ("INTERTASK_HUB", "INTERTASK_CORPORA", "INTERTASK_STAGING", "INTERTASK_NOTEBOOKS"):
+    for name in ("INTERTASK_HUB", "INTERTASK_CORPORA", "INTERTASK_NOTEBOOKS", "INTERTASK_POOLS", "INTERTASK_STAGING"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "results"))
 

@@ -82,10 +82,10 @@ def write_predictions(results: Path, run: str, split: str, labels, predictions) 
     reseal(folder)
 
 
-def write_failure(results: Path, run: str, reason: str) -> None:
+def write_failure(results: Path, run: str, reason: str, own: bool = True) -> None:
     folder = results / "runs" / ".failed" / run
     folder.mkdir(parents=True, exist_ok=True)
-    failure = {"reason": reason, "cell": 4, "when": "2026-01-02T03:04:05+00:00"}
+    failure = {"reason": reason, "cell": 4, "own": own, "when": "2026-01-02T03:04:05+00:00"}
     (folder / "failure.json").write_text(json.dumps(failure), encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+from datetime import datetime
 
 import pandas as pd
 import pytest
@@ -204,3 +205,16 @@ def test_a_terminal_without_all_characters_is_written_to(arguments, tmp_path, mo
     sys.stdout.flush()
     output = sys.stdout.buffer.getvalue()
     assert ("a–b".encode() in output) == (arguments[0] == "scores") != output.isascii()
+
+
+def test_the_end_of_the_time_is_read_in_three_ways(monkeypatch, refused):
+    """At 17:30 of 2026-11-27, when the monotonic clock says 100."""
+    here = datetime(2026, 11, 27, 17, 30).astimezone()
+    monkeypatch.setattr(cli, "datetime", type("At", (datetime,), {"now": classmethod(lambda cls: here)}))
+    monkeypatch.setattr(cli.time, "monotonic", lambda: 100.0)
+    assert cli._deadline("") == float("inf")
+    assert cli._deadline("17:31") == 160 and cli._deadline("17:30") == 100 + 24 * 3600
+    assert cli._deadline("2026-11-27T18:30") == 3700
+    assert cli._deadline(str(int(here.timestamp()) + 5)) == 105
+    for text in ("2026-11-27T17:30", "2001-01-01", "25:00", "soon", "17", "9" * 30, "1e999"):
+        refused(lambda text=text: cli._deadline(text), "--until: expected a time to come", f"found {text}")

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import typer
 
 from intertask.errors import IntertaskError, refusal
-from intertask.files import csv_text, is_writable_folder, write
+from intertask.files import csv_text, is_writable_folder, other_results, write
 from intertask.written import escaped
 
 
@@ -75,14 +75,19 @@ def _refuse_deleted_folder() -> None:
 
 def _fix_places() -> None:
     """What is said of a place relatively, or with ~, means the same wherever the runs are executed."""
-    for name in ("INTERTASK_CACHE", "INTERTASK_CORPORA", "INTERTASK_HUB", "INTERTASK_RESULTS"):
+    for name in ("INTERTASK_CACHE", "INTERTASK_CORPORA", "INTERTASK_HUB", "INTERTASK_POOLS", "INTERTASK_RESULTS"):
         if given := os.environ.get(name):
-            os.environ[name] = os.path.abspath(os.path.expanduser(given))
+            places = given.split(os.pathsep) if name == "INTERTASK_POOLS" else [given]
+            fixed = [os.path.abspath(os.path.expanduser(place)) for place in places if place]
+            os.environ[name] = os.pathsep.join(fixed)
+    other_results()  # refused before anything starts
 
 
 app = typer.Typer(cls=Friendly, help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 task_app = typer.Typer(help="Tasks of your own.", no_args_is_help=True)
 app.add_typer(task_app, name="task")
+pool_app = typer.Typer(help="Finished runs, carried to another machine and back.", no_args_is_help=True)
+app.add_typer(pool_app, name="pool")
 
 
 def _say_version(wanted: bool) -> None:
@@ -111,7 +116,7 @@ def _studies_to_complete(begun: str) -> list[str]:
 def _runs_to_complete(begun: str) -> list[str]:
     from intertask.studies import store
 
-    return sorted(path.name for path in store.pool().glob(f"{begun}*") if not path.name.startswith("."))
+    return store.run_ids(begun)
 
 
 def _place_of_csv(path: Path | None) -> Path | None:
@@ -167,8 +172,17 @@ def run(
     plain_kernels: Annotated[
         bool, typer.Option("--plain-kernels", help="start every kernel anew instead of forking a warm one: slower")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="do those runs too that failed before of themselves")
+    ] = False,
+    redo: Annotated[
+        str,
+        typer.Option(
+            metavar="RUN", help="make this one run anew, finished or failed", autocompletion=_runs_to_complete
+        ),
+    ] = "",
 ) -> None:
-    """Executes the runs of a study that are not finished yet.
+    """Executes the runs of a study that are not finished yet; those that failed of themselves are left.
 
     Ends with 0: all are finished; 1: some failed; 2: something was refused, before or while runs were executed; 130: it
     was stopped by Ctrl-C; 143: by SIGTERM or SIGUSR1, or --until was reached with runs left. At the first signal the
@@ -180,6 +194,8 @@ def run(
     from intertask.studies.execute import execute
     from intertask.studies.here import WARM, Here
     from intertask.studies.plan import graph_of, planned_graph, workers_for
+    from intertask.studies.redo import compared, former_aside
+    from intertask.studies.shared import examined
     from intertask.views.countdown import Countdown
     from intertask.views.dry_run import dry_run_page
     from intertask.views.estimate import estimate
@@ -193,28 +209,33 @@ def run(
         if where.endswith(YAML):
             say(_clusters().job_page(Path(where)))
         graph, absent = planned_graph(*loaded)
-        todo = _unfinished(graph)
+        todo, _ = _to_do(graph, retry_failed, redo)
         say(dry_run_page(graph, todo, workers_for(len(todo), graph.study.threads, workers, runs_per_gpu), absent))
         return
     os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
     with ExitStack() as places:
         if where:  # before: what computes there is part of the runs' identity
-            options = (loaded[1].threads, timeout * 60, warm, runs_per_gpu, partial(say, err=True))
+            options = (loaded[1].threads, timeout * 60, warm, workers, runs_per_gpu, partial(say, err=True))
             place = places.enter_context(_clusters().Cluster(where, *options))
         graph = graph_of(*loaded)
-        todo = _unfinished(graph)
+        todo, left = _to_do(graph, retry_failed, redo)
         _say_notes(graph, todo)
         graph.save()
+        if shared := examined(results_root()):
+            say(shared)
         if not where:
             workers = workers_for(len(todo), graph.study.threads, workers, runs_per_gpu)
             place = places.enter_context(Here(workers, timeout * 60, warm, cards()))
-        before = len(graph.runs) - len(todo)
+        before = len(graph.runs) - len(todo) - len(left)
         say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {place.workers} at a time.")
-        with driving(graph.name) as tell:
+        with driving(graph.name) as tell, former_aside(redo and next(iter(todo))) as former:
             countdown = Countdown(lambda: tell(estimate(todo).seconds, max(1, place.workers)), place.workers)
             progress = execute(todo, place, countdown, deadline)  # removes what killed runs left, at least
-    _say_end(graph.name, len(todo), progress)
+    _say_end(graph.name, len(todo), progress, left)
+    if redo:
+        say(compared(graph, next(iter(todo)), former))
+        return
     say(f"All runs of {graph.name} are finished. Next: intertask report {' '.join([study, *_flags(mini, quick)])}")
 
 
@@ -261,18 +282,21 @@ def _deadline(until: str) -> float:
     return time.monotonic() + (then - here).total_seconds()
 
 
-def _say_end(name: str, todo: int, progress) -> None:
-    """Says what became of the runs to do, and ends with the code for it where not all are done."""
-    if progress.failed:
-        lines = "".join(f"\n{run_id}: {reason}" for run_id, reason in progress.failed.items())
-        words = f"{len(progress.failed)} of {todo} runs failed; repeat the command to retry.{lines}"
-        typer.secho(escaped(words), fg="red", err=True)
+def _say_end(name: str, todo: int, progress, left: dict[str, str]) -> None:
+    """Says what became of the runs to do, and ends with the code for it where not all are done.
+
+    left: those that are not done because they failed before.
+    """
+    if failed := left | progress.failed:
+        lines = "".join(f"\n{run_id}: {reason}" for run_id, reason in failed.items())
+        words = f"{len(failed)} of {todo + len(left)} runs failed. The same command tries again what was killed or had "
+        typer.secho(escaped(f"{words}no room, with --retry-failed the others too.{lines}"), fg="red", err=True)
     if progress.stopped or progress.too_long:
         why = signal.Signals(progress.stopped).name if progress.stopped else "what is left takes longer than --until"
         left = f"{todo - len(progress.done)} of {todo} runs are left to do"
         say(f"{name} was stopped ({why}): {left}; what is finished stays, and the same command goes on.", err=True)
         raise typer.Exit(stopped_code(progress.stopped or signal.SIGTERM))
-    if progress.failed:
+    if failed:
         raise typer.Exit(FAILED_CODE)
 
 
@@ -288,13 +312,31 @@ def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
 
 
 @app.command()
-def status(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
+def status(
+    study: StudyName,
+    mini: Mini = False,
+    quick: Quick = False,
+    explain: Annotated[
+        str,
+        typer.Option(metavar="RUN", help="say in what this one differs from the nearest finished run"),
+    ] = "",
+) -> None:
     """Says which runs are finished, failed and missing."""
+    from intertask.studies.plan import graph_of
     from intertask.studies.status import missing_runs, read_study
+    from intertask.views.explained import explained
     from intertask.views.live import running_runs
 
     name = _name(study, mini, quick)
     index = read_study(name)["runs"]
+    if explain:
+        graph, absent = None, ""
+        try:
+            graph = graph_of(*_load(study, mini, quick))
+        except IntertaskError as error:
+            absent = str(error)
+        say(explained(explain, name, index, graph, absent))
+        return
     if not index:
         say(f"{name} is a table of scores: nothing is run for it.")
     missing, running = missing_runs(index), running_runs()
@@ -390,6 +432,55 @@ def submit(
     say(os.path.relpath(write_submission(_name(study, mini, quick), rule, encoder)))
 
 
+Encoders = Annotated[
+    bool, typer.Option("--encoders/--no-encoders", help="without them runs are read alike, and none starts from these")
+]
+
+
+@pool_app.command("export")
+def export_pool(
+    given: Annotated[list[str], typer.Argument(metavar="[STUDY] TO", help="default: every study and run")],
+    mini: Mini = False,
+    quick: Quick = False,
+    encoders: Encoders = True,
+) -> None:
+    """Copies a study and its finished runs into a folder, or an archive where TO ends in .tar; checks every file.
+
+    TO is a results folder: rsync carries it, INTERTASK_POOLS=TO reads it, `pool import TO` takes it in. Ends with 1
+    where damaged runs were left out.
+    """
+    from intertask.studies import store, travel
+    from intertask.studies.status import kept_studies, read_study, study_folder
+
+    *named, to = given
+    if len(named) > 1:
+        raise refusal("pool export", "[STUDY] TO", " ".join(given), "Name one study, or none.")
+    names = [_name(study, mini, quick) for study in named] or kept_studies()
+    runs = store.run_ids()
+    if named:
+        own = {row["run"] for row in read_study(names[0])["runs"]}
+        runs = [run_id for run_id in runs if run_id in own]
+    folders = {run_id: store.folder_of(run_id, with_encoder=encoders) for run_id in runs}
+    if not travel.export({name: study_folder(name) for name in names}, folders, Path(to), encoders, say):
+        raise typer.Exit(1)
+
+
+@pool_app.command("import")
+def import_pool(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="a results folder, or an archive of `pool export`")],
+    encoders: Encoders = True,
+) -> None:
+    """Takes finished runs and studies into the results; checks every file, and replaces nothing.
+
+    A run that is there with other scores stays; the other one is kept in runs/.differing. Ends with 1 where damaged
+    runs were left out.
+    """
+    from intertask.studies.travel import import_from
+
+    if not import_from(source, encoders, say):
+        raise typer.Exit(1)
+
+
 @task_app.command("check")
 def check_task(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="a task file")],
@@ -483,11 +574,26 @@ def _unfinished(graph) -> dict:
     return todo
 
 
+def _to_do(graph, retry_failed: bool, redo: str) -> tuple[dict, dict[str, str]]:
+    """The runs that `run` executes, and why the others that are not finished are left."""
+    from intertask.studies.redo import run_to_redo
+    from intertask.studies.status import failed_before
+    from intertask.views.inventory import find_run
+
+    if redo:
+        return run_to_redo(graph, find_run(redo, graph.runs, graph.name)), {}
+    todo = _unfinished(graph)
+    left = {} if retry_failed else failed_before(todo)
+    if left:
+        say(f"{len(left)} runs failed before, or need one that did, and are left: --retry-failed does them too.")
+    return {run_id: run for run_id, run in todo.items() if run_id not in left}, left
+
+
 def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
     from intertask.analysis import score_tables
     from intertask.files import results_root
-    from intertask.studies.status import edited_since
+    from intertask.studies.status import edited_since, study_folder
     from intertask.studies.study import load_study, study_file, study_name
 
     flags = _flags(mini, quick)
@@ -496,7 +602,7 @@ def _name(study: str, mini: bool, quick: bool) -> str:
     except IntertaskError:  # the results may have been copied without the study's file
         name = study + "".join(flag[1:] for flag in flags)
         inside = not Path(name).is_absolute() and ".." not in Path(name).parts and name == os.path.normpath(name)
-        if inside and os.path.isfile(results_root() / name / "study.json"):
+        if inside and study_folder(name):
             return name
         raise
     if score_tables.is_source(path):

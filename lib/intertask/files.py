@@ -37,6 +37,19 @@ def results_root() -> Path:
     return project_root() / "results"
 
 
+def other_results() -> list[Path]:
+    """The results folders of INTERTASK_POOLS, which are read beside `results_root` and never written to.
+
+    Raises IntertaskError where one is not there or cannot be read: what is finished there would be trained again.
+    """
+    found = [Path(os.path.realpath(one)) for one in os.environ.get("INTERTASK_POOLS", "").split(os.pathsep) if one]
+    for folder in found:
+        if not ((folder / "runs").is_dir() and os.access(folder / "runs", os.R_OK | os.X_OK)):
+            expected = "results folders that can be read, with runs/ in each"
+            raise refusal("INTERTASK_POOLS", expected, str(folder), "Name others, or unset it.")
+    return found
+
+
 def project_root() -> Path:
     """The checkout: the nearest folder upwards with `notebooks/experiments`, else the one this library lies in."""
     here = Path.cwd().resolve()

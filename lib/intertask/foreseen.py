@@ -86,15 +86,16 @@ def _statements(cells: list[str]) -> list[ast.stmt]:
 @contextmanager
 def _planned(graph: Graph) -> Iterator[None]:
     """A results folder with the study's snapshot and nothing else; refusals name the real one."""
-    real, before = results_root(), os.environ.get("INTERTASK_RESULTS")
+    real, before = results_root(), {name: os.environ.get(name) for name in ("INTERTASK_RESULTS", "INTERTASK_POOLS")}
     with private_folder() as folder:
-        os.environ["INTERTASK_RESULTS"] = str(folder)
+        os.environ |= {"INTERTASK_RESULTS": str(folder), "INTERTASK_POOLS": ""}
         try:
             graph.save()
             yield
         except IntertaskError as error:
             raise IntertaskError(str(error).replace(str(results_root()), str(real))) from None
         finally:
-            del os.environ["INTERTASK_RESULTS"]
-            if before is not None:
-                os.environ["INTERTASK_RESULTS"] = before
+            for name, value in before.items():
+                del os.environ[name]
+                if value is not None:
+                    os.environ[name] = value

@@ -52,6 +52,8 @@ def device_class() -> str:
         list(Path("/dev").glob(name)) for name in ("nvidia[0-9]*", "kfd", "dxg")
     ):
         return "cpu"
+    # torch asks the driver's library then, and leaves the GPU to processes that are forked from this one
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

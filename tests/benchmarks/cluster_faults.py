@@ -29,7 +29,7 @@ import typer
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from made_driver import command  # noqa: E402
-from made_study import records, scores, succeed  # noqa: E402
+from made_study import records, succeed  # noqa: E402
 
 BRIDGE, NETWORK = "intertask0", "10.77.0"
 WORKERS = 3
@@ -188,6 +188,15 @@ def chaos(study, where, results: Path, made: list[Host], expected: dict, seconds
     done = ", ".join(f"{count} × {fault}" for fault, count in counts.items())
     print(f"disturbed for {seconds:.0f} s: {done}; finished {rounds} times; then {said}", flush=True)
     return faults + compared("disturbed", results, expected, times=rounds + 1)
+
+
+def scores(results: Path) -> dict:
+    """Of each run the scores, and the digests of its predictions and its encoder: what must be the same."""
+    found = {}
+    for run, record in records(results).items():
+        kept = {name: file["sha256"] for name, file in record["files"].items() if "/" in name}
+        found[run] = ({task: told["scores"] for task, told in record["tasks"].items()}, kept)
+    return found
 
 
 def compared(what: str, results: Path, expected: dict, times: int = 1) -> list[str]:

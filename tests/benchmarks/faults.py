@@ -67,7 +67,7 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
     while time.monotonic() < end:
         if 0 in [driver.poll() for driver in drivers]:
             ended(drivers)
-            succeed("run", study, results=results)  # removes what those killed last have left
+            succeed("run", study, "--retry-failed", results=results)  # removes what those killed last have left
             rounds += 1
             if faults := compared("kills", results, expected):
                 return faults
@@ -75,7 +75,7 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
                 shutil.rmtree(run)
         drivers = [driver for driver in drivers if driver.poll() is None]
         while len(drivers) < DRIVERS:
-            drivers.append(command("run", study, "--workers", WORKERS, results=results))
+            drivers.append(command("run", study, "--retry-failed", "--workers", WORKERS, results=results))
             starts += 1
         time.sleep(draw.uniform(1, 3))
         kind = min(KINDS, key=lambda kind: (killed[kind] / KINDS[kind], draw.random()))
@@ -89,7 +89,7 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
         driver.kill()
     ended(drivers)
     wait_for(lambda: not [process for process in family if running(process)], 30)
-    succeed("run", study, results=results)
+    succeed("run", study, "--retry-failed", results=results)
     said = ", ".join(f"{count} of a {kind}" for kind, count in sorted(killed.items()))
     faults = [f"kills: no {kind} was killed" for kind in KINDS if not killed[kind]]
     every = f"one every {seconds / max(1, killed.total()):.1f} s"
@@ -156,7 +156,7 @@ def full_disk(study: Path, results: Path, expected: dict) -> list[str]:
             [] if driver.returncode == 2 and "MB free" in output else [f"full disk: expected a refusal, found {output}"]
         )
         subprocess.run(["mount", "-o", "remount,size=1g", str(results)], check=True)
-        succeed("run", study, results=results)
+        succeed("run", study, "--retry-failed", results=results)
         print("full disk: refused, and finished when there was room", flush=True)
         return faults + compared("full disk", results, expected)
     finally:
@@ -172,7 +172,7 @@ def moved(study: Path, results: Path, expected: dict) -> list[str]:
     faults = ["moved: the folder was made again in its old place"] if results.exists() else []
     shutil.rmtree(results, ignore_errors=True)
     away.rename(results)
-    succeed("run", study, results=results)
+    succeed("run", study, "--retry-failed", results=results)
     print("moved: finished when it was back", flush=True)
     return faults + compared("moved", results, expected)
 

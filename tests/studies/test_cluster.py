@@ -9,11 +9,15 @@ import pytest
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
+from intertask import origin  # noqa: E402
+from intertask.files import project_root  # noqa: E402
 from intertask.studies import store  # noqa: E402
-from intertask.studies.cluster import Cluster  # noqa: E402
+from intertask.studies.cluster import Cluster, Known, job_page, read_cluster  # noqa: E402
 from made_cluster import dask_cluster  # noqa: E402
 from made_driver import drive  # noqa: E402
 from made_study import STUDY, records, scores, wait_for, write_study  # noqa: E402
+
+PARAMS = project_root() / "params" / "clusters"
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +97,55 @@ def test_workers_that_declare_too_little_are_told_at_once(tiny, tmp_path):
     assert 'Start workers with --nthreads 1 --resources "cores=1".' in output
 
 
+def test_on_gpus_a_run_asks_for_its_part_of_one(monkeypatch):
+    monkeypatch.setitem(origin.elsewhere, "device", "cuda")
+    place = Cluster("tcp://127.0.0.1:9", 2, 60, True, 0, 3, print)
+    assert place._needs() == {"cores": 2, "GPU": 1 / 3}
+    declared = {"cores": 8.0, "GPU": 1.0}
+    assert [place._slots(Known(threads, declared)) for threads in (1, 9)] == [1, 3]
+    assert place._slots(Known(9, {"cores": 8.0})) == 0 and place._slots(Known(9, {"cores": 5.0, "GPU": 4.0})) == 2
+
+
+def test_a_worker_that_is_unlike_the_driver_is_not_used_and_that_is_said_once():
+    said = []
+    place = Cluster("tcp://127.0.0.1:9", 1, 60, True, 0, 1, said.append)
+    about = {"computed_by": origin.computed_by(), "edited_code": origin.edited_code(), "sees": True}
+    unlike = {"computed_by": {"device": "cuda"}, "edited_code": "0a1b", "sees": False, "fault": "cannot say"}
+    assert not place._fault("tcp://a", Known(1, {}, about=about))
+    for name, value in unlike.items():
+        for _ in range(2):
+            assert place._fault(f"tcp://{name}", Known(1, {}, about=about | {name: value}))
+    assert [words.partition("it ")[2] for words in said] == [
+        f"computes with {{'device': 'cuda'}}, others with {origin.computed_by()}.",
+        "has other code.",
+        "does not see the folder.",
+        "cannot say.",
+    ]
+
+
+def test_the_examples_say_what_they_hand_to_a_queue():
+    script = job_page(PARAMS / "slurm.yaml")
+    assert "#SBATCH -t 04:00:00" in script and "--resources cores=1 --lifetime 235m" in script
+    assert read_cluster(PARAMS / "kubernetes.yaml").kind == "dask_kubernetes.operator.KubeCluster"
+
+
+WRONG = {
+    "class: dask_jobqueue.SLURMCluster": "workers: field required, found none",
+    "class: SLURMCluster\nworkers: 1": "line 1: class: string should match pattern",
+    "class: nowhere.Cluster\nworkers: 1": "nowhere.Cluster: expected a class that can be imported",
+    "class: pathlib.Path\nworkers: 1": "pathlib.Path: expected a cluster of Dask's",
+    "class: dask_jobqueue.SLURMCluster\nworkers: 0": "line 2: workers: input should be greater than or equal to 1",
+    "class: dask_jobqueue.SLURMCluster\nworkers: 1\njobs: 2": "line 3: jobs: extra inputs are not permitted",
+    "class: dask_jobqueue.SLURMCluster\nworkers: 1\noptions: {core: 2}": "expected options that it takes",
+}
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG.items())
+def test_a_file_that_is_wrong_is_refused(text, words, tmp_path, refused):
+    (path := tmp_path / "wrong.yaml").write_text(text)
+    refused(lambda: job_page(path), words)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -107,6 +160,6 @@ def test_where_no_cluster_is_it_is_said(given, words, tiny, tmp_path):
 
 def test_where_no_scheduler_answers_it_is_said(refused, monkeypatch):
     monkeypatch.setattr("intertask.studies.cluster.CONNECT", 0.1)
-    place = Cluster("tcp://127.0.0.1:9", 1, 60, True, 1, print)
+    place = Cluster("tcp://127.0.0.1:9", 1, 60, True, 0, 1, print)
     refused(place.__enter__, "tcp://127.0.0.1:9: expected a Dask scheduler that answers, found none")
     assert not list(store.pool().glob(".seen*"))

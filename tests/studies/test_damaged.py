@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.files import results_root, write_sealed
-from intertask.studies import execute
+from intertask.studies import execute, here
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
 from made_store import reseal, write_failure, write_index, write_predictions, write_run
@@ -40,7 +40,7 @@ def study(tmp_path) -> Path:
     graph.save()
     for run_id, run in graph.runs.items():
         if run.seed == 2:
-            write_failure(results_root(), run_id, "no space left")
+            write_failure(results_root(), run_id, "no space left", own=False)
             continue
         write_run(results_root(), run_id, run.task, run.seed, 60.0 + run.seed)
         write_predictions(results_root(), run_id, "validation", [1] * 10, [1] * 6 + [0] * 4)
@@ -59,7 +59,7 @@ def started(monkeypatch) -> list[str]:
 
     def execute_nothing(todo, *_):
         runs.extend(todo)
-        return SimpleNamespace(failed={})
+        return SimpleNamespace(failed={}, stopped=0, too_long=False)
 
     monkeypatch.setattr(execute, "execute", execute_nothing)
     return runs
@@ -261,7 +261,7 @@ def test_a_table_beside_a_snapshot_is_not_the_study(study):
 @pytest.mark.parametrize("place", ["results", "results/own", "results/runs"])
 def test_a_place_that_is_none_is_refused_in_words(place, study, tmp_path, monkeypatch):
     """A file, or a link to itself, where a folder should be."""
-    monkeypatch.setattr(execute, "_prepare_to_fork", lambda warm: None)  # which would last as long as this process
+    monkeypatch.setattr(here, "_prepare_to_fork", lambda warm: None)  # which would last as long as this process
     for kind in (Path.touch, lambda path: path.symlink_to(path)):
         path = tmp_path / place
         shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -11,7 +11,8 @@ from intertask.analysis.regimes import pairwise, regime_differences
 from intertask.analysis.statistics import check_choice, holm, paired_permutation, two_sample_t
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import CELL, PANEL, deltas, transfer_table
-from intertask.files import project_root, results_root
+from intertask.files import project_root
+from intertask.studies import store
 from intertask.studies.status import kept_studies
 from intertask.views.drawing import signed
 
@@ -23,7 +24,7 @@ ORDERS = ("as given", "by size", "clustered")
 def explorable() -> list[str]:
     """The studies that were run, and the papers' tables, by their names."""
     tables = {f"published/{path.stem}" for path in (project_root() / "results" / "published").glob("*.csv")}
-    return [*kept_studies(results_root()), *sorted(tables)]
+    return [*kept_studies(), *sorted(tables)]
 
 
 def regime_pairs(runs: pd.DataFrame) -> list[str]:
@@ -141,7 +142,7 @@ def cell_curves(budgets: pd.DataFrame, target: str, results: Path | None = None)
     """The dev scores while the runs of `cell_budgets` trained: columns when, seed, examples, main; none of a table."""
     parts = [pd.DataFrame(columns=["when", "seed", "examples", "main"])]
     for row in budgets.itertuples():
-        path = Path(results or results_root(), "runs", row.run, "curve.csv")
+        path = store.folder_of(row.run, results) / "curve.csv"
         if path.is_file():
             curve = pd.read_csv(path)
             curve = curve[curve["task"] == target] if "task" in curve else curve

@@ -12,7 +12,7 @@ import pandas as pd
 from intertask.analysis import score_tables
 from intertask.files import results_root
 from intertask.studies import store
-from intertask.studies.status import of_runs, read_study
+from intertask.studies.status import of_runs, read_study, study_folder
 
 ROLE = dict.fromkeys(["stage", "part", "regime", "mixing", "encoder", "supporting", "target", "task", "run"], "str")
 ROLE |= dict.fromkeys(["limit", "supporting_limit", "seed", "supporting_seed"], "Int64")
@@ -118,7 +118,7 @@ def read_settings(study: str, results: Path | None = None) -> dict:
     """What the study's file said, with the defaults of what it did not say; of a table without a file, its `mixing`."""
     results = Path(results or results_root())
     path = score_tables.find_table(study, results)
-    if path and not (results / study / "study.json").is_file():
+    if path and not study_folder(study, results):
         return {"mixing": score_tables.mixing_of(score_tables.tidy(path, unit="points"))}
     return read_study(study, results)["study"]
 
@@ -131,9 +131,8 @@ def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None =
     IntertaskError where they are not as it left them, which `read_runs(…, predictions=True)` counts as missing.
     """
     parts = [pd.DataFrame({"run": [], "row": [], "label": [], "prediction": []})]
-    pool = Path(results or results_root()) / "runs"
     for run, task, own in runs.loc[runs["done"], ["run", "task", "split"]].drop_duplicates().itertuples(index=False):
-        path = store.predictions_file(pool / run, task)
+        path = store.predictions_file(store.folder_of(run, results), task)
         if _in_pool(run, results) and path.is_file():
             store.read(run, results, whole=["predictions"])
             wanted = [("split", "==", split or own)]
@@ -142,7 +141,7 @@ def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None =
 
 
 def _in_pool(run: str, results: Path | None) -> bool:
-    return Path(results or results_root(), "runs", run, "run.json").is_file()
+    return (store.folder_of(run, results) / "run.json").is_file()
 
 
 def _outcome(record: dict, task: str) -> dict:

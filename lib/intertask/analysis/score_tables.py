@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
-from intertask.studies.status import edited_since, read_study
+from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.study import BEGIN, Notebook, Open
 from intertask.written import NOTHING, UNPRINTED, Strict, Written, faults_in_words, read_yaml
 
@@ -147,10 +147,9 @@ def find_table(name: str, results: Path) -> Path | None:
     """
     if ".." in Path(name).parts or Path(name).is_absolute():
         return None
-    source = results / name / "source.csv"
-    if (results / name / "study.json").is_file():  # a study that was run has its name before a file of that name
-        return _kept_table(source, read_study(name, results).get("source"))
-    candidates = [source, results / f"{name}.csv"]
+    if folder := study_folder(name, results):  # a study that was run has its name before a file of that name
+        return _kept_table(folder / "source.csv", read_study(name, results).get("source"))
+    candidates = [results / name / "source.csv", results / f"{name}.csv"]
     if name.startswith("published/"):
         candidates.append(project_root() / "results" / f"{name}.csv")
     return next((path for path in candidates if path.is_file()), None)

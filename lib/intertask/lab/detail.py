@@ -59,7 +59,7 @@ def flip_table(study: str, runs: pd.DataFrame, pairs: pd.DataFrame) -> ipywidget
 
 def links(budgets: pd.DataFrame) -> str:
     """The executed notebook of each run, as links that the Lab opens, or that there are none."""
-    found = [(row, store.notebook_file(store.pool() / row.run)) for row in budgets.itertuples()]
+    found = [(row, store.notebook_file(store.folder_of(row.run))) for row in budgets.itertuples()]
     anchors = [
         f'<a href="{html.escape(quote(os.path.relpath(path)))}">{row.when}, seed {row.seed}: {html.escape(row.run)}</a>'
         for row, path in found

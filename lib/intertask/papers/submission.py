@@ -96,6 +96,7 @@ def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "")
         for file in SUBMISSION_FILES
     }
     folder = results_root() / study
+    folder.mkdir(parents=True, exist_ok=True)  # of a study that is read from INTERTASK_POOLS there is none yet
     picked = {task: pick.record() for task, pick in picks.items()}
     record = {"study": study, "rule": rule, "wnli": wnli, "written": now(), "splits": splits, "picked": picked}
     record["missing"] = missing(every).set_index("run")["reason"].to_dict()

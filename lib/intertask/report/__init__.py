@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -35,6 +36,9 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
     os.environ["INTERTASK_RESULTS"] = str(results)  # for the kernels, whose working folder makes another relative path
     snapshot = read_study(study, results)
     target = to.absolute() if to else results / study / "report"
+    if not to:
+        with suppress(OSError):  # of a study that is read from INTERTASK_POOLS there is no folder yet
+            target.parent.mkdir(parents=True, exist_ok=True)
     _refuse_unwritable(target)
     if to and to.exists() and not _replaceable(to):
         raise refusal(to, "a former report, an empty folder or nothing", "something else", "Name another folder.")
@@ -63,7 +67,7 @@ def _run_notebooks(runs: pd.DataFrame, results: Path, folder: Path) -> dict[str,
     """From each run, finished or failed, to its executed notebook, as an address in the folder of the report."""
     found = {}
     for run in runs["run"].unique():
-        for place in (results / "runs" / run, store.failure_folder(run)):
+        for place in (store.folder_of(run, results), store.failure_folder(run)):
             if (notebook := store.notebook_file(place)).is_file():
                 found.setdefault(run, os.path.relpath(notebook, folder))
     return found

@@ -6,7 +6,6 @@ Of a run nothing but its exit code goes through Dask; the worker publishes it in
 import asyncio
 import multiprocessing
 import secrets
-import signal
 import threading
 import time
 from contextlib import suppress
@@ -19,6 +18,7 @@ from distributed import WorkerPlugin, get_worker
 from intertask import origin
 from intertask.studies.execute import PATIENCE
 from intertask.studies.here import LOST, Here, Worker
+from intertask.studies.lifeline import ENDING
 
 TOPIC = "intertask"
 """Of the events by which a worker that leaves says how its runs ended, and the name of what makes it do so."""
@@ -39,7 +39,7 @@ class Leaving(WorkerPlugin):
 
     def setup(self, worker) -> None:
         multiprocessing.current_process()._config.pop("daemon", None)  # of a nanny: it would not let us fork
-        for number in (signal.SIGTERM, signal.SIGUSR1):
+        for number in ENDING:
             with suppress(ValueError, RuntimeError):  # the loop is not in the main thread
                 asyncio.get_running_loop().add_signal_handler(number, self._leave, worker)
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import importlib
+import math
 import queue
 import secrets
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,11 +33,11 @@ from intertask.written import Strict, faults_in_words, read_yaml
 
 CONNECT = 5.0
 """Seconds for a scheduler to answer; one that takes longer is taken for lost."""
-PATIENCE = 600.0
+LOST_SCHEDULER = 600.0
 """Seconds for a scheduler that was lost to come back."""
 LOOK = 1.0
 """Seconds after which it is looked again which workers are there."""
-FIRST = 20.0
+LATE_COMERS = 20.0
 """Seconds that the other workers have to say what they are once the first has."""
 
 
@@ -63,10 +65,13 @@ class ClusterFile(Strict):
         return found
 
     def made(self, **options: Any) -> DaskCluster:
-        try:
-            return self.found(**self.options, **options)
-        except (TypeError, ValueError, RuntimeError, OSError) as error:
-            raise refusal(self.kind, "options that it takes", f"{error}", "See its documentation.") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # of one that could not be made, and so was not closed
+            try:
+                return self.found(**self.options, **options)
+            except (TypeError, ValueError, RuntimeError, OSError) as error:
+                found = str(error)
+        raise refusal(self.kind, "options that it takes", found, "See its documentation.")
 
 
 def read_cluster(path: Path) -> ClusterFile:
@@ -84,13 +89,16 @@ def job_page(path: Path) -> str:
     if hasattr(cluster.found, "job_script"):
 
         async def script() -> str:  # started by nobody: that takes a loop
-            return cluster.made(asynchronous=True).job_script()
+            made = cluster.made(asynchronous=True)
+            try:
+                return made.job_script()
+            finally:
+                await made.close()
 
         return asyncio.run(script())
     if cluster.kind.startswith("dask_kubernetes.operator."):
-        from dask_kubernetes.operator import make_cluster_spec
-
-        return yaml.safe_dump(make_cluster_spec(**{"n_workers": cluster.workers} | cluster.options), sort_keys=False)
+        made = importlib.import_module("dask_kubernetes.operator").make_cluster_spec
+        return yaml.safe_dump(made(**{"n_workers": cluster.workers} | cluster.options), sort_keys=False)
     return f"{cluster.kind} says nothing of its jobs before it starts them."
 
 
@@ -116,15 +124,16 @@ class Cluster:
     """The workers of a Dask cluster, as far as they compute alike, with this code, and see this results folder.
 
     where: its address, its scheduler's file, or the YAML file that says how it is started; threads: of each run;
-    per_card: runs at a time on one GPU; say: called with what the user should know.
+    most: runs at a time (0: as many as there is room for); per_card: on one GPU; say: called with what a user should
+    know.
     """
 
-    def __init__(self, where: str, threads: int, timeout: float, warm: bool, per_card: int, say: Callable[[str], None]):
+    def __init__(self, where: str, threads: int, timeout: float, warm: bool, most: int, per_card: int, say: Callable):
         self.where, self.threads, self.timeout, self.warm, self.per_card = where, threads, timeout, warm, per_card
-        self.say, self.own, self.client = say, None, None
+        self.most, self.say, self.own, self.client = most or math.inf, say, None, None
         self.file = read_cluster(Path(where)) if where.endswith((".yaml", ".yml")) else None
         self._known: dict[str, Known] = {}  # by address
-        self._running: dict[str, tuple[str, str, Future]] = {}  # per request's token its run and its worker
+        self._running: dict[str, tuple[str, str, Future | None]] = {}  # per request's token its run and its worker
         self._told: queue.Queue[tuple[str, int, str]] = queue.Queue()
         self._said: set[str] = set()
         self._due = self._lost_since = time.monotonic()
@@ -151,14 +160,19 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        return len(self._running) + sum(one.room for one in self._known.values())
+        return min(self.most, len(self._running) + sum(one.room for one in self._known.values()))
 
     def submit(self, run_id: str, run: Run) -> None:
         address, one = max(self._known.items(), key=lambda item: item[1].room)
         token = f"{run_id}#{secrets.token_hex(4)}"
         job = job_of(run_id, run, self.timeout, self.warm)
-        future = self._ask(address, token, carry, token, one.about["process"], job, resources=self._needs())
         one.tokens.add(token)
+        self._running[token] = run_id, address, None
+        try:
+            future = self._ask(address, token, carry, token, one.about["process"], job, resources=self._needs())
+        except Exception:  # the scheduler was lost since the last look
+            self._told.put((token, STOPPED, ""))
+            return
         self._running[token] = run_id, address, future
         future.add_done_callback(partial(self._hear, token))
 
@@ -196,16 +210,17 @@ class Cluster:
             heard.append(self._told.get(timeout=seconds))
             while True:
                 heard.append(self._told.get_nowait())
-        return [End(run_id, code, words) for token, code, words in heard if (run_id := self._close(token))]
+        return [End(self._close(*one), *one[1:]) for one in heard if one[0] in self._running]
 
-    def _close(self, token: str) -> str | None:
-        """The run of a request that is over; None where that was known before."""
-        if token not in self._running:
-            return None
+    def _close(self, token: str, code: int, _: str) -> str:
+        """The run of a request that is over."""
         run_id, address, future = self._running.pop(token)
-        future.release()
+        if future:
+            future.release()
         if address in self._known:
             self._known[address].tokens.discard(token)
+            if code == LOST:  # it may be another process by now
+                self._known[address].about, self._known[address].slots = {}, 0
         return run_id
 
     def stop(self) -> None:
@@ -242,13 +257,15 @@ class Cluster:
             found = self._identity()
             if found["id"] != self._scheduler:
                 raise OSError("another scheduler")
-        except (OSError, TimeoutError, ValueError, RuntimeError, AttributeError):  # Dask has many words for it
+            self._look_at(found["workers"])
+        except Exception:  # Dask has many kinds for it
             self._lose_scheduler()
-            return
+
+    def _look_at(self, workers: dict[str, dict[str, Any]]) -> None:
         self._lost_since = time.monotonic()
         if self.own:
             self.own.scale(self.file.workers)  # in place of those whose jobs have ended
-        for address, told in found["workers"].items():
+        for address, told in workers.items():
             if address not in self._known:
                 self._known[address] = Known(told["nthreads"], told["resources"])
             one = self._known[address]
@@ -257,7 +274,7 @@ class Cluster:
                 one.asked = self._ask(address, f"introduce-{secrets.token_hex(8)}", introduce, str(self._probe))
                 one.asked.add_done_callback(partial(_introduced, one))
         for address, one in list(self._known.items()):
-            if address not in found["workers"]:
+            if address not in workers:
                 self._miss(address, one)
             elif one.about and not one.slots and not self._fault(address, one):
                 one.slots = self._slots(one)
@@ -273,13 +290,13 @@ class Cluster:
     def _lose_scheduler(self) -> None:
         """Gives the runs back: their claims keep them from being executed twice as long as workers go on with them."""
         if self.client:
-            self.say(f"{self.where}: the scheduler does not answer; waiting for it up to {PATIENCE / 60:g} min.")
+            self.say(f"{self.where}: the scheduler does not answer; waiting for it up to {LOST_SCHEDULER / 60:g} min.")
             threading.Thread(target=_quietly, args=(self.client.close,), kwargs={"timeout": 1}, daemon=True).start()
         self.client = None
         self._known.clear()
         for token in self._running:
             self._told.put((token, STOPPED, ""))
-        if time.monotonic() > self._lost_since + PATIENCE:
+        if time.monotonic() > self._lost_since + LOST_SCHEDULER:
             raise self._unreachable()
 
     def _unreachable(self) -> IntertaskError:
@@ -297,8 +314,10 @@ class Cluster:
             self._look()
             if not self.client:
                 raise self._unreachable()
+            if self.own and any(getattr(job, "job_id", "") is None for job in self.own.workers.values()):
+                raise refusal(self.where, "jobs that are taken", "that they are not (above)", "Mend its options.")
             if not end and any(one.about for one in self._known.values()):
-                end = time.monotonic() + FIRST
+                end = time.monotonic() + LATE_COMERS
             elif not self._known:
                 self._say_once(f"{self.where}: no worker is there yet; waiting for one.")
             time.sleep(0.1)

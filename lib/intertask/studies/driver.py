@@ -98,7 +98,7 @@ def run_log(study: str) -> Path:
 
 def go_on(study: str) -> subprocess.Popen:
     """Starts a driver of its own that outlives this process; what it says goes to its `run_log`."""
-    command = [sys.executable, "-m", "intertask.cli", *command_of(study)]
+    command = [sys.executable, "-m", "intertask.cli", *command_of(study), "--retry-failed"]  # who asks has seen them
     ours = ("JPY_", "MPLBACKEND", "INTERTASK_STAGING")  # of a notebook's kernel alone
     settings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     settings |= {"INTERTASK_RESULTS": str(results_root())}

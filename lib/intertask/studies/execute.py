@@ -14,6 +14,7 @@ from intertask.errors import IntertaskError
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import claims, store
+from intertask.studies.lifeline import ENDING
 from intertask.studies.schedule import longest_paths
 from intertask.studies.status import failure
 from intertask.studies.worker import BUSY, DONE, FAILED, STOPPED
@@ -26,7 +27,7 @@ BUSY_SECONDS = 3.0
 """After which a run that another driver executes is looked at again."""
 PATIENCE = 60.0
 """Seconds that runs have to stop in order."""
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+STOPPING = (signal.SIGINT, *ENDING)
 """What asks a driver to stop: Ctrl-C, and what the schedulers of clusters send before a job ends."""
 
 
@@ -151,7 +152,7 @@ class Signals:
         self.first: int | None = None
 
     def __enter__(self) -> "Signals":
-        self._before = {number: signal.signal(number, self._note) for number in ENDING}
+        self._before = {number: signal.signal(number, self._note) for number in STOPPING}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -173,7 +174,7 @@ def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.i
 
     Failures are kept in the store and returned; they stop only the runs that start from them. A run whose worker is
     lost begins again, up to LOSSES times. Where space becomes scarce, no further run starts, and those that have
-    started end before that is refused. At a signal of ENDING no further run starts either, and those under way are
+    started end before that is refused. At a signal of STOPPING no further run starts either, and those under way are
     asked to stop in order; a second one raises KeyboardInterrupt.
     """
     ledger = Ledger(runs, longest_paths({i: run.parents for i, run in runs.items()}, countdown.expected))
@@ -256,5 +257,5 @@ def _reason(end: End) -> str:
     if end.code != FAILED:
         reason = f"its worker was lost {LOSSES} times: {reason}"
     with suppress(OSError):  # of a full disk
-        store.keep_failure(end.run_id, reason)
+        store.keep_failure(end.run_id, reason, own=bool(end.words))
     return reason

@@ -22,12 +22,12 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
 
     Raises IntertaskError where no study of that name was ever run into this results folder, or none by this version.
     """
-    results = Path(os.path.realpath(results or results_root()))
-    path = Path(os.path.realpath(results / study / "study.json"))
+    folder = study_folder(study, results)
     remedy = f"Write it anew: {how_to_run(study)} (what is finished stays)"
     with suppress(FileNotFoundError):
-        if path.is_relative_to(results):
-            return read_sealed(path, study, remedy, SNAPSHOT_KEYS)
+        if folder:
+            return read_sealed(folder / "study.json", study, remedy, SNAPSHOT_KEYS)
+    results = Path(os.path.realpath(results or results_root()))
     known = kept_studies(results)
     raise IntertaskError(
         f"No study {study!r} in the results folder {results}.{did_you_mean(study, known)} "
@@ -35,7 +35,21 @@ def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     )
 
 
-def kept_studies(results: Path) -> list[str]:
+def study_folder(study: str, results: Path | None = None) -> Path | None:
+    """Where the snapshot of that name lies: in the first of `store.places` that has one; None: nowhere."""
+    for place in store.places(results):
+        path = place / study / "study.json"
+        if os.path.lexists(path) and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(place)):
+            return path.parent
+    return None
+
+
+def kept_studies(results: Path | None = None) -> list[str]:
+    """The names of the studies of which these results, or others that are read beside them, have snapshots."""
+    return sorted({name for place in store.places(results) for name in studies_in(place)})
+
+
+def studies_in(results: Path) -> list[str]:
     """The names of the studies that were run into these results."""
     found = [*results.glob("*/study.json"), *results.glob("*/*/study.json")]
     return sorted(str(path.parent.relative_to(results)) for path in found)
@@ -73,16 +87,21 @@ def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | 
     )
 
 
-def failure(run_id: str, results: Path | None = None) -> str | None:
-    """The reason that the last attempt left, with its cell; None where there was no attempt."""
+def failure(run_id: str, results: Path | None = None, own: bool = False) -> str | None:
+    """The reason that the last attempt left, with its cell; None where there was no attempt.
+
+    own: None too where the run is not known to have failed of itself (`store.keep_failure`).
+    """
     path = store.failure_folder(run_id, results) / "failure.json"
     try:
         left = json.loads(path.read_text(encoding="utf-8"))
+        if own and not left.get("own", True):
+            return None
         return left["reason"] if left["cell"] is None else f"cell {left['cell']}: {left['reason']}"
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return f"{path} says why, and cannot be read"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None if own else f"{path} says why, and cannot be read"
 
 
 def why_missing(
@@ -148,3 +167,14 @@ def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:
         todo[run_id] = run
         read.update(run.parents)
     return dict(reversed(todo.items())), damaged[::-1]
+
+
+def failed_before(todo: dict[str, Run]) -> dict[str, str]:
+    """Of the runs to do, parents first, those that failed of themselves, with the reason, and those that need one."""
+    found: dict[str, str] = {}
+    for run_id, run in todo.items():
+        if lost := [parent for parent in run.parents if parent in found]:
+            found[run_id] = f"not started: its parent {lost[0]} failed"
+        elif reason := failure(run_id, own=True):
+            found[run_id] = reason
+    return found

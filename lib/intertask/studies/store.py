@@ -17,7 +17,7 @@ from statistics import fmean, median
 from typing import Any
 
 from intertask.errors import IntertaskError, refusal
-from intertask.files import file_digest, now, read_sealed, results_root, sync, write
+from intertask.files import file_digest, now, other_results, read_sealed, results_root, sync, write, write_sealed
 from intertask.run import Run
 from intertask.studies import claims
 from intertask.studies.claims import Attempt
@@ -35,16 +35,44 @@ def pool() -> Path:
     return results_root() / "runs"
 
 
+def places(results: Path | None = None) -> list[Path]:
+    """The results folders that are read: one's own, the only one that is written to, and those of INTERTASK_POOLS."""
+    return [Path(results or results_root()), *other_results()]
+
+
+def folder_of(run_id: str, results: Path | None = None, with_encoder: bool = False) -> Path:
+    """Where a run's folder is: the first that is there, and has the encoder if one has; else where it would come."""
+    found = [place / "runs" / run_id for place in places(results)]
+    if len(found) > 1:
+        found = [folder for folder in found if (folder / "run.json").is_file()] or found
+        found = with_encoder and [folder for folder in found if (folder / "encoder").is_dir()] or found
+    return found[0]
+
+
+def run_ids(beginning: str = "") -> list[str]:
+    """What the pools hold whose names begin so."""
+    folders = [place / "runs" for place in places()]
+    names = {name for folder in folders if folder.is_dir() for name in os.listdir(folder)}
+    return sorted(name for name in names if name.startswith(beginning) and not name.startswith("."))
+
+
 def read(run_id: str, results: Path | None = None, whole: Collection[str] = ()) -> dict[str, Any]:
-    """The record of a finished run, of which the folder is held against what it says.
+    """The record of a finished run (`read_folder`) from the first of the `places` that has it.
+
+    Raises FileNotFoundError where no pool has such a run.
+    """
+    return read_folder(folder_of(run_id, results, "encoder" in whole), whole)
+
+
+def read_folder(folder: Path, whole: Collection[str] = ()) -> dict[str, Any]:
+    """A run's record, of which the folder is held against what it says.
 
     Every file must have its size and, in the folders named in `whole` (predictions, encoder), its digest: who reads
     them asks for that. What was left behind when results were copied is not missed, unless it is part of an encoder.
-    Raises FileNotFoundError where the pool has no such run, and IntertaskError where what it has is damaged, of an
+    Raises FileNotFoundError where there is no such folder, and IntertaskError where what it has is damaged, of an
     earlier version or another's.
     """
-    folder = f"{results or results_root()}/runs/{run_id}"
-    record = read_sealed(Path(folder, "run.json"), run_id, MADE_ANEW, RECORD_KEYS)
+    record = read_sealed(folder / "run.json", folder.name, MADE_ANEW, RECORD_KEYS)
     for name, file in record["files"].items():
         _check_file(f"{folder}/{name}", file, name.partition("/")[0] in whole)
     return record
@@ -77,8 +105,7 @@ def finished(run_id: str, with_encoder: bool = False, whole: Collection[str] = (
 
 
 def has_encoder(record: dict[str, Any]) -> bool:
-    listed = any(name.startswith("encoder/") for name in record["files"])
-    return listed and (pool() / record["id"] / "encoder").is_dir()
+    return (folder_of(record["id"], with_encoder=True) / "encoder").is_dir()
 
 
 def required(run_id: str, whole: Collection[str] = ()) -> dict[str, Any]:
@@ -105,7 +132,7 @@ def start_of(run: Run) -> str | Path:
     if not run.parent:
         return run.encoder
     required(run.parent, whole=["encoder"])
-    return pool() / run.parent / "encoder"
+    return folder_of(run.parent, with_encoder=True) / "encoder"
 
 
 def chosen(run: Run) -> Run:
@@ -214,8 +241,7 @@ def staging(attempt: Attempt) -> Iterator[Path]:
 def publish(folder: Path, attempt: Attempt) -> Path | None:
     """Renames a complete folder into the pool, and returns where it lies there; None: the attempt had been ended.
 
-    The first publisher wins. A later result gives a finished run the encoder that it lacks, if it is equal, and is
-    dropped; one that is not equal is kept in `differing`, and refused. What is damaged makes room.
+    The first publisher wins (`arrive`); a later result that is not equal is refused.
     """
     progress_file(folder).unlink(missing_ok=True)
     for path in folder.rglob("*"):  # before the rename: a folder that is there must be whole after a power cut too
@@ -224,12 +250,8 @@ def publish(folder: Path, attempt: Attempt) -> Path | None:
         return None
     run_id = attempt.path.name
     target = pool() / run_id
-    try:
-        folder.rename(target)  # which replaces no folder that holds something
-    except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-            raise
-        _join(folder, target, run_id)
+    if kept := arrive(folder, target):
+        raise refusal(target, "the scores of one identity", f"others, which are now in {kept}", UNLIKE)
     sync(target.parent)
     attempt.published()
     shutil.rmtree(failure_folder(run_id), ignore_errors=True)
@@ -237,36 +259,50 @@ def publish(folder: Path, attempt: Attempt) -> Path | None:
     return target
 
 
-def _join(folder: Path, target: Path, run_id: str) -> None:
-    """What becomes of a result of which the pool has a run already."""
+def arrive(folder: Path, target: Path) -> Path | None:
+    """Renames a complete folder to its place in a pool, or joins it to the run that is there: returns None.
+
+    The first stays. It is given the encoder that it lacks by an equal one, and makes room where it is damaged. One that
+    is not equal is kept aside: returns where.
+    """
     try:
-        theirs = read(run_id, whole=["predictions", "encoder"])
+        folder.rename(target)  # which replaces no folder that holds something
+        return None
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+    try:
+        theirs = read_folder(target, whole=["predictions", "encoder"])
     except (FileNotFoundError, IntertaskError):  # damaged: until the next line but one there is none, never half of one
         target.rename(folder.with_name(f"{folder.name}{OLD}"))
         folder.rename(target)
         shutil.rmtree(folder.with_name(f"{folder.name}{OLD}"), ignore_errors=True)
-        return
-    ours = read_sealed(folder / "run.json", run_id, MADE_ANEW, RECORD_KEYS)
+        return None
+    ours = read_sealed(folder / "run.json", target.name, MADE_ANEW, RECORD_KEYS)
     if not same_result(ours, theirs):
-        found = f"others, which are now in {keep_aside(folder, run_id)}"
-        raise refusal(target, "the scores of one identity", found, UNLIKE)
-    if (folder / "encoder").is_dir() and not has_encoder(theirs):
-        shutil.rmtree(target / "encoder", ignore_errors=True)  # of a process that was killed at the next line but one
+        return keep_aside(folder, target)
+    if (folder / "encoder").is_dir() and not (target / "encoder").is_dir():
+        theirs["files"] |= {name: file for name, file in ours["files"].items() if name.startswith("encoder/")}
+        del theirs["sha256"]
+        # listed before: what is listed and not there is not missed
+        write_sealed(target / "run.json", target.name, json.dumps(theirs, indent=1))
         (folder / "encoder").rename(target / "encoder")
-        os.replace(folder / "run.json", target / "run.json")  # which lists it
+    return None
 
 
 def same_result(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two records of one run have the same scores after as many steps."""
-    found = [{task: of["scores"] for task, of in record["tasks"].items()} for record in (one, other)]
-    return found[0] == found[1] and one["steps"] == other["steps"]
+    """Whether two records of one run have the same scores, steps and, where both list any, the same weights."""
+    scores = [{task: of["scores"] for task, of in record["tasks"].items()} for record in (one, other)]
+    weights = [name for name in one["files"].keys() & other["files"].keys() if name.endswith(".safetensors")]
+    same = all(one["files"][name] == other["files"][name] for name in weights)
+    return scores[0] == scores[1] and one["steps"] == other["steps"] and same
 
 
-def keep_aside(folder: Path, run_id: str) -> Path:
-    """Moves a result that differs from the pool's to where nobody reads it but people."""
-    (pool() / ".differing").mkdir(exist_ok=True)
+def keep_aside(folder: Path, target: Path, name: str = "differing") -> Path:
+    """Moves a result that is not the pool's, or no longer, to where nobody reads it but people."""
+    (aside := target.parent / f".{name}").mkdir(exist_ok=True)
     for n in count(1):
-        kept = pool() / ".differing" / f"{run_id}.{n}"
+        kept = aside / f"{target.name}.{n}"
         with suppress(FileExistsError, NotADirectoryError):
             kept.mkdir()  # that nobody else has; an empty one is replaced
             return folder.rename(kept)
@@ -276,10 +312,13 @@ def failure_folder(run_id: str, results: Path | None = None) -> Path:
     return (results or results_root()) / "runs" / ".failed" / run_id
 
 
-def keep_failure(run_id: str, reason: str, cell: int | None = None) -> None:
-    """Leaves why a run failed, and in which cell of its notebook, where `status.failure` finds it."""
+def keep_failure(run_id: str, reason: str, cell: int | None = None, own: bool = True) -> None:
+    """Leaves why a run failed, and in which cell of its notebook, where `status.failure` finds it.
+
+    own: the run would fail again; what was killed, or had no room, is tried again by itself.
+    """
     require_pool()
-    left = {"reason": reason, "cell": cell, "when": now()}
+    left = {"reason": reason, "cell": cell, "own": own, "when": now()}
     failure_folder(run_id).mkdir(exist_ok=True)
     write(failure_folder(run_id) / "failure.json", json.dumps(left, indent=1))
 

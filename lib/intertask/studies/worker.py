@@ -35,6 +35,9 @@ STOP = b"stop"
 
 asked_to_stop = threading.Event()
 
+FROM_OUTSIDE = ("DeadKernelError", "OSError", "RuntimeError: Kernel d")
+"""How failures begin that are not the run's own: a kernel that was killed or did not start, a disk that is full."""
+
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     """Does the job of `here.Here.start` and exits with one of the codes above."""
@@ -161,7 +164,7 @@ def _keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
     cell = getattr(error, "cell_index", _last_started(notebook))
     reason = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else f"{type(error).__name__}: {error}"
     with suppress(OSError):
-        store.keep_failure(run_id, reason.strip(), cell)
+        store.keep_failure(run_id, reason.strip(), cell, not reason.startswith(FROM_OUTSIDE))
         if notebook.is_file():
             os.replace(notebook, store.notebook_file(store.failure_folder(run_id)))
 

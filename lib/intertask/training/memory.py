@@ -51,14 +51,8 @@ def in_words(run: Run) -> Iterator[None]:
         words = [f"{name} (now {getattr(run, name)})" for name in LOWER]
         remedy = f"Lower {', '.join(words[:-1])} or {words[-1]}"
         remedy += "." if run.gradient_checkpointing else ", or set gradient_checkpointing."
-        found = f"that the memory is full ({what}); the process has {_taken()} of {_machine()}"
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        had = f"the process has had {peak / 2**30:.1f} of the machine's {whole / 2**30:.1f} GiB"
+        found = f"that the memory is full ({what}); {had}"
         raise refusal(run.label, "room for the training", found, remedy) from None
-
-
-def _taken() -> str:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return f"had {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30:.1f}"
-
-
-def _machine() -> str:
-    return f"the machine's {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"

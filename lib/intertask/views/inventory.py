@@ -1,15 +1,14 @@
 """What there is: the studies, with their state, and what a finished run is, in words."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
 from intertask.errors import IntertaskError
-from intertask.files import project_root, results_root
+from intertask.files import project_root
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.status import kept_studies, read_study
+from intertask.studies.status import kept_studies, read_study, study_folder
 from intertask.studies.study import NO_STUDIES
 
 
@@ -18,16 +17,15 @@ def known_studies() -> list[str]:
     params = project_root() / "params"
     files = [path.relative_to(params).with_suffix("") for path in params.rglob("*.yaml")]
     given = {str(file) for file in files if file.parts[0] not in NO_STUDIES}
-    return sorted(given.union(kept_studies(results_root())))
+    return sorted(given.union(kept_studies()))
 
 
 def states() -> Iterator[tuple[str, str]]:
     """Each study with how many of its runs the pool holds; what of these is damaged, `intertask status` says."""
-    pool = store.pool()
-    there = {entry.name for entry in os.scandir(pool)} if pool.is_dir() else set()
-    failed = {path.name for path in (pool / ".failed").glob("*")}
+    there = set(store.run_ids())
+    failed = {path.name for path in (store.pool() / ".failed").glob("*")}
     for name in known_studies():
-        if not (results_root() / name / "study.json").is_file():
+        if not study_folder(name):
             yield name, "never run"
             continue
         try:
@@ -40,9 +38,12 @@ def states() -> Iterator[tuple[str, str]]:
         yield name, f"{len(runs & there)} of {len(runs)} runs finished{lost}; begun {study['written']}"
 
 
-def find_run(beginning: str) -> str:
-    """The id of the one run in the pool that begins so. Raises IntertaskError where there is none, or several."""
-    names = sorted(path.name for path in store.pool().glob("[!.]*"))
+def find_run(beginning: str, among: Iterable[str] | None = None, where: object = None) -> str:
+    """The id of the one run that begins so: of those in the pool, or `among` others, which are somewhere else.
+
+    Raises IntertaskError where there is none, or several.
+    """
+    names = store.run_ids() if among is None else sorted(among)
     found = [name for name in names if name == beginning] or [name for name in names if name.startswith(beginning)]
     if len(found) == 1:
         return found[0]
@@ -50,7 +51,7 @@ def find_run(beginning: str) -> str:
         raise IntertaskError(f"{len(found)} runs begin with {beginning!r}: {', '.join(found[:10])}. Give more of one.")
     near = get_close_matches(beginning, names, n=1, cutoff=0.4)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise IntertaskError(f"There is no run {beginning!r} among the {len(names)} in {store.pool()}.{hint}")
+    raise IntertaskError(f"There is no run {beginning!r} among the {len(names)} in {where or store.pool()}.{hint}")
 
 
 def run_page(beginning: str) -> str:
@@ -75,6 +76,6 @@ def run_page(beginning: str) -> str:
 
 def files_of(record: dict) -> list[Path]:
     """Where a run's executed notebook, curve, predictions and encoder are, of those that are there."""
-    folder = store.pool() / record["id"]
+    folder = store.folder_of(record["id"])
     kept = [store.notebook_file(folder), folder / "curve.csv", *sorted(folder.glob("predictions/**/*.parquet"))]
     return [path for path in (*kept, folder / "encoder") if path.exists()]

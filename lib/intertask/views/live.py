@@ -125,7 +125,7 @@ def look(study: str, results: Path | None = None) -> State:
 def _state(run_id: str, under_way: dict[str, Running], lost: bool, results: Path) -> str:
     if run_id in under_way:
         return "running"
-    if (modified := _modified(results / "runs" / run_id / "run.json")) and _sound(run_id, results, modified):
+    if (modified := _modified(store.folder_of(run_id, results) / "run.json")) and _sound(run_id, results, modified):
         return "done"
     if failure(run_id, results) is not None:
         return "failed"
