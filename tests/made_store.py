@@ -56,7 +56,7 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "finished": f"2026-01-02T03:04:{seed or 0:02d}+00:00",
     }
     record |= {name: value for name, value in fields.items() if name not in own}
-    write_sealed(folder / "run.json", run, json.dumps(record | {"files": {}}))
+    write_sealed(folder / "run.json", run, json.dumps({"files": {}} | record))
 
 
 def reseal(folder: Path, run: str = "", **changes) -> None:

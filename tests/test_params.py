@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from intertask.analysis.read import read_runs, read_settings
-from intertask.analysis.score_tables import is_source, keep
+from intertask.analysis.score_tables import keep
 from intertask.run import Run
 from intertask.studies.check import analysis_notebook
 from intertask.studies.graph import expand
-from intertask.studies.study import NO_STUDIES, load_study
+from intertask.studies.study import NO_STUDIES, is_source, load_study
 from intertask.tasks.catalogue import find_entry
 
 PARAMS = Path(__file__).parents[1] / "params"

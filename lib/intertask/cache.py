@@ -16,6 +16,8 @@ from platform import python_version
 from typing import Any, TypeVar
 
 from intertask import RESULT_VERSION
+from intertask.errors import IntertaskError
+from intertask.files import read_sealed, uncollected, write_sealed
 from intertask.packing import ALIGNED, pack, unpack
 
 Made = TypeVar("Made")
@@ -66,6 +68,30 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made], size: int = 0) 
                 _write(unfinished, key, header, buffers)
                 os.replace(unfinished, path)
     return made
+
+
+def keep(kind: str, name: Any, what: dict[str, Any]) -> None:
+    """Leaves something for `kept`, in place of what is there; name, what: as JSON can hold. At worst it is lost."""
+    if path := _path_of(kind, name):
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_sealed(path, path.stem, json.dumps({"what": what}))
+
+
+@uncollected()
+def kept(kind: str, name: Any) -> dict[str, Any]:
+    """What `keep` left last; empty where there is nothing, or it is not whole. It may be out of date."""
+    if path := _path_of(kind, name):
+        with suppress(OSError, IntertaskError):
+            return read_sealed(path, path.stem, "", ["what"])["what"]
+    return {}
+
+
+def _path_of(kind: str, name: Any) -> Path | None:
+    folder = cache_folder()
+    if folder is None or _of_others(folder) or _of_others(folder / kind):
+        return None
+    return folder / kind / f"{hashlib.sha256(json.dumps(name).encode()).hexdigest()[:32]}.json"
 
 
 def _made_room(folder: Path, size: int) -> bool:

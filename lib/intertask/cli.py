@@ -591,10 +591,9 @@ def _to_do(graph, retry_failed: bool, redo: str) -> tuple[dict, dict[str, str]]:
 
 def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
-    from intertask.analysis import score_tables
     from intertask.files import results_root
     from intertask.studies.status import edited_since, study_folder
-    from intertask.studies.study import load_study, study_file, study_name
+    from intertask.studies.study import is_source, load_study, study_file, study_name
 
     flags = _flags(mini, quick)
     try:
@@ -605,7 +604,9 @@ def _name(study: str, mini: bool, quick: bool) -> str:
         if inside and study_folder(name):
             return name
         raise
-    if score_tables.is_source(path):
+    if is_source(path):
+        from intertask.analysis import score_tables  # with pandas, which nothing else of a status needs
+
         if flags:
             raise IntertaskError(f"{' '.join(flags)}: expected a study, found {path}, a table of scores.")
         score_tables.keep(path, study_name(path), results_root())

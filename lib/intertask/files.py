@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import gc
 import hashlib
 import io
 import json
@@ -103,18 +104,20 @@ def read_sealed(path: Path, name: str, remedy: str, keys: Collection[str] = ()) 
         raise FileNotFoundError(error.errno, error.strerror, str(path)) from None
     except OSError as error:
         raise refusal(path, "a file that can be read", error.strerror, remedy) from None
-    body, seal, _ = content.rpartition(SEAL.encode())
-    if seal and content == body + _seal(name, body).encode():
+    end = max(content.rfind(SEAL.encode()), 0)
+    if content[end:] == _seal(name, memoryview(content)[:end]).encode():
         found = json.loads(content)
         if absent := [key for key in keys if key not in found]:
             raise refusal(path, "a file of this version", f"one without {', '.join(absent)}", remedy)
         return found
     expected = f"what Intertask wrote there for {name}, with its SHA-256 at the end"
-    raise refusal(path, expected, _unlike(content, bool(seal)), remedy)
+    raise refusal(path, expected, _unlike(content, end > 0), remedy)
 
 
-def _seal(name: str, body: bytes) -> str:
-    return f'{SEAL}{hashlib.sha256(name.encode() + body).hexdigest()}"\n}}\n'
+def _seal(name: str, body: bytes | memoryview) -> str:
+    digest = hashlib.sha256(name.encode())
+    digest.update(body)
+    return f'{SEAL}{digest.hexdigest()}"\n}}\n'
 
 
 def _unlike(content: bytes, sealed: bool) -> str:
@@ -124,6 +127,18 @@ def _unlike(content: bytes, sealed: bool) -> str:
     except (ValueError, RecursionError):  # of the decoding too
         return "half a file" if content else "an empty file"
     return "other content: changed, or copied from elsewhere" if sealed else "a file of an earlier version, without one"
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Python looks for no cycles meanwhile: where very many objects are made, and stay, that takes as long again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @contextmanager
@@ -190,13 +205,13 @@ def sync(path: Path) -> None:
 
 def file_digest(path: Path) -> bytes:
     """SHA-256 of a file's bytes, computed again only when the file has changed."""
-    found = path.stat()
-    return _file_digest(path.resolve(), found.st_mtime_ns, found.st_size)
+    found = os.stat(path)
+    return _file_digest(os.path.abspath(path), found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 @cache
-def _file_digest(path: Path, modified: int, size: int) -> bytes:
-    with path.open("rb") as stream:
+def _file_digest(path: str, inode: int, modified: int, size: int) -> bytes:
+    with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
 
 

@@ -228,7 +228,8 @@ class Run(Strict):
     @property
     def members(self) -> list[Member]:
         """Every task of the mixture, `task` first; a single task is a mixture of one."""
-        return [Member(**self.model_dump(include=set(Member.model_fields))), *self.alongside]
+        first = Member.model_construct(**{name: getattr(self, name) for name in Member.model_fields})
+        return [first, *self.alongside]
 
     @property
     def step_examples(self) -> int:

@@ -187,7 +187,7 @@ def test_a_signal_stops_what_is_under_way_and_starts_nothing(runs, room, capsys)
     assert place.began == ["a", "b"] and progress.done == ["a"] and place.stopped == 1
     assert progress.stopped == signal.SIGUSR1 and progress.waiting == {"b", "a1", "a2", "a11"}
     assert (
-        "SIGUSR1: no further run starts, 1 under way are asked to stop; once more: at once" in capsys.readouterr().out
+        "SIGUSR1: no further run starts, 1 under way are asked to stop; once more: at once." in capsys.readouterr().err
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.analysis import score_tables
-from intertask.files import results_root
+from intertask.files import results_root, uncollected
 from intertask.studies import store
 from intertask.studies.status import of_runs, read_study, study_folder
 
@@ -52,6 +52,7 @@ def read_both(study: str, results: Path | None = None) -> tuple[pd.DataFrame, pd
     return runs, _scores(study, runs, records)
 
 
+@uncollected()
 def _frame_and_records(study: str, results: Path, whole: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, dict]]:
     """The frame of `read_runs` and, by run id, the records of the runs that are done."""
     if path := score_tables.find_table(study, results):
@@ -91,6 +92,7 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
     return _scores(study, *_frame_and_records(study, results))
 
 
+@uncollected()
 def _scores(study: str, runs: pd.DataFrame, records: dict[str, dict]) -> pd.DataFrame:
     runs = runs[runs["done"]].assign(study=study).drop(columns=["split", "score"])
     found = [

@@ -19,8 +19,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
 from intertask.studies.status import edited_since, read_study, study_folder
-from intertask.studies.study import BEGIN, Notebook, Open
-from intertask.written import NOTHING, UNPRINTED, Strict, Written, faults_in_words, read_yaml
+from intertask.studies.study import Notebook, Open, read_source
+from intertask.written import NOTHING, UNPRINTED, Strict, faults_in_words
 
 SHUFFLED = "[shuffle_labels=true]"
 REQUIRED = ["encoder", "target", "score"]
@@ -89,15 +89,6 @@ class TableSource(Strict):
         columns = {ours: theirs for ours, theirs in self.columns.items() if ours not in one.values} | one.columns
         values = {ours: value for ours, value in self.values.items() if ours not in one.columns} | one.values
         return tidy(folder / one.file, columns, values, self.unit)
-
-
-def read_source(path: Path) -> Written:
-    return read_yaml(path, "keys such as title and source", BEGIN)
-
-
-def is_source(path: Path) -> bool:
-    """Whether a YAML file describes a table of scores, rather than a study."""
-    return "source" in read_source(path).content
 
 
 def keep(path: Path, name: str, results: Path) -> None:

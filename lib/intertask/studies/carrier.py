@@ -76,16 +76,18 @@ def carry(token: str, process: str, job: dict[str, Any]) -> tuple[int, str]:
     if process != PROCESS:  # what is lost with a worker Dask would repeat by itself, and nobody would count it
         return LOST, "its Dask worker was started anew"
     _carried[token] = None
-    with _forking:
-        _here.cards = origin.cards()
-        one = _carried[token] = _here.start(job)
-    if _left.is_set():
-        one.kill()
-    while not wait([one.process.sentinel], timeout=1):
-        one.stop_if_late()
-    with _forking:
-        end = _here.finish(one)
-    del _carried[token]
+    try:
+        with _forking:
+            _here.cards = origin.cards()
+            one = _carried[token] = _here.start(job)
+        if _left.is_set():
+            one.kill()
+        while not wait([one.process.sentinel], timeout=1):
+            one.stop_if_late()
+        with _forking:
+            end = _here.finish(one)
+    finally:
+        del _carried[token]
     return end.code, end.words
 
 

@@ -169,8 +169,8 @@ def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.i
     """Runs everything at the place, which was entered, as many at a time as it carries.
 
     `countdown` knows the seconds that each run is `expected` to take, and is told when the first begin, of each that
-    has `ended`, and every second to `look`. until: by the monotonic clock, the end of the time that there is: no run
-    starts that is expected to take longer than what is left.
+    has `ended`, every second to `look`, and to `note` that a signal came. until: by the monotonic clock, the end of the
+    time that there is: no run starts that is expected to take longer than what is left.
 
     Failures are kept in the store and returned; they stop only the runs that start from them. A run whose worker is
     lost begins again, up to LOSSES times. Where space becomes scarce, no further run starts, and those that have
@@ -188,7 +188,7 @@ def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.i
                 scarce = _fill(ledger, place, countdown.expected, until)
             elif signals.first and not ledger.stopped:
                 ledger.stopped, patient = signals.first, time.monotonic() + PATIENCE
-                countdown.say(ledger, _stopping(signals.first, len(ledger.running)))
+                countdown.note(_stopping(signals.first, len(ledger.running)))
                 place.stop()
             elif time.monotonic() > patient:
                 break
@@ -230,7 +230,7 @@ def scarcity() -> IntertaskError | None:
 
 def _stopping(number: int, running: int) -> str:
     asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-    return f"{asked}: no further run starts, {running} under way are asked to stop; once more: at once"
+    return f"{asked}: no further run starts, {running} under way are asked to stop; once more: at once."
 
 
 def _book(ledger: Ledger, end: End, countdown) -> None:

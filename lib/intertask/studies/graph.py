@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from intertask.encoders.mini import PRETRAINING
-from intertask.files import now, results_root, write_sealed
+from intertask.files import now, results_root, uncollected, write_sealed
 from intertask.run import Member, Run, digest
 from intertask.studies.length import steps, training_examples, training_size
 from intertask.weighting import DYNAMIC
@@ -90,6 +90,7 @@ class Graph:
         return len({row.run for row in self.rows if all(str(getattr(row, key)) == str(where[key]) for key in where)})
 
 
+@uncollected()
 def expand(name: str, study: Study, planned: bool = False) -> Graph:
     """Every run of a study; runs of equal content are one run, whatever their roles.
 
@@ -115,6 +116,7 @@ class _Expansion:
     planned: bool
     start: str | None = None  # the run that pretrains the encoder
     measured_by: dict[tuple[str, int | None], list[str]] = field(default_factory=dict)  # of `references`
+    swept_on: dict[str, list[str]] = field(default_factory=dict)  # per task, of `swept`
 
     def expand(self) -> None:
         study = self.study
@@ -165,13 +167,13 @@ class _Expansion:
             for seed in (study.seeds[:1] if first else study.seeds)
             for run in [self.intermediate(supporting, supporting_limit, seed)]
         }
+        candidates = list(intermediates.values())
         for limit, target, seed in product(study.limits, study.targets, study.seeds):
             role = {"regime": "stilts", "target": target, "seed": seed, "limit": limit, **named}
             if target in supporting.tasks and len(supporting.tasks) == 1 and study.same_task != "train":
                 if study.same_task == "substitute":
                     self.add(self.single(target, limit, seed), substituted=True, **role)
                 continue
-            candidates = list(intermediates.values())
             if study.intermediate_choice in ("per_restart", "first"):
                 own = seed if study.intermediate_choice == "per_restart" else study.seeds[0]
                 run = self.target(target, limit, seed, intermediates[own])
@@ -277,6 +279,8 @@ class _Expansion:
 
     def swept(self, member: Member) -> list[str]:
         """The runs of the sweep on a task: one for each combination of settings, from which the best is taken."""
+        if member.task in self.swept_on:  # every run on the task asks
+            return self.swept_on[member.task]
         study, found = self.study, []
         for values in product(*study.sweep.values()):
             chosen = dict(zip(study.sweep, values, strict=True))
@@ -286,6 +290,7 @@ class _Expansion:
             found.append(self.id(run))
             if not any(row.run == found[-1] and row.stage == "sweep" for row in self.rows):
                 self.add(run, stage="sweep", task=run.task, regime="single", seed=run.seed)
+        self.swept_on[member.task] = found
         return found
 
     def small(self, *members: Member) -> dict[str, Any]:

@@ -3,20 +3,22 @@
 import json
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.files import project_root, read_sealed, results_root
+from intertask.files import project_root, read_sealed, results_root, uncollected
 from intertask.run import Run
 from intertask.studies import store
+from intertask.studies.listed import checking
 
 SNAPSHOT_KEYS = ("name", "title", "study", "given", "file", "written", "runs")
 """Of a study's snapshot."""
 
 
+@uncollected()
 def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
     """The study's snapshot `study.json`: its name, title, settings, when it was written and its index of runs.
 
@@ -123,7 +125,9 @@ def why_missing(
 
 def missing_runs(index: list[dict[str, Any]], results: Path | None = None) -> dict[str, str]:
     """Per run of a study's index that is not finished, in the index's order, the reason."""
-    return of_runs(index, results)[1]
+    results = results or results_root()
+    with checking(results) as check:
+        return _of_runs(index, results, check)[1]
 
 
 def of_runs(
@@ -131,13 +135,24 @@ def of_runs(
 ) -> tuple[dict[str, dict], dict[str, str], dict[str, str]]:
     """Of the runs of a study's index: the records of the finished ones, of the others why, and why the failed ones.
 
-    whole: as in `store.read`.
+    whole: as in `store.read`. The records are without their identities, which take more memory than all else.
     """
     results = results or results_root()  # once: it is looked for in the file system
+
+    def read(run_id: str) -> dict[str, Any]:
+        record = store.read(run_id, results, whole)
+        del record["identity"]
+        return record
+
+    return _of_runs(index, results, read)
+
+
+@uncollected()
+def _of_runs(index: list[dict[str, Any]], results: Path, read: Callable[[str], Any]) -> tuple[dict, dict, dict]:
     records, parents, failures, damaged = {}, {}, {}, {}
     for run_id, needed in {row["run"]: row["parents"] for row in index}.items():
         try:
-            records[run_id] = store.read(run_id, results, whole)
+            records[run_id] = read(run_id)
             continue
         except FileNotFoundError:
             if (reason := failure(run_id, results)) is not None:

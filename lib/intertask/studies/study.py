@@ -27,7 +27,16 @@ from intertask.studies.obeyed import refuse_ignored
 from intertask.tasks.catalogue import counterpart
 from intertask.tasks.schema import OneOrMore
 from intertask.weighting import DYNAMIC
-from intertask.written import PLACED, Strict, escaped, faults_in_words, parsed_yaml, yaml_text
+from intertask.written import (
+    PLACED,
+    Strict,
+    Written,
+    escaped,
+    faults_in_words,
+    parsed_yaml,
+    read_yaml,
+    yaml_text,
+)
 
 MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
 """The parameters of a run that a mixture may set for itself."""
@@ -266,7 +275,8 @@ LISTS = ("encoders", "supporting", "targets", "regimes", "seeds", "limits", "sup
 
 
 def _refuse_twice(name: str, values: list[Any]) -> None:
-    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+    first: dict[str, int] = {}
+    if twice := [value for i, value in enumerate(values) if first.setdefault(repr(value), i) < i]:
         raise IntertaskError(f"{name} names {twice[0]} twice.", at=tuple(name.split(".")))
 
 
@@ -434,6 +444,16 @@ class Study(Strict):
     def expanded_parts(self) -> list[tuple[str | None, "Study"]]:
         """The name and the keys of each part; a study without parts is its own."""
         return [(part.get("name"), self.with_keys(part)) for part in self.parts] or [(None, self)]
+
+
+def read_source(path: Path) -> Written:
+    """What a YAML file says that may describe a table of scores."""
+    return read_yaml(path, "keys such as title and source", BEGIN)
+
+
+def is_source(path: Path) -> bool:
+    """Whether a YAML file describes a table of scores, rather than a study."""
+    return "source" in read_source(path).content
 
 
 def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:

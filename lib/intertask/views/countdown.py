@@ -44,9 +44,13 @@ class Countdown:
         if time.monotonic() > self.due:
             self._estimate()
         if failure:
-            tqdm.write(f"FAILED {run_id}: {failure}", file=sys.stderr)
+            self.note(f"FAILED {run_id}: {failure}")
         count = len(ledger.done) + len(ledger.failed)
         self.say(ledger, f"[{count}/{len(self.expected)}] {run_id}")
+
+    def note(self, line: str) -> None:
+        """Says what must not be missed, above the bar where there is one."""
+        tqdm.write(escaped(line), file=sys.stderr)
 
     def say(self, ledger, line: str) -> None:
         if self.bar.disable and self.expected:

@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from intertask.files import results_root
 from intertask.studies import claims, store
 from intertask.studies.claims import Attempt
 from intertask.studies.driver import Driving, driver_of
+from intertask.studies.listed import checking
 from intertask.studies.schedule import time_left
 from intertask.studies.status import failure, read_study
 
@@ -100,9 +100,10 @@ def look(study: str, results: Path | None = None) -> State:
     results = results or results_root()
     index = read_study(study, results)["runs"]
     under_way, states = running_runs(results), {}
-    for row in index:
-        lost = any(states.get(parent) in ("failed", "blocked") for parent in row["parents"])
-        states[row["run"]] = _state(row["run"], under_way, lost, results)
+    with checking(results) as check:
+        for row in index:
+            lost = any(states.get(parent) in ("failed", "blocked") for parent in row["parents"])
+            states[row["run"]] = _state(row["run"], under_way, lost, results, check)
     first: dict[str, str] = {}  # the stage of a run that several have
     stages: dict[str, Counter] = {}
     for row in index:
@@ -122,10 +123,11 @@ def look(study: str, results: Path | None = None) -> State:
     return State(stages, running, {one: failure(one, results) or "" for one in failed}, driver, left)
 
 
-def _state(run_id: str, under_way: dict[str, Running], lost: bool, results: Path) -> str:
+def _state(run_id: str, under_way: dict[str, Running], lost: bool, results: Path, check) -> str:
     if run_id in under_way:
         return "running"
-    if (modified := _modified(store.folder_of(run_id, results) / "run.json")) and _sound(run_id, results, modified):
+    with suppress(FileNotFoundError, IntertaskError):
+        check(run_id)
         return "done"
     if failure(run_id, results) is not None:
         return "failed"
@@ -136,11 +138,3 @@ def _modified(path: Path) -> int:
     with suppress(OSError):
         return path.stat().st_mtime_ns
     return 0
-
-
-@cache
-def _sound(run_id: str, results: Path, modified: int) -> bool:
-    """Whether the pool's record is whole; asked again only when it was modified."""
-    with suppress(FileNotFoundError, IntertaskError):
-        return bool(store.read(run_id, results))
-    return False

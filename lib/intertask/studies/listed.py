@@ -1,0 +1,65 @@
+"""Which of many runs are finished, as `store.read` finds them; a record that has not changed is not read again."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+from intertask.cache import keep, kept
+from intertask.studies import store
+
+WORTH = 1000
+"""Records that were read, from which on it takes less time to keep what they list than to read them again."""
+
+
+@contextmanager
+def checking(results: Path) -> Iterator[Callable[[str], None]]:
+    """A function of a run's id that raises what `store.read` does of it, for who needs nothing of a sound record.
+
+    Files are held against what a record lists each time; the record itself is held against its seal again when its
+    file's inode, size or times are others than when it was read, by this process or by one that left in the user's
+    cache what it saw.
+    """
+    place, fresh = f"{os.path.realpath(results)}/runs", 0
+    known = _known(place)
+
+    def check(run_id: str) -> None:
+        nonlocal fresh
+        folder = f"{place}/{run_id}"
+        state = _state(f"{folder}/run.json")  # before it is read: what changes meanwhile is read again
+        if state and run_id in known and known[run_id][0] == state and _as_listed(folder, known[run_id][1]):
+            return
+        files = store.read(run_id, results)["files"]
+        known[run_id] = [state, {name: file["bytes"] for name, file in files.items()}]
+        fresh += 1
+
+    yield check
+    if fresh >= WORTH:
+        with suppress(OSError):
+            there = known.keys() & {*os.listdir(place)}
+            keep("listed", [place, store.RECORD_KEYS], {run_id: known[run_id] for run_id in there})
+
+
+@cache
+def _known(place: str) -> dict[str, list]:
+    """Per run the state of its record's file, and the files that it lists with their bytes."""
+    return kept("listed", [place, store.RECORD_KEYS])
+
+
+def _state(path: str) -> list[int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return []
+    return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def _as_listed(folder: str, files: dict[str, int]) -> bool:
+    try:
+        for name, size in files.items():
+            if os.stat(f"{folder}/{name}").st_size != size:
+                return False
+    except OSError:
+        return False
+    return True
