@@ -22,7 +22,8 @@ lab: $(READY) ## JupyterLab on this repository, opened at the tour; on this mach
 bench: $(READY) ## what the lab costs beside plain papermill and Trainer, in one table (on an idle machine)
 	$(BIN)/python -W ignore tests/benchmarks/bench.py
 
-faults: $(READY) ## kills, a full disk and a moved folder, for five minutes: scores must be those of a calm run
+faults: $(READY) ## sixteen faults ten times in a row, then kills for five minutes: scores must be those of a calm run
+	$(BIN)/python tests/benchmarks/sixteen.py
 	$(BIN)/python tests/benchmarks/faults.py
 
 lint: $(READY) ## style and imports, as the tests see them

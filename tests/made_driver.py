@@ -15,6 +15,7 @@ from multiprocessing import forkserver, get_context, util
 from pathlib import Path
 from unittest.mock import patch
 
+import made_faults
 from intertask.studies.here import WARM
 from intertask.studies.lifeline import end_with_parent
 
@@ -63,6 +64,7 @@ def _drive(arguments: list[str], environment: dict[str, str], folder: str, outpu
     os.environ.clear()
     os.environ.update(environment)
     seeds = [_seed() for _ in range(SEEDS)]
+    made_faults.install()
     util.spawnv_passfds = lambda path, arguments, passed: _grow(*seeds.pop(), arguments[-1], passed)
     from intertask import cli
 
@@ -83,8 +85,11 @@ def _seed() -> tuple[int, socket.socket]:
         said, passed, *_ = socket.recv_fds(theirs, 1 << 20, 8)
         code, numbers, environment = json.loads(said)
         os.environ.update(environment)
+        made_faults.install()
         _call_itself("fork server" if "forkserver" in code else "tracker")
         aside = [fcntl.fcntl(one, fcntl.F_DUPFD, 1000) for one in passed]  # away from the numbers that they get
+        for one in passed:  # or what is forked from here would keep the socket open on which nobody listens any more
+            os.close(one)
         for one, number in zip(aside, numbers, strict=True):
             os.dup2(one, number)
             os.close(one)

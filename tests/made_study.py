@@ -1,13 +1,18 @@
 """A whole tiny study: real notebooks, kernels and processes; a BERT of one layer; six runs of a second or two each."""
 
 import json
+import os
+import subprocess
 import threading
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import yaml
 
+from intertask.studies.claims import PUBLISHED, attempt_of
 from made_driver import drive
 from made_task import write_fruit
 
@@ -62,8 +67,53 @@ def wait_for(condition, seconds: float = 300):
     return found
 
 
+def kin(driver) -> list[psutil.Process]:
+    try:
+        return [p for p in psutil.Process(driver.pid).children(recursive=True) if alive(p)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it may end between two questions
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def fork_server(driver) -> psutil.Process:
+    """The warm process: runs and their kernels are forked from it."""
+    return wait_for(lambda: warm(driver))[0]
+
+
+def warm(driver) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):  # whoever ends meanwhile is no reason not to ask again
+        children = [p for p in psutil.Process(driver.pid).children() if "forkserver" in " ".join(p.cmdline())]
+        return [p for p in children if p.name() not in ("seed", "tracker")]  # of `made_driver`
+    return []
+
+
+def kernels(driver) -> list[psutil.Process]:
+    """Kernels, warm or plain: the children of the workers."""
+    with suppress(psutil.NoSuchProcess):
+        return [kernel for worker in fork_server(driver).children() for kernel in worker.children()]
+    return []
+
+
 def records(results: Path) -> dict:
     return {path.parent.name: json.loads(path.read_text()) for path in results.glob("runs/*/run.json")}
+
+
+def published(results: Path) -> list[str]:
+    """The runs that were put into the pool, each as often as that happened, by the log of claims."""
+    ends = [end for end in results.glob("runs/.claims/*.end") if end.read_text().startswith(PUBLISHED)]
+    return sorted(attempt_of(end.stem)[0] for end in ends)
+
+
+def failed_in_a_cell(results) -> None:
+    """No run is there, and of one that failed its cell and its notebook."""
+    failures = {path.parent: json.loads(path.read_text()) for path in results.glob("runs/.failed/*/failure.json")}
+    (folder,) = [folder for folder, failure in failures.items() if failure["cell"] is not None]
+    assert (folder / "notebook.ipynb").is_file() and folder.name not in records(results)
 
 
 def own(record: dict) -> dict:
@@ -86,3 +136,21 @@ def states(results: Path) -> dict:
     """What must not change when nothing is to do."""
     files = [path for path in results.glob("runs/*/*") if not path.parent.name.startswith(".")]
     return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
+
+
+@contextmanager
+def read_only(folder):
+    """A folder that nobody can write to: by its mode, or, as root, who may write anyway, by a read-only mount."""
+    if os.getuid():
+        subprocess.run(["chmod", "-R", "a-w", folder], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+        return
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)

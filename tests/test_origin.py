@@ -7,10 +7,18 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from intertask import origin
+from intertask.cli import app
+from intertask.files import results_root
 from intertask.origin import computed_by, edited_code, git_commit
 from intertask.run import Run
+from intertask.studies.graph import expand
+from intertask.studies.store import finished
+from intertask.studies.study import load_study
+from made_store import write_run
+from made_study import write_study
 
 ROOT = Path(__file__).parents[1]
 
@@ -88,6 +96,36 @@ def test_every_edit_of_what_computes_has_a_digest_of_its_own(checkout, name, con
 )
 def test_what_computes_nothing_is_free(checkout, name, content):
     assert edited(checkout / name, content) == ""
+
+
+def test_after_an_edit_of_the_notebook_a_study_has_other_runs_and_says_why(tmp_path, monkeypatch):
+    """Runs that are finished stay, and count again when the edit is taken back."""
+    notebook = tmp_path / "notebooks" / "experiments" / "train.ipynb"
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-m", "begin")
+    monkeypatch.chdir(tmp_path)
+    study = write_study(tmp_path / "own", regimes=["single"], supporting=[], seeds=1, report=[])
+    before, genuine = runs_to_do(study), notebook.read_text()
+    for run_id in before:
+        write_run(results_root(), run_id, "fruit", 0, 70.0)
+    assert not runs_to_do(study)
+    changed = json.loads(genuine)
+    next(cell for cell in changed["cells"][::-1] if cell["cell_type"] == "code")["source"] += ["\nprint('edited')"]
+    notebook.write_text(json.dumps(changed))
+    after = runs_to_do(study)
+    assert len(after) == len(before) == 1 and not after & before
+    said = CliRunner().invoke(app, ["run", str(study), "--dry-run"]).output
+    assert "The code differs from its commit" in said and edited_code() in said
+    notebook.write_text(genuine)
+    assert not runs_to_do(study)
+    edited_code.cache_clear()
+
+
+def runs_to_do(study: Path) -> set[str]:
+    edited_code.cache_clear()
+    return {run_id for run_id in expand(*load_study(str(study))).runs if not finished(run_id)}
 
 
 def test_without_git_nobody_vouches(checkout, monkeypatch):

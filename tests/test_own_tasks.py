@@ -299,6 +299,45 @@ def test_a_study_of_own_tasks_is_checked_run_and_scored_from_the_command_line(tm
     assert "edge_probing,validation,micro_f1," in scores and "qa,validation,token_f1," in scores
 
 
+ODD = [
+    "😀 a plum",
+    "\u202eثمرة\u202c a plum",
+    "a\0plum",
+    "{plum} {0} {{",
+    "%s %(plum)d %",
+    '"""plum\'\'\' \\"',
+    "$a_{plum}$ `plum`",
+]
+ODD += [
+    "</script><script>window.pwned=1</script> plum",
+    "<img src=x onerror=x()>",
+    "a\u2028plum\x85",
+    "plum " * 2_000_000,
+]
+ODD_LABELS = ["</script> {x} %s", '"""🍑']
+
+
+def test_texts_and_names_of_any_kind_are_trained_on_and_shown(tmp_path):
+    """The last text has 10 MB."""
+    study = write_study(
+        tmp_path, title="{odd} %s </script> 🍑", targets=["odd"], supporting=[], regimes=["single"], seeds=1,
+        train={"learning_rate": 1e-3, "num_train_epochs": 1, "max_length": 32}, report=["restarts"],
+    )  # fmt: skip
+    for name, count in (("train", 22), ("dev", 12)):
+        rows = [{"text": ODD[i % len(ODD)], "fruit": ODD_LABELS[i % 2]} for i in range(count)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    entry = {"files": {"train": "train.jsonl", "validation": "dev.jsonl"}, "format": "classification"}
+    entry |= {"inputs": ["text"], "label": "fruit", "labels": ODD_LABELS}
+    (tmp_path / "tasks.yaml").write_text(yaml.safe_dump({"odd": entry}))
+    results = tmp_path / "{results} %s 🍑"
+    succeed("run", study, results=results)
+    assert "odd,validation,accuracy," in succeed("scores", study, results=results)
+    (notebook,) = results.glob("runs/odd*/notebook.ipynb")
+    assert notebook.stat().st_size < 10**6
+    index = Path(succeed("report", study, results=results).splitlines()[-1]).read_text()
+    assert "</script> 🍑" not in index and "&lt;/script&gt; 🍑" in index
+
+
 def spoiled(folder, file: str, number: int, changes: dict) -> str:
     """The task with one of its training rows changed."""
     task_file = write_task(folder, file, *OWN[file])

@@ -49,6 +49,7 @@ REACHED = {
     "files.py read_sealed": "the records of finished runs are read",
     "studies/store.py _check_file": "the records of finished runs are read",
     "studies/store.py open_pool": "the pool is opened before anything starts",
+    "studies/claims.py _lease": "the pool is asked for who holds what",
     "studies/shared.py examined": "the file system of the results is probed before anything starts",
     # foreseen: the report's notebooks are executed for a study of which no run is finished
     "parameters.py check_values": "a notebook's parameters are held against its cell",

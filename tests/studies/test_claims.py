@@ -88,6 +88,12 @@ def test_the_holders_own_lease_counts(path):
     assert there.free(path)
 
 
+@pytest.mark.parametrize("given", ["", "soon", "0", "nan", "inf"])
+def test_a_lease_that_is_none_is_refused(given, monkeypatch, refused):
+    monkeypatch.setenv("INTERTASK_LEASE", given)
+    refused(claims._lease, "INTERTASK_LEASE: expected seconds, more than 0", given)
+
+
 def test_an_attempt_whose_file_is_not_written_yet_is_held(path):
     there = machine("b")
     (path.parent / "x-1.1").touch()

@@ -6,7 +6,6 @@ import resource
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -22,7 +21,7 @@ from intertask.training.record import Record
 from intertask.training.train import Outcome
 from made_driver import command, drive
 from made_notebook import execute_notebook
-from made_study import own, predictions, records, scores, states, succeed
+from made_study import own, predictions, read_only, records, scores, states, succeed
 
 PAPERMILL = str(Path(sys.executable).with_name("papermill"))
 
@@ -156,20 +155,6 @@ def test_a_moved_and_read_only_folder_is_read(finished, tiny, tmp_path):
             (moved / "probe").touch()
         assert succeed("scores", tiny, results=moved) == succeed("scores", tiny, results=finished)
         assert "target       4 of 4 runs finished" in succeed("status", tiny, results=moved)
-
-
-@contextmanager
-def read_only(folder):
-    """A folder that nobody can write to: by its mode, or, as root, who may write anyway, by a read-only mount."""
-    if os.getuid():
-        subprocess.run(["chmod", "-R", "a-w", folder], check=True)
-        yield
-        subprocess.run(["chmod", "-R", "u+w", folder], check=True)
-        return
-    subprocess.run(["mount", "--bind", folder, folder], check=True)
-    subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
-    yield
-    subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture

@@ -15,42 +15,26 @@ import pytest
 import yaml
 
 from intertask.run import Run
-from intertask.studies.claims import PUBLISHED, attempt_of
 from intertask.training import prepare, train
 from made_driver import command, drive
-from made_study import STUDY, own, predictions, records, scores, states, succeed, wait_for, write_study
-
-
-def kin(driver) -> list[psutil.Process]:
-    try:
-        return [p for p in psutil.Process(driver.pid).children(recursive=True) if alive(p)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def alive(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):  # it may end between two questions
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def fork_server(driver) -> psutil.Process:
-    """The warm process: runs and their kernels are forked from it."""
-    return wait_for(lambda: _warm(driver))[0]
-
-
-def _warm(driver) -> list[psutil.Process]:
-    with suppress(psutil.NoSuchProcess):  # whoever ends meanwhile is no reason not to ask again
-        children = [p for p in psutil.Process(driver.pid).children() if "forkserver" in " ".join(p.cmdline())]
-        return [p for p in children if p.name() not in ("seed", "tracker")]  # of `made_driver`
-    return []
-
-
-def kernels(driver) -> list[psutil.Process]:
-    """Kernels, warm or plain: the children of the workers."""
-    with suppress(psutil.NoSuchProcess):
-        return [kernel for worker in fork_server(driver).children() for kernel in worker.children()]
-    return []
+from made_study import (
+    STUDY,
+    alive,
+    failed_in_a_cell,
+    fork_server,
+    kernels,
+    kin,
+    own,
+    predictions,
+    published,
+    records,
+    scores,
+    states,
+    succeed,
+    wait_for,
+    warm,
+    write_study,
+)
 
 
 def begun(study, results, **options):
@@ -99,7 +83,7 @@ def test_a_killed_driver_takes_its_processes_along_and_the_study_is_resumed(fini
     assert not list((tmp_path / "runs" / ".staging").iterdir()) and not list(temporary.iterdir())
 
 
-FIRST = {"process to fork from": (_warm, []), "ordinary kernel": (kernels, ["--plain-kernels"])}
+FIRST = {"process to fork from": (warm, []), "ordinary kernel": (kernels, ["--plain-kernels"])}
 
 
 @pytest.mark.parametrize(("found", "options"), FIRST.values(), ids=FIRST)
@@ -156,6 +140,23 @@ def test_a_driver_that_is_asked_to_stop_says_what_stands_and_how_to_go_on(finish
     assert scores(tmp_path) == scores(finished)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)])
+def test_what_every_process_is_told_at_once_stops_a_study_in_order(number, code, finished, tiny, tmp_path):
+    """As a terminal's Ctrl-C, and a scheduler before a job ends."""
+    with command("run", tiny, results=tmp_path, start_new_session=True) as driver:
+        wait_for(lambda: records(tmp_path) and kernels(driver))
+        family = kin(driver)
+        os.killpg(driver.pid, number)
+        output = driver.communicate(timeout=300)[0]
+    done = len(records(tmp_path))
+    assert driver.returncode == code and 0 < done < 6, output
+    assert f"{6 - done} of 6 runs are left to do" in output and "failed" not in output
+    wait_for(lambda: not [process for process in family if alive(process)])
+    succeed("run", tiny, results=tmp_path)
+    assert scores(tmp_path) == scores(finished)
+
+
 def test_a_driver_that_is_asked_twice_ends_at_once(tmp_path):
     driver = drive("run", write_slow(tmp_path), results=tmp_path)
     family = wait_for(lambda: busy(driver)) + kin(driver)
@@ -171,13 +172,6 @@ def test_a_study_for_which_no_time_is_left_is_stopped(tmp_path):
     driver = drive("run", slow, "--until", int(time.time()) + 60, results=tmp_path)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 143 and "longer than --until): 3 of 3 runs are left to do" in output
-
-
-def failed_in_a_cell(results) -> None:
-    """No run is there, and of one that failed its cell and its notebook."""
-    failures = {path.parent: json.loads(path.read_text()) for path in results.glob("runs/.failed/*/failure.json")}
-    (folder,) = [folder for folder, failure in failures.items() if failure["cell"] is not None]
-    assert (folder / "notebook.ipynb").is_file() and folder.name not in records(results)
 
 
 def test_a_killed_plain_kernel_fails_its_run(tmp_path):
@@ -216,9 +210,7 @@ def test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_sco
     outputs = [driver.communicate(timeout=300)[0] for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], outputs
     assert scores(tmp_path) == scores(finished)
-    ends = (tmp_path / "runs" / ".claims").glob("*.end")
-    published = [attempt_of(end.stem)[0] for end in ends if end.read_text().startswith(PUBLISHED)]
-    assert sorted(published) == sorted(scores(tmp_path))
+    assert published(tmp_path) == sorted(scores(tmp_path))
 
 
 def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_started(tmp_path):

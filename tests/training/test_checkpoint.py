@@ -165,6 +165,13 @@ def test_of_a_damaged_checkpoint_it_is_said_and_the_one_before_is_taken(damage, 
     assert result.resumed == 1 and kept(stopped) == ["000000016.000002.2"]
 
 
+def test_a_stray_folder_is_no_checkpoint(fruit, stopped, capsys):
+    (stopped / "checkpoint-999").mkdir()
+    result = trained(fruit, {})
+    assert "A checkpoint is left out" in capsys.readouterr().out and result.resumed == 1
+    same(trained_anew(fruit), result)
+
+
 def test_where_every_checkpoint_is_anothers_the_run_begins_anew(fruit, stopped, capsys, monkeypatch):
     (whole,) = stopped.iterdir()
     monkeypatch.setenv("INTERTASK_STAGING", str(store.pool() / ".staging" / "other.1"))

@@ -104,6 +104,12 @@ def test_a_loss_that_is_not_finite_stops_the_run(fruit):
         trained(fruit, learning_rate=1e30, warmup_steps=0, max_grad_norm=1e30)
 
 
+def test_a_run_that_says_the_same_of_every_example_is_marked_and_has_the_score_of_that(fruit):
+    result = trained(fruit, learning_rate=3.0, warmup_steps=0, num_train_epochs=1)
+    assert result.main.constant_predictions and result.main.degenerate
+    assert result.main.scores["validation"]["main"] == 50.0
+
+
 def test_training_stops_when_patience_is_out(fruit):
     result = trained(fruit, learning_rate=1e-12, early_stopping_patience=2, num_train_epochs=9)
     assert result.curve.epoch.tolist() == [1, 2, 3]

@@ -8,6 +8,7 @@ by its own monotonic clock; neither clocks nor times of files of two machines ar
 """
 
 import json
+import math
 import os
 import platform
 import re
@@ -21,9 +22,22 @@ from pathlib import Path
 
 import psutil
 
+from intertask.errors import refusal
 from intertask.files import now
 
-LEASE = float(os.environ.get("INTERTASK_LEASE", 120))
+
+def _lease() -> float:
+    given = os.environ.get("INTERTASK_LEASE", "120")
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise refusal("INTERTASK_LEASE", "seconds, more than 0", given, "Unset it, for 120.")
+    return seconds
+
+
+LEASE = _lease()
 """Seconds without a sign of life after which an attempt on another machine is taken for dead. A shared file system
 shows what others write up to a minute late."""
 BEATS = 8

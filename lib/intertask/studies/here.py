@@ -32,6 +32,8 @@ LOST = 255
 """The exit code that multiprocessing gives for a process when the one that it was forked from has ended."""
 AFTER_THE_SOCKET = -200
 """When multiprocessing, which removes the folder of its socket at -100, calls a function at the end of a process."""
+CARRIED = ("INTERTASK_CORPORA", "INTERTASK_HUB", "INTERTASK_POOLS")
+"""Settings that are the same for all who execute runs of a study, wherever they are."""
 LAST_LINES = 10
 """Of what a run's processes said beside its notebook, for one that was killed."""
 
@@ -139,7 +141,7 @@ class Here:
 
 def job_of(run_id: str, run: Run, timeout: float, warm: bool) -> dict[str, Any]:
     """All that a worker must be told of a run, and what places it tells from ours: data and results."""
-    named = {name: os.environ[name] for name in ("INTERTASK_HUB", "INTERTASK_CORPORA") if name in os.environ}
+    named = {name: os.environ[name] for name in CARRIED if name in os.environ}
     job = {"id": run_id, "parameters": run.model_dump(mode="json"), "root": str(project_root())}
     return job | {"timeout": timeout, "warm": warm, "environment": named | {"INTERTASK_RESULTS": str(results_root())}}
 
