@@ -33,10 +33,10 @@ def install() -> None:
 
 
 def _audit(where: re.Pattern, once: str, do, event: str, given: tuple) -> None:
-    """Sees `open PATH`, where it is to be written to, `os.mkdir PATH` and `os.rename PATH PATH`."""
+    """Sees `open PATH`, where it is to be written to, `os.mkdir PATH`, `os.link` and `os.rename PATH PATH`."""
     writes = event == "open" and isinstance(given[2], int) and given[2] & WRITING
-    if writes or event in ("os.mkdir", "os.rename"):
-        paths = [str(path) for path in given[: 2 if event == "os.rename" else 1]]
+    if writes or event in ("os.mkdir", "os.link", "os.rename"):
+        paths = [str(path) for path in given[: 2 if event in ("os.link", "os.rename") else 1]]
         if where.search(" ".join([event, *paths])):
             with suppress(FileExistsError):
                 os.close(os.open(once, os.O_CREAT | os.O_EXCL))
@@ -50,8 +50,8 @@ def _kill(pid: int) -> None:
 
 
 def _half(event: str, path: str) -> None:
-    """Killed when part of a file is written; not of a claim, which is then held until its lease is over."""
-    if event == "open" and "/.claims/" not in path:
+    """Killed when part of a file is written."""
+    if event == "open":
         Path(path).write_text('{"cells": [')
     _kill(os.getpid())
 

@@ -50,7 +50,7 @@ REACHED = {
     "studies/store.py _check_file": "the records of finished runs are read",
     "studies/store.py open_pool": "the pool is opened before anything starts",
     "studies/claims.py _lease": "the pool is asked for who holds what",
-    "studies/shared.py examined": "the file system of the results is probed before anything starts",
+    "studies/shared.py shared_folder": "the file system of the results is probed before anything starts",
     # foreseen: the report's notebooks are executed for a study of which no run is finished
     "parameters.py check_values": "a notebook's parameters are held against its cell",
     "parameters.py refuse_unknown": "a notebook's parameters are held against its cell",
@@ -114,7 +114,7 @@ CANNOT = {
     "studies/driver.py command_of": "a file that is gone when its study is continued",
     "training/checkpoint.py _read": "a checkpoint that was damaged: the run goes on without",
     "training/frozen.py _allocate": "how much space is free when a frozen encoder reads",
-    "training/memory.py in_words": "how much memory is free when a run trains",
+    "training/memory.py full_memory_in_words": "how much memory is free when a run trains",
     "training/record.py save": "a pool that is moved while runs are under way",
     "training/train.py Losses.look": "a loss that is not finite",
     "analysis/flips.py flips": "of explore: the cell that was chosen",

@@ -70,8 +70,8 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made], size: int = 0) 
     return made
 
 
-def keep(kind: str, name: Any, what: dict[str, Any]) -> None:
-    """Leaves something for `kept`, in place of what is there; name, what: as JSON can hold. At worst it is lost."""
+def remember(kind: str, name: Any, what: dict[str, Any]) -> None:
+    """Leaves something for `recall`, in place of what is there; name, what: as JSON can hold. At worst it is lost."""
     if path := _path_of(kind, name):
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +79,8 @@ def keep(kind: str, name: Any, what: dict[str, Any]) -> None:
 
 
 @uncollected()
-def kept(kind: str, name: Any) -> dict[str, Any]:
-    """What `keep` left last; empty where there is nothing, or it is not whole. It may be out of date."""
+def recall(kind: str, name: Any) -> dict[str, Any]:
+    """What `remember` left last; empty where there is nothing, or it is not whole. It may be out of date."""
     if path := _path_of(kind, name):
         with suppress(OSError, IntertaskError):
             return read_sealed(path, path.stem, "", ["what"])["what"]

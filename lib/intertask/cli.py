@@ -195,7 +195,7 @@ def run(
     from intertask.studies.here import WARM, Here
     from intertask.studies.plan import graph_of, planned_graph, workers_for
     from intertask.studies.redo import compared, former_aside
-    from intertask.studies.shared import examined
+    from intertask.studies.shared import shared_folder
     from intertask.views.countdown import Countdown
     from intertask.views.dry_run import dry_run_page
     from intertask.views.estimate import estimate
@@ -222,7 +222,7 @@ def run(
         todo, left = _to_do(graph, retry_failed, redo)
         _say_notes(graph, todo)
         graph.save()
-        if shared := examined(results_root()):
+        if shared := shared_folder(results_root()):
             say(shared)
         if not where:
             workers = workers_for(len(todo), graph.study.threads, workers, runs_per_gpu)
@@ -461,7 +461,7 @@ def export_pool(
         own = {row["run"] for row in read_study(names[0])["runs"]}
         runs = [run_id for run_id in runs if run_id in own]
     folders = {run_id: store.folder_of(run_id, with_encoder=encoders) for run_id in runs}
-    if not travel.export({name: study_folder(name) for name in names}, folders, Path(to), encoders, say):
+    if not travel.export_to({name: study_folder(name) for name in names}, folders, Path(to), encoders, say):
         raise typer.Exit(1)
 
 

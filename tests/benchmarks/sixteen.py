@@ -3,7 +3,7 @@
     make faults    (or: python tests/benchmarks/sixteen.py [--times N] [NUMBER …])
 
 Each is shown by tests of the suite, and by those of them that are too slow for it (`slow`). Prints a table; ends with 1
-if one failed, and says which were skipped: some take root, a file system to mount, libfaketime or a browser.
+if one failed, and says which were skipped: some take root, a file system to mount, a compiler or a browser.
 """
 
 import os
@@ -101,14 +101,18 @@ class Repeated:
     """Has every test come several times, one after the other, and counts what became of them."""
 
     def __init__(self, times: int):
-        self.times, self.seen, self.tests, self.failed = times, Counter(), set(), set()
+        self.times, self.seen, self.failed = times, Counter(), set()
+
+    @pytest.fixture
+    def time_in_a_row(self, request) -> int:
+        return request.param
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list) -> None:
-        items[:] = [item for item in items for _ in range(self.times)]
+    def pytest_generate_tests(self, metafunc) -> None:
+        metafunc.fixturenames.append("time_in_a_row")
+        metafunc.parametrize("time_in_a_row", range(self.times), indirect=True)
 
     def pytest_runtest_logreport(self, report) -> None:
-        self.tests.add(report.nodeid)
         if report.when == "call" or not report.passed:
             self.seen[report.outcome] += 1
         if report.failed:
@@ -131,7 +135,9 @@ def main(
         code = pytest.main([*arguments, *(f"tests/{test}" for test in tests)], plugins=[repeated])
         seen = ", ".join(f"{count} {outcome}" for outcome, count in sorted(repeated.seen.items()))
         seconds = time.monotonic() - began
-        lines.append(f"{number:2}  {fault:58} {len(repeated.tests):3} tests x {times}: {seen}  ({seconds:.0f} s)")
+        lines.append(
+            f"{number:2}  {fault:58} {repeated.seen.total() // times:3} tests x {times}: {seen}  ({seconds:.0f} s)"
+        )
         lines += [f"    FAILED {one}" for one in sorted(repeated.failed)]
         faults |= code != 0
         print(lines[-1], flush=True)

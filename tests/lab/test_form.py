@@ -8,6 +8,14 @@ import pytest
 
 from intertask.lab.compose import compose
 from intertask.lab.form import Form, in_thread
+from intertask.origin import edited_code
+
+
+@pytest.fixture(autouse=True)
+def _code_of_the_checkout():
+    """What code is edited is asked once in a process: another folder's answer must not stay."""
+    yield
+    edited_code.cache_clear()
 
 
 @pytest.mark.parametrize(

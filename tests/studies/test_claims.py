@@ -102,6 +102,17 @@ def test_an_attempt_whose_file_is_not_written_yet_is_held(path):
     assert there.take(path).number == 2
 
 
+def test_where_there_are_no_hard_links_a_file_is_made_once_too(path, monkeypatch):
+    def refuse_links(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse_links)
+    assert machine("a").take(path).number == 1 and latest(path).machine == "a"
+    monkeypatch.setattr(claims, "latest", lambda _: None)  # two that look at the same moment
+    assert machine("b").take(path) is None
+    assert [one.name for one in path.parent.iterdir()] == ["x-1.1"]
+
+
 def test_what_is_about_to_appear_is_waited_for(path):
     here, there = machine("a"), machine("b")
     held = here.take(path)
@@ -249,6 +260,7 @@ def test_no_schedule_of_machines_publishes_two_results_or_leaves_a_run_that_nobo
     monkeypatch.setattr(store, "sync", lambda path: a_step())
     monkeypatch.setattr(Path, "rename", stepwise(Path.rename))
     monkeypatch.setattr(claims, "open", stepwise(open), raising=False)
+    monkeypatch.setattr(os, "link", stepwise(os.link))
     several = 0
     try:
         for seed in range(int(os.environ.get("INTERTASK_SCHEDULES", 300))):
@@ -305,7 +317,7 @@ def test_a_claim_holds_where_locks_do_not(tmp_path):
 
 
 def test_a_folder_of_one_machine_needs_no_words(tmp_path):
-    assert shared.examined(tmp_path) == "" and not list(tmp_path.iterdir())
+    assert shared.shared_folder(tmp_path) == "" and not list(tmp_path.iterdir())
 
 
 MOUNTS = """/dev/root / ext4 rw 0 0
@@ -322,10 +334,10 @@ def test_what_several_machines_may_share_is_said(folder, kind, locks, tmp_path, 
     found = shared.mounted(Path(folder))
     assert found[0] == kind
     monkeypatch.setattr(shared, "mounted", lambda _: found)
-    said = shared.examined(tmp_path)
+    said = shared.shared_folder(tmp_path)
     assert said.startswith(f"The results lie on {kind}, where locks hold") and f"{locks}: drivers" in said
     monkeypatch.setattr(shared.fcntl, "flock", refuse)
-    assert "locks hold not at all" in shared.examined(tmp_path)
+    assert "locks hold not at all" in shared.shared_folder(tmp_path)
 
 
 def refuse(*_) -> None:
@@ -334,4 +346,4 @@ def refuse(*_) -> None:
 
 def test_where_a_folder_takes_anothers_place_nothing_is_run(tmp_path, monkeypatch, refused):
     monkeypatch.setattr(Path, "rename", lambda self, target: target)
-    refused(lambda: shared.examined(tmp_path), "a file is made once (O_EXCL)", "INTERTASK_RESULTS")
+    refused(lambda: shared.shared_folder(tmp_path), "a file is made once (O_EXCL)", "INTERTASK_RESULTS")

@@ -100,6 +100,25 @@ def test_what_changed_since_is_noticed(name, damage, again, kept):
     assert again(partial(look, "many")).unfinished == len(expected)
 
 
+def test_of_a_pool_beside_copied_without_encoders_no_record_is_read_again(kept, tmp_path, monkeypatch):
+    index = finished(3)
+    folder_of(index[0]).joinpath("encoder").mkdir()
+    folder_of(index[0]).joinpath("encoder", "config.json").write_text("{}")
+    reseal(folder_of(index[0]))
+    shutil.rmtree(folder_of(index[0]) / "encoder")
+    theirs = results_root().rename(tmp_path / "theirs")
+    monkeypatch.setenv("INTERTASK_POOLS", str(theirs))
+    (results_root() / "runs").mkdir(parents=True)
+    assert not anew(partial(missing_runs, index))
+    assert called(partial(anew, partial(missing_runs, index)))["read_sealed"] == 2, "what is kept of each pool"
+    shutil.copytree(theirs / "runs" / index[1]["run"], folder_of(index[1]))
+    cut(folder_of(index[1]) / "run.json")  # one's own comes first
+    (theirs / "runs" / index[0]["run"] / "encoder").mkdir()
+    flipped(theirs / "runs" / index[2]["run"] / "run.json")
+    expected = of_runs(index)[1]
+    assert len(expected) == 3 and anew(partial(missing_runs, index)) == expected
+
+
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
 

@@ -63,7 +63,7 @@ def trained(fruit, parameters):
 def attempt(tmp_path, monkeypatch):
     """Begins another attempt at the run `it`, of which a checkpoint is written at every step and evaluation."""
     store.open_pool()
-    for name, value in {"LONG": 0.0, "EVERY": 0.0, "MOST": math.inf}.items():
+    for name, value in {"LONG": 0.0, "EVERY": 0.0, "LARGEST_SHARE": math.inf}.items():
         monkeypatch.setattr(checkpoint, name, value)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # no power is cut here
 

@@ -16,7 +16,7 @@ import torch
 from intertask.errors import IntertaskError
 from intertask.run import Run
 from intertask.training import prepare, train
-from intertask.training.memory import in_words
+from intertask.training.memory import full_memory_in_words
 from intertask.training.mixing import at_most, size
 from intertask.training.model import Model, build_model
 from made_study import write_encoder
@@ -148,7 +148,7 @@ def test_where_main_memory_is_full_it_is_said_how_full_and_what_to_lower(fruit):
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("of another kind")])
 def test_no_other_error_is_taken_for_a_want_of_memory(error, fruit, refused):
     def fail():
-        with in_words(Run(task="fruit", gradient_checkpointing=True)):
+        with full_memory_in_words(Run(task="fruit", gradient_checkpointing=True)):
             raise error
 
     if isinstance(error, MemoryError):

@@ -329,6 +329,7 @@ def checkpoint_gradients(encoder) -> None:
             f"gradient_checkpointing: transformers offers none for {type(encoder).__name__}. Leave it out, and lower "
             "per_device_train_batch_size while raising gradient_accumulation_steps."
         )
+    encoder.config.use_cache = False  # which transformers would say, run after run
     encoder.activation_checkpointing_enable()
 
 

@@ -30,6 +30,8 @@ what the tokenizer gives."""
 WORDS = 2
 """Words of a text that the tokenizer gets for every token of max_length: a word gives one token or more, but for a few
 that a tokenizer drops."""
+_JUDGED_BY = 1000
+"""Words of a text by which it is told whether a tokenizer knows its language."""
 
 _INPUTS = ("input_ids", "token_type_ids")
 
@@ -75,7 +77,10 @@ def tokens(
 
 
 def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
-    """Of the tokens of the texts, columns as of `tokens`, the share 0 to 1 that stand for what is not known."""
+    """Of the tokens of the texts, columns as of `tokens`, the share 0 to 1 that stand for what is not known.
+
+    Of each text the first words are looked at, _JUDGED_BY: one of megabytes tells no more than they do.
+    """
     if tokenizer.unk_token_id is None:
         return 0.0
     import pyarrow
@@ -84,7 +89,7 @@ def unknown_share(texts: Sequence[Sequence[str]], tokenizer) -> float:
     if not len(column):
         return 0.0
     tokenizer("")  # takes from it what others had set
-    ids = _in_chunks(partial(_encode, column, tokenizer.backend_tokenizer, False, None), len(column))["input_ids"]
+    ids = _in_chunks(partial(_encode, column, tokenizer.backend_tokenizer, False, _JUDGED_BY), len(column))["input_ids"]
     return np.count_nonzero(ids == tokenizer.unk_token_id) / max(len(ids), 1)
 
 

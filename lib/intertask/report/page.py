@@ -38,10 +38,10 @@ SECTION = re.compile(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?</a>)?<
 GENERATOR = '<meta name="generator" content="Intertask">'
 """What tells a report from other pages."""
 
-HERE = Path(__file__).parent
-TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined)
+_HERE = Path(__file__).parent
+TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined)
 TEMPLATES.filters["minute"] = lambda moment: moment[:16].replace("T", " ")
-SORT, STYLE = ((HERE / name).read_text(encoding="utf-8") for name in ("sort.js", "style.css"))
+SORT, STYLE = ((_HERE / name).read_text(encoding="utf-8") for name in ("sort.js", "style.css"))
 SORT_HASH = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
 
 
@@ -58,7 +58,7 @@ def notebook_page(notebook: NotebookNode) -> dict:
                 picture = picture or drawn
         cell.outputs = [output for output in cell.get("outputs", []) if output.get("data") != {}]
     # nh3 stands in the place of nbconvert's own cleaner, which drops tables and headings
-    template, filters = (HERE / "notebook.html.j2").read_text(encoding="utf-8"), {"clean_html": clean}
+    template, filters = (_HERE / "notebook.html.j2").read_text(encoding="utf-8"), {"clean_html": clean}
     exporter = HTMLExporter(template_name="basic", raw_template=template, sanitize_html=True, filters=filters)
     body, _ = exporter.from_notebook_node(notebook)
     sections = [(name, _plain(heading)) for name, heading in SECTION.findall(body)]

@@ -1,17 +1,19 @@
 """Who does what: claims that hold on a folder that several machines share, where locks of the system may hold nobody.
 
-What is claimed is attempted: `<what>.1`, `<what>.2`, … each a file that exactly one process can make (O_EXCL). Its
-number is a fencing token: an attempt ends when somebody makes `<what>.<number>.end`, which exactly one process can,
-its holder or who found it dead; so whoever has ended it as its holder may publish, and nobody else ever. A holder
-shows that it lives by a byte that it adds to its file now and then. Who reads that compares sizes that it saw itself,
-by its own monotonic clock; neither clocks nor times of files of two machines are ever compared.
+What is claimed is attempted: `<what>.1`, `<what>.2`, … each a file that exactly one process can make. Its number is a
+fencing token: an attempt ends when somebody makes `<what>.<number>.end`, which exactly one process can, its holder or
+who found it dead; so whoever has ended it as its holder may publish, and nobody else ever. A holder shows that it lives
+by a byte that it adds to its file now and then. Who reads that compares sizes that it saw itself, by its own monotonic
+clock; neither clocks nor times of files of two machines are ever compared.
 """
 
+import errno
 import json
 import math
 import os
 import platform
 import re
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +42,8 @@ def _lease() -> float:
 LEASE = _lease()
 """Seconds without a sign of life after which an attempt on another machine is taken for dead. A shared file system
 shows what others write up to a minute late."""
+NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
+"""What file systems say that have no hard links: who is killed there as it makes its file is known by its silence."""
 BEATS = 8
 """How often in that time a holder shows that it lives."""
 JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
@@ -138,12 +142,7 @@ class Observer:
         number = last.number + 1 if last else 1
         attempt = Attempt(path, number, platform.node(), self.machine, os.getpid(), _job(), now())
         told = {name: getattr(attempt, name) for name in TOLD}
-        try:
-            with open(attempt.file, "x", encoding="utf-8") as file:
-                file.write(json.dumps(told) + "\n")
-        except FileExistsError:
-            return None
-        return attempt
+        return attempt if _make(attempt.file, json.dumps(told) + "\n") else None
 
     def free(self, path: Path) -> bool:
         """Whether nobody holds it; an attempt that is found dead is ended."""
@@ -200,6 +199,26 @@ def latest(path: Path) -> Attempt | None:
     while attempt := _read(path, number):
         last, number = attempt, number + 1
     return last
+
+
+def _make(path: Path, text: str) -> bool:
+    """Makes a file, whole from its first moment on, that nobody has made; says whether it was us."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.link(unfinished, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        with suppress(FileExistsError), open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+            return True
+        return False
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return True
 
 
 def _read(path: Path, number: int) -> Attempt | None:

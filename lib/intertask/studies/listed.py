@@ -1,12 +1,14 @@
 """Which of many runs are finished, as `store.read` finds them; a record that has not changed is not read again."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 
-from intertask.cache import keep, kept
+from intertask.cache import recall, remember
 from intertask.studies import store
 
 WORTH = 1000
@@ -21,30 +23,32 @@ def checking(results: Path) -> Iterator[Callable[[str], None]]:
     file's inode, size or times are others than when it was read, by this process or by one that left in the user's
     cache what it saw.
     """
-    place, fresh = f"{os.path.realpath(results)}/runs", 0
-    known = _known(place)
+    known = {place: _known(place) for place in (f"{os.path.realpath(one)}/runs" for one in store.places(results))}
+    fresh: Counter = Counter()
 
     def check(run_id: str) -> None:
-        nonlocal fresh
-        folder = f"{place}/{run_id}"
-        state = _state(f"{folder}/run.json")  # before it is read: what changes meanwhile is read again
-        if state and run_id in known and known[run_id][0] == state and _as_listed(folder, known[run_id][1]):
+        for place in known:  # the first that has it, as `store.folder_of`
+            if state := _state(f"{place}/{run_id}/run.json"):  # before it is read: what changes meanwhile is read again
+                break
+        seen = known[place]
+        if state and run_id in seen and seen[run_id][0] == state and _as_listed(f"{place}/{run_id}", seen[run_id][1]):
             return
         files = store.read(run_id, results)["files"]
-        known[run_id] = [state, {name: file["bytes"] for name, file in files.items()}]
-        fresh += 1
+        seen[run_id] = [state, {name: file["bytes"] for name, file in files.items()}]
+        fresh[place] += 1
 
     yield check
-    if fresh >= WORTH:
-        with suppress(OSError):
-            there = known.keys() & {*os.listdir(place)}
-            keep("listed", [place, store.RECORD_KEYS], {run_id: known[run_id] for run_id in there})
+    for place, read in fresh.items():
+        if read >= WORTH:
+            with suppress(OSError):
+                there = known[place].keys() & {*os.listdir(place)}
+                remember("listed", [place, store.RECORD_KEYS], {run_id: known[place][run_id] for run_id in there})
 
 
 @cache
 def _known(place: str) -> dict[str, list]:
     """Per run the state of its record's file, and the files that it lists with their bytes."""
-    return kept("listed", [place, store.RECORD_KEYS])
+    return recall("listed", [place, store.RECORD_KEYS])
 
 
 def _state(path: str) -> list[int]:
@@ -52,14 +56,19 @@ def _state(path: str) -> list[int]:
         found = os.stat(path)
     except OSError:
         return []
+    if not S_ISREG(found.st_mode):
+        return []
     return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
 def _as_listed(folder: str, files: dict[str, int]) -> bool:
-    try:
-        for name, size in files.items():
+    for name, size in files.items():
+        try:
             if os.stat(f"{folder}/{name}").st_size != size:
                 return False
-    except OSError:
-        return False
+        except FileNotFoundError:
+            if not store.left_behind(f"{folder}/{name}"):
+                return False
+        except OSError:
+            return False
     return True

@@ -12,7 +12,7 @@ from intertask.studies.claims import LEASE
 OF_ONE_MACHINE = {"apfs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
 
 
-def examined(folder: Path) -> str:
+def shared_folder(folder: Path) -> str:
     """A sentence on a folder that several machines may share; empty: it is one machine's.
 
     Raises IntertaskError where two could make the same file, or one folder be put in another's place.

@@ -25,7 +25,7 @@ SNAPSHOT = ("source.csv", "study.json")  # a table of scores before what tells i
 END = bytes(1024)  # of an archive
 
 
-def export(studies: dict[str, Path], runs: dict[str, Path], to: Path, encoders: bool, say: Callable) -> bool:
+def export_to(studies: dict[str, Path], runs: dict[str, Path], to: Path, encoders: bool, say: Callable) -> bool:
     """Copies studies and runs, names to folders, into a results folder, or a new archive where `to` ends in .tar.
 
     Returns whether all were sound; the others are left out, and said to be damaged.
@@ -61,7 +61,7 @@ def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def import_from(source: Path, encoders: bool, say: Callable) -> bool:
-    """Copies what a results folder or an archive holds into one's own results; returns as `export` does."""
+    """Copies what a results folder or an archive holds into one's own results; returns as `export_to` does."""
     store.open_pool()
     with _opened(source) as folder:
         if not (folder / "runs").is_dir():

@@ -64,17 +64,17 @@ def _obey(driver: Connection) -> None:
     """Stops in order when the driver says so, and at once when it is gone."""
     with suppress(EOFError, OSError):
         while driver.recv_bytes() == STOP:
-            stop()
+            stop_kernel()
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def _obey_signals() -> None:
     """Those of a cluster's scheduler, which tells every process of a job that it will end."""
     while signal.sigwait(ENDING):
-        stop()
+        stop_kernel()
 
 
-def stop() -> None:
+def stop_kernel() -> None:
     """Asks the kernel to end: a training writes a checkpoint, if it writes any, before it does."""
     asked_to_stop.set()
     for child in psutil.Process().children(recursive=True):

@@ -26,13 +26,13 @@ LONG = 600.0
 """Seconds: a run that takes less by its pace so far writes no checkpoints."""
 EVERY = 300.0
 """Seconds between two checkpoints, unless an epoch ends before."""
-MOST = 0.05
+LARGEST_SHARE = 0.05
 """The share of a run's time that may go into writing them: where they take long, they come more seldom."""
 
 SPARE = 300e6
 """Bytes that are left free: where there is little more, runs do not start (`execute.LEAST_SPACE`)."""
 
-STATE, TENSOR, BEST = "state.json", "tensor", "best-"
+STATE, TENSOR, BEST_STATE = "state.json", "tensor", "best-"
 LEFT_OUT = "The run goes on from an earlier one, or begins anew."
 
 
@@ -73,7 +73,7 @@ class Checkpoints:
         if self.folder is None:
             return
         since = time.monotonic() - self.last
-        wait = max(self.cost / MOST, 0.0 if self.training.mixture.ends_epoch else EVERY)
+        wait = max(self.cost / LARGEST_SHARE, 0.0 if self.training.mixture.ends_epoch else EVERY)
         if (self.stopping or since >= wait) and self._is_long():
             self._write()
         if self.stopping:
@@ -145,7 +145,7 @@ class Checkpoints:
 
     def _linked(self, path: Path) -> str | None:
         """The digest of a best state's file, if it can be shared with the newest checkpoint, which has the same."""
-        if path.name.startswith(BEST) and path.name in self.files:
+        if path.name.startswith(BEST_STATE) and path.name in self.files:
             with suppress(OSError):  # a file system without hard links, or removed meanwhile
                 os.link(self.latest / path.name, path)
                 return self.files[path.name]

@@ -12,14 +12,14 @@ import torch
 from intertask.errors import refusal
 from intertask.run import Run
 
-Made = TypeVar("Made")
+Given = TypeVar("Given")
 
 LOWER = ("per_device_train_batch_size", "max_length", "per_device_eval_batch_size")
 
 
 def halving(
-    at_once: dict[str, int], what: str, rows: int, make: Callable[[int], Made], undo: Callable[[], None] = lambda: None
-) -> Made:
+    at_once: dict[str, int], what: str, rows: int, make: Callable[[int], Given], undo: Callable[[], None] = lambda: None
+) -> Given:
     """What `make` gives, called with half as many rows each time that a GPU's memory does not hold so many at once.
 
     `undo` puts right what the failed call has changed. From then on no more are tried: `at_once` keeps the number
@@ -39,7 +39,7 @@ def halving(
 
 
 @contextmanager
-def in_words(run: Run) -> Iterator[None]:
+def full_memory_in_words(run: Run) -> Iterator[None]:
     """Says of what no memory was left for how large it was, and which parameters of the run to lower."""
     try:
         yield

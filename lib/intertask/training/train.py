@@ -21,7 +21,7 @@ from intertask.tasks.load import Task
 from intertask.training import frozen, memory
 from intertask.training.bar import Told, bar
 from intertask.training.batches import Batch, by_length
-from intertask.training.checkpoint import BEST, Checkpoints
+from intertask.training.checkpoint import BEST_STATE, Checkpoints
 from intertask.training.data import reporting_split, selection_split
 from intertask.training.mixing import Mixture, at_most, micro_batches, size, weights
 from intertask.training.model import Model, Part, build_model
@@ -97,7 +97,7 @@ def train(run: Run, tasks: dict[str, Task], start: str | Path) -> Result:
     clock = Clock()
     keep_memory()
     torch.set_num_threads(run.threads)
-    with memory.in_words(run):
+    with memory.full_memory_in_words(run):
         model = build_model(run, tasks, start)
         if model.frozen:
             frozen.read_splits(model, run.per_device_eval_batch_size)
@@ -281,7 +281,7 @@ class Training:
     def state(self) -> dict[str, Any]:
         """By parts, of which those called best… never change."""
         self.losses.look()
-        bests = {f"{BEST}{best.step}": best.state for best in self.bests if best.step}
+        bests = {f"{BEST_STATE}{best.step}": best.state for best in self.bests if best.step}
         return bests | {
             "model": self.model.state(),
             "optimizer": self.optimizer.state_dict(),
@@ -307,7 +307,7 @@ class Training:
         restore(state["generators"], self.rng, self.model.device)
         for best, (score, step, evaluations_since) in zip(self.bests, state["bests"], strict=True):
             best.score, best.step, best.evaluations_since = score, step, evaluations_since
-            best.state = state.get(f"{BEST}{step}")
+            best.state = state.get(f"{BEST_STATE}{step}")
         self.progress.step, self.progress.epochs, self.due = state["progress"]
         self.losses.steps, self.losses.seen = state["losses"]
         self.curve, self.model.at_once = state["curve"], state["at_once"]

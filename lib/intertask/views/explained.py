@@ -13,7 +13,7 @@ from intertask.studies.status import missing_runs
 from intertask.views.inventory import find_run
 from intertask.views.live import running_runs
 
-DEFAULTS = {name: field.default for name, field in Run.model_fields.items() if name not in NOT_IDENTITY | {*SEEDS}}
+UNLESS_SAID = {name: field.default for name, field in Run.model_fields.items() if name not in NOT_IDENTITY | {*SEEDS}}
 RUNS = ("parent", "settings_from", "single_scores")
 """Parameters that name other runs."""
 
@@ -73,7 +73,7 @@ def _kind(run_id: str) -> str:
 
 def _fields(identity: dict[str, Any]) -> dict[str, Any]:
     """What decides a run's result, each under what it is called; a seed is left out that follows the run's."""
-    found = DEFAULTS | {name: value for name, value in identity.items() if name not in ("data", "computed_by")}
+    found = UNLESS_SAID | {name: value for name, value in identity.items() if name not in ("data", "computed_by")}
     found |= {name: None for name in SEEDS if identity.get(name) == found["seed"]}
     for task, (entry, rows) in identity.get("data", {}).items():
         found |= {f"entry of {task}": entry, f"data of {task}": rows}
