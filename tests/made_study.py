@@ -99,6 +99,11 @@ def kernels(driver) -> list[psutil.Process]:
     return []
 
 
+def attempts(results: Path) -> int:
+    """How many there were at runs, whatever became of them."""
+    return len([one for one in results.glob("runs/.claims/[!.]*") if one.suffix != ".end"])
+
+
 def records(results: Path) -> dict:
     return {path.parent.name: json.loads(path.read_text()) for path in results.glob("runs/*/run.json")}
 

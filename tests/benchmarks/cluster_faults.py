@@ -143,7 +143,7 @@ def main(
 
 
 def run_until_done(study: str, where: tuple[str, ...], results: Path, made: list[Host], driver=None) -> str:
-    driver = driver or command("run", study, *where, results=results)
+    driver = driver or command("run", study, *where, "--retry-failed", results=results)
     while driver.poll() is None:
         for host in made:
             host.keep_up()
@@ -167,7 +167,7 @@ def chaos(study, where, results: Path, made: list[Host], expected: dict, seconds
                 faults = compared("disturbed", results, expected)
                 for run in draw.sample(sorted((results / "runs").glob("[!.]*")), len(expected) // 2):
                     shutil.rmtree(run)
-            driver = command("run", study, *where, results=results)
+            driver = command("run", study, *where, "--retry-failed", results=results)
         for host in made:
             host.keep_up()
         if passed > seconds / 3 and not counts["scheduler"]:

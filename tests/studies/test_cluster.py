@@ -15,7 +15,7 @@ from intertask.studies import store  # noqa: E402
 from intertask.studies.cluster import Cluster, Known, job_page, read_cluster  # noqa: E402
 from made_cluster import dask_cluster  # noqa: E402
 from made_driver import drive  # noqa: E402
-from made_study import STUDY, records, scores, wait_for, write_study  # noqa: E402
+from made_study import STUDY, attempts, records, scores, wait_for, write_study  # noqa: E402
 
 PARAMS = project_root() / "params" / "clusters"
 
@@ -58,6 +58,7 @@ def test_a_run_that_kills_its_worker_three_times_has_failed_and_the_study_goes_o
         for kernel in [one for worker in cluster.workers for one in carried(worker)]:
             if (parent := kernel.parent()) and parent not in killed:
                 killed.add(parent)
+                wait_for(lambda: attempts(tmp_path) == len(killed))  # it has begun: else it could not be the cause
                 parent.kill()
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output, output

@@ -106,8 +106,8 @@ def test_what_starts_from_a_run_that_failed_fails_with_it(ledger):
 class Made:
     """A place where each run ends at once, with the codes that are told for it in turn, else as done."""
 
-    def __init__(self, workers: int, codes: dict[str, list[int]] | None = None, then=lambda run_id: None):
-        self.workers, self.codes, self.then = workers, codes or {}, then
+    def __init__(self, workers: int, codes: dict[str, list[int]] | None = None, then=lambda run_id: None, begins=True):
+        self.workers, self.codes, self.then, self.begins = workers, codes or {}, then, begins
         self.began, self.running, self.stopped = [], [], 0
 
     def __enter__(self):
@@ -119,6 +119,8 @@ class Made:
     def submit(self, run_id, run):
         self.began.append(run_id)
         self.running.append(run_id)
+        if self.begins:
+            claims.HERE.take(store.claim_file(run_id)).end("lost")
         assert len(self.running) <= self.workers
 
     def ends(self, seconds):
@@ -176,6 +178,15 @@ def test_a_run_that_loses_its_worker_begins_again_and_the_third_time_it_has_fail
     assert "lost 3 times" in missing_runs([{"run": "b", "parents": []}])["b"]
 
 
+def test_a_worker_that_is_lost_before_it_has_begun_a_run_counts_little(runs, room):
+    place = Made(1, {"b": [-9] * 9, "a1": [-9] * 99}, begins=False)
+    assert executed(runs, place).failed == {
+        "a1": "its worker was lost 30 times before it had begun: killed",
+        "a11": "not started: its parent a1 failed",
+    }
+    assert place.began.count("b") == 10
+
+
 def test_a_run_that_was_stopped_begins_again_as_often_as_that_happens(runs, room):
     place = Made(1, {"b": [worker.STOPPED] * 9})
     assert not executed(runs, place).failed and place.began.count("b") == 10
@@ -191,9 +202,21 @@ def test_a_signal_stops_what_is_under_way_and_starts_nothing(runs, room, capsys)
     )
 
 
+def test_the_same_signal_again_within_a_moment_is_no_second_one(runs, room):
+    def tell_twice(run_id: str) -> None:
+        if run_id == "a":
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert executed(runs, Made(1, then=tell_twice)).stopped == signal.SIGTERM
+
+
 def test_a_second_signal_ends_at_once(runs, room):
+    def tell(run_id: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT if run_id == "a" else signal.SIGTERM)
+
     with pytest.raises(KeyboardInterrupt):
-        executed(runs, Made(2, then=lambda run_id: os.kill(os.getpid(), signal.SIGTERM)))
+        executed(runs, Made(2, then=tell))
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 

@@ -20,6 +20,7 @@ from made_driver import command, drive
 from made_study import (
     STUDY,
     alive,
+    attempts,
     failed_in_a_cell,
     fork_server,
     kernels,
@@ -119,6 +120,7 @@ def test_a_run_that_kills_its_worker_three_times_has_failed_with_its_last_lines(
     for _ in range(3):
         (kernel,) = wait_for(lambda: [one for one in kernels(driver) if one.parent() not in killed])
         killed.append(kernel.parent())
+        wait_for(lambda: attempts(tmp_path) == len(killed))
         (log,) = {file.path for file in killed[-1].open_files() if file.path.endswith(".log")}
         with open(log, "a") as stream:
             stream.write("\n".join(f"said {i}" for i in range(20)))

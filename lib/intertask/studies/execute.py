@@ -22,7 +22,11 @@ from intertask.studies.worker import BUSY, DONE, FAILED, STOPPED
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
 LOSSES = 3
-"""Workers that a run may lose: then it is taken for the cause."""
+"""Workers that a run may lose once it has begun: then it is taken for the cause."""
+NEVER_BEGUN = 30
+"""Workers that may be lost before they have begun a run: then it cannot be begun."""
+REPEATED = 1.0
+"""Seconds within which the same signal again is no second one: some tell a process and its group."""
 BUSY_SECONDS = 3.0
 """After which a run that another driver executes is looked at again."""
 PATIENCE = 60.0
@@ -78,6 +82,7 @@ class Ledger:
 
     def __post_init__(self):
         self.waiting = set(self.runs)
+        self._attempts: dict[str, int] = {}  # at a run, before the one under way
         self._lost, self._ready, self._children = Counter(), [], defaultdict(list)
         self._order = {run_id: place for place, run_id in enumerate(self.runs)}
         self._needs = {i: len(self.waiting.intersection(run.parents)) for i, run in self.runs.items()}
@@ -107,12 +112,18 @@ class Ledger:
         self.waiting.add(run_id)
         self._may_start(run_id)
 
-    def lose(self, run_id: str) -> bool:
-        """Gives back a run whose worker was lost; not one that was there each time."""
-        self._lost[run_id] += 1
-        if self._lost[run_id] < LOSSES:
-            self.give_back(run_id)
-        return self._lost[run_id] < LOSSES
+    def begin(self, run_id: str) -> None:
+        self.running.add(run_id)
+        self._attempts[run_id] = _attempts(run_id)
+
+    def lose(self, run_id: str) -> str:
+        """Gives back a run whose worker was lost; after too many of them returns what is to be said of that."""
+        begun = _attempts(run_id) > self._attempts[run_id]
+        self._lost[run_id, begun] += 1
+        if self._lost[run_id, begun] >= (LOSSES if begun else NEVER_BEGUN):
+            return f"its worker was lost {self._lost[run_id, begun]} times{'' if begun else ' before it had begun'}"
+        self.give_back(run_id)
+        return ""
 
     def set_busy(self, run_id: str) -> None:
         self.waiting.add(run_id)
@@ -145,11 +156,17 @@ class Ledger:
                 orphans += [(child, orphan) for child in self._children[orphan]]
 
 
+def _attempts(run_id: str) -> int:
+    last = claims.latest(store.claim_file(run_id))
+    return last.number if last else 0
+
+
 class Signals:
     """While it lasts, the first signal that asks for the end is noted, and the second ends at once."""
 
     def __init__(self):
         self.first: int | None = None
+        self._when = 0.0
 
     def __enter__(self) -> "Signals":
         self._before = {number: signal.signal(number, self._note) for number in STOPPING}
@@ -160,9 +177,11 @@ class Signals:
             signal.signal(number, handler)
 
     def _note(self, number: int, _) -> None:
+        if self.first == number and time.monotonic() - self._when < REPEATED:
+            return
         if self.first:
             raise KeyboardInterrupt(number)
-        self.first = number
+        self.first, self._when = number, time.monotonic()
 
 
 def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.inf) -> Ledger:
@@ -212,7 +231,7 @@ def _fill(ledger: Ledger, place: Place, expected: dict[str, float], until: float
             ledger.give_back(run_id)
             return scarce
         else:
-            ledger.running.add(run_id)
+            ledger.begin(run_id)
             place.submit(run_id, ledger.runs[run_id])
     return None
 
@@ -244,18 +263,18 @@ def _book(ledger: Ledger, end: End, countdown) -> None:
         ledger.set_busy(run_id)
     elif end.code == STOPPED or ledger.stopped and end.code != FAILED:
         ledger.give_back(run_id)
-    elif end.code == FAILED or not ledger.lose(run_id):
-        ledger.fail(run_id, _reason(end))
+    elif end.code == FAILED or (lost := ledger.lose(run_id)):
+        ledger.fail(run_id, _reason(end, "" if end.code == FAILED else lost))
         countdown.ended(ledger, run_id, ledger.failed[run_id])
 
 
-def _reason(end: End) -> str:
+def _reason(end: End, lost: str) -> str:
     """The failure that the worker left, or, if it could not, what is known of its end."""
     if end.code == FAILED and not end.words and (left := failure(end.run_id)):
         return left
     reason = end.words or f"it failed and could not write why: is there space in {results_root()}?"
-    if end.code != FAILED:
-        reason = f"its worker was lost {LOSSES} times: {reason}"
+    if lost:
+        reason = f"{lost}: {reason}"
     with suppress(OSError):  # of a full disk
         store.keep_failure(end.run_id, reason, own=bool(end.words))
     return reason
