@@ -138,49 +138,53 @@ StudyName = Annotated[
 ]
 
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="show the graph and what it will cost; start nothing")]
+Workers = Annotated[int, typer.Option(min=0, help="runs at a time; 0: as many as the processors, or the GPUs, carry")]
+RunsPerGpu = Annotated[int, typer.Option(min=1, help="runs at a time on one GPU")]
+Timeout = Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes")]
+Until = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help="start no run that is expected to take longer than until then: HH:MM, 2030-01-31T18:00, or seconds as "
+        "in $SLURM_JOB_END_TIME",
+    ),
+]
+ClusterAt = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS|FILE.yaml",
+        help="execute runs on a Dask cluster: the address of its scheduler, or a file as in params/clusters/",
+    ),
+]
+SchedulerFile = Annotated[
+    str, typer.Option(metavar="FILE", help="execute runs on a Dask cluster: what its scheduler wrote")
+]
+PlainKernels = Annotated[
+    bool, typer.Option("--plain-kernels", help="start every kernel anew instead of forking a warm one: slower")
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="do those runs too that failed before of themselves")]
+Redo = Annotated[
+    str,
+    typer.Option(metavar="RUN", help="make this one run anew, finished or failed", autocompletion=_runs_to_complete),
+]
+
+
 @app.command()
 def run(
     study: StudyName,
     mini: Mini = False,
     quick: Quick = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="show the graph and what it will cost; start nothing")
-    ] = False,
-    workers: Annotated[
-        int, typer.Option(min=0, help="runs at a time; 0: as many as the processors, or the GPUs, carry")
-    ] = 0,
-    runs_per_gpu: Annotated[int, typer.Option(min=1, help="runs at a time on one GPU")] = 1,
-    timeout: Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes")] = 24 * 60,
-    until: Annotated[
-        str,
-        typer.Option(
-            metavar="TIME",
-            help="start no run that is expected to take longer than until then: HH:MM, 2030-01-31T18:00, or seconds as "
-            "in $SLURM_JOB_END_TIME",
-        ),
-    ] = "",
-    cluster: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS|FILE.yaml",
-            help="execute runs on a Dask cluster: the address of its scheduler, or a file as in params/clusters/",
-        ),
-    ] = "",
-    scheduler_file: Annotated[
-        str, typer.Option(metavar="FILE", help="execute runs on a Dask cluster: what its scheduler wrote")
-    ] = "",
-    plain_kernels: Annotated[
-        bool, typer.Option("--plain-kernels", help="start every kernel anew instead of forking a warm one: slower")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="do those runs too that failed before of themselves")
-    ] = False,
-    redo: Annotated[
-        str,
-        typer.Option(
-            metavar="RUN", help="make this one run anew, finished or failed", autocompletion=_runs_to_complete
-        ),
-    ] = "",
+    dry_run: DryRun = False,
+    workers: Workers = 0,
+    runs_per_gpu: RunsPerGpu = 1,
+    timeout: Timeout = 24 * 60,
+    until: Until = "",
+    cluster: ClusterAt = "",
+    scheduler_file: SchedulerFile = "",
+    plain_kernels: PlainKernels = False,
+    retry_failed: RetryFailed = False,
+    redo: Redo = "",
 ) -> None:
     """Executes the runs of a study that are not finished yet; those that failed of themselves are left.
 
@@ -193,11 +197,10 @@ def run(
     from intertask.studies.driver import driving
     from intertask.studies.execute import execute
     from intertask.studies.here import WARM, Here
-    from intertask.studies.plan import graph_of, planned_graph, workers_for
+    from intertask.studies.plan import graph_of, workers_for
     from intertask.studies.redo import compared, former_aside
     from intertask.studies.shared import shared_folder
     from intertask.views.countdown import Countdown
-    from intertask.views.dry_run import dry_run_page
     from intertask.views.estimate import estimate
 
     if not math.isfinite(timeout):
@@ -206,11 +209,7 @@ def run(
     loaded = _load(study, mini, quick)
     warm = WARM and not plain_kernels
     if dry_run:
-        if where.endswith(YAML):
-            say(_clusters().job_page(Path(where)))
-        graph, absent = planned_graph(*loaded)
-        todo, _ = _to_do(graph, retry_failed, redo)
-        say(dry_run_page(graph, todo, workers_for(len(todo), graph.study.threads, workers, runs_per_gpu), absent))
+        _say_plan(loaded, where, (retry_failed, redo), (workers, runs_per_gpu))
         return
     os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
@@ -240,6 +239,18 @@ def run(
 
 
 YAML = (".yaml", ".yml")
+
+
+def _say_plan(loaded, where: str, which: tuple[bool, str], at_a_time: tuple[int, int]) -> None:
+    """What `run` would do: the job of a cluster that is a file, then the graph and its costs."""
+    from intertask.studies.plan import planned_graph, workers_for
+    from intertask.views.dry_run import dry_run_page
+
+    if where.endswith(YAML):
+        say(_clusters().job_page(Path(where)))
+    graph, absent = planned_graph(*loaded)
+    todo, _ = _to_do(graph, *which)
+    say(dry_run_page(graph, todo, workers_for(len(todo), graph.study.threads, *at_a_time), absent))
 
 
 def _cluster(address: str, scheduler_file: str) -> str:

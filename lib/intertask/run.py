@@ -220,6 +220,11 @@ class Run(Strict):
         """A run from a notebook's `globals()`, called in the cell after the parameters cell."""
         return cls.checked(injected(namespace, cls.model_fields))
 
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The default of every parameter; of `task`, which has none, pydantic's word for that."""
+        return {name: field.default for name, field in cls.model_fields.items()}
+
     def seed_of(self, purpose: str) -> int:
         """The seed for "order", "head", "dropout" or "limit"."""
         value = getattr(self, f"{purpose}_seed")

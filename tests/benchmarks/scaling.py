@@ -13,7 +13,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -29,6 +28,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+
+from bench import results  # noqa: E402
 
 from intertask.analysis.read import read_scores  # noqa: E402
 from intertask.files import results_root  # noqa: E402
@@ -230,15 +231,6 @@ def processor_seconds() -> float:
 
 def say(count: int, *cells: str) -> None:
     print(f"{count:7,} runs  {cells[0]:76} {cells[1]:>9}  {cells[2]}".rstrip(), flush=True)
-
-
-@contextmanager
-def results() -> Iterator[Path]:
-    """An empty results folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["INTERTASK_RESULTS"] = folder
-        yield Path(folder)
-        del os.environ["INTERTASK_RESULTS"]
 
 
 if __name__ == "__main__":

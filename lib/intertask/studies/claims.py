@@ -86,10 +86,7 @@ class Attempt:
     def end(self, how: str) -> bool:
         """Ends the attempt; says whether it was us, and not somebody before."""
         self.over.set()
-        with suppress(FileExistsError), open(self.ending, "x", encoding="utf-8") as ending:
-            ending.write(f"{how}, {platform.node()} {os.getpid()} {now()}\n")
-            return True
-        return False
+        return _make(self.ending, f"{how}, {platform.node()} {os.getpid()} {now()}\n")
 
     def published(self) -> None:
         """Says that what was ended as PUBLISHED is in its place: if it is not there later, it was deleted."""
@@ -104,7 +101,7 @@ class Attempt:
     def ended(self) -> str:
         """How it was ended, by whom and when; empty: not yet."""
         with suppress(FileNotFoundError):
-            return self.ending.read_text(encoding="utf-8") or "ended"
+            return self.ending.read_text(encoding="utf-8") or "ended"  # empty: half made, where there are no hard links
         return ""
 
 

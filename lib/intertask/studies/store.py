@@ -170,7 +170,7 @@ def trained_before(run: Run) -> list[str]:
 
 def swept_settings(candidates: list[str]) -> dict[str, Any]:
     """The settings in which the runs of a sweep differ, with the values of the best on dev."""
-    defaults = {name: field.default for name, field in Run.model_fields.items()}
+    defaults = Run.defaults()
     settings = {one: defaults | required(one)["identity"] for one in candidates}
     best = settings[_candidate(candidates, "best")]
     return {name: best[name] for name in defaults if any(one[name] != best[name] for one in settings.values())}

@@ -13,7 +13,7 @@ from intertask.studies.status import missing_runs
 from intertask.views.inventory import find_run
 from intertask.views.live import running_runs
 
-UNLESS_SAID = {name: field.default for name, field in Run.model_fields.items() if name not in NOT_IDENTITY | {*SEEDS}}
+UNLESS_SAID = {name: default for name, default in Run.defaults().items() if name not in NOT_IDENTITY | {*SEEDS}}
 RUNS = ("parent", "settings_from", "single_scores")
 """Parameters that name other runs."""
 

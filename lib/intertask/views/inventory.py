@@ -60,7 +60,7 @@ def run_page(beginning: str) -> str:
         record = store.read(find_run(beginning))
     except FileNotFoundError:
         raise IntertaskError(f"{beginning}: expected a finished run, found a folder without a record.") from None
-    defaults = {name: field.default for name, field in Run.model_fields.items()}
+    defaults = Run.defaults()
     given = {name: value for name, value in record["identity"].items() if name in defaults and value != defaults[name]}
     lines = [record["id"], f"finished {record['finished']} on {record['device']}, {record['steps']} steps, "
              f"{sum(record['seconds'].values()):.0f} s", "", "scores"]  # fmt: skip

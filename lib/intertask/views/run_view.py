@@ -35,7 +35,7 @@ class Parameters(pd.DataFrame):
 
 def parameters(run: Run) -> Parameters:
     """Every parameter with its value, and whether it was `set` to another than the papers' default."""
-    defaults = {name: field.default for name, field in Run.model_fields.items()}
+    defaults = Run.defaults()
     rows = {name: [str(value), value != defaults[name]] for name, value in run.model_dump().items()}
     return Parameters.from_dict(rows, orient="index", columns=["value", "set"])
 
