@@ -49,7 +49,10 @@ class Watched(View):
         self.page, self.note, self.question = HTML(), HTML(), HBox()
         self.stop = Button(description="Stop …", icon="stop")
         self.go_on = Button(description="Continue …", icon="play")
-        stops = "Stop it? Runs under way are lost, finished ones stay.", lambda: driver.stop(self.state.driver)
+        stops = (
+            "Stop it? Finished runs stay, and long ones under way have a checkpoint.",
+            lambda: driver.stop(self.state.driver),
+        )
         self.stop.on_click(lambda _: self.ask(*stops))
         self.go_on.on_click(lambda _: self.ask(f"Run what is not finished of {study}?", self._go_on))
         self.page.add_class("jp-RenderedHTMLCommon").add_class("intertask-watch")  # the Lab's look of tables and links

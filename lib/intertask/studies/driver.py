@@ -75,7 +75,7 @@ def driver_of(study: str, results: Path | None = None) -> Driving | None:
 
 
 def stop(driver: Driving) -> None:
-    """Ends a driver on this machine as Ctrl-C does: its runs under way are lost, finished ones stay."""
+    """Ends a driver on this machine as Ctrl-C does: runs under way stop in order, finished ones stay."""
     try:
         os.kill(driver.pid, signal.SIGINT)
     except OSError as error:
