@@ -1,5 +1,6 @@
 """An encoder with the heads of a mixture on it, and what it takes to feed them."""
 
+import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from intertask.encoders.lora import merged
-from intertask.encoders.pretrained import mixed_layers, save_encoder
+from intertask.encoders.pretrained import load_encoder, mixed_layers, save_encoder
+from intertask.errors import refusal
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.formats.heads import MixedHead
@@ -21,10 +23,15 @@ from intertask.origin import PRECISION, device_class
 from intertask.run import Run
 from intertask.studies.ready import check_reading, prepared_encoder
 from intertask.tasks.load import Task
+from intertask.tasks.schema import TaskEntry
 from intertask.training.batches import Batch
 
 HEADS = "heads.safetensors"
 """Beside a stored encoder: the heads that were trained with it."""
+
+TASKS = "tasks"
+"""In its metadata, beside what the formats of its heads learned: of every task its head, and its entry with the labels'
+names."""
 
 
 def head_key(task: str) -> str:
@@ -170,25 +177,64 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         form.learn(task.whole_train, learned_before(Path(start), key) if run.reuse_head else "")
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         parts.append(Part(name, task, form, key, encoded))
-    torch.manual_seed(run.seed_of("head"))  # anew: how much the encoder drew before must not change the heads
-    heads = torch.nn.ModuleDict()
-    for part in parts:
-        if part.head not in heads:
-            head = part.format.head(encoder, run.pooling, run.dropout)
-            heads[part.head] = MixedHead(head, mixed_layers(encoder.config)) if run.scalar_mix else head
+    heads = fresh_heads(run, encoder, parts)
     if run.reuse_head:
         load_heads(heads, Path(start))
     use = run.tuning, run.layer, run.scalar_mix, run.language_modelling_weight
     return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use)
 
 
+def fresh_heads(run: Run, encoder: torch.nn.Module, parts: list[Part]) -> torch.nn.ModuleDict:
+    """A head for every part, or one for those that share it, drawn with the head's seed."""
+    torch.manual_seed(run.seed_of("head"))  # anew: how much the encoder drew before must not change the heads
+    heads = torch.nn.ModuleDict()
+    for part in parts:
+        if part.head not in heads:
+            head = part.format.head(encoder, run.pooling, run.dropout)
+            heads[part.head] = MixedHead(head, mixed_layers(encoder.config)) if run.scalar_mix else head
+    return heads
+
+
+def stored_model(run: Run, folder: Path) -> Model:
+    """The encoder that a finished run kept in `folder`, with its heads, ready to predict; its parts hold no data.
+
+    Adapters of LoRA were added to the weights when it was stored. Raises IntertaskError where it was kept by a version
+    that stored no tasks with it, or a head reads and writes by what it learned of a training split.
+    """
+    encoder, tokenizer = load_encoder(folder, run.pooling)
+    parts = []
+    for name, kept in stored_tasks(folder).items():
+        entry = TaskEntry.model_construct(**kept["entry"])
+        if learned_before(folder, kept["head"]):
+            raise refusal(name, "a task whose head needs no vocabulary of its own", entry.format, "Name another run.")
+        form = find_format(entry.format)(entry, both_orders=run.both_orders, classifier=run.classifier)
+        parts.append(Part(name, Task(entry, {}), form, kept["head"], {}))
+    heads = fresh_heads(run, encoder, parts)
+    load_heads(heads, folder)
+    device = torch.device(device_class())
+    model = Model(encoder.to(device), tokenizer, heads.to(device), parts, device, "full", run.layer, run.scalar_mix)
+    model.train(False)
+    return model
+
+
+def stored_tasks(folder: Path) -> dict[str, dict[str, Any]]:
+    """Of every task whose head lies beside a stored encoder: `head`, its key, and `entry`, with the labels' names."""
+    with safe_open(folder / HEADS, "pt") as stored:
+        tasks = (stored.metadata() or {}).get(TASKS)
+    if tasks is None:
+        remedy = "Make the run anew: intertask run STUDY --redo RUN."
+        raise refusal(folder / HEADS, "heads with the names of their tasks and labels", "none", remedy)
+    return json.loads(tasks)
+
+
 def save_model(model: Model, folder: Path) -> None:
     """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
     folder.mkdir(exist_ok=True)
     weights = {name: weights.contiguous() for name, weights in model.heads.state_dict().items()}
-    # beside the weights: by what its format learned a head speaks
+    # beside the weights: whose they are, and by what its format learned a head speaks
+    tasks = {part.name: {"head": part.head, "entry": part.task.entry.content()} for part in model.parts}
     learned = {part.head: part.format.learned for part in model.parts if part.format.learned}
-    save_file(weights, folder / HEADS, learned or None)
+    save_file(weights, folder / HEADS, {TASKS: json.dumps(tasks)} | learned)
     save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
 
 
