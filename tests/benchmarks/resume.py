@@ -42,15 +42,17 @@ def main(
         began = time.monotonic()
         succeed("run", study, results=folder / "calm")
         print(f"calm: {time.monotonic() - began:.0f} s", flush=True)
-        results = folder / "killed"
+        results, before, driver = folder / "killed", set(), None
         for number in range(1, kills + 1):
-            before, driver = under_way(results), command("run", study, results=results)
-            wait_for(lambda before=before: under_way(results) - before and kept(results))
+            if driver is None or driver.poll() is not None:
+                driver = command("run", study, results=results)
+            wait_for(lambda: under_way(results) - before and kept(results))
             time.sleep(draw.uniform(0, 5))
-            kind = draw.choice(["driver", "worker", "kernel"])
+            before, kind = under_way(results), draw.choice(["driver", "worker", "kernel"])
             victims([driver], kind)[0].kill()
-            driver.communicate(timeout=300)
             print(f"{number}: killed the {kind}; {', '.join(kept(results))}", flush=True)
+            wait_for(lambda: driver.poll() is not None or under_way(results) - before)  # it gives back what was lost
+        driver.communicate(timeout=300)
         succeed("run", study, results=results)
         (record,) = records(results).values()
         print(f"went on {record['resumed']} times, {record['steps']} steps, seconds {record['seconds']}")

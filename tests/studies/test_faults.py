@@ -98,7 +98,7 @@ def test_what_is_killed_at_any_moment_leaves_nothing_half_and_is_made_up_for(vic
     came = meets(f"{victim} is killed")
     for _ in range(2 * len(MOMENTS)):
         before = states(tmp_path)
-        code, said = driven(long, results=tmp_path)
+        code, said = driven(long, "--retry-failed", results=tmp_path)  # a run that lost three workers has failed
         for run_id in records(tmp_path):
             assert store.read(run_id, tmp_path, whole=["predictions"])
         assert before.items() <= states(tmp_path).items(), "a finished run was touched"
