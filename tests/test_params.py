@@ -23,7 +23,7 @@ STUDIES = [path for path in FILES if path not in SOURCES]
 def test_a_study_is_sound(path):
     name, study = load_study(str(path))
     assert str(path) == str(PARAMS / f"{name}.yaml")
-    further = [task for tasks in study.evaluate_on.values() for task in tasks]
+    further = [one.task for others in study.evaluate_on.values() for one in others]
     for task in [*study.targets, *(task for one in study.supporting for task in one.tasks), *further]:
         assert find_entry(task, study.task_file)
     assert all(analysis_notebook(one.notebook) for one in study.report)

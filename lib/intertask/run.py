@@ -6,7 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from intertask import RESULT_VERSION
 from intertask.encoders.mini import ON_ELMO
@@ -15,6 +22,7 @@ from intertask.errors import IntertaskError
 from intertask.origin import computed_by, edited_code
 from intertask.parameters import injected, refuse_unknown
 from intertask.tasks.catalogue import find_entry
+from intertask.tasks.schema import LabelName
 from intertask.tasks.sources import fingerprint
 from intertask.weighting import DYNAMIC, LOSS_SCALING, SAMPLING
 from intertask.written import Strict, faults_in_words
@@ -34,6 +42,30 @@ def said(default: Any, words: str, of: str = "", **bounds: float) -> Any:
     return Field(default, description=words, json_schema_extra={"of": of}, **bounds)
 
 
+class Further(Strict):
+    """Another task that a run is scored on; `labels`: of each label of the trained task which one it is there.
+
+    Without them both have the same labels, and the name stands for it all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    labels: dict[LabelName, LabelName] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"task": value} if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _to_name(self, fields: SerializerFunctionWrapHandler) -> Any:
+        return fields(self) if self.labels else self.task
+
+    def __hash__(self) -> int:
+        return hash(self.task)  # a dictionary has no hash
+
+
 class Member(Strict):
     """One task of a mixture, and which of its examples: as the parameters of a run of the same names."""
 
@@ -42,7 +74,7 @@ class Member(Strict):
     task: str
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1)
-    evaluate_on: list[str] = []
+    evaluate_on: list[Further] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -69,7 +101,9 @@ class Run(Strict):
     task_file: str = said("", "YAML with tasks of your own; empty: the catalogue alone", STUDY)
     shuffle_labels: bool = said(False, "permute the training labels: a negative control", STUDY)
     limit: int | None = said(None, "training examples, drawn without replacement; None: all", STUDY, ge=1)
-    evaluate_on: list[str] = said([], "further tasks with the same labels, scored at the best checkpoint", STUDY)
+    evaluate_on: list[Further] = said(
+        [], 'further tasks to score: names, or {"task": ..., "labels": {"neutral": "not_entailment", ...}}', STUDY
+    )
     alongside: list[Member] = said(
         [], 'further tasks of one mixture: names, or {"task": ..., "limit": ..., "shuffle_labels": ...}', STUDY
     )
@@ -104,7 +138,7 @@ class Run(Strict):
     parent_rule: Literal["best", "nearest_mean", "nearest_median"] = said(
         "best", "which candidate, by dev score: best, nearest_mean or nearest_median", STUDY
     )
-    reuse_head: bool = said(False, "start from the parent's head where it has one that fits")
+    reuse_head: bool = said(False, "start from the parent's head, or a checkpoint's own, where one is for it")
     settings_from: list[str] = said(
         [], "runs of a sweep: what they differ in is taken from the best of them on dev", STUDY
     )
@@ -271,7 +305,7 @@ class Run(Strict):
         data = {
             name: [entry.content(), fingerprint(entry)]
             for member in self.members
-            for name in [member.task, *member.evaluate_on]
+            for name in [member.task, *(one.task for one in member.evaluate_on)]
             for entry in [find_entry(name, self.task_file)]
         }
         return {
@@ -279,6 +313,8 @@ class Run(Strict):
             # as decided: whether a seed was given or follows `seed`, the run is the same
             **{name: self.seed_of(name.removesuffix("_seed")) for name in SEEDS},
             **start,
+            # it was by their places
+            **({"heads_reused_by": "the labels' names"} if self.reuse_head else {}),
             "data": data,
             "computed_by": computed_by(),
             "result_version": RESULT_VERSION,

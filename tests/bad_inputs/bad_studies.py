@@ -227,7 +227,7 @@ TEXTS = [
     ("title: [" + "a, " * 100_000 + "]\n", "expected at most 100,000 values, found"),
     ("title: T\n", "encoders: field required, found none"),
     (
-        "title: T\nencoders: [someone/bert]\ntargets: [rte]\nregimes: [single]\nseeds: 1\ntarget: {reuse_head: true}\n",
+        "title: T\nencoders: [mini/bilstm]\ntargets: [rte]\nregimes: [single]\nseeds: 1\ntarget: {reuse_head: true}\n",
         "line 6: target reuse_head: no run starts from another one, whose head it could be.",
     ),
     (STUDY + STUDY, "line 8: expected each key once, found 'title' in line 1 already"),

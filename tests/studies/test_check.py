@@ -19,6 +19,7 @@ from made_encoders import write
 from made_task import write_fruit
 
 LM, BOTH_SIDES = "masked_language_modelling", "bidirectional_language_modelling"
+NAMED = {0: "plum", 1: "apple"}
 SETTINGS = {"num_train_epochs": 1, "per_device_train_batch_size": 8, "max_length": 16}
 
 
@@ -44,6 +45,9 @@ def folder(tmp_path_factory):
     (folder / "tasks.yaml").write_text(yaml.safe_dump(tasks))
     for name in ("bert", "distilbert", "albert", "gpt2", "xlnet"):
         write(folder / name, name)
+    heads = {"numbered": ("bert", {}), "named": ("bert", NAMED), "other": ("bert", {0: "a", 1: "b"})}
+    for name, (kind, labels) in (heads | {"unlike": ("distilbert", NAMED)}).items():
+        write(folder / name, kind, "AutoModelForSequenceClassification", **{"id2label": labels} if labels else {})
     return folder
 
 
@@ -79,6 +83,7 @@ def test_runs_that_differ_in_what_reads_the_encoder_are_each_looked_at(folder):
 
 READY, FORMATS, ENCODERS = "studies/ready.py", "formats", "encoders/pretrained.py"
 SMALL = {"classifier": "small"}
+REUSED = {"reuse_head": True, "pooling": "pooler"}
 WRONG = [
     (f"{READY} prepared_encoder", "bert", "fruit", {"max_length": 65}, "max_length: 65 tokens, but .* at most 64"),
     (f"{READY} check_reading", "bert", "fruit", {"layer": 3}, "layer: expected 0 to 2, the layers of .*bert, found 3"),
@@ -95,6 +100,28 @@ WRONG = [
     (
         f"{READY} check_reading",
         *("mini/bilstm", "fruit", SMALL | {"scalar_mix": True}, "scalar_mix: .* offers several layers"),
+    ),
+    (
+        f"{READY} own_order",
+        "numbered",
+        "fruit",
+        REUSED,
+        "names of its labels in .* found LABEL_0, LABEL_1. Write",
+    ),
+    (f"{READY} own_order", "other", "fruit", REUSED, r"the labels of fruit, \['apple', 'plum'\], found \['a', 'b'\]"),
+    (
+        f"{READY} own_order",
+        "unlike",
+        "fruit",
+        {"reuse_head": True},
+        "a head as that of bert, .* found DistilBertFor",
+    ),
+    (
+        f"{READY} own_order",
+        "named",
+        "fruit",
+        {"reuse_head": True},
+        "a linear layer reads the pooler.* pooling: first",
     ),
     (f"{ENCODERS} load_encoder", "distilbert", "fruit", {"pooling": "pooler"}, r"\(distilbert\) has no pooler"),
     (f"{ENCODERS} load_encoder", "mini/gpt", "fruit", {"pooling": "pooler"}, r"mini/gpt \(gpt2\) has no pooler"),

@@ -217,9 +217,11 @@ def test_a_list_may_say_beforehand_what_its_parts_say(tmp_path):
 
 
 def test_a_head_is_reused_where_a_run_starts_from_another(tmp_path):
+    untrained, own = {"encoder": "mini/bert", "random_weights": True}, {"reuse_head": True}
     with pytest.raises(IntertaskError, match="target reuse_head: no run starts from another one"):
-        load_study(written(tmp_path, "single", encoders=["someone/bert"], target={"reuse_head": True}))
-    assert load_study(written(tmp_path, "stilts", encoders=["someone/bert"], target={"reuse_head": True}))
+        load_study(written(tmp_path, "single", encoders=[untrained], target=own))
+    assert load_study(written(tmp_path, "stilts", encoders=[untrained], target=own))
+    assert load_study(written(tmp_path, "single", encoders=["someone/bert"], target=own))  # whose own it may be
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,8 @@ def test_every_run_on_a_task_is_scored_on_its_further_tasks():
     content = GOOD | {"supporting": supporting, "targets": ["mini/mnli", "mini/rte"], "seeds": 1}
     plain = expand("s", Study(**content))
     graph = expand("s", Study(**content, evaluate_on={"mini/mnli": ["mini/ax"]}))
-    found = {(row.stage, row.regime, row.supporting, row.task): graph.runs[row.run].evaluate_on for row in graph.rows}
+    further = {run_id: run.model_dump()["evaluate_on"] for run_id, run in graph.runs.items()}
+    found = {(row.stage, row.regime, row.supporting, row.task): further[row.run] for row in graph.rows}
     assert (
         found["target", "single", None, "mini/mnli"]
         == found["target", "stilts", "mini/snli", "mini/mnli"]

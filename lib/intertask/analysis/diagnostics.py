@@ -22,7 +22,7 @@ def scored_on(settings: dict, diagnostic: str = "") -> tuple[str, list[str]]:
 
     settings: of `read_settings`. Raises IntertaskError if the study scores no run on it.
     """
-    evaluate_on = settings.get("evaluate_on", {})
+    evaluate_on = {task: list(map(_name, others)) for task, others in settings.get("evaluate_on", {}).items()}
     known = list(dict.fromkeys(name for further in evaluate_on.values() for name in further))
     if not known:
         raise IntertaskError(
@@ -33,6 +33,10 @@ def scored_on(settings: dict, diagnostic: str = "") -> tuple[str, list[str]]:
     if name not in known:
         raise IntertaskError(f"diagnostic: the study scores no run on {name!r}.{did_you_mean(name, known)}")
     return name, [task for task, further in evaluate_on.items() if name in further]
+
+
+def _name(further: str | dict) -> str:
+    return further if isinstance(further, str) else further["task"]
 
 
 def diagnosed(runs: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:

@@ -155,7 +155,7 @@ def _shapes(folder: Path) -> dict:
     from safetensors import safe_open
 
     found = {}
-    for file in _weight_files(folder):
+    for file in weight_files(folder):
         with safe_open(file, "pt") as checkpoint:
             for name in checkpoint.keys():  # noqa: SIM118, it is no dictionary
                 weight = checkpoint.get_slice(name)
@@ -390,14 +390,14 @@ def encoder_folder(source: str | Path) -> Path:
     if published_files(folder):
         return folder
     with _in_words(source, f"a {SHARDS} that can be read"):
-        weights = _weight_files(folder)
+        weights = weight_files(folder)
     if not all(path.is_file() and path.parent == folder for path in weights):  # none elsewhere: ids know of these alone
         remedy = "Convert them: load the model with transformers in an environment that you trust and save it."
         raise refusal(where, f"weights as .safetensors in {folder}, all that {SHARDS} names", f"{found}", remedy)
     return folder
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """The files that transformers reads the weights from, which may be missing."""
     if (folder / WEIGHTS).is_file() or not (folder / SHARDS).is_file():
         return [folder / WEIGHTS]

@@ -1,5 +1,8 @@
 """Classification of one text or a pair: a softmax over the label names."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal
@@ -33,6 +36,18 @@ class Classification(PooledFormat):
             numbers = pd.factorize(pd.Series(list(keys), dtype=object))[0]
             columns["group"] = pd.Series(numbers, index=raw.index)
         return columns
+
+    def merged(self, rows: pd.DataFrame, ids: Sequence[int]) -> pd.DataFrame:
+        """Predictions of another classification's model as of this one; ids: of each of its labels the id here.
+
+        The probabilities of labels that are one here are added, and the largest sum decides; the logits become the logs
+        of the sums, -inf of a label that none of the others is.
+        """
+        logits = np.stack(rows["logits"])
+        logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        summed = [np.logaddexp.reduce(logs[:, np.equal(ids, label)], axis=1) for label in range(self.outputs)]
+        logs = np.stack(summed, axis=1)
+        return rows.assign(prediction=self.predict(logs), logits=list(logs))
 
     def found_labels(self, splits):
         return infer_labels(splits["train"]["label"].rename(self.entry.label))

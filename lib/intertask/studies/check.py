@@ -13,11 +13,11 @@ from intertask.encoders.pretrained import encoder_fingerprint
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest, processors, project_root
 from intertask.parameters import check_values, declared
-from intertask.run import Run
+from intertask.run import Further, Run
 from intertask.studies.length import steps, training_size, training_sizes
 from intertask.studies.study import Notebook, Study
-from intertask.tasks.catalogue import reading_code
-from intertask.tasks.load import Task, check_trainable, load_as, load_task
+from intertask.tasks.catalogue import find_entry, reading_code
+from intertask.tasks.load import Task, check_trainable, load_task, with_further
 from intertask.tasks.sample import split_dev
 from intertask.weighting import probabilities
 
@@ -48,7 +48,8 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
 
     Of encoders it reads configurations, tokenizers and the headers of their weights.
     """
-    verdict = Verdict(remarks=[*_limits_above_the_data(todo.values()), *_beyond_the_end(todo.values())])
+    remarks = (_limits_above_the_data, _beyond_the_end, _never_told)
+    verdict = Verdict(remarks=[sentence for one in remarks for sentence in one(todo.values())])
     verdict.tried(_check_threads, todo.values())
     verdict.remarks += verdict.tried(_never_drawn, todo.values()) or []
     for one in study.report:
@@ -73,6 +74,15 @@ def _beyond_the_end(runs: Iterable[Run]) -> Iterator[str]:
     for run, name in product(runs, ("warmup_steps", "eval_steps")):
         if (said := getattr(run, name) or 0) > 1 and said > (whole := steps(run)):
             yield f"{name} {said:g} of {run.label} is more than its {whole:,} steps."
+
+
+def _never_told(runs: Iterable[Run]) -> Iterator[str]:
+    """The labels of further tasks that no label of the trained task stands for."""
+    asked = {(m.task, one): run.task_file for run in runs for m in run.members for one in m.evaluate_on if one.labels}
+    for (task, one), task_file in asked.items():
+        never = [label for label in find_entry(one.task, task_file).labels or [] if label not in one.labels.values()]
+        if never:
+            yield f"evaluate_on, {one.task}: no label of {task} stands for {', '.join(never)}, which none will get."
 
 
 def _never_drawn(runs: Iterable[Run]) -> list[str]:
@@ -124,20 +134,20 @@ def notebook_parameters(one: Notebook) -> None:
 
 def _way(run: Run) -> list:
     """How a run's heads read an encoder."""
-    return [run.layer, run.scalar_mix, run.classifier, run.both_orders]
+    return [run.layer, run.scalar_mix, run.classifier, run.both_orders, run.reuse_head and not run.parent]
 
 
-def _members(run: Run) -> list[tuple[str, str, tuple[str, ...], float]]:
+def _members(run: Run) -> list[tuple[str, str, tuple[Further, ...], float]]:
     """What `_trainable` asks of each task of a run."""
     return [(member.task, run.task_file, tuple(member.evaluate_on), run.holdout) for member in run.members]
 
 
-def _trainable(name: str, task_file: str, further: tuple[str, ...], holdout: float):
+def _trainable(name: str, task_file: str, further: tuple[Further, ...], holdout: float):
     """The task, refused where no run can train on it or be scored on what is to be scored."""
     task = load_task(name, task_file)
     check_trainable(task)
     for other in further:
-        load_as(task, other, task_file)
+        with_further(task, other.task, other.labels, task_file)
     if holdout:
         split_dev(task.splits["validation"], holdout, 0, task.form.one_label)  # refused for any seed or for none
     return task
@@ -171,7 +181,9 @@ def _what_is_read(runs: list[Run]) -> list:
     own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
     code = [*reading_code(), *(file_digest(path).hex() for path in sorted(own))]
     libraries = [version(name) for name in ("torch", "transformers", "tokenizers", "peft")]
-    texts = [[*_way(run), run.identity()["data"], [one[::2] for one in _members(run)], run.holdout] for run in runs]
+    named = {"task", "evaluate_on"}
+    texts = [[*_way(run), run.identity()["data"], run.holdout] for run in runs]
+    texts += [one.model_dump(mode="json", include=named) for run in runs for one in run.members]
     return [_decisive(runs[0]), texts, libraries, code]
 
 

@@ -307,4 +307,4 @@ def _ordered(run: Run, tasks: list[str]) -> Run:
     places = sorted(range(len(run.members)), key=lambda place: tasks.index(run.members[place].task))
     first, *alongside = [run.members[place] for place in places]
     numbers = {"sampling": [run.sampling[place] for place in places]} if isinstance(run.sampling, list) else {}
-    return run.model_copy(update={**first.model_dump(), "alongside": alongside, **numbers})
+    return run.model_copy(update={**dict(first), "alongside": alongside, **numbers})

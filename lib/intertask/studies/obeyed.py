@@ -120,7 +120,8 @@ def _idle(study: "Study", key: str, settings: dict[str, Any]) -> Iterator[tuple[
     several = {"intermediate": sets, "target": together} | dict.fromkeys(alone, False)
     if key not in ("mixing", "supporting") and not several.get(key, sets or together):
         yield from ((name, "no run that obeys it trains several tasks") for name in OF_MIXTURES)
-    from_another = regimes & {"stilts", "mtl_finetune"} or any(one.pretrained_here for one in study.encoders)
+    trained = [one for one in study.encoders if one.pretrained_here or not one.encoder.startswith("mini/")]
+    from_another = regimes & {"stilts", "mtl_finetune"} or trained  # here, or elsewhere with a head of its own
     if key == "pretraining" or settings.get("reuse_head") and not from_another:
         yield "reuse_head", "no run starts from another one, whose head it could be"
     limits = [*study.limits, *study.supporting_limits, *(one.limit for one in study.supporting)]

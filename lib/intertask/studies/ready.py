@@ -3,12 +3,14 @@
 The run asks with the weights, `check` without: of the same encoder both say the same.
 """
 
+import re
 from pathlib import Path
 
 from torch import nn
 
 from intertask.encoders.lora import with_lora
 from intertask.encoders.mini import ON_ELMO, on_elmo
+from intertask.encoders.own_head import FORMS, OwnHead, own_head
 from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest, mixed_layers
 from intertask.encoders.word_tokenizer import reads_words
 from intertask.errors import IntertaskError, refusal
@@ -99,8 +101,38 @@ def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
     check_reading(run, encoder, tokenizer, form)
     form.learn(task.whole_train)
     form.head(encoder, run.pooling, run.dropout)
+    if run.reuse_head and not run.parent:
+        own_order(run, form, run.encoder)
     for rows in task.splits.values() if form.needs_room or reads_words(encoder.config) else ():
         form.encode(rows, tokenizer, run.max_length)
+
+
+def own_order(run: Run, form: Format, source: str | Path) -> tuple[OwnHead, list[int]] | None:
+    """A ready-made checkpoint's own head and, of each label of a task, its place there, whatever its capitals.
+
+    None where it has no classifying head, or one for another number of labels. Raises IntertaskError where that of as
+    many does not name them alike, or is read otherwise than the run says.
+    """
+    own = own_head(source) if form.comparable and not run.random_weights else None
+    names = form.entry.labels
+    if own is None or len(own.labels) != len(names):
+        return None
+    where, theirs = f"reuse_head, encoder {source}", [label.casefold() for label in own.labels]
+    if all(re.fullmatch(r"label_\d+", label) for label in theirs):
+        remedy = f"Write into its config.json which of {', '.join(names)} each is, or leave reuse_head out."
+        raise refusal(where, "names of its labels in id2label of its config.json", ", ".join(own.labels), remedy)
+    if sorted(theirs) != sorted(label.casefold() for label in names):
+        remedy = "If they are the same, name them alike there (id2label); else leave reuse_head out for this task."
+        raise refusal(where, f"the labels of {form.entry.name}, {names}", f"{own.labels}", remedy)
+    if not own.weights:
+        expected = f"a head as that of {', '.join(FORMS)}, which reads a pooler"
+        raise refusal(where, expected, own.kind, "Leave reuse_head out: the head is then fresh.")
+    if (run.pooling, run.classifier, run.layer, run.scalar_mix) != ("pooler", "linear", None, False):
+        read = ("pooling", "classifier", "layer", "scalar_mix")
+        found = ", ".join(f"{name}: {getattr(run, name)}" for name in read)
+        remedy = "Say pooling: pooler and leave the others out, or leave reuse_head out."
+        raise refusal(where, "that a linear layer reads the pooler, as its own head does", found, remedy)
+    return own, [theirs.index(label.casefold()) for label in names]
 
 
 def unknown_words(task: Task, tokenizer) -> list[str]:

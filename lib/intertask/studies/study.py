@@ -21,7 +21,7 @@ from pydantic import (
 from intertask.encoders.mini import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import project_root
-from intertask.run import MIXING, Member, Run
+from intertask.run import MIXING, Further, Member, Run
 from intertask.studies.graph import REGIMES, TOGETHER, Row
 from intertask.studies.obeyed import refuse_ignored
 from intertask.tasks.catalogue import counterpart
@@ -332,7 +332,7 @@ class Study(Strict):
     )
     small_data: Annotated[SmallData | None, PLACED] = None
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
-    evaluate_on: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+    evaluate_on: dict[str, Annotated[list[Annotated[Further, PLACED]], Field(min_length=1)]] = Field(
         {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
     )
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
@@ -385,7 +385,7 @@ class Study(Strict):
             message = "all regimes but single and mtl_all need at least one task under supporting."
             raise IntertaskError(message, at=("regimes",))
         for task, others in self.evaluate_on.items():
-            _refuse_twice("evaluate_on", [task, *others])
+            _refuse_twice("evaluate_on", [task, *(one.task for one in others)])
         for name in LISTS:
             _refuse_twice(name, [getattr(value, "label", value) for value in getattr(self, name)])
         taken = {"all", *self.targets, *(task for one in self.supporting for task in one.tasks)}
@@ -520,6 +520,9 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
         of = {"task": counterpart, "tasks": names}
         return {key: of[key](own) if key in of else own for key, own in value.items()}
 
+    def further(values: list[Any]) -> list[Any]:
+        return once([supporting(value) for value in values])
+
     def by_task(settings: dict[str, Any]) -> dict[str, Any]:
         return {counterpart(task): own for task, own in settings.items()}
 
@@ -529,7 +532,7 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
     replace = {
         "targets": names,
         "supporting": lambda values: once(list(map(supporting, values))),
-        "evaluate_on": lambda further: {counterpart(task): names(others) for task, others in further.items()},
+        "evaluate_on": lambda by: by_task({task: further(others) for task, others in by.items()}),
         "per_task": by_task,
         "per_target": by_task,
         "parts": lambda parts: list(map(_counterparts, parts)),

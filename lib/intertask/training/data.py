@@ -8,7 +8,7 @@ import numpy as np
 
 from intertask.run import Member, Run
 from intertask.tasks.catalogue import find_entry
-from intertask.tasks.load import Task, check_trainable, load_as, load_task
+from intertask.tasks.load import Task, check_trainable, load_task, with_further
 from intertask.tasks.overlap import task_overlap
 from intertask.tasks.sample import limited, split_dev
 
@@ -35,7 +35,9 @@ def _overlap(task: Task, name: str, known: dict[str, Task], before: Sequence[str
 
 def _prepared(run: Run, member: Member, task: Task) -> Task:
     check_trainable(task)
-    splits = dict(task.splits) | {name: load_as(task, name, run.task_file) for name in member.evaluate_on}
+    for one in member.evaluate_on:
+        task = with_further(task, one.task, one.labels, run.task_file)
+    splits = dict(task.splits)
     train = limited(splits["train"], member.limit, run.seed_of("limit"))
     # by the master seed: anew for each restart, also where limit_seed keeps one subset
     splits["train"] = task.form.shuffled(train, np.random.default_rng(run.seed)) if member.shuffle_labels else train

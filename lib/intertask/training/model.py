@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from intertask.encoders.lora import merged
@@ -25,13 +24,15 @@ from intertask.studies.ready import check_reading, prepared_encoder
 from intertask.tasks.load import Task
 from intertask.tasks.schema import TaskEntry
 from intertask.training.batches import Batch
-
-HEADS = "heads.safetensors"
-"""Beside a stored encoder: the heads that were trained with it."""
-
-TASKS = "tasks"
-"""In its metadata, beside what the formats of its heads learned: of every task its head, and its entry with the labels'
-names."""
+from intertask.training.reuse import (
+    HEADS,
+    TASKS,
+    begin_as_own,
+    begin_as_stored,
+    learned_before,
+    stored_head,
+    stored_tasks,
+)
 
 
 def head_key(task: str) -> str:
@@ -67,6 +68,7 @@ class Model:
     scalar_mix: bool = False
     language_modelling_weight: float = 0.0
     at_once: dict[str, int] = field(default_factory=dict)  # of `memory.halving`
+    begins: dict[str, str] = field(default_factory=dict)  # what `reuse_heads` says
 
     @property
     def frozen(self) -> bool:
@@ -178,10 +180,24 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         parts.append(Part(name, task, form, key, encoded))
     heads = fresh_heads(run, encoder, parts)
-    if run.reuse_head:
-        load_heads(heads, Path(start))
+    begins = reuse_heads(run, encoder, heads, parts, start) if run.reuse_head else {}
     use = run.tuning, run.layer, run.scalar_mix, run.language_modelling_weight
-    return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use)
+    return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use, begins=begins)
+
+
+def reuse_heads(
+    run: Run, encoder: torch.nn.Module, heads: torch.nn.ModuleDict, parts: list[Part], start: str | Path
+) -> dict[str, str]:
+    """Fills in the heads that there are for the tasks; says of each task what its head begins as."""
+    found = {}
+    for key, head in heads.items():
+        tasks = {part.name: part.format for part in parts if part.head == key}
+        if (Path(start) / HEADS).is_file():
+            said = begin_as_stored(head, key, tasks, Path(start))
+        else:
+            said = begin_as_own(head, tasks, run, encoder, start)
+        found |= dict.fromkeys(tasks, said)
+    return found
 
 
 def fresh_heads(run: Run, encoder: torch.nn.Module, parts: list[Part]) -> torch.nn.ModuleDict:
@@ -217,16 +233,6 @@ def stored_model(run: Run, folder: Path) -> Model:
     return model
 
 
-def stored_tasks(folder: Path) -> dict[str, dict[str, Any]]:
-    """Of every task whose head lies beside a stored encoder: `head`, its key, and `entry`, with the labels' names."""
-    with safe_open(folder / HEADS, "pt") as stored:
-        tasks = (stored.metadata() or {}).get(TASKS)
-    if tasks is None:
-        remedy = "Make the run anew: intertask run STUDY --redo RUN."
-        raise refusal(folder / HEADS, "heads with the names of their tasks and labels", "none", remedy)
-    return json.loads(tasks)
-
-
 def save_model(model: Model, folder: Path) -> None:
     """Writes a folder that `load_encoder` reads, with the heads beside the encoder."""
     folder.mkdir(exist_ok=True)
@@ -238,18 +244,7 @@ def save_model(model: Model, folder: Path) -> None:
     save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
 
 
-def learned_before(folder: Path, head: str) -> str:
-    """What the format of the head stored in the folder had learned; empty: nothing, or there is no such head."""
-    if not (folder / HEADS).is_file():
-        return ""
-    with safe_open(folder / HEADS, "pt") as stored:
-        return (stored.metadata() or {}).get(head, "")
-
-
 def load_heads(heads: torch.nn.ModuleDict, folder: Path) -> None:
-    """Fills in the heads that were stored beside the encoder under the same key; the others stay fresh."""
-    stored = load_file(folder / HEADS) if (folder / HEADS).is_file() else {}
+    """Fills in heads with those that were stored beside the encoder under the same keys."""
     for key, head in heads.items():
-        own = {name.removeprefix(f"{key}."): value for name, value in stored.items() if name.startswith(f"{key}.")}
-        if own:
-            head.load_state_dict(own)
+        head.load_state_dict(stored_head(folder, key))

@@ -135,11 +135,14 @@ def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
     task, form, member = part.task, part.format, next(one for one in run.members if one.task == part.name)
     found = []
     for split in [split for split in task.splits if split != "train"]:
-        found.append(predict(model, part, part.encoded[split], run.per_device_eval_batch_size).assign(split=split))
+        rows = predict(model, part, part.encoded[split], run.per_device_eval_batch_size)
+        rows = task.form_of(split).merged(rows, task.told[split].ids) if split in task.told else rows
+        found.append(rows.assign(split=split))
     predictions = pd.concat(found, ignore_index=True)
     labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
-    scores = {split: form.score(rows) for split, rows in labelled}
-    majority = {split: form.floor(rows) for split, rows in labelled}
+    forms = {split: task.form_of(split) if split in task.told else form for split in task.splits}
+    scores = {split: forms[split].score(rows) for split, rows in labelled}
+    majority = {split: forms[split].floor(rows) for split, rows in labelled}
     reported = reporting_split(task)
     best = "best checkpoint" if run.selection == "each" or not run.alongside else "checkpoint with the best average"
     return Outcome(

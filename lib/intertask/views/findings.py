@@ -139,11 +139,12 @@ def _numbers(task: Task) -> Iterator[str]:
 
 def _absent(task: Task) -> Iterator[str]:
     for split, frame in task.splits.items():
-        if task.entry.labels and "label" in frame:
-            present = set(task.form.ids(frame["label"]))
-            absent = [name for i, name in enumerate(task.entry.labels) if i not in present]
+        form = task.form_of(split)
+        if (labels := form.entry.labels) and "label" in frame:
+            present = set(form.ids(frame["label"]))
+            absent = [name for i, name in enumerate(labels) if i not in present]
             if absent:
-                yield f"{split} lacks {len(absent)} of {len(task.entry.labels)} labels: {_names(absent)}."
+                yield f"{split} lacks {len(absent)} of {len(labels)} labels: {_names(absent)}."
 
 
 def _alike(task: Task) -> Iterator[str]:

@@ -28,7 +28,9 @@ def splits(task: Task) -> pd.DataFrame:
     if labelled and len(most) > MOST_LABELS:
         most = task.form.ids(labelled[0]["label"]).value_counts().index[:MOST_LABELS].tolist()
     for split, frame in task.splits.items():
-        rows[split] = {"examples": len(frame), **(task.form.balance(frame, most) if "label" in frame else {})}
+        form = task.form_of(split)
+        own = most if split not in task.told else range(len(form.entry.labels))
+        rows[split] = {"examples": len(frame), **(form.balance(frame, own) if "label" in frame else {})}
     return pd.DataFrame.from_dict(rows, orient="index").fillna("–")
 
 

@@ -95,6 +95,12 @@ def unknown(tasks: dict[str, Task], encoder: str | Path) -> str:
     return "\n".join(found) or f"The tokenizer knows {1 - MOST_UNKNOWN:.0%} of the tokens of each split, or more."
 
 
+def heads(result: Result) -> str:
+    """Of each task, as what its head began."""
+    begins = result.model.begins or dict.fromkeys(result.tasks, "its head was fresh")
+    return "\n".join(f"{name}: {said}." for name, said in begins.items())
+
+
 def curve(result: Result) -> Figure:
     """Score and loss of each task over the training, to be shown."""
     curves = list(result.curve.groupby("task", sort=False))
