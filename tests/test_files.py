@@ -4,6 +4,7 @@ import csv
 import io
 import multiprocessing
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from intertask import files
-from intertask.files import csv_text, private_folder, processors
+from intertask.files import csv_text, private_folder, processors, writing
 from intertask.studies.plan import workers_for
 
 
@@ -21,6 +22,32 @@ def test_where_a_process_is_bound_to_no_processors_all_are_counted(monkeypatch):
     assert processors() == 6 and workers_for(9, threads=2) in (1, 3)  # one where there is a GPU
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert processors() == 1
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "out.csv"
+
+    def killed():
+        with writing(path) as stream:
+            stream.write("half")
+            stream.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = multiprocessing.get_context("fork").Process(target=killed)
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL and not path.exists()
+    (left,) = tmp_path.iterdir()  # which no listing shows
+    assert left.name.startswith(".out.csv.")
+    left.unlink()
+    with pytest.raises(ZeroDivisionError), writing(path) as stream:
+        stream.write("half")
+        1 / 0  # noqa: B018
+    assert not list(tmp_path.iterdir())
+    with writing(path) as stream:
+        stream.write("who")
+        stream.write("le")
+    assert [path.read_text()] == [one.read_text() for one in tmp_path.iterdir()] == ["whole"]
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-x", "@sum", "\tx", "\rx", "- 5"])

@@ -15,7 +15,7 @@ from intertask.report import build_report
 from intertask.report.page import clean, notebook_page
 from intertask.report.vector import inline_svg
 from made_lab import serious
-from made_store import make_store, rewrite_index, run_id
+from made_store import make_store, rewrite_index, run_id, write_test_scores
 
 HOSTILE = "<img src=x onerror=window.pwned=1></script><script>window.pwned=1</script>"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -105,6 +105,19 @@ def test_the_index_shows_the_study_as_it_was_written(results):
     rewrite_index(results, "demo", given, report=[], wnli="trained")
     index = (build_report("demo") / "index.html").read_text()
     assert "<pre>title: T\nencoders: [mini/bert]\ntrain: {max_length: 64}\n</pre>" in index
+
+
+def test_every_page_says_that_a_test_split_is_reported(results, forked_kernels):
+    make_store(results, scores, seeds=2)
+    write_test_scores(results)
+    rewrite_index(results, "demo", report=["restarts"], report_on="test")
+    folder = build_report("demo")
+    for page in ("index", "restarts"):
+        html = (folder / f"{page}.html").read_text()
+        assert "Scores of targets are those of the split test, also where a page says dev; checkpoints" in html
+    assert "score +10.0 points against those that did not" in html  # the notebook restarts has dev beside test
+    rewrite_index(results, "demo", report=[], report_on="validation")
+    assert "of the split" not in (build_report("demo") / "index.html").read_text()
 
 
 def test_nothing_of_this_machine_is_in_the_report(report):

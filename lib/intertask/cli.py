@@ -368,12 +368,13 @@ def studies() -> None:
         say(f"{name:44} {state}")
 
 
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="a run's id, or its beginning", autocompletion=_runs_to_complete)
+]
+
+
 @app.command()
-def show(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="a run's id, or its beginning", autocompletion=_runs_to_complete)
-    ],
-) -> None:
+def show(run: RunName) -> None:
     """Says what a finished run is: its scores, its parameters, what it started from, where it lies."""
     from intertask.views.inventory import run_page
 
@@ -425,6 +426,23 @@ def report(
     here = os.getcwd()  # before: an empty one may be replaced
     folder = build_report(_name(study, mini, quick), to, partial(say, err=True))
     say(os.path.relpath(folder / "index.html", here))
+
+
+@app.command()
+def predict(
+    run: RunName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet, labelled or not")],
+    csv: Annotated[
+        Path | None, typer.Option(help="the file to write; default: standard output", callback=_place_of_csv)
+    ] = None,
+    task: Annotated[str, typer.Option(help="which of its tasks, where the run trained several")] = "",
+) -> None:
+    """Predicts each row of a file with a run that kept its encoder, and scores it where labels are there."""
+    from intertask.use.predict import predict_file
+
+    if not csv:
+        sys.stdout.reconfigure(encoding="utf-8")  # as in a file: it is read by programs
+    predict_file(run, file, csv, task, partial(say, err=not csv))
 
 
 @app.command()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TextIO
 
 from intertask.errors import IntertaskError, refusal
 
@@ -72,11 +72,18 @@ def is_writable_folder(path: Path) -> bool:
 
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all, into a folder that is there; its mode is as the umask says."""
+    with writing(path) as stream:
+        stream.write(text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[TextIO]:
+    """A file to write, as `write` does: it is there when the block has ended, and not at all where that failed."""
     # beside its place: only within one file system a rename is atomic
     unfinished = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
         with open(unfinished, "x", encoding="utf-8") as stream:
-            stream.write(text)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())  # else a power cut may keep the rename and lose the text
         os.replace(unfinished, path)

@@ -5,13 +5,22 @@ import pandas as pd
 import pytest
 
 from intertask.analysis import regimes
-from intertask.analysis.read import missing, read_runs, read_scores
+from intertask.analysis.inference import optimism
+from intertask.analysis.read import missing, read_both, read_runs, read_scores, reported_in_words
 from intertask.analysis.transfer import control_in_words, transfer_table
 from intertask.errors import IntertaskError
 from intertask.papers import best_of_each
 from intertask.studies.graph import expand
 from intertask.studies.study import Study
-from made_store import make_store, run_id, write_failure, write_index, write_run
+from made_store import (
+    make_store,
+    rewrite_index,
+    run_id,
+    write_failure,
+    write_index,
+    write_run,
+    write_test_scores,
+)
 
 
 def scores(target, supporting, seed):
@@ -66,6 +75,35 @@ def test_the_held_out_part_is_the_reported_split(tmp_path):
     write_run(tmp_path, "a", "mini/rte", 0, 70.0, scores=split, majority=split, reported="validation_report")
     run = read_runs("demo", tmp_path).iloc[0]
     assert run["split"] == "validation_report" and run["score"] == 65
+
+
+def test_a_test_split_reports_the_targets_where_the_study_says_so(tmp_path):
+    """By hand: on test every run is 10 points below its dev score, and so one of them below the majority."""
+
+    def scored(target, supporting, seed):
+        return 60.0 + 2 * seed + (seed == 1 and bool(supporting))
+
+    make_store(tmp_path, scored, supporting=("mini/mnli",), targets=("mini/rte",), seeds=3)
+    before = read_runs("demo", tmp_path)
+    assert reported_in_words(before) == ""
+    write_test_scores(tmp_path)
+    pd.testing.assert_frame_equal(read_runs("demo", tmp_path), before)
+    rewrite_index(tmp_path, "demo", report_on="test")
+    runs, scores = read_both("demo", tmp_path)
+    targets = runs[runs["stage"] == "target"]
+    assert targets["score"].tolist() == [50, 52, 54, 50, 53, 54] and set(targets["split"]) == {"test"}
+    assert targets["degenerate"].tolist() == [True, False, False] * 2
+    others = runs["stage"] != "target"
+    pd.testing.assert_frame_equal(runs[others], before[others])  # intermediates are chosen on dev, and say dev
+    assert transfer_table(runs)["delta"].tolist() == pytest.approx([1 / 3])
+    assert best_of_each.selected(targets, scores)["chosen_by"].tolist() == [60, 62, 64, 60, 63, 64]
+    (flattered,) = optimism(runs, scores).itertuples()
+    assert (flattered.n, flattered.runs, flattered.optimism) == (3, 6, 10)
+    assert (flattered.select, flattered.report) == pytest.approx((62 + 1 / 6, 52 + 1 / 6))
+    assert reported_in_words(runs) == (
+        "Scores of targets are those of the split test, also where a page says dev; checkpoints and all else that is "
+        "chosen are chosen on dev."
+    )
 
 
 def test_scores_is_the_tidy_table(tmp_path):

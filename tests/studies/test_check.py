@@ -57,6 +57,18 @@ def study(folder, encoder="bert", task="fruit", report=(), **settings):
     return Study(**content, task_file=str(folder / "tasks.yaml"), train=SETTINGS | settings, report=list(report))
 
 
+def test_a_test_split_that_is_to_report_has_labels(folder):
+    content = study(folder).model_dump() | {"targets": ["fruit", "ripeness"], "report_on": "test"}
+    fruit, ripeness = examined(Study(**content), {}).problems
+    assert fruit.startswith("report_on: test, fruit: expected a labelled test split, found one without labels. Supply")
+    assert ripeness.startswith("report_on: test, ripeness: expected a labelled test split, found train, validation al")
+    tasks = yaml.safe_load((folder / "tasks.yaml").read_text())
+    tasks["fruit"]["files"]["test"] = "dev.csv"
+    (folder / "labelled.yaml").write_text(yaml.safe_dump({"fruit": tasks["fruit"]}))
+    content |= {"targets": ["fruit"], "task_file": str(folder / "labelled.yaml")}
+    assert not examined(Study(**content), {}).problems
+
+
 def verdict(folder, *arguments, **more):
     one = study(folder, *arguments, **more)
     return examined(one, expand("s", one).runs)

@@ -57,6 +57,8 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
         ({"seeds": [1, 1]}, "seeds names 1 twice"),
         ({"target": {"limit": 5}}, r"keys of the study: limits: \[1000\]"),
         ({"limits": [0]}, "limits.0.*greater than or equal to 1, found 0"),
+        ({"holdout": 0.5, "report_on": "test"}, "report_on: expected it alone, found holdout too"),
+        ({"report_on": "train"}, "report_on: input should be 'validation' or 'test', found 'train'"),
         ({"holdout": 1.5}, "holdout: input should be less than 1, found 1.5"),
         ({"evaluate_on": {"mini/rt": ["mini/ax"]}}, "trains no run on mini/rt. Did you mean 'mini/rte'?"),
         ({"evaluate_on": {"mini/rte": "mini/ax"}}, "evaluate_on.mini/rte: input should be a valid list"),

@@ -1,8 +1,9 @@
 """Files are read by their own marks: quotes, blank lines, encodings, one object in all; or refused in words."""
 
+import pandas as pd
 import pytest
 
-from intertask.tasks.data_files import read_file
+from intertask.tasks.data_files import _Lines, read_file, read_parts
 from intertask.tasks.load import load_task
 
 TAGGED = "her\tO\nbrother\tB-PER\n\t\nsings\tO\n \nno\tO\none\tO\n\n"
@@ -34,6 +35,47 @@ def written(tmp_path):
 )
 def test_quotes_of_a_tsv_are_a_writers_only_where_all_of_them_are(written, content, texts):
     assert read_file(written("t.tsv", content))["text"].tolist() == texts
+
+
+PARTS = {
+    "t.csv": 'a,b\r\n"x, ""y""\nz",1\r\n2, 3\n"",\n4,5\n\n\n',
+    "bom.tsv": '\ufeff"a"\t"b"\n"x\ty"\t"1"\n"c\nd"\t"2"\n"e"\t"3"\n',
+    "plain.txt": 'a\tb\n"quoted" in part\t1\n"\t2\n\u2028\t3\n',
+    "t.jsonl": '\n{"a": "x", "b": [1]}\r\n\n{"b": 2}\r{"a": "\\u00e9", "b": null}\n',
+    "t.json": '[{"a": 1},\n {"a": 2}, {"b": 3}]',
+    "none.csv": "a,b\n",
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_are_what_the_whole_file_is(written, monkeypatch, name):
+    monkeypatch.setattr(_Lines, "BLOCK", 8)  # shorter than a line
+    path = written(name, PARTS[name])
+    whole, parts = read_file(path), list(read_parts(path, 2))
+    assert [len(part) for part in parts] == ([2] * (len(whole) // 2) + [1] * (len(whole) % 2) or [0])
+    assert [where for part in parts for where in part.index] == [(str(path), row + 1) for row in range(len(whole))]
+    together = pd.concat([part.reset_index(drop=True) for part in parts], ignore_index=True)
+    pd.testing.assert_frame_equal(together.reindex(columns=whole.columns), whole)
+
+
+def test_parts_of_parquet_have_its_rows(tmp_path):
+    whole = pd.DataFrame({"a": ["x", None, "z"], "b": [[1], [], [2**60]]})
+    whole.to_parquet(tmp_path / "t.parquet", row_group_size=2)
+    parts = list(read_parts(tmp_path / "t.parquet", 1))
+    assert [part["a"].fillna("null").tolist() for part in parts] == [["x"], ["null"], ["z"]]
+    assert [part.index.tolist() for part in parts] == [[(str(tmp_path / "t.parquet"), row)] for row in (1, 2, 3)]
+    assert parts[2]["b"].iloc[0].tolist() == [2**60]
+    whole[:0].to_parquet(tmp_path / "none.parquet")
+    assert [part.shape for part in read_parts(tmp_path / "none.parquet", 1)] == [(0, 2)]
+
+
+def test_damage_in_a_later_part_has_its_row_in_the_file(refused, written):
+    table = written("t.csv", "a,b\n" + "x,y\n" * 5 + "z\n")
+    refused(lambda: list(read_parts(table, 2)), "t.csv, row 6 (line 7)", "2 well-formed fields", "1 fields")
+    lines = written("t.jsonl", '{"a": 1}\n' * 3 + "{\n")
+    refused(lambda: list(read_parts(lines, 2)), "t.jsonl, row 4 (line 4)", "valid JSON")
+    latin = written("l.csv", b"a,b\n" + b"x,y\n" * 3000 + b"\xe9,y\n")
+    refused(lambda: list(read_parts(latin, 2)), "l.csv, line 3002", "text in UTF-8", "iconv -f LATIN1")
 
 
 def test_a_csv_of_semicolons_is_not_taken_for_one_column(refused, own_task):

@@ -7,6 +7,7 @@ known truth (`tests/benchmarks/coverage.py`).
 import numpy as np
 import pandas as pd
 
+from intertask.analysis.read import CHOOSING
 from intertask.analysis.resampling import BY_COUNTS, drawn_scores
 from intertask.analysis.statistics import (
     POWER,
@@ -149,19 +150,24 @@ def detectable_in_words(table: pd.DataFrame, intervals: pd.DataFrame, confidence
 
 
 def optimism(runs: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """How much the dev rows that chose the checkpoint flatter: main score on them minus that on the rows held out.
+    """How much the dev rows that chose the checkpoint flatter: main score on them minus that on the reported ones.
 
-    One row per encoder, limit and target of a study with `holdout`; none without. select, report: means over the runs;
-    optimism: paired by run, in points, with Student's t over the n seeds: a seed divides the dev set anew, and what its
-    runs share is counted once. scores: of `read_scores`.
+    One row per encoder, limit and target of a study with `holdout` or `report_on: test`; none of another. select,
+    report: means over the runs; optimism: paired by run, in points, with Student's t over the n seeds: with `holdout` a
+    seed divides the dev set anew, and what its runs share is counted once. scores: of `read_scores`.
     """
-    held = scores[(scores["metric"] == "main") & scores["split"].isin(["validation_select", "validation_report"])]
-    held = held[held["task"] == held["target"]].drop_duplicates(["run", "task", "split"])
+    others = runs.loc[(runs["stage"] == "target") & ~runs["split"].isin(CHOOSING), ["run", "task", "split"]]
+    main = scores[(scores["metric"] == "main") & (scores["task"] == scores["target"])]
+    main = main.drop_duplicates(["run", "task", "split"]).merge(
+        others.drop_duplicates(), on=["run", "task"], suffixes=("", "_reported")
+    )
+    held = main.assign(role=main["split"].map(dict.fromkeys(CHOOSING, "select")))
+    held["role"] = held["role"].mask(held["split"] == held["split_reported"], "report")
     keys = [*BASELINE, "target"]
-    wide = held.pivot(index=[*keys, "seed", "run"], columns="split", values="score")
-    wide = wide.reindex(columns=["validation_select", "validation_report"]).dropna().reset_index()
-    wide["optimism"] = wide["validation_select"] - wide["validation_report"]
-    means = {name: (f"validation_{name}", "mean") for name in ("select", "report")}
+    wide = held.dropna(subset="role").pivot(index=[*keys, "seed", "run"], columns="role", values="score")
+    wide = wide.reindex(columns=["select", "report"]).dropna().reset_index()
+    wide["optimism"] = wide["select"] - wide["report"]
+    means = {name: (name, "mean") for name in ("select", "report")}
     over_runs = wide.groupby(keys, sort=False, dropna=False).agg(runs=("run", "size"), **means)
     by_seed = wide.groupby([*keys, "seed"], sort=False, dropna=False)["optimism"].mean().reset_index()
     table = over_runs.reset_index().merge(mean_table(by_seed, keys, "optimism", confidence), on=keys)
@@ -173,7 +179,7 @@ def optimism_in_words(table: pd.DataFrame) -> str:
     if table.empty:
         return (
             "No run was scored on rows held out from the choice of its checkpoint, so nothing tells how much the dev "
-            "scores flatter. `holdout` in the study divides the dev set."
+            "scores flatter. `holdout` in the study divides the dev set, and `report_on: test` reports another."
         )
     sure = int((table["low"] > 0).sum())
     return (

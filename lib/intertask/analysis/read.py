@@ -22,6 +22,9 @@ OUTCOME |= dict.fromkeys(["score", "majority", "seconds"], "float64")
 OUTCOME |= dict.fromkeys(["degenerate", "constant_predictions"], "boolean")
 OUTCOME |= dict.fromkeys(["n_train", "examples_seen", "distinct_examples", "best_step", "steps"], "Int64")
 SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
+CHOOSING = ("validation_select", "validation")
+"""The split that chose the checkpoint of a run, the first that it has."""
+
 SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "control", "target"]
 SCORE_COLUMNS += ["limit", "supporting_limit", "seed", "task", "split", "metric", "score"]
 
@@ -30,7 +33,8 @@ def read_runs(study: str, results: Path | None = None, predictions: bool = False
     """One row per role that a run plays in the study, in the study's order, whether the run is done or not.
 
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
-    reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done.
+    reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done. Of
+    targets that is the test split where the study has `report_on: test`; `constant_predictions` stays that of dev.
     `control`: the supporting task's labels are shuffled. `reason`: why the run is not done, empty where it is;
     `failed`: why it failed, missing where it did not; `seconds`: wall time of loading, training and evaluating;
     `n_train`: training examples of the task that is scored, `examples_seen` and `distinct_examples` what the run saw of
@@ -58,11 +62,12 @@ def _frame_and_records(study: str, results: Path, whole: Collection[str] = ()) -
     if path := score_tables.find_table(study, results):
         runs = score_tables.as_runs(score_tables.tidy(path, unit="points"), study)
         return runs.reindex(columns=[*ROLE, *OUTCOME, *SUPPORTING, "reason"]).astype(ROLE | OUTCOME | SUPPORTING), {}
-    index = read_study(study, results)["runs"]
+    snapshot = read_study(study, results)
+    index, on_test = snapshot["runs"], snapshot["study"].get("report_on") == "test"
     roles = pd.DataFrame(index, columns=list(ROLE)).astype(ROLE)
     records, reasons, failures = of_runs(index, results, whole)
     rows = [
-        _outcome(records[role["run"]], role["task"]) | _supporting(records, role)
+        _outcome(records[role["run"]], role["task"], on_test and role["stage"] == "target") | _supporting(records, role)
         if role["run"] in records
         else {"done": False, "failed": failures.get(role["run"])}
         for role in roles.to_dict("records")
@@ -107,6 +112,15 @@ def _scores(study: str, runs: pd.DataFrame, records: dict[str, dict]) -> pd.Data
     return runs.merge(scores, on=["run", "task"])[SCORE_COLUMNS]
 
 
+def reported_in_words(runs: pd.DataFrame) -> str:
+    """On which split the scores of trained targets are, where that is not the whole dev set; else empty."""
+    trained = runs[(runs["stage"] == "target") & runs["seconds"].notna()]
+    if not (splits := sorted({*trained["split"].dropna()} - {"validation"})):
+        return ""
+    words = f"Scores of targets are those of the split {' or '.join(splits)}, also where a page says dev"
+    return f"{words}; checkpoints and all else that is chosen are chosen on dev."
+
+
 def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, dict]:
     """The whole run.json of every run that is done, by run id: versions, commit, times, device and the rest.
 
@@ -146,16 +160,19 @@ def _in_pool(run: str, results: Path | None) -> bool:
     return (store.folder_of(run, results) / "run.json").is_file()
 
 
-def _outcome(record: dict, task: str) -> dict:
-    """What a record says of one task under the keys of OUTCOME."""
+def _outcome(record: dict, task: str, on_test: bool) -> dict:
+    """What a record says of one task under the keys of OUTCOME; of the test split, or of that which the run reports."""
     own = record["tasks"][task]
-    split = own["reported"]
+    split = "test" if on_test else own["reported"]
+    score, majority = (own[kind].get(split, {}).get("main") for kind in ("scores", "majority"))
+    degenerate = {"degenerate": None if score is None else score <= majority} if on_test else {}
     return {
         **{name: own[name] for name in OUTCOME if name in own},
+        **degenerate,
         "done": True,
         "split": split,
-        "score": own["scores"][split]["main"],
-        "majority": own["majority"][split]["main"],
+        "score": score,
+        "majority": majority,
         "n_train": own["sizes"]["train"],
         "steps": record["steps"],
         "seconds": sum(record["seconds"].values()),

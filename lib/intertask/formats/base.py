@@ -199,6 +199,12 @@ class Format:
         """Predictions in the labels' own terms, from logits of shape (examples, outputs): the likeliest id."""
         return logits.argmax(axis=1)
 
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Of each label, 0–1, from logits of shape (predictions, labels): a softmax."""
+        from scipy.special import softmax  # half a second of import, which most runs need not pay
+
+        return softmax(logits, axis=1)
+
     def majority(self, labels: pd.Series) -> pd.Series:
         """The most frequent label for every prediction: what a degenerate run does not beat; of equals, the lowest."""
         return pd.Series(labels.mode()[0], index=labels.index)

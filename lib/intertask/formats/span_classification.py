@@ -80,6 +80,12 @@ class SpanClassification(SpanFormat):
             return [np.flatnonzero(row >= 0).tolist() for row in logits]
         return [[int(best)] for best in logits.argmax(axis=1)]
 
+    def probabilities(self, logits):
+        """Each label has its own, whatever the others have."""
+        from scipy.special import expit
+
+        return expit(logits)
+
     def score(self, rows):
         """Labels that match one of the entry's `unscored_labels` count neither as predicted nor as missed."""
         return super().score(rows.assign(**{name: self._scored(rows[name]) for name in ("label", "prediction")}))

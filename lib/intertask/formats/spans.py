@@ -25,6 +25,7 @@ class SpanFormat(Format):
     keys: Sequence[str] = ("labels",)
     several_targets = True
     needs_room = True
+    most_cut = MOST_CUT
     paired = "labels as targets"  # of which a row must have as many of the one as of the other
 
     def columns(self, raw, labels):
@@ -70,9 +71,9 @@ class SpanFormat(Format):
         characters = np.concatenate(rows["spans"].tolist()).astype(np.int64)
         sequence = np.repeat(np.arange(len(rows)), counts)
         spans, cut = token_spans(read, characters, sequence, len(self.entry.inputs))
-        if cut.sum() > MOST_CUT * cut.size:
+        if cut.sum() > self.most_cut * cut.size:
             raise IntertaskError(
-                f"max_length: expected that at most {MOST_CUT:.0%} of the spans of {self.entry.name} lose tokens, "
+                f"max_length: expected that at most {self.most_cut:.0%} of the spans of {self.entry.name} lose tokens, "
                 f"found {cut.sum()} of {cut.size} at {max_length} tokens. Raise max_length, or drop the long texts; "
                 "words of which the tokenizer makes nothing count too."
             )

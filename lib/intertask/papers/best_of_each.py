@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis.averages import counted, plain, task_average
+from intertask.analysis.read import CHOOSING
 from intertask.analysis.statistics import RESAMPLES, check_choice, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
@@ -26,9 +27,9 @@ UNITS = 10  # independent units below which a bootstrap says more than it knows
 def selected(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """The runs with `chosen_by`, their main score on the dev rows that choices are made on.
 
-    With `holdout` these are other rows than those that are reported. scores: of `read_scores`.
+    With `holdout` or `report_on: test` these are other rows than those that are reported. scores: of `read_scores`.
     """
-    main = scores[(scores["metric"] == "main") & (scores["split"] == "validation_select")]
+    main = scores[(scores["metric"] == "main") & scores["split"].isin(CHOOSING)]
     main = main.drop_duplicates(["run", "task"]).set_index(["run", "task"])["score"]
     found = main.reindex(pd.MultiIndex.from_frame(runs[["run", "task"]])).to_numpy()
     return runs.assign(chosen_by=np.where(np.isnan(found), runs["score"], found))

@@ -11,10 +11,11 @@ from typing import Any, Literal
 import pandas as pd
 import yaml
 
-from intertask.analysis.read import missing, read_predictions, read_runs, read_settings
+from intertask.analysis.read import missing, read_predictions, read_runs, read_scores, read_settings
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import now, results_root, write
 from intertask.formats import find_format
+from intertask.papers.best_of_each import selected
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import load_task
 from intertask.tasks.schema import TaskEntry
@@ -82,7 +83,8 @@ def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "")
     Raises IntertaskError, before anything is written, where a task, a run or a legal prediction for each row is
     missing.
     """
-    runs = every = read_runs(study, predictions=True)
+    every = read_runs(study, predictions=True)
+    runs = selected(every, read_scores(study))
     mini = runs["target"].str.startswith("mini/").any()
     runs = _candidates(study, runs, rule, encoder)
     entries = {
@@ -133,7 +135,7 @@ def _picks(study: str, runs: pd.DataFrame, entries: dict[str, TaskEntry], wnli: 
 
 def _pick(rows: pd.DataFrame, rule: str) -> Pick:
     """The best run on dev; the majority class where the rule says `majority`, or `floor` and the best is below it."""
-    best = None if rule == "majority" else rows.loc[[rows["score"].idxmax()]]  # the first of equals
+    best = None if rule == "majority" else rows.loc[[rows["chosen_by"].idxmax()]]  # the first of equals
     below = rule == "floor" and (best["score"] < best["majority"]).all()
     return Pick(None if below else best, rows["run"].nunique())
 

@@ -11,7 +11,7 @@ import nbformat
 import pandas as pd
 from papermill.exceptions import PapermillExecutionError
 
-from intertask.analysis.read import read_records, read_runs
+from intertask.analysis.read import read_records, read_runs, reported_in_words
 from intertask.errors import IntertaskError, refusal
 from intertask.files import is_writable_folder, results_root
 from intertask.report.page import GENERATOR, index_page, notebook_page
@@ -52,7 +52,7 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
         for place, (path, parameters) in enumerate(notebooks, 1):
             began = time.monotonic()
             tell(f"{place} of {len(notebooks)}: {path.stem} ", end="")
-            pages.append(_render(path, parameters, building))
+            pages.append(_render(path, parameters, building, reported_in_words(runs)))
             tell(f"{time.monotonic() - began:.0f} s")
         links = _run_notebooks(runs, results, target) if target.is_relative_to(results) else {}
         index = index_page(snapshot, runs, read_records(runs, results), pages, links)
@@ -88,7 +88,7 @@ def _replaceable(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _render(notebook: Path, parameters: dict, folder: Path) -> dict[str, str]:
+def _render(notebook: Path, parameters: dict, folder: Path, note: str) -> dict[str, str]:
     """Executes one notebook into the folder, with its page beside it; what the index page says of it."""
     output = folder / notebook.name
     try:
@@ -102,6 +102,6 @@ def _render(notebook: Path, parameters: dict, folder: Path) -> dict[str, str]:
     for part in (executed, *executed.cells):  # papermill's notes hold paths of this machine; a report is passed on
         part.metadata.pop("papermill", None)
     nbformat.write(executed, output)
-    page = notebook_page(executed)
+    page = notebook_page(executed, note)
     output.with_suffix(".html").write_text(page.pop("html"), encoding="utf-8")
     return page | {"stem": notebook.stem}

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from intertask.analysis.answer import answer
-from intertask.analysis.read import missing
+from intertask.analysis.read import missing, reported_in_words
 from intertask.analysis.tables import as_html, shown
 from intertask.files import now
 from intertask.report.vector import inline_svg
@@ -45,10 +45,10 @@ SORT, STYLE = ((_HERE / name).read_text(encoding="utf-8") for name in ("sort.js"
 SORT_HASH = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
 
 
-def notebook_page(notebook: NotebookNode) -> dict:
-    """An executed notebook as `html`, its code folded away; title: its first heading; sections: (id, heading) of the
-    others; picture: its first, as HTML, empty without any. Outputs of other kinds than SHOWN are lost from the
-    notebook."""
+def notebook_page(notebook: NotebookNode, note: str = "") -> dict:
+    """An executed notebook as `html`, its code folded away, below the `note`; title: its first heading; sections: (id,
+    heading) of the others; picture: its first, as HTML, empty without any. Outputs of other kinds than SHOWN are lost
+    from the notebook."""
     title, picture = notebook.cells[0].source.splitlines()[0].lstrip("# "), ""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -62,7 +62,7 @@ def notebook_page(notebook: NotebookNode) -> dict:
     exporter = HTMLExporter(template_name="basic", raw_template=template, sanitize_html=True, filters=filters)
     body, _ = exporter.from_notebook_node(notebook)
     sections = [(name, _plain(heading)) for name, heading in SECTION.findall(body)]
-    contents = TEMPLATES.get_template("contents.html.j2").render(sections=sections)
+    contents = TEMPLATES.get_template("contents.html.j2").render(sections=sections, note=note)
     html = page(title, f"{contents}\n{body}", HtmlFormatter().get_style_defs(".highlight"))
     return {"title": title, "html": html, "picture": picture, "sections": sections}
 
@@ -103,6 +103,7 @@ def index_page(
     body = TEMPLATES.get_template("index.html.j2").render(
         study=snapshot,
         answer=answer(runs),
+        note=reported_in_words(runs),
         trained="source" not in snapshot["study"],
         built=now(),
         ended=sorted(record["finished"] for record in records.values()) or ["–"],

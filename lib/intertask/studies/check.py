@@ -51,6 +51,9 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
     remarks = (_limits_above_the_data, _beyond_the_end, _never_told)
     verdict = Verdict(remarks=[sentence for one in remarks for sentence in one(todo.values())])
     verdict.tried(_check_threads, todo.values())
+    if study.report_on == "test":
+        for target in dict.fromkeys(target for _, part in study.expanded_parts() for target in part.targets):
+            verdict.tried(_labelled_test, target, study.task_file)
     verdict.remarks += verdict.tried(_never_drawn, todo.values()) or []
     for one in study.report:
         verdict.tried(notebook_parameters, one)
@@ -102,6 +105,14 @@ def _check_threads(runs: Iterable[Run]) -> None:
     if most > processors():
         expected = f"at most the {processors()} processors of this machine"
         raise refusal("threads", expected, f"{most}", "Lower it, or start the study on another machine.")
+
+
+def _labelled_test(target: str, task_file: str) -> None:
+    splits = load_task(target, task_file).splits
+    if "label" not in splits.get("test", ()):
+        found = "one without labels" if "test" in splits else f"{', '.join(splits)} alone"
+        remedy = "Supply it, or take report_on out."
+        raise refusal(f"report_on: test, {target}", "a labelled test split", found, remedy)
 
 
 def analysis_notebook(name: str) -> Path:

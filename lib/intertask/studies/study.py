@@ -62,7 +62,7 @@ OTHERWISE = {
 }
 ELSEWHERE |= {other: f"Here it is {name}." for name, others in OTHERWISE.items() for other in others}
 
-OF_THE_WHOLE = {"title", "paper", "task_file", "wnli", "parts", "report", "counts", "mini", "quick"}
+OF_THE_WHOLE = {"title", "paper", "task_file", "wnli", "parts", "report", "report_on", "counts", "mini", "quick"}
 """The keys of a study that a part has no say in."""
 
 Regime = Literal[REGIMES]
@@ -332,6 +332,9 @@ class Study(Strict):
     )
     small_data: Annotated[SmallData | None, PLACED] = None
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the target's dev set that reports")
+    report_on: Literal["validation", "test"] = Field(
+        "validation", description="the split whose scores of the targets are reported; choices are made on validation"
+    )
     evaluate_on: dict[str, Annotated[list[Annotated[Further, PLACED]], Field(min_length=1)]] = Field(
         {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
     )
@@ -384,6 +387,9 @@ class Study(Strict):
         if {*self.regimes} - {"single", "mtl_all"} and not self.supporting:
             message = "all regimes but single and mtl_all need at least one task under supporting."
             raise IntertaskError(message, at=("regimes",))
+        if self.report_on == "test" and self.holdout:
+            message = "report_on: expected it alone, found holdout too, which reports a part of dev. Drop one."
+            raise IntertaskError(message, at=("report_on",))
         for task, others in self.evaluate_on.items():
             _refuse_twice("evaluate_on", [task, *(one.task for one in others)])
         for name in LISTS:

@@ -1,11 +1,15 @@
 """Data files as raw frames: text stays as it stands, and a damaged file is refused with its row."""
 
+import codecs
 import csv
 import io
 import json
+import mmap
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +27,9 @@ def read_files(paths: list[Path], columns: Sequence[str] = ()) -> pd.DataFrame:
     return with_rows([read_file(path, columns) for path in paths], [str(path) for path in paths])
 
 
-def with_rows(frames: list[pd.DataFrame], files: list[str]) -> pd.DataFrame:
-    """The frames under one another with the index (file, row); rows count from 1, without the header."""
-    numbered = [frame.set_axis(range(1, len(frame) + 1)) for frame in frames]
+def with_rows(frames: list[pd.DataFrame], files: list[str], first: int = 1) -> pd.DataFrame:
+    """The frames under one another with the index (file, row); rows count from `first`, without the header."""
+    numbered = [frame.set_axis(range(first, first + len(frame))) for frame in frames]
     return pd.concat(numbered, keys=files, names=["file", "row"])
 
 
@@ -37,6 +41,24 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     per line, or one array of objects. CoNLL (.conll) has a word in a line and a blank line behind a sentence: a
     sentence is a row, and each of the `columns` a list.
     """
+    (frame,) = _frames_of(path, columns, None)
+    return frame
+
+
+def read_parts(path: Path, most: int, columns: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
+    """What `read_file` reads, at most so many rows at a time under the index of `with_rows`; one part at least.
+
+    CSV, TSV, JSON lines and Parquet are held in memory part by part, other files and arrays of JSON whole. Damage is
+    refused where the parts come to it.
+    """
+    first = 1
+    for frame in _frames_of(path, columns, most):
+        yield with_rows([frame], [str(path)], first)
+        first += len(frame)
+
+
+def _frames_of(path: Path, columns: Sequence[str], most: int | None) -> Iterator[pd.DataFrame]:
+    """The file as frames of so many rows, the last of fewer; None: as one."""
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
         remedy = "Convert, unpack or rename the file."
@@ -44,47 +66,81 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     if columns and path.suffix in _NAMING:
         remedy = "Take `columns` out, or name in it the splits whose files have no header."
         raise refusal(path, "columns that the file itself names", f"`columns: {list(columns)}`", remedy)
-    content = path.read_bytes()  # `sources.hex_digest` has refused one that cannot be read
-    start = content[:100].lstrip().lower()
+    with open(path, "rb") as stream:  # `sources.hex_digest` has refused one that cannot be read
+        start = stream.read(100).lstrip().lower()
     if other := next((other for begin, other in _OTHERS.items() if start.startswith(begin.lower())), None):
         found, remedy = other
         if found != "Parquet" or path.suffix != ".parquet":
             raise refusal(path, f"what a {path.suffix} file holds", found, remedy)
-    return _READERS[path.suffix](path, content, columns)
+    return _READERS[path.suffix](path, columns, most)
 
 
-def _read_table(path: Path, content: bytes, columns: Sequence[str], **dialect: Any) -> pd.DataFrame:
-    text = _decode(path, content)
-    lines = csv.reader(io.StringIO(text, newline=""), **dialect)
+def _framed(rows: Iterable, columns: Sequence[str] | None, most: int | None) -> Iterator[pd.DataFrame]:
+    """At most so many rows at a time, all of them where that is None; one frame at least."""
+    rows = iter(rows)
+    yield pd.DataFrame(list(islice(rows, most)), columns=columns, dtype=object)
+    while part := list(islice(rows, most)):
+        yield pd.DataFrame(part, columns=columns, dtype=object)
+
+
+class _Lines:
+    """The lines of a file, read a block at a time; `text`: the last block and the one before, and whether `blanks` in
+    it stand before a quotation mark."""
+
+    BLOCK = 2**18  # characters
+
+    def __init__(self, stream: io.TextIOBase):
+        self.stream, self.text, self.blanks = stream, "", None
+
+    def __iter__(self) -> Iterator[str]:
+        last = ""
+        while block := self.stream.read(self.BLOCK):
+            block += self.stream.readline()
+            self.text = last + block
+            self.blanks = _BLANKS_BEFORE_QUOTES.search(self.text)
+            yield from io.StringIO(block, newline="")
+            last = block
+
+
+def _read_table(path: Path, columns: Sequence[str], most: int | None, **dialect: Any) -> Iterator[pd.DataFrame]:
+    rows = _table_rows(path, columns, dialect)
+    return _framed(rows, next(rows), most)
+
+
+def _table_rows(path: Path, columns: Sequence[str], dialect: dict[str, Any]) -> Iterator[list[str]]:
+    """The names of the columns, then the rows."""
     # Not pandas' parser: it pads short rows and, where every row is too long, takes the first column for an index.
     csv.field_size_limit(2**31 - 1)  # the default refuses texts above 131,072 characters
-    blanks = dialect.get("quoting") != csv.QUOTE_NONE and _BLANKS_BEFORE_QUOTES.search(text)
-    rows: list[list[str]] = []
-    blank, header = 0, list(columns)
-    try:
-        header = header or next(lines, [])
-        first = _plain("".join(header[:1]))
-        for fields in lines:
-            if not fields:  # at the end of a file they mean nothing
-                blank = blank or lines.line_num
-                continue
-            if blank:
-                raise _blank_line(path, blank)
-            if len(fields) != len(header):
-                raise csv.Error(f"{len(fields)} fields")
-            if _plain(fields[0]) == first and _repeats(header, fields):
-                raise _second_header(f"{path}, row {len(rows) + 1} (line {lines.line_num})")
-            odd = next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "") if blanks else ""
-            if odd and _with_quotes(odd) not in text:
-                raise csv.Error(f"blanks before a quotation mark, {odd!r:.80}")
-            rows.append(fields)
-    except csv.Error as error:
-        where = f"{path}, row {len(rows) + 1} (line {lines.line_num})"
-        expected = f"{len(header)} well-formed fields as in the header or in `columns`"
-        signs = f"with other signs than {dialect.get('delimiter', ',')!r} between fields and doubled quotes in them"
-        other = " Sentences of a word in each line, parted by blank lines, are those of a .conll." if columns else ""
-        raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?{other}") from None
-    return pd.DataFrame(rows, columns=header, dtype=object)
+    quoted = dialect.get("quoting") != csv.QUOTE_NONE
+    row, blank, header = 0, 0, list(columns)
+    with _opened(path) as stream:
+        text = _Lines(stream)
+        lines = csv.reader(text, **dialect)
+        try:
+            header = header or next(lines, [])
+            yield header
+            first = _plain("".join(header[:1]))
+            for fields in lines:
+                if not fields:  # at the end of a file they mean nothing
+                    blank = blank or lines.line_num
+                    continue
+                if blank:
+                    raise _blank_line(path, blank)
+                if len(fields) != len(header):
+                    raise csv.Error(f"{len(fields)} fields")
+                if _plain(fields[0]) == first and _repeats(header, fields):
+                    raise _second_header(f"{path}, row {row + 1} (line {lines.line_num})")
+                odd = next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "") if quoted and text.blanks else ""
+                if odd and _with_quotes(odd) not in text.text:
+                    raise csv.Error(f"blanks before a quotation mark, {odd!r:.80}")
+                row += 1
+                yield fields
+        except csv.Error as error:
+            where = f"{path}, row {row + 1} (line {lines.line_num})"
+            expected = f"{len(header)} well-formed fields as in the header or in `columns`"
+            signs = f"with other signs than {dialect.get('delimiter', ',')!r} between fields and doubled quotes in them"
+            other = " Sentences of a word in each line, parted by blank lines, are those of a .conll." * bool(columns)
+            raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?{other}") from None
 
 
 def _repeats(header: Sequence[str], fields: list[str]) -> bool:
@@ -112,32 +168,46 @@ def _blank_line(path: Path, line: int) -> IntertaskError:
     return refusal(f"{path}, line {line}", "rows of a table", found, remedy)
 
 
-def _read_tsv(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFrame:
-    quoting = csv.QUOTE_MINIMAL if _is_quoted(_decode(path, content), header=not columns) else csv.QUOTE_NONE
-    return _read_table(path, content, columns, delimiter="\t", quoting=quoting, strict=True)
+def _read_tsv(path: Path, columns: Sequence[str], most: int | None) -> Iterator[pd.DataFrame]:
+    quoting = csv.QUOTE_MINIMAL if _is_quoted(path, header=not columns) else csv.QUOTE_NONE
+    return _read_table(path, columns, most, delimiter="\t", quoting=quoting, strict=True)
 
 
-def _is_quoted(text: str, header: bool) -> bool:
+def _is_quoted(path: Path, header: bool) -> bool:
     """Whether a table was written with quotes: all are around whole fields, and one would be odd as a character.
 
     Odd is a doubled one within a field, one around a name in the header, and several of which each row has one or each
     has the comma for which a spreadsheet sets it. Others prove nothing: a quotation may be a whole text, or begin in
     one and end in another.
     """
-    if '"' not in text:
+    if not path.stat().st_size:
         return False
-    text = text.replace("\r\n", "\n").replace("\r", "\n")  # for $
-    fields, bare = _QUOTED.findall(text), _QUOTED.sub("", text)
-    rows = len(text.strip("\n").split("\n")) - header
-    all_alike = len(fields) > 1 and (len(fields) >= rows or all("," in field for field in fields) and "," not in bare)
-    odd = all_alike or any('""' in field[1:-1] for field in fields) or (header and text.startswith('"'))
-    return odd and '"' not in bare
+    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(b'"') < 0:
+            return False
+        fields, within, commas, with_comma, doubled = 0, 0, 0, 0, False
+        for match in _QUOTED.finditer(content):
+            field = match[0]
+            fields, within, commas = fields + 1, within + field.count(b'"'), commas + field.count(b",")
+            with_comma += b"," in field
+            doubled = doubled or b'""' in field[1:-1]
+        if within < _count(content, b'"'):
+            return False
+        named = header and content[:4].removeprefix(codecs.BOM_UTF8).startswith(b'"')
+        if doubled or named or fields < 2:
+            return doubled or named
+        rows = 1 + sum(1 for _ in _ENDED_LINE.finditer(content)) - header
+        return fields >= rows or (with_comma == fields and commas == _count(content, b","))
 
 
-def _read_conll(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFrame:
+def _count(content: mmap.mmap, sign: bytes) -> int:
+    return sum(content[at : at + 2**20].count(sign) for at in range(0, len(content), 2**20))
+
+
+def _read_conll(path: Path, columns: Sequence[str], most: int | None) -> Iterator[pd.DataFrame]:
     if not columns:
         raise refusal(path, "names for the columns of a CoNLL file", "none", "Give `columns: [words, tags]`.")
-    lines = _lines(_decode(path, content))
+    lines = _lines(_decode(path, path.read_bytes()))
     parted = "\t" if any("\t" in line.strip() for line in lines) else " +"
     rows, sentence = [], []
     for number, line in enumerate([*lines, ""], start=1):
@@ -154,47 +224,68 @@ def _read_conll(path: Path, content: bytes, columns: Sequence[str]) -> pd.DataFr
         elif sentence:
             rows.append([list(column) for column in zip(*sentence, strict=True)])
             sentence = []
-    return pd.DataFrame(rows, columns=list(columns), dtype=object)
+    return _framed(rows, list(columns), most)
 
 
-def _read_json(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
-    text = _decode(path, content)
-    if text.lstrip().startswith("["):
-        records = _parse_json(str(path), text)
-    elif (whole := _one_object(path, text)) is not None:
-        found = f"one object for the whole file, with the keys {', '.join(whole)[:80]}"
-        remedy = "Write a row per example; of SQuAD's own files one per question, with its context beside it."
-        raise refusal(path, _JSON, found, remedy)
-    else:
-        lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
-        rows = enumerate(lines, start=1)
-        records = [_parse_json(f"{path}, row {row} (line {number})", line) for row, (number, line) in rows]
-    for row, record in enumerate(records, start=1):
+def _read_conllu(path: Path, columns: Sequence[str], most: int | None) -> Iterator[pd.DataFrame]:
+    return iter([parse_conllu(path, _decode(path, path.read_bytes()))])
+
+
+def _read_json(path: Path, _: Sequence[str], most: int | None) -> Iterator[pd.DataFrame]:
+    return _framed(_records(path), None, most)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    for row, record in enumerate(_values(path), start=1):
         if not isinstance(record, dict):
             found = type(record).__name__
             raise refusal(f"{path}, row {row}", "a JSON object with the columns as keys", found, "Mend this row.")
         if odd := next((key for key in record if not key.isascii() and _HALF.search(key)), None):
             raise refusal(f"{path}, row {row}", "keys in valid UTF-8", f"{odd!r}", "Mend this row.")
-    return pd.DataFrame(records, dtype=object)
+        yield record
 
 
-def _one_object(path: Path, text: str) -> dict[str, Any] | None:
-    """The file's only JSON value, where that is no row: an object over several lines or, in a .json, holding others
-    or columns.
+def _values(path: Path) -> Iterator[Any]:
+    """What stands in the lines, or in the file's one array."""
+    with _opened(path) as stream:
+        lines = ((number, line) for number, line in enumerate(stream, start=1) if line.strip())
+        head = list(islice(lines, 2))
+        if head and head[0][1].lstrip().startswith("["):
+            stream.seek(0)
+            yield from _parse_json(str(path), stream.read())
+            return
+        if len(head) < 2 or not _is_json(head[0][1]):
+            stream.seek(0)
+            _refuse_one_object(path, stream.read())
+        for row, (number, line) in enumerate(chain(head, lines), start=1):
+            yield _parse_json(f"{path}, row {row} (line {number})", line.rstrip("\r\n"))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse_one_object(path: Path, text: str) -> None:
+    """Refuses a file whose only JSON value is no row: an object over several lines or, in a .json, holding others or
+    columns.
 
     In a .jsonl a row that holds others may stand alone.
     """
     several = "\n" in text.strip()
-    if not several and path.suffix == ".jsonl":
-        return None
-    try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    if not (several or path.suffix == ".json") or not _is_json(text):
+        return
+    whole = json.loads(text)
     held = list(whole.values()) if isinstance(whole, dict) else []
     inner = any(isinstance(item, dict) for items in held if isinstance(items, list) for item in items)
     columns = len(held) > 1 and all(isinstance(value, list | dict) for value in held)
-    return whole if held and (several or inner or columns) else None
+    if held and (several or inner or columns):
+        found = f"one object for the whole file, with the keys {', '.join(whole)[:80]}"
+        remedy = "Write a row per example; of SQuAD's own files one per question, with its context beside it."
+        raise refusal(path, _JSON, found, remedy)
 
 
 def _parse_json(where: str, text: str) -> Any:
@@ -215,15 +306,32 @@ def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _decode_json = json.JSONDecoder(object_pairs_hook=_keys_once).decode
 
 
-def _read_parquet(path: Path, content: bytes, _: Sequence[str]) -> pd.DataFrame:
+def _read_parquet(path: Path, _: Sequence[str], most: int | None) -> Iterator[pd.DataFrame]:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.ParquetFile(io.BytesIO(content)).read()  # also columns of one name, refused elsewhere
-        table.validate(full=True)  # invalid UTF-8 would otherwise show only when the text is used
+        with pyarrow.parquet.ParquetFile(path, pre_buffer=most is None) as file:
+            tables = file.iter_batches(most) if most and file.metadata.num_rows else [file.read()]
+            for table in tables:  # also with columns of one name, refused elsewhere
+                table.validate(full=True)  # invalid UTF-8 would otherwise show only when the text is used
+                yield table.to_pandas(integer_object_nulls=True)  # beside a null a float would round beyond 2 ** 53
     except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
         raise refusal(path, "a complete Parquet file", str(error).splitlines()[0], DAMAGED) from None
-    return table.to_pandas(integer_object_nulls=True)  # beside a null a float would round beyond 2 ** 53
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.TextIOBase]:
+    """The file's text with its line ends as they stand; one that is no UTF-8 is refused when that is read."""
+    with open(path, "rb") as stream:
+        wide = _is_wide(stream.read(2**16))
+    try:
+        if wide:
+            raise UnicodeError
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            yield stream
+    except UnicodeError:
+        _decode(path, path.read_bytes())
+        raise
 
 
 def _decode(path: Path, content: bytes) -> str:
@@ -271,17 +379,18 @@ _OTHERS = {
     b"<!doctype html": ("a web page", "Fetch the file itself."),
     b"<html": ("a web page", "Fetch the file itself."),
 }
-_BLANKS_BEFORE_QUOTES = re.compile(r'[,\n]\s+"')
+_BLANKS_BEFORE_QUOTES = re.compile(r'[,\r\n]\s+"')
 _QUOTED_BEHIND_BLANKS = re.compile(r'\s+".*"\s*', re.DOTALL)
 _HALF = re.compile("[\ud800-\udfff]")  # of a character, as JSON can write one
-_QUOTED = re.compile(r'^"(?:[^"]|"")*"(?=\t|\r?$)|(?<=\t)"(?:[^"]|"")*"(?=\t|\r?$)', re.MULTILINE)
+_QUOTED = re.compile(rb'(?:\A(?:\xef\xbb\xbf)?|(?<=[\t\r\n]))"(?:[^"]|"")*"(?=[\t\r\n]|\Z)')
+_ENDED_LINE = re.compile(rb"[\r\n][^\r\n]")  # another begins behind it
 _READERS = {
     ".csv": partial(_read_table, strict=True),
     ".tsv": _read_tsv,
     ".jsonl": _read_json,
     ".json": _read_json,
     ".parquet": _read_parquet,
-    ".conllu": lambda path, content, _: parse_conllu(path, _decode(path, content)),
+    ".conllu": _read_conllu,
     ".conll": _read_conll,
     ".txt": _read_tsv,
 }

@@ -1,5 +1,7 @@
 """The splits of a task as its source has them: read, checked, their labels as numbers."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
@@ -44,15 +46,47 @@ def _labels(form: Format, raw: dict[str, pd.DataFrame], given: list[str]) -> dic
         found[split] = form.label_names(frame) if entry.label and entry.label_column in frame else None
     if entry.drop_label is not None:
         _check_dropped(entry, found)
-    known = None
-    if "labels" in form.keys:
-        known = {*given, *([] if found.get("train") is None else _said(form, found["train"]))} - UNLABELLED
-    elif form.label_dtype is np.float64:
-        known = set()
+    known = _known(form, given if found.get("train") is None else [*given, *_said(form, found["train"])])
     for split, labels in found.items():
         if labels is not None and split not in ("train", "validation") and checks.all_hidden(labels, known):
             found[split] = None
     return found
+
+
+def _known(form: Format, names: Iterable[str]) -> set[str] | None:
+    """By what `checks.all_hidden` tells a mark from a label; `names`: those of the labels."""
+    if "labels" in form.keys:
+        return {*names} - UNLABELLED
+    return set() if form.label_dtype is np.float64 else None
+
+
+def has_labels(entry: TaskEntry, raw: pd.DataFrame) -> bool:
+    """Whether these rows of any file say labels of the task."""
+    form = find_format(entry.format)(entry)
+    there = entry.label and entry.label_column in raw
+    return bool(there) and not checks.all_hidden(form.label_names(raw), _known(form, entry.labels or ()))
+
+
+def other_rows(entry: TaskEntry, raw: pd.DataFrame, labelled: bool) -> pd.DataFrame:
+    """Rows of a file that is no split of the task as its splits have them, under their numbers in the file.
+
+    entry: with the label names filled in. Columns that are not read are left out, tags among them. A label that the
+    task drops is missing; numbers instead of names are ids. Raises IntertaskError as for the task's own data.
+    """
+    others = {"unused": list(raw.columns), "tags": [], "drop_label": None, "group": entry.group if labelled else []}
+    form = find_format(entry.format)(entry.model_copy(update=others))
+    checks.check_columns(raw, form.entry, labelled)
+    frame = _used(form, raw, form.label_names(raw) if labelled else None)
+    if labelled:
+        known = frame
+        if entry.drop_label is not None:
+            known = frame[frame["label"] != label_text(entry.drop_label, raw.index[0], entry.label)]
+        said = [_said(form, known["label"])] if "labels" in form.keys else []
+        for texts in said:
+            check_gold(texts, entry.labels, droppable=False)
+        ids = spellings(said, entry.labels, counted=True) if said else {}
+        frame["label"] = form.numbered(known, ids).reindex(frame.index)
+    return frame.set_axis(raw.index.get_level_values("row"))
 
 
 def _check_dropped(entry: TaskEntry, found: dict[str, pd.Series | None]) -> None:
@@ -81,8 +115,6 @@ def _used(form: Format, raw: pd.DataFrame, labels: pd.Series | None) -> pd.DataF
         raise refusal(checks.file_of(raw), "at least one row", "none", remedy)
     columns = form.columns(raw, labels) | {tag: _tag(raw[tag]) for tag in entry.tags}
     frame = pd.DataFrame(columns, index=raw.index)
-    if form.several_targets and not frame["spans"].map(len).any():
-        raise refusal(checks.file_of(raw), "a target in at least one row", "none", "Check `spans` and the rows.")
     return frame if labels is None else frame.assign(label=labels)
 
 
@@ -95,6 +127,8 @@ def _tag(column: pd.Series) -> pd.Series:
 
 def _numbered(form: Format, split: str, frame: pd.DataFrame, ids: dict[str, int]) -> pd.DataFrame:
     """The frame with labels as numbers, tags last, its rows counted from 0."""
+    if form.several_targets and not frame["spans"].map(len).any():
+        raise refusal(checks.file_of(frame), "a target in at least one row", "none", "Check `spans` and the rows.")
     if "label" not in frame:
         return frame.reset_index(drop=True)
     labels = form.numbered(frame, ids)

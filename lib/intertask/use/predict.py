@@ -1,0 +1,182 @@
+"""Predictions of a finished run on any file: each of its rows by name with probabilities, and its scores if labelled.
+
+The file is read twice: first all of it is checked, then it is predicted. Both times a part of it is in memory.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from intertask.errors import IntertaskError, refusal
+from intertask.files import csv_text, writing
+from intertask.formats import Format, find_format
+from intertask.formats.classification import group_keys
+from intertask.run import Run
+from intertask.studies import store
+from intertask.studies.status import failure
+from intertask.tasks.data_files import read_parts
+from intertask.tasks.schema import TaskEntry
+from intertask.tasks.splits import has_labels, other_rows
+from intertask.training.bar import bar
+from intertask.training.model import Model, Part, stored_model, stored_tasks
+from intertask.training.train import predict
+from intertask.views.inventory import find_run
+
+PART = 512
+"""Rows that are in memory at a time."""
+
+DIGITS = 6
+"""Of probabilities, and of predicted numbers."""
+
+
+def predict_file(run: str, file: Path, csv: Path | None, task: str = "", say: Callable[[str], None] = print) -> None:
+    """Predicts each row of a file; writes a CSV whole or not at all, or to standard output, and says what was scored.
+
+    run: the id of a finished run, its beginning, or a run's folder; task: which of those it trained, "" where it is
+    one. The rows stand in the file's order with `row`, counted from 1 without the header, `prediction` and, where the
+    labels have names, `p(<label>)` of each, 0-1. Of words and spans every cell is a list as JSON. Raises IntertaskError
+    before the model is loaded, unless a question leaves its passage no room.
+    """
+    kept, folder = kept_run(run)
+    name, entry = _which(folder, task)
+    rows = _Rows(entry, file)
+    if csv and csv.exists() and csv.samefile(file):
+        raise refusal("--csv", "another file than the one that is read", str(csv), "Name another file.")
+    say(rows.said)
+    model = stored_model(kept, folder)
+    part = next(part for part in model.parts if part.name == name)
+    if (first := model.parts[0].name) != name and kept.selection == "each":
+        say(f"The encoder is that of the best checkpoint for {first}: for {name} it may not be its best one.")
+    with writing(csv) if csv else nullcontext(sys.stdout) as stream:
+        made, cut = _predicted(kept, model, part, rows, stream)
+    more = f", {cut} of them cut at max_length {kept.max_length}" * bool(cut)
+    say(f"{csv or 'standard output'}: {rows.count} rows predicted{more}")
+    if rows.labelled:
+        say(_scores(part.format, made[made["label"].notna()]))
+
+
+def kept_run(named: str) -> tuple[Run, Path]:
+    """A finished run by its id, the beginning of it, or its folder, with what its sweep decided; and its encoder.
+
+    Raises IntertaskError where the run failed or kept none, and says how it is made again with one.
+    """
+    by_hand = (Path(named) / "run.json").is_file()
+    folder = Path(os.path.realpath(named)) if by_hand else store.folder_of(_in_pool(named), with_encoder=True)
+    try:
+        record = store.read_folder(folder, whole=["encoder", "parameters.yaml"])
+        asked = yaml.safe_load((folder / "parameters.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise refusal(error.filename, "a finished run's", "none", "Copy the whole folder, or name another.") from None
+    if not (folder / "encoder").is_dir():
+        remedy = f"Make it again with one: intertask run STUDY --redo {folder.name} --keep."
+        if by_hand:
+            remedy = f"Make it again with one: papermill … -f {folder}/parameters.yaml -p keep_encoder True."
+        raise refusal(folder.name, "a run that kept its encoder", "none", remedy)
+    return Run.checked(asked | record.get("settings", {}), str(folder)), folder / "encoder"
+
+
+def _in_pool(beginning: str) -> str:
+    try:
+        return find_run(beginning)
+    except IntertaskError:
+        failed = [one.name for one in (store.pool() / ".failed").glob("*") if one.name.startswith(beginning)]
+        if len(failed) != 1:
+            raise
+    remedy = "Make it anew, and keep its encoder: intertask run STUDY --retry-failed."
+    raise refusal(failed[0], "a finished run", f"that it failed ({failure(failed[0])})", remedy)
+
+
+def _which(folder: Path, task: str) -> tuple[str, TaskEntry]:
+    """The task to predict, by name, and its entry with the labels' names."""
+    tasks = {name: TaskEntry.model_construct(**kept["entry"]) for name, kept in stored_tasks(folder).items()}
+    name = task or next(iter(tasks))
+    if name not in tasks or not task and len(tasks) > 1:
+        remedy = f"Name one of {', '.join(tasks)}."
+        raise refusal("--task", "a task that the run trained", task or f"none named of {len(tasks)}", remedy)
+    form = find_format(tasks[name].format)
+    if form.writes or not form.labelled:
+        remedy = "Name a run of a task of labels, numbers or answers."
+        raise refusal(name, "a task that gives each text a label, a number or an answer", tasks[name].format, remedy)
+    return name, tasks[name]
+
+
+class _Rows:
+    """The rows of a file as those of a task: `count`, whether they are `labelled`, what is `said` of them.
+
+    Each time that they are gone through they are read anew. Raises IntertaskError at anything that the task would
+    refuse in its own data, for each row.
+    """
+
+    def __init__(self, entry: TaskEntry, file: Path):
+        if not file.is_file():
+            raise refusal(file, "a file that can be read", "none", "Check the path.")
+        columns = entry.columns_in("test") if file.suffix == ".conll" else ()
+        self.entry, self.parts = entry, partial(read_parts, file, PART, columns)
+        first = next(self.parts())
+        other_rows(entry, first, labelled=False)  # before its labels are looked at: the columns
+        self.labelled = entry.label_column in first and any(has_labels(entry, raw) for raw in self.parts())
+        self.count = sum(len(rows) for rows in self)
+        self.said = f"{file}: {self.count} rows" + ", without labels" * (not self.labelled)
+        read = {*entry.inputs, *entry.structured_columns, entry.label_column}
+        if unread := [str(column) for column in first if column not in read]:
+            self.said += f"; not read: {', '.join(unread)}"
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        for raw in self.parts():
+            rows = other_rows(self.entry, raw, self.labelled)
+            if "group" in rows:  # numbers that hold for all parts
+                keys = zip(*(group_keys(raw, column) for column in self.entry.group), strict=True)
+                rows["group"] = [hash(key) for key in keys]
+            yield rows
+
+
+def _predicted(run: Run, model: Model, part: Part, parts: _Rows, stream: TextIO) -> tuple[pd.DataFrame, int]:
+    """Writes the predictions; returns what scores read of them, and how many rows lost tokens to max_length."""
+    form, cut, found = part.format, 0, []
+    form.keeps_logits, form.most_cut = True, 1.0  # also where runs do not store them; of spans what is cut is said
+    with bar(total=parts.count, unit="row", desc=part.name) as shown:
+        for place, rows in enumerate(parts):
+            made = pd.DataFrame(columns=["row", "label", "prediction", "logits"])
+            if len(told := rows[rows["spans"].map(len) > 0] if form.several_targets else rows):
+                encoded = form.encode(told, model.tokenizer, run.max_length)
+                made = predict(model, part, encoded, run.per_device_eval_batch_size)
+                cut += encoded.truncated
+            stream.write(csv_text(_named(form, rows.index, made), index=False, header=not place))
+            found.append(made.drop(columns="logits") if parts.labelled else made[:0])
+            shown.update(len(rows))
+    return pd.concat(found, ignore_index=True), cut
+
+
+def _named(form: Format, rows: pd.Index, made: pd.DataFrame) -> pd.DataFrame:
+    """A part's predictions as they are written, a line for each of its rows."""
+    names, cells = form.entry.labels, made["prediction"]
+    if names:
+        cells = [[names[i] for i in cell] if isinstance(cell, list) else names[cell] for cell in cells]
+    table = pd.DataFrame({"row": made["row"], "prediction": cells})
+    if names:
+        logits = np.array(made["logits"].tolist(), np.float64).reshape(len(made), len(names))
+        shares = np.where(np.isfinite(logits), form.probabilities(logits), np.nan)  # -inf: a choice that is not there
+        columns = {f"p({name})": shares[:, i] for i, name in enumerate(names)}
+        columns = columns if type(form).keeps_logits else {"p": shares.max(axis=1)}
+        table = table.assign(**columns)
+    table = table.round(DIGITS)
+    if not form.several_targets:
+        return table
+    lists = table.groupby("row").agg(list).reindex(rows)
+    written = partial(json.dumps, ensure_ascii=False)
+    return lists.map(lambda cell: written(cell if isinstance(cell, list) else [])).reset_index()
+
+
+def _scores(form: Format, made: pd.DataFrame) -> str:
+    scores, floor = form.score(made), form.floor(made)
+    said = ", ".join(f"{metric} {value:.1f} ({floor[metric]:.1f})" for metric, value in scores.items())
+    return f"{made['row'].nunique()} labelled rows: {said}; in brackets {form.baseline}"
