@@ -42,16 +42,19 @@ def main(
         began = time.monotonic()
         succeed("run", study, results=folder / "calm")
         print(f"calm: {time.monotonic() - began:.0f} s", flush=True)
-        results, before, driver = folder / "killed", set(), None
+        results, seen = folder / "killed", set()
+        driver = command("run", study, results=results)
         for number in range(1, kills + 1):
-            if driver is None or driver.poll() is not None:
-                driver = command("run", study, results=results)
-            wait_for(lambda: under_way(results) - before and kept(results))
+            wait_for(lambda: under_way(results) - seen and kept(results))
             time.sleep(draw.uniform(0, 5))
-            before, kind = under_way(results), draw.choice(["driver", "worker", "kernel"])
+            seen.update(under_way(results))
+            kind = draw.choice(["driver", "worker", "kernel"])
             victims([driver], kind)[0].kill()
             print(f"{number}: killed the {kind}; {', '.join(kept(results))}", flush=True)
-            wait_for(lambda: driver.poll() is not None or under_way(results) - before)  # it gives back what was lost
+            # it gives back what a lost worker had
+            wait_for(lambda driver=driver: driver.poll() is not None or under_way(results) - seen)
+            if driver.poll() is not None:
+                driver = command("run", study, results=results)
         driver.communicate(timeout=300)
         succeed("run", study, results=results)
         (record,) = records(results).values()
