@@ -27,14 +27,14 @@ STUDY = {
 }
 
 
-def write_encoder(folder: Path) -> Path:
+def write_encoder(folder: Path, seed: int = 0) -> Path:
     """A BERT of one layer with random weights and no pooler."""
     from transformers import BertConfig, BertModel, set_seed
 
     from intertask.encoders.mini import build_tokenizer
     from intertask.encoders.pretrained import save_encoder
 
-    set_seed(0)
+    set_seed(seed)
     tokenizer = build_tokenizer()
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32

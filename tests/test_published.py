@@ -15,6 +15,7 @@ FILES = sorted(FOLDER.glob("*.csv"))
 OTHERS = ["wang2019_correlations"]  # not of scores of runs
 READ = [path for path in FILES if path.stem not in OTHERS]
 COUNTS = {  # encoders x supporting tasks, as the papers' tables are laid out
+    "hidden_stilts": 4 * 3 + 1 + 3,
     "phang2018_glue": 7 * 5 * 9,
     "phang2018_mtl": 4,
     "phang2018_submission": 2 * 5 * 9,
@@ -44,7 +45,7 @@ def test_no_cell_is_out_of_range(path):
 def test_each_is_read_as_a_study(path, monkeypatch, tmp_path):
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))  # they are the project's, wherever the results are
     table = pd.read_csv(path)
-    own = {"table", "figure", "row", "delta"}
+    own = {"table", "figure", "row", "delta", "statistic", "source"}
     assert all(f"`{name}`" in README for name in table.columns) and {*table.columns} - own <= {*TABLE_COLUMNS}
     runs, scores = read_runs(f"published/{path.stem}"), read_scores(f"published/{path.stem}")
     assert len(runs) == COUNTS[path.stem] and runs["done"].all()
@@ -56,6 +57,6 @@ def test_each_is_read_as_a_study(path, monkeypatch, tmp_path):
 
 def test_targets_are_named_as_in_the_catalogue():
     known = {*catalogue()}
-    for name in ("wang2019_glue", "phang2018_glue", "pruksachatkun2020_transfer"):
+    for name in ("hidden_stilts", "wang2019_glue", "phang2018_glue", "pruksachatkun2020_transfer"):
         targets = {*read_runs(f"published/{name}")["target"]}
         assert targets <= known, targets - known

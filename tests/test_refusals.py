@@ -36,6 +36,7 @@ REACHED = {
     "formats/vocabulary.py VocabularyFormat.found_labels": "each task is loaded",
     # check.examined: each encoder is prepared without weights, as each distinct setting of the runs wants it
     "encoders/pretrained.py *": "the encoder is prepared",
+    "encoders/adapters.py *": "the encoder is prepared",
     "encoders/elmo_files.py *": "the encoder is prepared",
     "encoders/lora.py with_lora": "the encoder is prepared",
     "encoders/own_head.py own_head": "the encoder is prepared, and its head held against each format",
@@ -94,6 +95,7 @@ CANNOT = {
     "cli.py export_pool": "of `pool export`, a command of its own",
     "cli.py scores": "of commands that read results: the file that is written",
     "cli.py check_task": "of `task check`, a command of its own",
+    "encoders/pickles.py *": "of `encoder convert`, a command of its own",
     "formats/base.py Format.written": "a prediction is written for a leaderboard",
     "formats/regression.py Regression.written": "a prediction is written for a leaderboard",
     "papers/best_of_each.py expected_best": "of a call by hand: no notebook's parameter is its k",

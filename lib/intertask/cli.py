@@ -88,6 +88,8 @@ task_app = typer.Typer(help="Tasks of your own.", no_args_is_help=True)
 app.add_typer(task_app, name="task")
 pool_app = typer.Typer(help="Finished runs, carried to another machine and back.", no_args_is_help=True)
 app.add_typer(pool_app, name="pool")
+encoder_app = typer.Typer(help="Encoders that lie as others saved them.", no_args_is_help=True)
+app.add_typer(encoder_app, name="encoder")
 
 
 def _say_version(wanted: bool) -> None:
@@ -508,6 +510,20 @@ def import_pool(
 
     if not import_from(source, encoders, say):
         raise typer.Exit(1)
+
+
+@encoder_app.command("convert")
+def convert_encoder(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="a local folder, or owner/name[@revision] of the Hub")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder, for a study to name")],
+) -> None:
+    """Writes an encoder that has only pytorch_model.bin as safetensors; of the pickle nothing but weights is read."""
+    from intertask.encoders.pickles import to_safetensors
+
+    to_safetensors(source, folder)
+    say(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
 @task_app.command("check")

@@ -1,7 +1,8 @@
 """One way to a repository of the Hugging Face Hub, data set or model: a local folder of its files.
 
 With INTERTASK_HUB set to a folder of local clones (`<mirror>/<owner>/<name>/…`), that clone is used and nothing is
-fetched; otherwise the wanted files are downloaded into the Hub's own cache.
+fetched; otherwise the wanted files are downloaded into the Hub's own cache. A model's revision has a clone of its own
+in the mirror, `<mirror>/<owner>/<name>@<revision>/…`: of which revision another one is, nobody knows.
 """
 
 import os
@@ -26,12 +27,15 @@ def folder(repo: str, kind: str, patterns: Iterable[str], revision: str = "main"
     root = os.environ.get("INTERTASK_HUB", "")
     if not root:
         return _download(repo, kind, tuple(patterns), revision, asked)
-    clone = Path(root) / repo
+    name = f"{repo}@{revision}" if kind == "model" and revision != "main" else repo
+    clone = Path(root) / name
     if not clone.is_dir():
         held = [path.relative_to(root).as_posix() for path in sorted(Path(root).glob("*/*")) if path.is_dir()]
         found = f"no folder {clone}" if Path(root).is_dir() else f"no folder {root}"
-        remedy = "Clone it into the mirror, or unset INTERTASK_HUB to use the Hub." + did_you_mean(repo, held)
-        raise refusal("INTERTASK_HUB", f"a local clone of '{repo}' (the Hub is not asked)", found, remedy)
+        remedy = "Clone it into the mirror, or unset INTERTASK_HUB to use the Hub." + did_you_mean(name, held) * (
+            name == repo
+        )
+        raise refusal("INTERTASK_HUB", f"a local clone of '{name}' (the Hub is not asked)", found, remedy)
     return clone
 
 

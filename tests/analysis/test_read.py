@@ -109,13 +109,13 @@ def test_a_test_split_reports_the_targets_where_the_study_says_so(tmp_path):
 def test_scores_is_the_tidy_table(tmp_path):
     make_store(tmp_path, scores, seeds=2)
     table = read_scores("demo", tmp_path)
-    header = "study,run,encoder,part,regime,mixing,supporting,control,target,limit,supporting_limit,seed,task,split"
-    assert ",".join(table.columns) == f"{header},metric,score"
+    header = "study,run,encoder,part,regime,mixing,supporting,control,ready_made,target,limit,supporting_limit,seed"
+    assert ",".join(table.columns) == f"{header},task,split,metric,score"
     rte = table[(table["target"] == "mini/rte") & (table["metric"] == "main")]
     assert rte["score"].tolist() == [60, 60, 61, 62, 61, 62]
     assert not table["run"].isin(missing(read_runs("demo", tmp_path))["run"]).any()
     row = table.to_csv(index=False).splitlines()[1].split(",")
-    assert row[0] == "demo" and row[3:7] + row[8:11] == [""] * 7 and row[13:] == ["validation", "accuracy", "40.0"]
+    assert row[0] == "demo" and row[3:7] + row[9:12] == [""] * 7 and row[14:] == ["validation", "accuracy", "40.0"]
 
 
 def test_a_run_in_two_roles_has_its_scores_in_both(tmp_path):

@@ -176,7 +176,11 @@ def merged(**more):
         ("tokenizer.json", pointer, r"pointers of Git LFS \(tokenizer.json\). Run `git lfs pull`"),
         ("model.safetensors", cut, "weights that transformers reads, found SafetensorError"),
         ("model.safetensors", without, "expected weights as .safetensors in"),
-        ("adapter_config.json", text("{}"), r"found an adapter's \(adapter_config.json\).*merge_and_unload"),
+        (
+            "adapter_config.json",
+            text("{}"),
+            "expected an adapter's adapter_model.safetensors in .*Load it with peft in",
+        ),
         ("config.json", without, "expected config.json in"),
         ("config.json", folder_instead, r"expected files in .*, found a folder, or a link to nothing \(config.json\)"),
         ("tokenizer.json", link_to_nothing, r"found a folder, or a link to nothing \(tokenizer.json\)"),

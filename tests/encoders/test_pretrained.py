@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from intertask import hub
 from intertask.encoders.mini import PRETRAINING
 from intertask.encoders.pretrained import (
     encoder_bytes,
@@ -105,8 +106,34 @@ def test_a_tokenizer_that_the_library_cannot_read(tmp_path):
         load_tokenizer(tmp_path)
 
 
+def test_a_revision_is_taken_from_the_mirror_if_it_is_there_and_never_another(tmp_path, monkeypatch, refused):
+    monkeypatch.setenv("INTERTASK_HUB", str(tmp_path))
+    write_encoder(tmp_path / "owner" / "name")
+    words = "a local clone of 'owner/name@v1'", f"no folder {tmp_path}/owner/name@v1"
+    refused(lambda: load_encoder("owner/name@v1"), *words)
+    refused(lambda: load_encoder("owner/name@"), "a revision behind the @, found none")
+    pinned = write_encoder(tmp_path / "owner" / "name@v1", seed=1)
+    assert torch.equal(*(weights(load_encoder(name)[0]) for name in ("owner/name@v1", pinned)))
+    assert encoder_fingerprint("owner/name@v1") == encoder_fingerprint(str(pinned)) != encoder_fingerprint("owner/name")
+    monkeypatch.chdir(tmp_path / "owner")
+    assert load_encoder("name@v1")[0] and load_tokenizer(tmp_path / "owner" / "name@v1")  # folders, with an @ in them
+
+
+def test_the_hub_is_asked_for_the_revision(monkeypatch, folder):
+    asked = []
+    monkeypatch.setattr(hub, "_download", lambda *wanted: asked.append(wanted) or folder)
+    load_tokenizer("owner/name@refs/pr/3")
+    load_tokenizer("owner/name")
+    assert {(repo, revision) for repo, _, _, revision, _ in asked} == {
+        ("owner/name", "refs/pr/3"),
+        ("owner/name", "main"),
+    }
+
+
 def test_pickled_weights_are_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(IntertaskError, match="expected weights as .safetensors in .*pytorch_model.bin.*Convert them"):
+    with pytest.raises(
+        IntertaskError, match="expected weights as .safetensors in .*pytorch_model.bin.*intertask encoder convert"
+    ):
         load_encoder(tmp_path)

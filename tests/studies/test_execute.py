@@ -58,6 +58,7 @@ def test_its_scores_come_out_as_a_tidy_table(finished, tiny, tmp_path):
             "mixing",
             "supporting",
             "control",
+            "ready_made",
             "target",
             "limit",
             "supporting_limit",

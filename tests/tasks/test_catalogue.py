@@ -22,6 +22,7 @@ LABELS = {
     "scitail": ["entailment", "neutral"],
     "commonsenseqa": ["A", "B", "C", "D", "E"],
     "cosmosqa": ["0", "1", "2", "3"],
+    "swag": ["0", "1", "2", "3"],
     "qnli_v1": ["entailment", "not_entailment"],
     "ccg": ["(S\\NP)/NP", "N", "NP/N"],
     "senteval/sentence_length": ["0", "1", "2", "10"],
@@ -78,6 +79,12 @@ def commonsenseqa(split):
 
 def cosmosqa(split):
     row = {"id": "x", "context": "c", "question": "q", **{f"answer{k}": f"a{k}" for k in range(4)}}
+    return [{**row, "label": -1 if split == "test" else i % 4} for i in range(ROWS)]
+
+
+def swag(split):
+    row = {"video-id": "v", "fold-ind": "1", "startphrase": "A bee. It", "sent1": "A bee.", "sent2": "It"}
+    row |= {"gold-source": "gold", **{f"ending{k}": f"leaves {k}." for k in range(4)}}
     return [{**row, "label": -1 if split == "test" else i % 4} for i in range(ROWS)]
 
 
@@ -198,6 +205,7 @@ MADE = {
         "scitail": scitail,
         "commonsenseqa": commonsenseqa,
         "cosmosqa": cosmosqa,
+        "swag": swag,
     },
     **{"qnli_v1": qnli_v1, "qamr": qamr, "qasrl": qasrl, "ccg": ccg},
     **{name: senteval(name) for name in LABELS if name.startswith("senteval/")},
@@ -208,10 +216,10 @@ MADE = {
 }
 """Entry whose data is not at hand -> the rows of each of its files, with exactly the columns that the source has."""
 
-CLASSES = {"axg": "label"}
+CLASSES = {"axg": "label", "swag": "label"}
 """Entry -> the column that the card declares as class labels."""
 
-NOT_AT_HAND = {"real_fake", "axg", "scitail", "cosmosqa", "lm_wt", "skipthought", "mt_en_de", "mt_en_ru"}
+NOT_AT_HAND = {"real_fake", "axg", "scitail", "cosmosqa", "swag", "lm_wt", "skipthought", "mt_en_de", "mt_en_ru"}
 LACKING = {"commonsenseqa": "train", "record": "validation"}
 """Entry -> a split that the mirror lacks, so that the task cannot be trained from it."""
 
@@ -461,5 +469,5 @@ def test_outside_tasks_hold_what_is_read_and_what_is_written(made):
 
 
 def test_hidden_labels_are_absent(made):
-    for name in ("record", "commonsenseqa", "cosmosqa", "qnli_v1"):
+    for name in ("record", "commonsenseqa", "cosmosqa", "swag", "qnli_v1"):
         assert "label" not in made(name).splits["test"], name

@@ -16,8 +16,8 @@ from intertask.studies import store
 from intertask.studies.status import kept_studies
 from intertask.views.drawing import signed
 
-CELL_COLUMNS = [*CELL, "control", "n", "n_expected", "delta", "low", "high", "p", "p_holm", "family", "before", "after"]
-CELL_COLUMNS += ["degenerate", "pseudo_replicates", "note"]
+CELL_COLUMNS = [*CELL, "control", "ready_made", "n", "n_expected", "delta", "low", "high", "p", "p_holm", "family"]
+CELL_COLUMNS += ["before", "after", "degenerate", "pseudo_replicates", "note"]
 ORDERS = ("as given", "by size", "clustered")
 
 
@@ -74,7 +74,7 @@ def cells_table(runs: pd.DataFrame, pair: str, confidence: float = 0.95) -> pd.D
     smaller = {"n": table[["n_mtl", "n_stilts"]].min(axis=1)}
     smaller["n_expected"] = table[["n_mtl_expected", "n_stilts_expected"]].min(axis=1)
     named = {"difference": "delta", "stilts": "before", "mtl": "after"}
-    return table.rename(columns=named).assign(control=False, **smaller)[CELL_COLUMNS]
+    return table.rename(columns=named).assign(control=False, ready_made=False, **smaller)[CELL_COLUMNS]
 
 
 def _parted(runs: pd.DataFrame, pair: str) -> tuple[str, str]:
@@ -213,7 +213,7 @@ def colour_ends(table: pd.DataFrame, quantile: bool = False) -> float:
 
 def cell_in_words(cell, confidence: float) -> str:
     """A row of `cells_table`, as a named tuple, in a line: delta, interval, n, p after Holm."""
-    name = f"{cell.supporting} → {cell.target}: "
+    name = f"{cell.supporting}{' (ready-made)' * cell.ready_made} → {cell.target}: "
     if pd.isna(cell.delta):
         return f"{name}missing, n 0 of {cell.n_expected}"
     known = pd.notna(cell.low)

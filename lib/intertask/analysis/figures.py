@@ -25,9 +25,9 @@ def transfer_heatmap(table: pd.DataFrame, ax: Axes, confidence: float = 0.95, en
     """Supporting x target matrix of mean deltas from `transfer_table`, for one encoder and data limit.
 
     Each cell: the mean in points with its sign, its interval, and the seeds behind it of those asked for; bold with *
-    where Holm's p is below 1 - confidence; † where several seeds share one supporting model; k° where in k seeds one of
-    the two runs learned nothing. Cells without a pair are hatched. Controls stand below a line. ends: |delta| at the
-    ends of the colours, in points; by default the largest.
+    where Holm's p is below 1 - confidence; † where several seeds share one supporting model, ‡ where others trained it;
+    k° where in k seeds one of the two runs learned nothing. Cells without a pair are hatched. Controls stand below a
+    line. ends: |delta| at the ends of the colours, in points; by default the largest.
     With more than DENSE cells each shows its mean and * alone, in whole points; its title tells all the same.
     """
     table = table.sort_values("control", kind="stable")
@@ -51,7 +51,8 @@ def _transfer_words(cell, dense: bool) -> str:
     star = "*" * cell.star
     if dense:
         return f"{cell.delta:+.0f}{star}{circle(cell.degenerate)[-1:]}" if cell.n else ""
-    seeds = f"{cell.n} of {cell.n_expected} seeds{dagger(cell.pseudo_replicates)}{circle(cell.degenerate)}"
+    seeds = f"{cell.n} of {cell.n_expected} seeds{dagger(cell.pseudo_replicates)}{' ‡' * cell.ready_made}"
+    seeds += circle(cell.degenerate)
     if cell.n == 0:
         return f"missing\n{seeds}"
     note = cell.note * (cell.n_expected > 1)  # of one figure nobody expects an interval

@@ -16,7 +16,7 @@ from intertask.studies.status import of_runs, read_study, study_folder
 
 ROLE = dict.fromkeys(["stage", "part", "regime", "mixing", "encoder", "supporting", "target", "task", "run"], "str")
 ROLE |= dict.fromkeys(["limit", "supporting_limit", "seed", "supporting_seed"], "Int64")
-ROLE |= {"supporting_run": "str", "control": "bool", "substituted": "bool"}
+ROLE |= {"supporting_run": "str", "control": "bool", "ready_made": "bool", "substituted": "bool"}
 OUTCOME = {"done": "bool", "failed": "str", "split": "str"}
 OUTCOME |= dict.fromkeys(["score", "majority", "seconds"], "float64")
 OUTCOME |= dict.fromkeys(["degenerate", "constant_predictions"], "boolean")
@@ -25,8 +25,8 @@ SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
 CHOOSING = ("validation_select", "validation")
 """The split that chose the checkpoint of a run, the first that it has."""
 
-SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "control", "target"]
-SCORE_COLUMNS += ["limit", "supporting_limit", "seed", "task", "split", "metric", "score"]
+SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "control", "ready_made"]
+SCORE_COLUMNS += ["target", "limit", "supporting_limit", "seed", "task", "split", "metric", "score"]
 
 
 def read_runs(study: str, results: Path | None = None, predictions: bool = False) -> pd.DataFrame:
@@ -35,12 +35,13 @@ def read_runs(study: str, results: Path | None = None, predictions: bool = False
     A run that serves twice (role is not identity) has two rows. `score` and `majority` are the main score of the
     reported split and its majority-class counterpart, 0-100; both are missing, never 0, where a run is not done. Of
     targets that is the test split where the study has `report_on: test`; `constant_predictions` stays that of dev.
-    `control`: the supporting task's labels are shuffled. `reason`: why the run is not done, empty where it is;
-    `failed`: why it failed, missing where it did not; `seconds`: wall time of loading, training and evaluating;
-    `n_train`: training examples of the task that is scored, `examples_seen` and `distinct_examples` what the run saw of
-    it, `steps` its optimizer steps. `supporting_n_train`: training examples of the supporting tasks, before the target
-    or alongside; `supporting_steps`: steps of the run that this one starts from, where that is a supporting one.
-    `substituted`: the target is its own supporting task, and the run without one stands in.
+    `control`: the supporting task's labels are shuffled; `ready_made`: the supporting model was not trained here.
+    `reason`: why the run is not done, empty where it is; `failed`: why it failed, missing where it did not; `seconds`:
+    wall time of loading, training and evaluating; `n_train`: training examples of the task that is scored,
+    `examples_seen` and `distinct_examples` what the run saw of it, `steps` its optimizer steps. `supporting_n_train`:
+    training examples of the supporting tasks, before the target or alongside; `supporting_steps`: steps of the run that
+    this one starts from, where that is a supporting one. `substituted`: the target is its own supporting task, and the
+    run without one stands in.
 
     predictions: for who reads these too, a run of which they are not as it left them is not done.
     """
@@ -63,7 +64,8 @@ def _frame_and_records(study: str, results: Path, whole: Collection[str] = ()) -
         runs = score_tables.as_runs(score_tables.tidy(path, unit="points"), study)
         return runs.reindex(columns=[*ROLE, *OUTCOME, *SUPPORTING, "reason"]).astype(ROLE | OUTCOME | SUPPORTING), {}
     snapshot = read_study(study, results)
-    index, on_test = snapshot["runs"], snapshot["study"].get("report_on") == "test"
+    on_test = snapshot["study"].get("report_on") == "test"
+    index = [{"ready_made": False} | role for role in snapshot["runs"]]  # of one run before there were such
     roles = pd.DataFrame(index, columns=list(ROLE)).astype(ROLE)
     records, reasons, failures = of_runs(index, results, whole)
     rows = [

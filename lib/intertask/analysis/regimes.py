@@ -20,10 +20,10 @@ def pairwise(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs behind every cell that has both regimes: one row per cell, mixing variant, regime and seed.
 
     STILTs' rows are repeated for each variant. A task that is its own supporting task and the control with shuffled
-    labels are left out: the first cannot be mixed with itself, the second is no task.
+    labels are left out: the first cannot be mixed with itself, the second is no task, as a ready-made model is none.
     """
     runs = target_runs(runs, "stilts", "mtl")
-    runs = runs[~(runs["control"] | (runs["supporting"] == runs["target"]))]
+    runs = runs[~(runs["control"] | runs["ready_made"] | (runs["supporting"] == runs["target"]))]
     runs["all_steps"] = runs["steps"] + runs["supporting_steps"].where(runs["regime"] == "stilts", 0)
     stilts, mtl = (runs[runs["regime"] == regime] for regime in ("stilts", "mtl"))
     both = mtl[[*CELL, "mixing"]].drop_duplicates().merge(stilts[CELL].drop_duplicates(), on=CELL)

@@ -30,13 +30,14 @@ TEXT_COLUMNS = [
     "supporting_run",
 ]
 WHOLE_COLUMNS = ["limit", "supporting_limit", "seed", "n_train", "supporting_n_train"]
-FLAG_COLUMNS = ["below_majority", "control", "substituted", "derived"]
+FLAG_COLUMNS = ["below_majority", "control", "ready_made", "substituted", "derived"]
 TABLE_COLUMNS = [*TEXT_COLUMNS, *WHOLE_COLUMNS, *FLAG_COLUMNS, "score", "majority"]
 """What a table may say; all other columns are left alone.
 
 encoder, target and score are needed. Without `regime` a row is `stilts` where it has a supporting task, else `single`;
 without `split` it is of `validation`; without `metric` its score is the `main` one. An empty score is a missing one.
-`control`: the supporting task's labels were shuffled; where that is not said, its name ends in SHUFFLED.
+`control`: the supporting task's labels were shuffled; where that is not said, its name ends in SHUFFLED. `ready_made`:
+others trained the supporting model.
 `sampling` and `loss_scaling`: of the variant that `mixing` names.
 `derived`: computed from other rows of the table, as an average is; `below_majority`: printed as not above the majority.
 """
@@ -242,7 +243,8 @@ def _typed(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     # here alone a name tells a fact: tables that were written before there was the column
     table["control"] = table["control"].fillna(table["supporting"].str.endswith(SHUFFLED.lstrip("[")).fillna(False))
     table["regime"] = table["regime"].fillna(supporting.map({True: "stilts", False: "single"}).astype("str"))
-    return table.fillna({"split": "validation", "metric": "main", "substituted": False, "derived": False})
+    flags = dict.fromkeys(["ready_made", "substituted", "derived"], False)
+    return table.fillna({"split": "validation", "metric": "main"} | flags)
 
 
 def _refuse_doubtful(names: pd.Series, path: Path) -> None:

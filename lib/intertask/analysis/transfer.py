@@ -48,15 +48,15 @@ def deltas(runs: pd.DataFrame) -> pd.DataFrame:
     """Transfer by seed: score with the supporting task before (`stilts`) minus score of `single`, in points.
 
     One row per expected `stilts` run, paired with the single run of the same encoder, target, limit and seed; `delta`
-    is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, control, seed,
-    run, supporting_run, score, baseline_run, baseline, degenerate, delta. degenerate: one of the two learned nothing,
-    see `learned_nothing`. Which runs count: `target_runs`.
+    is missing where one of the two is. Columns: encoder, limit, supporting_limit, supporting, target, control,
+    ready_made, seed, run, supporting_run, score, baseline_run, baseline, degenerate, delta. degenerate: one of the two
+    learned nothing, see `learned_nothing`. Which runs count: `target_runs`.
     """
     targets = target_runs(runs, "single", "stilts")
     targets = targets.assign(nothing=learned_nothing(targets))
     single = targets.loc[targets["regime"] == "single", [*PAIR, "run", "score", "nothing"]]
     single = single.rename(columns={"run": "baseline_run", "score": "baseline", "nothing": "baseline_nothing"})
-    own = [*CELL, "control", "seed", "run", "supporting_run", "score", "nothing"]
+    own = [*CELL, "control", "ready_made", "seed", "run", "supporting_run", "score", "nothing"]
     stilts = targets.loc[targets["regime"] == "stilts", own]
     paired = stilts.merge(single, on=PAIR, how="left", validate="many_to_one")
     paired["degenerate"] = paired.pop("nothing") | paired.pop("baseline_nothing")
@@ -78,7 +78,8 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     missing where that is not known of all; delta, low, high, p, note: `paired_t`; p_holm: Holm's correction over the
     family of all cells of this table that have a p, whose number is `family`; pseudo_replicates: several seeds share
     one supporting model, so the spread between supporting models is missing from the interval, missing where a table of
-    scores does not say; control: the supporting task's labels were shuffled.
+    scores does not say; control: the supporting task's labels were shuffled; ready_made: others trained the supporting
+    model.
     """
     pairs = deltas(runs)
     if pairs.empty:
@@ -89,13 +90,14 @@ def transfer_table(runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame
     found = pairs["delta"].notna()
     both = pairs[["baseline", "score"]].where(found).assign(degenerate=pairs["degenerate"].where(found, False))
     columns = {"single": ("baseline", "mean"), "stilts": ("score", "mean"), "control": ("control", "first")}
+    columns |= {"ready_made": ("ready_made", "first")}
     columns |= {"degenerate": ("degenerate", lambda known: known.sum(skipna=False))}
     columns |= {"pseudo_replicates": ("supporting_run", shared_models), "paired": ("baseline_run", "count")}
     table = mean_table(pairs.assign(**both), CELL, "delta", confidence, **columns)
     alone = table.pop("paired") == 0
     table["note"] = table["note"].mask(alone, _why_unpaired(table, target_runs(runs, "single")))
     table = table.assign(p_holm=holm(table["p"]), family=int(table["p"].count()))
-    last = {name: table.pop(name) for name in ("degenerate", "pseudo_replicates", "control", "note")}
+    last = {name: table.pop(name) for name in ("degenerate", "pseudo_replicates", "control", "ready_made", "note")}
     return table.assign(**last).astype({"degenerate": "Int64", "pseudo_replicates": "boolean"})
 
 
@@ -131,13 +133,21 @@ def restart_summary(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def replicates_in_words(table: pd.DataFrame) -> str:
-    """Whether the seeds of a `transfer_table` are independent restarts of the supporting model, in a sentence."""
+    """Whether the seeds of a table are independent restarts of the supporting model, in a sentence.
+
+    table: a `transfer_table`, or another with `pseudo_replicates`, of which none compares ready-made models.
+    """
     shared, unknown = int(table["pseudo_replicates"].sum()), int(table["pseudo_replicates"].isna().sum())
     words = []
     if shared:
         words.append(
             f"In {shared} of {len(table)} cells (†) several seeds start from one supporting model. They are "
             "pseudo-replicates: the spread between supporting models is missing, and the intervals are too narrow."
+        )
+    if ready_made := int(table["ready_made"].sum()) if "ready_made" in table else 0:
+        words.append(
+            f"In {ready_made} of {len(table)} cells (‡) others trained the supporting model: with which settings, and "
+            "chosen among how many, is not known here, and no interval holds the spread between such trainings."
         )
     if unknown:
         words.append(f"For {unknown} of {len(table)} cells it is not said whether seeds share a supporting model.")

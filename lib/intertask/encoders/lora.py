@@ -32,9 +32,13 @@ def with_lora(encoder, r: int, alpha: float, seed: int):
 
 def merged(encoder):
     """A copy with the adapters added to the weights that they stand beside: what `save_encoder` should write."""
+    return merge(copy.deepcopy(encoder))
+
+
+def merge(encoder):
+    """Adds the adapters to the weights that they stand beside, in place, and takes them away."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    encoder = copy.deepcopy(encoder)
     for name, layer in list(encoder.named_modules()):
         if isinstance(layer, BaseTunerLayer):
             layer.merge()

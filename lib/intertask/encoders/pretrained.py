@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatch
 from functools import cache
@@ -14,6 +14,7 @@ from pathlib import Path
 from intertask import hub
 from intertask.cache import while_unchanged
 from intertask.encoders import mini
+from intertask.encoders.adapters import ADAPTER, base_of, with_adapter
 from intertask.encoders.elmo_files import BY_NAME, elmo_folder, published_config, published_files, read_published
 from intertask.encoders.separators import SEPARATORS, add_separators
 from intertask.encoders.word_tokenizer import WordTokenizer, reads_words
@@ -33,10 +34,11 @@ def load_encoder(
 ):
     """The encoder of that name and its tokenizer.
 
-    `source` is a Hub id, a local folder, or a mini encoder (then its weights are random, drawn with `seed`; so is the
-    pooler of a checkpoint that has none, and with `random_weights` everything). `weights`: False for the shapes alone,
-    on torch's meta device: then of the checkpoint its headers are read. Raises IntertaskError where the encoder is
-    missing, is no encoder or decoder alone, has no pooler to pool with, or where its checkpoint lacks any other weight.
+    `source` is a Hub id, with a revision as `owner/name@revision`, a local folder, an adapter in either, which is
+    merged into its base, or a mini encoder (then its weights are random, drawn with `seed`; so is the pooler of a
+    checkpoint that has none, and with `random_weights` everything). `weights`: False for the shapes alone, on torch's
+    meta device: then of the checkpoint its headers are read. Raises IntertaskError where the encoder is missing, is no
+    encoder or decoder alone, has no pooler to pool with, or where its checkpoint lacks any other weight.
     """
     if str(source).startswith("mini/"):
         model, tokenizer = mini.build(_known_mini(str(source)), seed)
@@ -116,6 +118,9 @@ def _read(source: str | Path, pooling: str, seed: int = 0, random_weights: bool 
             **options,
         )
     _refuse_misfit(source, model, shapes, **found)
+    if adapter := _adapter_folder(source):
+        with _in_words(source, "an adapter that peft merges into its base"):
+            model = with_adapter(model, adapter, str(source), weights)
     return model, found["unexpected_keys"]
 
 
@@ -355,10 +360,11 @@ def _fingerprint(source: str) -> tuple[str, list[Path]]:
     folder, digest = encoder_folder(source), hashlib.sha256()
     name = source if source in BY_NAME and source != "elmo" else ""  # of the same files as elmo
     digest.update(name.encode())
-    files = sorted(path for pattern in ENCODER_FILES for path in folder.glob(pattern))
+    folders = [folder, *filter(None, [_adapter_folder(source)])]
+    files = [file for one in folders for file in sorted(path for kind in ENCODER_FILES for path in one.glob(kind))]
     for file in files:
         digest.update(file.name.encode() + file_digest(file))
-    return digest.hexdigest()[:16], [folder, *files]
+    return digest.hexdigest()[:16], [*folders, *files]
 
 
 def encoder_bytes(source: str) -> int:
@@ -370,31 +376,74 @@ def encoder_bytes(source: str) -> int:
 
 
 def encoder_folder(source: str | Path) -> Path:
-    """The local folder of an encoder, fetched from the Hub if need be; refused where it holds no usable weights."""
+    """The local folder of an encoder, fetched from the Hub if need be; refused where it holds no usable weights.
+
+    Of an adapter the folder of its base.
+    """
     if source in BY_NAME:
         return elmo_folder()
-    folder = Path(source) if Path(source).is_dir() else hub.folder(str(source), "model", ENCODER_FILES)
+    if base := adapter_base(source):
+        return encoder_folder(base)
+    folder = named_folder(source)
     where, found = f"Encoder {source}", sorted(path.name for path in folder.iterdir())
-    if "adapter_config.json" in found:
-        remedy = "Add it to the encoder that it was trained beside (peft: merge_and_unload), and save that."
-        raise refusal(where, f"an encoder's own weights in {folder}", "an adapter's (adapter_config.json)", remedy)
     if "config.json" not in found and not published_files(folder):
         raise refusal(where, f"config.json in {folder}", f"{found or 'nothing'}", "Fetch or save it again.")
-    files = [folder / name for name in found if any(fnmatch(name, pattern) for pattern in ENCODER_FILES)]
-    if odd := [path.name for path in files if not path.is_file()]:
-        found = f"a folder, or a link to nothing ({', '.join(odd)})"
-        raise refusal(where, f"files in {folder}", found, "Fetch or save it again.")
-    if pointers := [path.name for path in files if hub.is_pointer(path)]:
-        found = f"pointers of Git LFS ({', '.join(pointers)})"
-        raise refusal(where, f"the files themselves in {folder}", found, "Run `git lfs pull` in the clone.")
+    refuse_unreadable(source, folder, ENCODER_FILES)
     if published_files(folder):
         return folder
     with _in_words(source, f"a {SHARDS} that can be read"):
         weights = weight_files(folder)
     if not all(path.is_file() and path.parent == folder for path in weights):  # none elsewhere: ids know of these alone
-        remedy = "Convert them: load the model with transformers in an environment that you trust and save it."
+        remedy = f"Convert them, if there are others: intertask encoder convert {source} FOLDER."
         raise refusal(where, f"weights as .safetensors in {folder}, all that {SHARDS} names", f"{found}", remedy)
     return folder
+
+
+def named_folder(source: str | Path, patterns: Iterable[str] = ENCODER_FILES) -> Path:
+    """The local folder of that name, or the Hub's files that match the patterns; `owner/name@revision`: at that one."""
+    if Path(source).is_dir():
+        return Path(source)
+    repo, at, revision = str(source).partition("@")
+    if at and not revision:
+        raise refusal(f"Encoder {source}", "a revision behind the @", "none", "Name one, or leave the @ out.")
+    return hub.folder(repo, "model", patterns, revision or "main")
+
+
+def refuse_unreadable(source: str | Path, folder: Path, patterns: Iterable[str]) -> None:
+    """Refuses files that are none, or of which there is but a pointer."""
+    files = sorted(path for path in folder.iterdir() if any(fnmatch(path.name, pattern) for pattern in patterns))
+    if odd := [path.name for path in files if not path.is_file()]:
+        found = f"a folder, or a link to nothing ({', '.join(odd)})"
+        raise refusal(f"Encoder {source}", f"files in {folder}", found, "Fetch or save it again.")
+    if pointers := [path.name for path in files if hub.is_pointer(path)]:
+        found, remedy = f"pointers of Git LFS ({', '.join(pointers)})", "Run `git lfs pull` in the clone."
+        raise refusal(f"Encoder {source}", f"the files themselves in {folder}", found, remedy)
+
+
+def adapter_base(source: str | Path) -> str | None:
+    """The name of the encoder that an adapter of peft's was trained beside; None of what is no adapter."""
+    folder = _adapter_folder(source)
+    if not folder:
+        return None
+    refuse_unreadable(source, folder, ENCODER_FILES)
+    with _in_words(source, f"an {ADAPTER} that can be read"):
+        base = base_of(str(source), folder)
+    try:
+        nested = _adapter_folder(base)
+    except IntertaskError as error:
+        raise IntertaskError(f"Encoder {source}: the adapter's base {base} is not at hand. {error}") from None
+    if nested:
+        raise refusal(
+            f"Encoder {source}", "an adapter beside an encoder", f"one beside an adapter, {base}", "Merge it."
+        )
+    return base
+
+
+def _adapter_folder(source: str | Path) -> Path | None:
+    if source in BY_NAME or str(source).startswith("mini/"):
+        return None
+    folder = named_folder(source)
+    return folder if (folder / ADAPTER).exists() else None
 
 
 def weight_files(folder: Path) -> list[Path]:

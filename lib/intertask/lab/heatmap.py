@@ -27,7 +27,9 @@ class Heatmap(anywidget.AnyWidget):
                 "row": shown.rows.index(cell.supporting),
                 "column": shown.columns.index(cell.target),
                 "value": None if pd.isna(cell.delta) else cell.delta,
-                "text": "" if pd.isna(cell.delta) else signed(cell.delta) + "*" * bool(cell.p_holm < 1 - confidence),
+                "text": ""
+                if pd.isna(cell.delta)
+                else signed(cell.delta) + "*" * bool(cell.p_holm < 1 - confidence) + "‡" * cell.ready_made,
                 "said": cell_in_words(cell, confidence),
             }
             for cell in shown.table.itertuples()

@@ -68,6 +68,27 @@ def literature_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
                   "delta, points", upright=True)  # fmt: skip
 
 
+def stopover_lines(table: pd.DataFrame, pairs: pd.DataFrame, printed: pd.DataFrame, ax: Axes) -> Axes:
+    """What each stopover does to one target: a line per cell of `transfer_table`, below them the printed gains.
+
+    table, pairs (of `deltas`): of that target and one data limit; a cross per seed, the mean as a dot, of a control as
+    an open square, with its interval. printed: of `hidden_stilts.printed_gains`, as open diamonds.
+    """
+    cells = list(table.itertuples())
+    same = ["encoder", "supporting", "target"]
+    members = [pairs.loc[(pairs[same] == [getattr(cell, key) for key in same]).all(axis=1), "delta"] for cell in cells]
+    labels = [text(f"{cell.supporting}, {cell.encoder} (n = {cell.n})", 2 * AXIS) for cell in cells]
+    labels += [text(f"printed: {one.stopover}, {one.encoder}", 2 * AXIS) for one in printed.itertuples()]
+    lines = printed.rename(columns={"gain": "delta"}).assign(n=1, low=np.nan, high=np.nan, control=False)
+    columns = ["delta", "n", "low", "high", "control"]
+    every = pd.concat([table[columns].astype(object), lines[columns].astype(object)], ignore_index=True)
+    rows_with_means(every, "delta", members + [pd.Series(dtype=float)] * len(lines), labels, ax)
+    ax.plot(
+        lines["delta"], len(cells) + np.arange(len(lines)) - 0.08, "D", color=INK, markerfacecolor="white", zorder=3
+    )
+    return ax
+
+
 def _cost_label(cell) -> str:
     limit = "" if pd.isna(cell.supporting_limit) else f", {cell.supporting_limit} examples"
     k = "" if pd.isna(cell.k) else f" (k = {cell.k:.1f})"

@@ -48,11 +48,13 @@ class Row:
     mixing: str | None = None
     supporting: str | None = None
     control: bool = False  # the supporting task's labels are shuffled
+    ready_made: bool = False  # the supporting model was not trained here
     target: str | None = None
     limit: int | None = None
     supporting_limit: int | None = None
     seed: int | None = None
-    supporting_run: str | None = None  # of several candidates the first: which was chosen, its child's record says
+    # of several candidates the first: which was chosen, its child's record says; of a ready-made model its name
+    supporting_run: str | None = None
     supporting_seed: int | None = None
     parents: list[str] = field(default_factory=list)  # all runs that it needs
     substituted: bool = False
@@ -135,8 +137,9 @@ class _Expansion:
         for supporting in study.supporting:
             for supporting_limit in study.supporting_limits:
                 if "stilts" in study.regimes:
-                    self.stilts(supporting, supporting_limit)
-                for limit, target in product(study.limits, study.targets):
+                    way = self.from_ready_made if supporting.model else self.stilts
+                    way(supporting, supporting_limit)
+                for limit, target in product(study.limits, study.targets if supporting.tasks else []):
                     if target not in supporting.tasks and {"mtl", "mtl_finetune"} & {*study.regimes}:
                         self.alongside(supporting, supporting_limit, target, limit)
 
@@ -181,6 +184,17 @@ class _Expansion:
             else:
                 run = self.target(target, limit, seed, candidates, parent_rule=study.intermediate_choice)
                 self.add(run, supporting_run=candidates[0], **role)
+
+    def from_ready_made(self, supporting: Supporting, supporting_limit: int | None) -> None:
+        """As `stilts`, from a model that others trained from this encoder: one for all seeds."""
+        study, encoder = self.study, self.encoder
+        if supporting.base != encoder.encoder or encoder.settings.get("random_weights"):
+            return
+        role = {"regime": "stilts", "supporting": supporting.label, "supporting_limit": supporting_limit}
+        role |= {"ready_made": True, "supporting_run": supporting.model}
+        for limit, target, seed in product(study.limits, study.targets, study.seeds):
+            run = self.target(target, limit, seed, None, encoder=supporting.model)
+            self.add(run, target=target, seed=seed, limit=limit, **role)
 
     def alongside(self, supporting: Supporting, supporting_limit: int | None, target: str, limit: int | None) -> None:
         """Alongside: the target with one supporting task or set, and after it, in mtl_finetune, the target alone."""

@@ -47,30 +47,46 @@ def _of_regimes(study: "Study") -> Ignored:
         yield ("regimes", regime), "no entry of mixing is for it"
     if "mtl_all" in regimes and len(study.all_tasks()) == 1:
         yield ("regimes", "mtl_all"), "there is one task, and nothing to mix"
-    pairs = {(target, *one.tasks) for target in study.targets for one in study.supporting}
+    trained = [one for one in study.supporting if one.tasks]
+    pairs = {(target, *one.tasks) for target in study.targets for one in trained}
     for regime in regimes & {"mtl", "mtl_finetune", "stilts"}:
         kept = [one for one in pairs if one[0] not in one[1:] or regime == "stilts" and len(one) > 2]
-        if not kept and not (regime == "stilts" and study.same_task != "omit"):
-            yield ("regimes", regime), "every supporting task is the target itself, for which it trains nothing"
+        if regime == "stilts" and (study.same_task != "omit" or trained != study.supporting):
+            continue
+        if not kept:
+            why = "every supporting task is the target itself" if trained else "every supporting model is ready-made"
+            yield ("regimes", regime), f"{why}, for which it trains nothing"
     if all(task != other or others for task, other, *others in pairs):
         yield ("same_task", ""), "no target is its own supporting task"
+    if study.supporting and not trained:
+        for key in ("intermediate", "intermediate_choice", "supporting_limits"):
+            yield (key, ""), "every supporting model is ready-made, and none is trained"
     if len(study.seeds) == 1:
         yield ("intermediate_choice", ""), "of one seed there is one intermediate encoder"
 
 
 def _of_supporting(study: "Study") -> Ignored:
     regimes = {*study.regimes}
+    bases = [one.encoder for one in study.encoders if not one.settings.get("random_weights")]
+    for one in (one for one in study.supporting if one.model):
+        if "stilts" not in regimes:
+            yield ("supporting", one.label), "of a ready-made model only stilts makes use"
+        if one.base not in bases:
+            yield (
+                ("supporting", one.label),
+                f"its base {one.base} is none of the encoders.{did_you_mean(one.base, bases)}",
+            )
     for one in study.supporting:
         if one.settings and "supporting" not in _in_steps(study) and not regimes & OBEYING["intermediate"]:
             yield ("supporting", one.label), f"{', '.join(one.settings)}: only stilts trains the set by itself"
         if regimes <= {"single", "mtl_all"} and one.shuffle_labels:
             yield ("supporting", one.label), "mtl_all trains no control"
-        if regimes <= {"single", "mtl_all"} and not {*one.tasks} - {*study.targets}:
+        if regimes <= {"single", "mtl_all"} and one.tasks and not {*one.tasks} - {*study.targets}:
             yield ("supporting", one.label), "mtl_all trains it as a target already"
     others = [task for one in study.supporting if not one.shuffle_labels for task in {*one.tasks} - {*study.targets}]
     for task in {task for task in others if "mtl_all" in regimes and others.count(task) > 1}:
         yield ("supporting", task), "mtl_all trains a task once, and two entries name it"
-    if study.supporting and all(one.limit for one in study.supporting):
+    if study.supporting and all(one.limit or one.model for one in study.supporting):
         yield ("supporting_limits", ""), "every supporting task has a limit of its own"
     if not any(one.pretrained_here for one in study.encoders):
         yield ("pretraining", ""), "none of the encoders is pretrained here, as mini/bert is"

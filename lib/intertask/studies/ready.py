@@ -11,13 +11,23 @@ from torch import nn
 from intertask.encoders.lora import with_lora
 from intertask.encoders.mini import ON_ELMO, on_elmo
 from intertask.encoders.own_head import FORMS, OwnHead, own_head
-from intertask.encoders.pretrained import checkpoint_gradients, load_encoder, longest, mixed_layers
+from intertask.encoders.pretrained import (
+    adapter_base,
+    checkpoint_gradients,
+    encoder_fingerprint,
+    load_encoder,
+    longest,
+    mixed_layers,
+)
 from intertask.encoders.word_tokenizer import reads_words
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
 from intertask.formats.causal_language_modelling import refuse_reading_ahead
 from intertask.run import Run
 from intertask.tasks.load import Task
+
+ALIKE = ("model_type", "hidden_size", "num_hidden_layers", "vocab_size")
+"""What a ready-made model's configuration has in common with that of the encoder that it was trained from."""
 
 MOST_UNKNOWN = 0.2
 """The largest share of a split's tokens that a tokenizer may not know, unsaid."""
@@ -93,6 +103,25 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
     if form.corrupts and tokenizer.mask_token_id is None:
         expected, remedy = "a tokenizer with a token for what is masked", "Use causal_language_modelling."
         raise refusal(f"Task {form.entry.name}", expected, f"none in that of {run.encoder}", remedy)
+
+
+def check_ready_made(model: str, base: str) -> None:
+    """Refuses a model that cannot have been trained from the base: of another architecture, or with other tokens."""
+    where, remedy = f"supporting {model}", "Name the encoder that it was trained from as its base."
+    beside = adapter_base(model)
+    if beside and encoder_fingerprint(beside) != encoder_fingerprint(base):
+        raise refusal(where, f"an adapter of its base {base}", f"one of {beside}, of other files", remedy)
+    (encoder, tokenizer), (other, its_tokenizer) = (load_encoder(name, weights=False) for name in (model, base))
+    for name in ALIKE:
+        own, its = (getattr(one.config.get_text_config(), name, None) for one in (encoder, other))
+        if own != its:
+            raise refusal(where, f"{name} {its}, as its base {base} has", f"{own}", remedy)
+    text = "Ann's 3 naïve Bees"
+    for reads in (lambda one: one.get_vocab(), lambda one: dict(enumerate(one(text, text)["input_ids"]))):
+        own, its = reads(tokenizer), reads(its_tokenizer)
+        if differing := sorted((str(key) for key in own | its if own.get(key) != its.get(key)), key=len):
+            found = f"others ({differing[0]!r}, and {len(differing) - 1} more)"
+            raise refusal(where, f"the tokens of its base {base}", found, remedy)
 
 
 def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:

@@ -122,6 +122,18 @@ def _plain(name: str) -> str:
 Name = Annotated[str, AfterValidator(_plain)]
 
 
+def _beside(folder: Path, source: str, key: str) -> str:
+    """The full path of an encoder that lies in a study's folder; any other name as it is."""
+    if source.startswith("mini/") or Path(source).is_absolute():
+        return source
+    if not (folder / source).is_dir():
+        if Path(source).is_dir():
+            found, remedy = f"it in {Path.cwd()}", f"Say {Path(source).resolve()}."
+            raise refusal(f"{key}: {source}", f"a folder beside the study, in {folder}", found, remedy)
+        return source
+    return str((folder / source).resolve())
+
+
 class Encoder(Open):
     """An encoder, and how it is used where that is not as the rest of the study says.
 
@@ -137,14 +149,8 @@ class Encoder(Open):
 
     def beside(self, folder: Path) -> Self:
         """With the full path of an encoder that lies in a study's folder; what results call it stays."""
-        if self.encoder.startswith("mini/") or Path(self.encoder).is_absolute():
-            return self
-        if not (folder / self.encoder).is_dir():
-            if Path(self.encoder).is_dir():
-                found, remedy = f"it in {Path.cwd()}", f"Say {Path(self.encoder).resolve()}."
-                raise refusal(f"encoders: {self.encoder}", f"a folder beside the study, in {folder}", found, remedy)
-            return self
-        return self.model_copy(update={"encoder": str((folder / self.encoder).resolve()), "name": self.label})
+        place = _beside(folder, self.encoder, "encoders")
+        return self if place == self.encoder else self.model_copy(update={"encoder": place, "name": self.label})
 
     @property
     def pretrained_here(self) -> bool:
@@ -165,18 +171,28 @@ class Supporting(Open):
 
     `{task: mini/mnli, shuffle_labels: true}` is a negative control; `{name: glue, tasks: [rte, mnli], limit: 15000,
     sampling: power_0.75}` a set with a cap for each task. Numbers as `sampling` are in the order of `tasks`.
+    `{model: owner/name, base: owner/base}` is a ready-made model instead, which others trained from the encoder `base`:
+    in stilts that encoder's targets start from it.
     """
 
     KNOWN = MIXED, "mixing setting"
     ALONE = "task"
 
-    tasks: OneOrMore = Field(min_length=1, validation_alias=AliasChoices("task", "tasks"))
+    tasks: OneOrMore = Field([], validation_alias=AliasChoices("task", "tasks"))
+    model: str = Field("", description="ready-made: a Hub id, with @revision too, or a local folder")
+    base: str = Field("", description="the study's encoder that it was trained from")
     name: Name = ""
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1, description="training examples of each task; null: all")
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
+        if self.model:
+            self._check_ready_made()
+        elif not self.tasks:
+            raise IntertaskError("supporting: expected a task, tasks or a ready-made model, found none.")
+        elif self.base:
+            raise IntertaskError(f"supporting {self.label}: base is of a ready-made model, found no model. Drop it.")
         if len(self.tasks) > 1 and not self.name:
             raise IntertaskError(f"supporting: expected a name for the set {', '.join(self.tasks)}, found none.")
         _refuse_twice("tasks", self.tasks)
@@ -187,10 +203,28 @@ class Supporting(Open):
             )
         return self
 
+    def _check_ready_made(self) -> None:
+        if not self.base:
+            raise IntertaskError(
+                f"supporting {self.label}: expected base, the encoder that {self.model} was trained from, found none."
+            )
+        said = {"tasks": self.tasks, "shuffle_labels": self.shuffle_labels, "limit": self.limit} | self.settings
+        if trained := [name for name, value in said.items() if value]:
+            raise IntertaskError(
+                f"supporting {self.label}: {', '.join(trained)} is of what is trained here, found a ready-made model. "
+                "Drop one."
+            )
+
+    def beside(self, folder: Path) -> Self:
+        """As `Encoder.beside`, of a ready-made model and its base."""
+        places = {key: _beside(folder, getattr(self, key), "supporting") for key in ("model", "base") if self.model}
+        changed = any(place != getattr(self, key) for key, place in places.items())
+        return self.model_copy(update=places | {"name": self.label}) if changed else self
+
     @property
     def label(self) -> str:
-        if self.name:
-            return self.name
+        if self.name or self.model:
+            return self.name or self.model
         own = [f"limit={self.limit}"] * bool(self.limit) + ["shuffle_labels=true"] * self.shuffle_labels
         return self.tasks[0] + (f"[{','.join(own)}]" if own else "")
 
@@ -487,6 +521,7 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
             study = on_the_mini_suite(content, quick)
         refuse_ignored(study, own)
         study.encoders = [one.beside(path.parent) for one in study.encoders]
+        study.supporting = [one.beside(path.parent) for one in study.supporting]
         _refuse_twice("encoders", [" ".join([one.encoder, *map(str, one.settings.items())]) for one in study.encoders])
     except ValidationError as error:
         raise IntertaskError(faults_in_words(error, written)) from None
@@ -494,16 +529,20 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
         raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     if study.task_file:
         study.task_file = str((path.parent / study.task_file).resolve())
-    study.parts = [_with_encoders_beside(path.parent, part) for part in study.parts]
+    study.parts = [_with_models_beside(path.parent, part) for part in study.parts]
     study.file = path
     return short, study
 
 
-def _with_encoders_beside(folder: Path, part: dict[str, Any]) -> dict[str, Any]:
-    """A part with full paths, as `Encoder.beside`."""
-    if "encoders" not in part:
-        return part
-    return part | {"encoders": [Encoder.model_validate(one).beside(folder).model_dump() for one in part["encoders"]]}
+def _with_models_beside(folder: Path, part: dict[str, Any]) -> dict[str, Any]:
+    """A part with full paths, as `Encoder.beside` and `Supporting.beside`."""
+    kinds = {"encoders": Encoder, "supporting": Supporting}
+    placed = {
+        key: [kind.model_validate(one).beside(folder).model_dump() for one in part[key]]
+        for key, kind in kinds.items()
+        if key in part
+    }
+    return part | placed
 
 
 def on_the_mini_suite(content: dict[str, Any], quick: bool) -> Study:

@@ -50,7 +50,9 @@ def _roles(graph: Graph) -> Iterator[str]:
 
 def _tasks(stage: str, rows: list[Row]) -> str:
     """The tasks of runs in the same role: those that are scored, and those that support them."""
-    tasks, supporting = (list(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("task", "supporting"))
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    marked = (f"{row.supporting} (ready-made)" if row.ready_made else row.supporting for row in rows)
+    supporting = list(dict.fromkeys(marked))
     if supporting == [None]:
         return ", ".join(tasks)
     if stage == "intermediate" and not rows[0].mixing:
