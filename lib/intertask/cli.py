@@ -170,6 +170,7 @@ Redo = Annotated[
     str,
     typer.Option(metavar="RUN", help="make this one run anew, finished or failed", autocompletion=_runs_to_complete),
 ]
+Keep = Annotated[bool, typer.Option("--keep", help="with --redo: store the run's encoder, which `export` needs")]
 
 
 @app.command()
@@ -187,6 +188,7 @@ def run(
     plain_kernels: PlainKernels = False,
     retry_failed: RetryFailed = False,
     redo: Redo = "",
+    keep: Keep = False,
 ) -> None:
     """Executes the runs of a study that are not finished yet; those that failed of themselves are left.
 
@@ -207,11 +209,15 @@ def run(
 
     if not math.isfinite(timeout):
         raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
+    if keep and not redo:
+        raise refusal(
+            "--keep", "--redo RUN with it", "it alone", "Of a whole study, say keep: best or all in its file."
+        )
     deadline, where = _deadline(until), _cluster(cluster, scheduler_file)
     loaded = _load(study, mini, quick)
     warm = WARM and not plain_kernels
     if dry_run:
-        _say_plan(loaded, where, (retry_failed, redo), (workers, runs_per_gpu))
+        _say_plan(loaded, where, (retry_failed, redo, keep), (workers, runs_per_gpu))
         return
     os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
@@ -220,7 +226,7 @@ def run(
             options = (loaded[1].threads, timeout * 60, warm, workers, runs_per_gpu, partial(say, err=True))
             place = places.enter_context(_clusters().Cluster(where, *options))
         graph = graph_of(*loaded)
-        todo, left = _to_do(graph, retry_failed, redo)
+        todo, left = _to_do(graph, retry_failed, redo, keep)
         _say_notes(graph, todo)
         graph.save()
         if shared := shared_folder(results_root()):
@@ -243,7 +249,7 @@ def run(
 YAML = (".yaml", ".yml")
 
 
-def _say_plan(loaded, where: str, which: tuple[bool, str], at_a_time: tuple[int, int]) -> None:
+def _say_plan(loaded, where: str, which: tuple[bool, str, bool], at_a_time: tuple[int, int]) -> None:
     """What `run` would do: the job of a cluster that is a file, then the graph and its costs."""
     from intertask.studies.plan import planned_graph, workers_for
     from intertask.views.dry_run import dry_run_page
@@ -463,6 +469,36 @@ def submit(
     say(os.path.relpath(write_submission(_name(study, mini, quick), rule, encoder)))
 
 
+@app.command("export")
+def export_model(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="STUDY|RUN", help="a study, or a run's id or its beginning, or its folder"),
+    ],
+    to: Annotated[Path, typer.Argument(metavar="FOLDER", help="new or empty")],
+    task: Annotated[str, typer.Option(metavar="TASK", help="which, where there are several")] = "",
+    rule: Annotated[
+        Literal["best", "median"],
+        typer.Option(help="of a study: the run of the best dev score, or the median one of the best configuration"),
+    ] = "best",
+    adapter: Annotated[bool, typer.Option("--adapter", help="of a run with LoRA the adapter alone, for peft")] = False,
+    push: Annotated[
+        str, typer.Option(metavar="OWNER/NAME", help="upload it to the Hub, a new repository being private")
+    ] = "",
+    mini: Mini = False,
+    quick: Quick = False,
+) -> None:
+    """Writes a finished run as a model of plain transformers, with its head, tokenizer and model card."""
+    from intertask.use import export as use
+
+    flags = _flags(mini, quick)
+    named = _name(what, mini, quick) if what.endswith(YAML) else what + "".join(flag[1:] for flag in flags)
+    use.export_run(named, to, task, rule, adapter, say)
+    say(f"{to}: {', '.join(sorted(path.name for path in to.iterdir()))}")
+    if push:
+        say(use.push(to, push))
+
+
 Encoders = Annotated[
     bool, typer.Option("--encoders/--no-encoders", help="without them runs are read alike, and none starts from these")
 ]
@@ -619,14 +655,14 @@ def _unfinished(graph) -> dict:
     return todo
 
 
-def _to_do(graph, retry_failed: bool, redo: str) -> tuple[dict, dict[str, str]]:
+def _to_do(graph, retry_failed: bool, redo: str, keep: bool) -> tuple[dict, dict[str, str]]:
     """The runs that `run` executes, and why the others that are not finished are left."""
     from intertask.studies.redo import run_to_redo
     from intertask.studies.status import failed_before
     from intertask.views.inventory import find_run
 
     if redo:
-        return run_to_redo(graph, find_run(redo, graph.runs, graph.name)), {}
+        return run_to_redo(graph, find_run(redo, graph.runs, graph.name), keep), {}
     todo = _unfinished(graph)
     left = {} if retry_failed else failed_before(todo)
     if left:

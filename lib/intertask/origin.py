@@ -19,7 +19,7 @@ from intertask.files import project_root
 
 LIB = Path(__file__).parents[1]
 
-SHOWING = ("cli.py", "foreseen.py", "lab", "report", "papers", "analysis", "views")
+SHOWING = ("cli.py", "foreseen.py", "lab", "report", "papers", "analysis", "views", "use")
 """The rooms above training, which knows none of them: whoever changes a figure or a page changes no score."""
 
 COMPUTING = ("torch", "transformers", "tokenizers", "numpy")

@@ -30,6 +30,7 @@ from intertask.written import Strict, faults_in_words
 SEEDS = ("order_seed", "head_seed", "dropout_seed", "limit_seed")
 # of a task file its entries count, not its path; an encoder that is kept changes no score
 NOT_IDENTITY = {"task_file", "keep_encoder"}
+BEST_OF = "best of "
 MOST_NAMED = 3  # tasks of a mixture in the name of its folder
 
 STUDY, ENCODER, MIXING = "study", "encoder", "mixing"
@@ -198,7 +199,11 @@ class Run(Strict):
         None, "evaluations without a gain before training stops; None: it never stops early", MIXING, ge=1
     )
     threads: int = said(1, "processor threads; other threads give other bits", STUDY, ge=1)
-    keep_encoder: bool = said(False, "store the encoder of the best checkpoint with the run", STUDY)
+    keep_encoder: bool | Annotated[str, Field(pattern=f"^{BEST_OF}.+")] = said(
+        False,
+        "store the best checkpoint's encoder; best of STUDY: if it beats all others there so far",
+        STUDY,
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -33,7 +33,7 @@ PARAMETERS = [
     ({"task": "mini/rte", "max_steps": 5, "max_examples": 5}, "expected one of them, found both"),
     ({"task": "mini/rte", "dropout": 1.0}, "dropout: input should be less than 1"),
     ({"task": "mini/rte", "threads": 0}, "threads: input should be greater than or equal to 1"),
-    ({"task": "mini/rte", "keep_encoder": "perhaps"}, "keep_encoder: input should be a valid boolean"),
+    ({"task": "mini/rte", "keep_encoder": "perhaps"}, "keep_encoder.bool: input should be a valid boolean"),
 ]
 
 FLAGS = [
@@ -54,11 +54,18 @@ FLAGS = [
     (["run", "demo", "--timeout", "nan"], "--timeout"),
     (["run", "demo", "--timeout", "inf"], "--timeout: expected a number of minutes, found inf"),
     (["run", "demo", "--timeout", "soon"], "Invalid value for '--timeout'"),
+    (["run", "demo", "--keep"], "--keep: expected --redo RUN with it, found it alone"),
     (["status", "demo"], "No study 'demo' in the results folder"),
     (["status", "../demo"], "There is no study ../demo"),
     (["scores", "demo"], "No study 'demo' in the results folder"),
     (["scores", "demo", "--mini", "--quick"], "No study 'demo-mini-quick' in the results folder"),
     (["scores", "literature", "--mini"], "--mini: expected a study"),
+    (
+        ["export", "demo", "out"],
+        "demo: expected a study that was run, a run's id or its beginning, or its folder, found none",
+    ),
+    (["export", "demo", "."], ".: expected a folder that is new or empty, found one that holds something"),
+    (["export", "demo", "out", "--rule", "worst"], "Invalid value for '--rule'"),
     (["report", "demo"], "No study 'demo' in the results folder"),
     (["submit", "demo"], "No study 'demo' in the results folder"),
     (["submit", "demo", "--rule", "worst"], "Invalid value for '--rule'"),

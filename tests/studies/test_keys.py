@@ -35,7 +35,7 @@ TABLE = {
     "per_target": ({}, {"mini/rte": {"learning_rate": 1e-3}}, ["mtl", "mtl_all"]),
     "parts": ([{"name": "a"}], [{"name": "a", "limits": [50]}], []),
 }
-OF_THE_REPORT = {"title", "paper", "report", "report_on", "counts", "wnli"}
+OF_THE_REPORT = {"title", "paper", "report", "report_on", "counts", "wnli", "keep"}
 OF_OTHER_FORMS = {"mini", "quick"}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from intertask.encoders.mini import PRETRAINING
 from intertask.files import now, results_root, uncollected, write_sealed
-from intertask.run import Member, Run, digest
+from intertask.run import BEST_OF, Member, Run, digest
 from intertask.studies.length import steps, training_examples, training_size
 from intertask.weighting import DYNAMIC
 
@@ -101,8 +101,9 @@ def expand(name: str, study: Study, planned: bool = False) -> Graph:
     runs: dict[str, Run] = {}
     rows: list[Row] = []
     for part, own in study.expanded_parts():
+        keep = {"all": True, "best": f"{BEST_OF}{name}", "none": False}[own.keep]
         for encoder in own.encoders:
-            _Expansion(own, part, encoder, runs, rows, planned).expand()
+            _Expansion(own, part, encoder, runs, rows, planned, keep).expand()
     return Graph(name, study, rows, runs)
 
 
@@ -116,6 +117,7 @@ class _Expansion:
     runs: dict[str, Run]
     rows: list[Row]
     planned: bool
+    keep: bool | str  # what a run keeps of its encoder in the role of a target
     start: str | None = None  # the run that pretrains the encoder
     measured_by: dict[tuple[str, int | None], list[str]] = field(default_factory=dict)  # of `references`
     swept_on: dict[str, list[str]] = field(default_factory=dict)  # per task, of `swept`
@@ -149,7 +151,9 @@ class _Expansion:
     def add(self, run: Run, stage: str = "target", **role) -> str:
         """Adds a run in a role; `task`, else `target`, is what is scored."""
         run_id = self.id(run)
-        self.runs.setdefault(run_id, run)
+        kept = self.runs.setdefault(run_id, run).keep_encoder
+        if stage == "target" and self.keep and kept is not True:
+            self.runs[run_id] = self.runs[run_id].model_copy(update={"keep_encoder": self.keep})
         # the other runs that it needs lend scores or settings, and no encoder
         for parent in [run.parent] if isinstance(run.parent, str) else run.parent or []:
             self.runs[parent] = self.runs[parent].model_copy(update={"keep_encoder": True})

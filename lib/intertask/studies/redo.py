@@ -13,8 +13,8 @@ from intertask.studies.graph import Graph
 from intertask.studies.status import failure
 
 
-def run_to_redo(graph: Graph, run_id: str) -> dict[str, Run]:
-    """The run, which keeps its encoder if the former one did. Refuses one that was not made in these results."""
+def run_to_redo(graph: Graph, run_id: str, keep: bool = False) -> dict[str, Run]:
+    """The run, which keeps its encoder if the former one did or `keep`. Refuses one that is not of these results."""
     folder = store.pool() / run_id
     for elsewhere in (place / "runs" / run_id for place in other_results()):
         if elsewhere.exists():
@@ -23,7 +23,8 @@ def run_to_redo(graph: Graph, run_id: str) -> dict[str, Run]:
         remedy = "`intertask run` without --redo makes it with the others."
         raise refusal(run_id, "a run that is finished or failed", "one that is still to do", remedy)
     run = graph.runs[run_id]
-    return {run_id: run.model_copy(update={"keep_encoder": run.keep_encoder or (folder / "encoder").is_dir()})}
+    keep = keep or (folder / "encoder").is_dir() or run.keep_encoder
+    return {run_id: run.model_copy(update={"keep_encoder": keep})}
 
 
 @contextmanager

@@ -173,7 +173,7 @@ def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:
     for run_id, run in reversed(runs.items()):
         try:
             record = store.read(run_id, results, ["predictions", "encoder"] if run_id in read else ["predictions"])
-            if not run.keep_encoder or store.has_encoder(record):
+            if run.keep_encoder is not True or store.has_encoder(record):
                 continue
         except FileNotFoundError:
             pass
@@ -182,6 +182,28 @@ def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:
         todo[run_id] = run
         read.update(run.parents)
     return dict(reversed(todo.items())), damaged[::-1]
+
+
+def is_best(study: str, record: dict[str, Any]) -> bool:
+    """Whether no finished run of a study has as high a main dev score on a target of this one, or nobody can say.
+
+    record: what of `run.json` is read here: id, and the scores of its tasks.
+    """
+    with suppress(IntertaskError):
+        rows = [row for row in read_study(study)["runs"] if row["stage"] == "target"]
+        targets = {row["target"] for row in rows if row["run"] == record["id"]}
+        others = {target: {row["run"] for row in rows if row["target"] == target} for target in targets}
+        return not targets or any(_best_on(target, record, others[target] - {record["id"]}) for target in targets)
+    return True
+
+
+def _best_on(target: str, record: dict[str, Any], others: Collection[str]) -> bool:
+    own = store.dev_score(record, target)
+    for other in others:
+        with suppress(FileNotFoundError, IntertaskError):  # not done yet, or damaged
+            if store.dev_score(store.read(other), target) >= own:
+                return False
+    return True
 
 
 def failed_before(todo: dict[str, Run]) -> dict[str, str]:

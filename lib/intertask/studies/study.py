@@ -369,6 +369,7 @@ class Study(Strict):
     report_on: Literal["validation", "test"] = Field(
         "validation", description="the split whose scores of the targets are reported; choices are made on validation"
     )
+    keep: Literal["best", "all", "none"] = Field("none", description="which target runs store their encoder")
     evaluate_on: dict[str, Annotated[list[Annotated[Further, PLACED]], Field(min_length=1)]] = Field(
         {}, description="{mnli: [glue_diagnostic]}: tasks that every run on mnli is scored on too"
     )

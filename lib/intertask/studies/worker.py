@@ -88,7 +88,7 @@ def claimed(job: dict[str, Any], warm) -> int:
     with claims.claim(store.claim_file(job["id"]), _leave) as attempt:
         if attempt is None:
             return BUSY
-        if store.finished(job["id"], run.keep_encoder, whole=["predictions", "encoder"]):
+        if store.finished(job["id"], run.keep_encoder is True, whole=["predictions", "encoder"]):
             return DONE
         store.wait_for(run.parents)
         with store.staging(attempt) as folder:

@@ -34,6 +34,9 @@ from intertask.training.reuse import (
     stored_tasks,
 )
 
+ADAPTER = "adapter.safetensors"
+"""Beside the heads, of a run with LoRA: the adapters, which the encoder's weights hold too, by their names in it."""
+
 
 def head_key(task: str) -> str:
     """The task's name as a key of torch's: these hold no dot, and none is called as a method (`train`) is."""
@@ -241,6 +244,9 @@ def save_model(model: Model, folder: Path) -> None:
     tasks = {part.name: {"head": part.head, "entry": part.task.entry.content()} for part in model.parts}
     learned = {part.head: part.format.learned for part in model.parts if part.format.learned}
     save_file(weights, folder / HEADS, {TASKS: json.dumps(tasks)} | learned)
+    if model.tuning == "lora":
+        added = {name: weights for name, weights in model.encoder.state_dict().items() if ".lora_" in name}
+        save_file(added, folder / ADAPTER)
     save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
 
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field
 from intertask.errors import refusal
 from intertask.files import csv_text, file_digest, now, results_root, write, write_sealed
 from intertask.origin import COMPUTING, git_commit
-from intertask.run import Run
+from intertask.run import BEST_OF, Run
+from intertask.studies.status import is_best
 from intertask.studies.store import (
     finished,
     learned_file,
@@ -82,7 +83,7 @@ def save(result: Result, run: Run) -> Path:
     elif not folder.is_dir():
         remedy = "Give the same command again for the folder where the results are now."
         raise refusal(folder, "the folder in which this run began", "that it was moved or deleted meanwhile", remedy)
-    if run.keep_encoder:
+    if run.keep_encoder is True or (run.keep_encoder and _is_best(result, run)):
         save_model(result.model, folder / "encoder")
     (folder / "curve.csv").write_text(csv_text(result.curve, index=False), encoding="utf-8")
     for name, outcome in result.tasks.items():
@@ -97,6 +98,11 @@ def save(result: Result, run: Run) -> Path:
     (folder / "parameters.yaml").write_text(parameters, encoding="utf-8")
     write_sealed(folder / "run.json", run_id, describe(result, run, folder).model_dump_json(indent=1))
     return folder
+
+
+def _is_best(result: Result, run: Run) -> bool:
+    tasks = {name: {"scores": outcome.scores} for name, outcome in result.tasks.items()}
+    return is_best(run.keep_encoder.removeprefix(BEST_OF), {"id": run.id(), "tasks": tasks})
 
 
 def compare(result: Result, run: Run) -> str:

@@ -39,7 +39,7 @@ def estimate(runs: dict[str, Run]) -> Estimate:
         (measured if speed else guessed).add(run.encoder)
         guess = RATE_PER_BYTE * run.threads / _bytes(run.encoder)
         seconds[run_id] = OVERHEAD + examples_seen(run) / (speed or guess)
-        size += BYTES_PER_RUN + (_bytes(run.encoder) if run.keep_encoder else 0)
+        size += BYTES_PER_RUN + (_bytes(run.encoder) if run.keep_encoder is True else 0)
     # an encoder may be among both: with other threads or tuning
     guess = f"; a guess for {', '.join(sorted(guessed))}" if guessed else ""
     source = f"measured on finished runs of {', '.join(sorted(measured))}{guess}"

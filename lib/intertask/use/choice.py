@@ -1,0 +1,126 @@
+"""Which finished run is meant, by its name or as the best or the median one of a study."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import yaml
+
+from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.run import Run
+from intertask.studies import store
+from intertask.studies.status import how_to_run, kept_studies, read_study
+from intertask.views.inventory import find_run
+
+OF_A_CELL = ("encoder", "part", "regime", "mixing", "supporting", "limit", "supporting_limit")
+"""What runs of one configuration have in common in a study's index, beside the target."""
+
+
+@dataclass
+class Chosen:
+    """A finished run, one of its tasks, and how it was chosen; `run` with what a sweep decided."""
+
+    folder: Path
+    record: dict[str, Any]
+    run: Run
+    task: str
+    study: str = ""  # one that holds it, if there is one
+    rule: str = ""  # by which it was chosen among the runs of that study; empty: it was named
+
+    @property
+    def encoder(self) -> Path:
+        return self.folder / "encoder"
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        return self.record["tasks"][self.task]
+
+    @property
+    def precision(self) -> str:
+        return self.record["identity"]["computed_by"]["precision"]
+
+
+def choose(what: str, task: str = "", rule: str = "best") -> Chosen:
+    """The run that is meant, with one task, finished, undamaged, with its encoder; refused with what would help."""
+    if what in kept_studies():
+        run_id, task = _of_study(what, task, rule)
+        folder, study = store.folder_of(run_id, with_encoder=True), what
+    else:
+        named = Path(what)
+        by_hand = (named / "run.json").is_file()
+        if not by_hand and not store.run_ids(what):
+            remedy = did_you_mean(what, kept_studies()) or "`intertask studies` lists what there is."
+            raise refusal(what, "a study that was run, a run's id or its beginning, or its folder", "none", remedy)
+        folder = named if by_hand else store.folder_of(find_run(what), with_encoder=True)
+        rule, study = "", _study_of(folder.name)
+    try:
+        record = store.read_folder(folder, whole=("encoder", "predictions"))
+    except FileNotFoundError:
+        raise refusal(folder.name, "a finished run", "a folder without a record", "Name another.") from None
+    task = task or record["task"]
+    if task not in record["tasks"]:
+        raise refusal("--task", f"a task of the run: {', '.join(record['tasks'])}", task, "Name one of these.")
+    if not (folder / "encoder").is_dir():
+        by_hand = f"papermill notebooks/experiments/train.ipynb out.ipynb -f {folder}/parameters.yaml"
+        again = f"{study_command(study)} --redo {folder.name} --keep" if study else f"{by_hand} -p keep_encoder True"
+        raise refusal(folder.name, "a run that kept its encoder", "none", f"Make it again with one: {again}")
+    if record["tasks"][task]["best_step"] != record["tasks"][record["task"]]["best_step"]:
+        remedy = f"Export {record['task']}, or train with selection: average."
+        found = f"that of {record['task']}, at another step"
+        raise refusal(folder.name, f"the encoder of the best checkpoint for {task}", found, remedy)
+    run = Run.checked(yaml.safe_load((folder / "parameters.yaml").read_text(encoding="utf-8")), folder.name)
+    return Chosen(folder, record, run.model_copy(update=record["settings"]), task, study, rule)
+
+
+def _of_study(study: str, task: str, rule: str) -> tuple[str, str]:
+    """The run of the study's target that the rule names, by dev score."""
+    rows = [row for row in read_study(study)["runs"] if row["stage"] == "target" and not row["substituted"]]
+    targets = list(dict.fromkeys(row["target"] for row in rows))
+    if not task and len(targets) == 1:
+        task = targets[0]
+    if task not in targets:
+        raise refusal("--task", f"a target of {study}: {', '.join(targets)}", task or "none", "Name one of these.")
+    scores, cells = {}, {}
+    for row in (row for row in rows if row["target"] == task):
+        try:
+            scores[row["run"]] = store.dev_score(store.read(row["run"]), task)
+        except (FileNotFoundError, IntertaskError):  # missing or damaged, as `status` says
+            continue
+        cells.setdefault(tuple(row[name] for name in OF_A_CELL), []).append(row["run"])
+    if not scores:
+        raise refusal(study, f"finished runs on {task}", "none", f"Run it first: {how_to_run(study)}")
+    if rule == "best":
+        return max(scores, key=lambda run: (scores[run], _kept(run))), task
+    runs = max(cells.values(), key=lambda runs: fmean(scores[run] for run in runs))
+    middle = median(scores[run] for run in runs)
+    return min(runs, key=lambda run: (abs(scores[run] - middle), not _kept(run))), task
+
+
+def _kept(run_id: str) -> bool:
+    return store.has_encoder({"id": run_id})
+
+
+def study_command(study: str, named: bool = False) -> str:
+    """What runs a study: one that is not in params/ by its file's path or, `named`, by the name alone."""
+    if "FILE.yaml" not in (words := how_to_run(study)):
+        return words
+    file = Path(read_study(study)["file"] or "FILE.yaml")
+    flags = [f"-{flag}" for flag in ("-mini", "-quick") if flag in study.removeprefix(file.stem)]
+    return " ".join(["intertask run", file.name if named else str(file), *flags])
+
+
+def _study_of(run_id: str) -> str:
+    """The first study in whose index the run is a target."""
+    for name in kept_studies():
+        try:
+            if any(row["run"] == run_id and row["stage"] == "target" for row in read_study(name)["runs"]):
+                return name
+        except IntertaskError:  # of an earlier version
+            continue
+    return ""
+
+
+def public_name(encoder: str) -> str:
+    """An encoder's name for others: of a folder of this machine its last part."""
+    return Path(encoder).name if Path(encoder).is_dir() else encoder
