@@ -436,8 +436,8 @@ def report(
     say(os.path.relpath(folder / "index.html", here))
 
 
-@app.command()
-def predict(
+@app.command("predict")
+def predict_rows(
     run: RunName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet, labelled or not")],
     csv: Annotated[

@@ -8,7 +8,7 @@ import pytest
 from intertask.analysis.read import read_records, read_runs, read_settings
 from intertask.analysis.zero_shot import zero_shot_in_words, zero_shot_table
 from made_notebook import execute_notebook
-from made_store import SHUFFLED, make_store, rewrite_index, run_id, write_run
+from made_store import SHUFFLED, make_store, rewrite_index, run_id, write_predictions, write_run
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "analysis" / "zero_shot.ipynb"
 TWO = {"entailment": "entailment", "neutral": "not_entailment", "contradiction": "not_entailment"}
@@ -30,6 +30,8 @@ def store(tmp_path, monkeypatch):
                 found = {"validation": {"accuracy": 80.0, "main": 80.0}, "mini/rte": {"accuracy": score, "main": score}}
                 floor = {split: {"accuracy": 53.0, "main": 53.0} for split in found}
                 write_run(tmp_path, folder.name, "mini/mnli", seed, 80.0, scores=found, majority=floor)
+                answers = [0, 0] if task.endswith(SHUFFLED) and seed else [0, 1]
+                write_predictions(tmp_path, folder.name, "mini/rte", [0, 1], answers)
     return tmp_path
 
 
@@ -38,19 +40,19 @@ def test_the_table_by_hand(store):
     table = zero_shot_table(runs, read_records(runs), read_settings("demo"))
     assert table["target"].unique().tolist() == ["mini/rte"], "no other target has a map"
     shown = table.set_index(["regime", table["supporting"].fillna("")])
-    keys = ["n", "n_expected", "majority", "examples", "score"]
+    keys = ["n", "n_expected", "majority", "examples", "constant", "score"]
     control = f"mini/mnli{SHUFFLED}"
-    assert shown.loc[("zero-shot", "mini/mnli"), keys].tolist() == [3, 3, 53, 0, 62]
-    assert shown.loc[("zero-shot", control), keys].tolist() == [2, 3, 53, 0, 50]
-    assert shown.loc[("single", ""), keys].tolist() == [3, 3, 50, 250, 56]
-    assert shown.loc[("stilts", "mini/mnli"), keys].tolist() == [3, 3, 50, 250, 66]
+    assert shown.loc[("zero-shot", "mini/mnli"), keys].tolist() == [3, 3, 53, 0, 0, 62]
+    assert shown.loc[("zero-shot", control), keys].tolist() == [2, 3, 53, 0, 1, 50]
+    assert shown.loc[("single", ""), keys].tolist() == [3, 3, 50, 250, 0, 56]
+    assert shown.loc[("stilts", "mini/mnli"), keys].tolist() == [3, 3, 50, 250, 0, 66]
     half = 4.302653 * 2 / 3**0.5  # Student's t with two degrees of freedom, a standard deviation of 2
     assert shown.loc[("zero-shot", "mini/mnli"), ["low", "high"]].tolist() == pytest.approx([62 - half, 62 + half])
     assert zero_shot_in_words(table).splitlines() == [
         "- **mini/mnli → mini/rte**, mini/bert: 62.0, n 3 of 3; the majority has 53.0; the interval over restarts, "
         "57.0 to 67.0, is wholly above that.",
         f"- **{control} → mini/rte**, mini/bert: 50.0, n 2 of 3; the majority has 53.0; the interval over restarts, "
-        "24.6 to 75.4, holds that.",
+        "24.6 to 75.4, holds that; 1 give every row one answer.",
     ]
 
 

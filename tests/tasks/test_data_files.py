@@ -38,7 +38,7 @@ def test_quotes_of_a_tsv_are_a_writers_only_where_all_of_them_are(written, conte
 
 
 PARTS = {
-    "t.csv": 'a,b\r\n"x, ""y""\nz",1\r\n2, 3\n"",\n4,5\n\n\n',
+    "t.csv": 'a,b\r\n"x, ""y""\nz",1\r\n2, 3\n"",\n4,5\n"\n\n\n\n\n\n ""x""",6\n\n\n',
     "bom.tsv": '\ufeff"a"\t"b"\n"x\ty"\t"1"\n"c\nd"\t"2"\n"e"\t"3"\n',
     "plain.txt": 'a\tb\n"quoted" in part\t1\n"\t2\n\u2028\t3\n',
     "t.jsonl": '\n{"a": "x", "b": [1]}\r\n\n{"b": 2}\r{"a": "\\u00e9", "b": null}\n',

@@ -15,7 +15,7 @@ from intertask.training import prepare, train
 from intertask.training.record import save
 
 FILES = {"train": "{}_train.jsonl", "validation": "{}_dev.jsonl"}
-TASKS = {
+WHOSE = {
     "pairs": {"format": "classification", "inputs": ["a", "b", "c"], "label": "y", "labels": ["no", "may be", "yes"]},
     "marks": {"format": "regression", "inputs": ["a"], "label": "y", "label_range": [1, 5]},
     "tags": {"format": "tagging", "inputs": ["words"], "label": "tags"},
@@ -55,7 +55,7 @@ def letters(tmp_path_factory) -> str:
 
     folder = tmp_path_factory.mktemp("letters")
     entries = {}
-    for name, entry in TASKS.items():
+    for name, entry in WHOSE.items():
         files = {split: file.format(name) for split, file in FILES.items()}
         draw = random.Random(name)
         for split, file in files.items():

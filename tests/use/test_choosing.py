@@ -19,7 +19,7 @@ from intertask.studies.redo import run_to_redo
 from intertask.studies.status import is_best
 from intertask.studies.study import load_study
 from intertask.training import prepare, train
-from intertask.training.model import ADAPTER
+from intertask.training.model import STORED_ADAPTER
 from intertask.use import export as use
 from intertask.use.adapter import refuse_no_adapter
 from intertask.use.choice import choose
@@ -214,7 +214,7 @@ def test_a_task_of_which_the_encoder_was_another(made, letters, refused):
 def test_a_child_of_an_adapted_encoder_begins_where_that_ended(made):
     one = made("pairs", "roberta", tuning="lora", learning_rate=3e-2, max_steps=8)
     encoder = one.folder / "encoder"
-    assert (encoder / ADAPTER).is_file() and len(encoder_fingerprint(str(encoder))) == 16
+    assert (encoder / STORED_ADAPTER).is_file() and len(encoder_fingerprint(str(encoder))) == 16
     still = one.run.model_copy(
         update={"learning_rate": 1e-12, "reuse_head": True, "encoder": str(encoder), "tuning": "full"}
     )

@@ -20,7 +20,7 @@ from intertask.tasks.rows import raw_splits
 from intertask.tasks.sources import Source
 from intertask.tasks.splits import other_rows
 from intertask.training import prepare, train
-from intertask.training.model import HEADS, TASKS
+from intertask.training.model import HEADS, WHOSE
 from intertask.training.record import save
 from intertask.use import predict
 from intertask.use.predict import predict_file
@@ -90,7 +90,7 @@ def rte(module_results):
     ],
 )
 def test_the_dev_set_as_a_file_is_predicted_as_the_run_recorded(tmp_path, monkeypatch, task, kind):
-    monkeypatch.setattr(predict, "PART", 100)  # several parts; a question of MultiRC lies in two
+    monkeypatch.setattr(predict, "ROWS_IN_MEMORY", 100)  # several parts; a question of MultiRC lies in two
     outcome, folder = kept(task)
     form, recorded = outcome.task.form, outcome.predictions.query("split == 'validation'")
     table, said = predicted(folder, written(dev_of(task), tmp_path / f"dev.{kind}"))
@@ -194,7 +194,7 @@ def test_a_label_that_the_task_drops_is_predicted_and_not_scored(tmp_path):
 )  # fmt: skip
 def test_a_bad_file_is_refused_before_the_model_is_loaded(tmp_path, monkeypatch, rte, refused, name, content, words):
     monkeypatch.setattr(predict, "stored_model", None)
-    monkeypatch.setattr(predict, "PART", 2)
+    monkeypatch.setattr(predict, "ROWS_IN_MEMORY", 2)
     if name:
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     refused(lambda: predict_file(str(rte[1]), tmp_path / name, tmp_path / "out.csv"), *words)
@@ -221,7 +221,7 @@ def test_a_run_that_cannot_predict_is_refused_and_says_how_to_make_one(tmp_path,
         folder = shutil.copytree(rte[1], tmp_path / rte[1].name, dirs_exist_ok=True)
         told = {task: {"head": "task:", "entry": find_entry(task).content()}}
         heads = folder / "encoder" / HEADS
-        save_file(load_file(heads), heads, {TASKS: json.dumps(told)})
+        save_file(load_file(heads), heads, {WHOSE: json.dumps(told)})
         reseal(folder)
         fails(folder, task, "a task that gives each text a label", find_entry(task).format)
     one = tmp_path / "same.csv"
@@ -239,7 +239,7 @@ def test_of_a_mixture_a_task_is_named_and_its_checkpoint_told(tmp_path, refused)
 
 
 def test_a_prediction_that_fails_leaves_what_was_there(tmp_path, monkeypatch, rte):
-    monkeypatch.setattr(predict, "PART", 2)
+    monkeypatch.setattr(predict, "ROWS_IN_MEMORY", 2)
     done, real = [], predict.predict
 
     def failing(*arguments):

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from intertask.analysis.read import read_predictions
 from intertask.analysis.statistics import mean_table
 from intertask.analysis.transfer import LIMITS, target_runs
 
@@ -30,8 +31,9 @@ def zero_shot_table(
 
     The targets are those on which `evaluate_on` scores intermediate models by a map of labels. n of n_expected restarts
     found; score: their mean main score, 0-100, with Student's t over them, low and high; majority: the mean of the
-    majority class's; examples: of the target, seen in training. Of a set of supporting tasks its first counts, and one
-    that holds the target is none. Empty where the study has no such map.
+    majority class's; examples: of the target, seen in training; constant: of the restarts whose predictions are
+    there, those that give every row one answer. Of a set of supporting tasks its first counts, and one that holds the
+    target is none. Empty where the study has no such map.
 
     runs, records, settings: of `read_runs`, `read_records` and `read_settings`.
     """
@@ -42,6 +44,7 @@ def zero_shot_table(
     for target, tasks in mapped.items():
         found += [_before(runs, records, target, tasks), trained[trained["target"] == target]]
     more = {"majority": ("majority", "mean"), "examples": ("n_train", "max")}
+    more |= {"constant": ("constant_predictions", lambda known: known.sum(min_count=1))}
     keys = ["target", "encoder", "regime", "supporting", *LIMITS]
     return mean_table(pd.concat(found), keys, "score", confidence, **more).drop(columns=["p", "note"])
 
@@ -55,6 +58,8 @@ def _before(runs: pd.DataFrame, records: dict[str, dict], target: str, tasks: li
     for name, of in (("score", "scores"), ("majority", "majority")):
         told = [records.get(run, {"tasks": {}})["tasks"].get(task, {}) for run, task in own[["run", "task"]].to_numpy()]
         own[name] = pd.Series([one.get(of, {}).get(target, {}).get("main") for one in told], own.index, dtype=float)
+    answers = read_predictions(own, target).groupby("run")["prediction"].nunique()
+    own["constant_predictions"] = own["run"].map(answers).eq(1).astype("boolean").mask(~own["run"].isin(answers.index))
     return own.astype({"limit": "Int64", "n_train": "Int64"})
 
 
@@ -68,6 +73,7 @@ def zero_shot_in_words(table: pd.DataFrame) -> str:
             f"is wholly {side} that" if side else "holds that"
         )
         found += "no interval" if pd.isna(row.low) else interval
+        found += f"; {row.constant} give every row one answer" if pd.notna(row.constant) and row.constant else ""
         found = found if row.n else f"missing, n 0 of {row.n_expected}"
         words.append(f"- **{row.supporting} → {row.target}**, {row.encoder}: {found}.")
     return "\n".join(words) or (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # imported where it is used, with torch: what was read once i
 
 
 @dataclass(frozen=True)
-class Told:
+class Mapped:
     """How a model of one task tells another's labels: `entry` is the other's, `ids` of each own label the id there."""
 
     entry: TaskEntry
@@ -46,7 +46,7 @@ class Task:
     splits: dict[str, pd.DataFrame]
     overlap: dict[str, int] = field(default_factory=dict)
     unlimited: pd.DataFrame | None = None
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, Mapped] = field(default_factory=dict)
 
     @property
     def whole_train(self) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def with_further(task: Task, name: str, labels: Mapping[str, str], task_file: st
         if one not in known:
             whose = task.entry.name if known is mine else name
             raise refusal(where, f"labels of {whose}", f"'{one}'", did_you_mean(one, known))
-    told = Told(other, [theirs.index(labels[label]) for label in mine])
+    told = Mapped(other, [theirs.index(labels[label]) for label in mine])
     return replace(task, splits=task.splits | {name: rows}, told=task.told | {name: told})
 
 

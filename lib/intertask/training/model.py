@@ -26,7 +26,7 @@ from intertask.tasks.schema import TaskEntry
 from intertask.training.batches import Batch
 from intertask.training.reuse import (
     HEADS,
-    TASKS,
+    WHOSE,
     begin_as_own,
     begin_as_stored,
     learned_before,
@@ -34,7 +34,7 @@ from intertask.training.reuse import (
     stored_tasks,
 )
 
-ADAPTER = "adapter.safetensors"
+STORED_ADAPTER = "adapter.safetensors"
 """Beside the heads, of a run with LoRA: the adapters, which the encoder's weights hold too, by their names in it."""
 
 
@@ -243,10 +243,10 @@ def save_model(model: Model, folder: Path) -> None:
     # beside the weights: whose they are, and by what its format learned a head speaks
     tasks = {part.name: {"head": part.head, "entry": part.task.entry.content()} for part in model.parts}
     learned = {part.head: part.format.learned for part in model.parts if part.format.learned}
-    save_file(weights, folder / HEADS, {TASKS: json.dumps(tasks)} | learned)
+    save_file(weights, folder / HEADS, {WHOSE: json.dumps(tasks)} | learned)
     if model.tuning == "lora":
         added = {name: weights for name, weights in model.encoder.state_dict().items() if ".lora_" in name}
-        save_file(added, folder / ADAPTER)
+        save_file(added, folder / STORED_ADAPTER)
     save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
 
 

@@ -18,7 +18,7 @@ from intertask.studies.ready import own_order
 HEADS = "heads.safetensors"
 """Beside a stored encoder: the heads that were trained with it."""
 
-TASKS = "tasks"
+WHOSE = "tasks"
 """In its metadata, beside what the formats of its heads learned: of every task its head, and its entry with the labels'
 names."""
 
@@ -28,7 +28,7 @@ FRESH = "its head is fresh"
 def stored_tasks(folder: Path) -> dict[str, dict[str, Any]]:
     """Of every task whose head lies beside a stored encoder: `head`, its key, and `entry`, with the labels' names."""
     with safe_open(folder / HEADS, "pt") as stored:
-        tasks = (stored.metadata() or {}).get(TASKS)
+        tasks = (stored.metadata() or {}).get(WHOSE)
     if tasks is None:
         remedy = "Make the run anew: intertask run STUDY --redo RUN."
         raise refusal(folder / HEADS, "heads with the names of their tasks and labels", "none", remedy)
@@ -72,7 +72,7 @@ def begin_as_stored(head: nn.Module, key: str, tasks: dict[str, Format], folder:
     if same is None:  # as the released code of Weller et al. 2022 shares heads
         whose = "; ".join(f"{one} ({', '.join(labels)})" for one, labels in there.items())
         return f"its head begins as that of {whose}, by position: its own labels are {', '.join(names)}"
-    return f"its head begins as that of {same}" + ordered(head, [there[same].index(name) for name in names], names)
+    return f"its head begins as that of {same}" + rearranged(head, [there[same].index(name) for name in names], names)
 
 
 def begin_as_own(head: nn.Module, tasks: dict[str, Format], run: Run, encoder: nn.Module, start: str | Path) -> str:
@@ -84,10 +84,10 @@ def begin_as_own(head: nn.Module, tasks: dict[str, Format], run: Run, encoder: n
     weights = own_weights(start, own)
     head.load_state_dict({name: weights.pop(name) for name in head.state_dict()})
     encoder.load_state_dict(weights, strict=False)  # the pooler's, where its first layer becomes that
-    return f"its head begins as the encoder's own, of {own.kind}" + ordered(head, order, form.entry.labels)
+    return f"its head begins as the encoder's own, of {own.kind}" + rearranged(head, order, form.entry.labels)
 
 
-def ordered(head: nn.Module, places: list[int], names: list[str]) -> str:
+def rearranged(head: nn.Module, places: list[int], names: list[str]) -> str:
     """Puts the outputs of a head in another order, `places` in the one that they have; says so, if it is another."""
     if places == sorted(places):
         return ", whose labels have the same order"

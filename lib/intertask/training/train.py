@@ -130,6 +130,13 @@ def keep_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def give_memory_back() -> None:
+    """Has the C library give back what is free in its memory, if it can (glibc): of batches in many shapes it would
+    hold ever more."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
     """Predictions and scores of one task by the model as it is now."""
     task, form, member = part.task, part.format, next(one for one in run.members if one.task == part.name)

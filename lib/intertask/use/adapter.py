@@ -13,7 +13,7 @@ from intertask.encoders.pretrained import encoder_folder
 from intertask.errors import refusal
 from intertask.formats import find_format
 from intertask.tasks.catalogue import find_entry
-from intertask.training.model import ADAPTER, Model
+from intertask.training.model import STORED_ADAPTER, Model
 from intertask.use.choice import Chosen, public_name
 from intertask.use.plain import head_modules
 
@@ -31,8 +31,8 @@ def refuse_no_adapter(chosen: Chosen) -> None:
     if chosen.record["parent"]:
         found = f"one that starts from {chosen.record['parent']}"
         raise refusal("--adapter", "a run that starts from a published encoder", found, remedy)
-    if not (chosen.encoder / ADAPTER).is_file():
-        raise refusal(chosen.encoder / ADAPTER, "the adapter", "none: an earlier version kept it", remedy)
+    if not (chosen.encoder / STORED_ADAPTER).is_file():
+        raise refusal(chosen.encoder / STORED_ADAPTER, "the adapter", "none: an earlier version kept it", remedy)
 
 
 def write_adapter(chosen: Chosen, plain, model: Model, folder: Path) -> None:
@@ -50,7 +50,7 @@ def write_adapter(chosen: Chosen, plain, model: Model, folder: Path) -> None:
         remedy = "Export without --adapter: they are part of the weights then."
         raise refusal("--adapter", "an encoder with an embedding for every token", found, remedy)
     base = type(plain).from_pretrained(published, config=plain.config, dtype=torch.float32)
-    kept = load_file(chosen.encoder / ADAPTER)
+    kept = load_file(chosen.encoder / STORED_ADAPTER)
     config = LoraConfig(
         r=run.lora_r,
         lora_alpha=run.lora_alpha,

@@ -10,7 +10,7 @@ import yaml
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.status import how_to_run, kept_studies, read_study
+from intertask.studies.status import failure, how_to_run, kept_studies, read_study
 from intertask.views.inventory import find_run
 
 OF_A_CELL = ("encoder", "part", "regime", "mixing", "supporting", "limit", "supporting_limit")
@@ -46,31 +46,52 @@ def choose(what: str, task: str = "", rule: str = "best") -> Chosen:
     if what in kept_studies():
         run_id, task = _of_study(what, task, rule)
         folder, study = store.folder_of(run_id, with_encoder=True), what
+    elif not ((Path(what) / "run.json").is_file() or store.run_ids(what) or _failed(what)):
+        remedy = did_you_mean(what, kept_studies()) or "`intertask studies` lists what there is."
+        raise refusal(what, "a study that was run, a run's id or its beginning, or its folder", "none", remedy)
     else:
-        named = Path(what)
-        by_hand = (named / "run.json").is_file()
-        if not by_hand and not store.run_ids(what):
-            remedy = did_you_mean(what, kept_studies()) or "`intertask studies` lists what there is."
-            raise refusal(what, "a study that was run, a run's id or its beginning, or its folder", "none", remedy)
-        folder = named if by_hand else store.folder_of(find_run(what), with_encoder=True)
+        folder = run_folder(what)
         rule, study = "", _study_of(folder.name)
-    try:
-        record = store.read_folder(folder, whole=("encoder", "predictions"))
-    except FileNotFoundError:
-        raise refusal(folder.name, "a finished run", "a folder without a record", "Name another.") from None
+    record, run = kept_run(folder, study)
     task = task or record["task"]
     if task not in record["tasks"]:
         raise refusal("--task", f"a task of the run: {', '.join(record['tasks'])}", task, "Name one of these.")
-    if not (folder / "encoder").is_dir():
-        by_hand = f"papermill notebooks/experiments/train.ipynb out.ipynb -f {folder}/parameters.yaml"
-        again = f"{study_command(study)} --redo {folder.name} --keep" if study else f"{by_hand} -p keep_encoder True"
-        raise refusal(folder.name, "a run that kept its encoder", "none", f"Make it again with one: {again}")
     if record["tasks"][task]["best_step"] != record["tasks"][record["task"]]["best_step"]:
         remedy = f"Export {record['task']}, or train with selection: average."
         found = f"that of {record['task']}, at another step"
         raise refusal(folder.name, f"the encoder of the best checkpoint for {task}", found, remedy)
-    run = Run.checked(yaml.safe_load((folder / "parameters.yaml").read_text(encoding="utf-8")), folder.name)
-    return Chosen(folder, record, run.model_copy(update=record["settings"]), task, study, rule)
+    return Chosen(folder, record, run, task, study, rule)
+
+
+def run_folder(named: str) -> Path:
+    """The folder of a finished run, by its id, the beginning of it, or as it is; refused where it failed or is none."""
+    if (Path(named) / "run.json").is_file():
+        return Path(named).resolve()
+    if not store.run_ids(named) and len(failed := _failed(named)) == 1:
+        remedy = "Make it anew: intertask run STUDY --retry-failed."
+        raise refusal(failed[0], "a finished run", f"that it failed ({failure(failed[0])})", remedy)
+    return store.folder_of(find_run(named), with_encoder=True)
+
+
+def _failed(beginning: str) -> list[str]:
+    """The failed runs whose names begin so."""
+    return sorted(one.name for one in (store.pool() / ".failed").glob("*") if one.name.startswith(beginning))
+
+
+def kept_run(folder: Path, study: str = "") -> tuple[dict[str, Any], Run]:
+    """The record of a finished run and the run with what its sweep decided, undamaged and with its encoder."""
+    try:
+        record = store.read_folder(folder, whole=("encoder", "predictions", "parameters.yaml"))
+    except FileNotFoundError:
+        raise refusal(folder.name, "a finished run", "a folder without a record", "Name another.") from None
+    if not (folder / "encoder").is_dir():
+        again = f"{study_command(study) if study else 'intertask run STUDY'} --redo {folder.name} --keep"
+        if folder.parent.name == "by_hand":
+            command = "papermill notebooks/experiments/train.ipynb out.ipynb"
+            again = f"{command} -f {folder}/parameters.yaml -p keep_encoder True"
+        raise refusal(folder.name, "a run that kept its encoder", "none", f"Make it again with one: {again}")
+    asked = yaml.safe_load((folder / "parameters.yaml").read_text(encoding="utf-8"))
+    return record, Run.checked(asked | record["settings"], folder.name)
 
 
 def _of_study(study: str, task: str, rule: str) -> tuple[str, str]:

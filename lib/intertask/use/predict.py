@@ -4,7 +4,6 @@ The file is read twice: first all of it is checked, then it is predicted. Both t
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -14,27 +13,24 @@ from typing import TextIO
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import refusal
 from intertask.files import csv_text, writing
 from intertask.formats import Format, find_format
 from intertask.formats.classification import group_keys
 from intertask.run import Run
-from intertask.studies import store
-from intertask.studies.status import failure
 from intertask.tasks.data_files import read_parts
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.splits import has_labels, other_rows
 from intertask.training.bar import bar
 from intertask.training.model import Model, Part, stored_model, stored_tasks
-from intertask.training.train import predict
-from intertask.views.inventory import find_run
+from intertask.training.train import give_memory_back, predict
+from intertask.use.choice import kept_run, run_folder
 
-PART = 512
+ROWS_IN_MEMORY = 512
 """Rows that are in memory at a time."""
 
-DIGITS = 6
+ROUNDED = 6
 """Of probabilities, and of predicted numbers."""
 
 
@@ -46,7 +42,8 @@ def predict_file(run: str, file: Path, csv: Path | None, task: str = "", say: Ca
     labels have names, `p(<label>)` of each, 0-1. Of words and spans every cell is a list as JSON. Raises IntertaskError
     before the model is loaded, unless a question leaves its passage no room.
     """
-    kept, folder = kept_run(run)
+    _, kept = kept_run(folder := run_folder(run))
+    folder = folder / "encoder"
     name, entry = _which(folder, task)
     rows = _Rows(entry, file)
     if csv and csv.exists() and csv.samefile(file):
@@ -62,37 +59,6 @@ def predict_file(run: str, file: Path, csv: Path | None, task: str = "", say: Ca
     say(f"{csv or 'standard output'}: {rows.count} rows predicted{more}")
     if rows.labelled:
         say(_scores(part.format, made[made["label"].notna()]))
-
-
-def kept_run(named: str) -> tuple[Run, Path]:
-    """A finished run by its id, the beginning of it, or its folder, with what its sweep decided; and its encoder.
-
-    Raises IntertaskError where the run failed or kept none, and says how it is made again with one.
-    """
-    by_hand = (Path(named) / "run.json").is_file()
-    folder = Path(os.path.realpath(named)) if by_hand else store.folder_of(_in_pool(named), with_encoder=True)
-    try:
-        record = store.read_folder(folder, whole=["encoder", "parameters.yaml"])
-        asked = yaml.safe_load((folder / "parameters.yaml").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise refusal(error.filename, "a finished run's", "none", "Copy the whole folder, or name another.") from None
-    if not (folder / "encoder").is_dir():
-        remedy = f"Make it again with one: intertask run STUDY --redo {folder.name} --keep."
-        if by_hand:
-            remedy = f"Make it again with one: papermill … -f {folder}/parameters.yaml -p keep_encoder True."
-        raise refusal(folder.name, "a run that kept its encoder", "none", remedy)
-    return Run.checked(asked | record.get("settings", {}), str(folder)), folder / "encoder"
-
-
-def _in_pool(beginning: str) -> str:
-    try:
-        return find_run(beginning)
-    except IntertaskError:
-        failed = [one.name for one in (store.pool() / ".failed").glob("*") if one.name.startswith(beginning)]
-        if len(failed) != 1:
-            raise
-    remedy = "Make it anew, and keep its encoder: intertask run STUDY --retry-failed."
-    raise refusal(failed[0], "a finished run", f"that it failed ({failure(failed[0])})", remedy)
 
 
 def _which(folder: Path, task: str) -> tuple[str, TaskEntry]:
@@ -120,7 +86,7 @@ class _Rows:
         if not file.is_file():
             raise refusal(file, "a file that can be read", "none", "Check the path.")
         columns = entry.columns_in("test") if file.suffix == ".conll" else ()
-        self.entry, self.parts = entry, partial(read_parts, file, PART, columns)
+        self.entry, self.parts = entry, partial(read_parts, file, ROWS_IN_MEMORY, columns)
         first = next(self.parts())
         other_rows(entry, first, labelled=False)  # before its labels are looked at: the columns
         self.labelled = entry.label_column in first and any(has_labels(entry, raw) for raw in self.parts())
@@ -152,6 +118,7 @@ def _predicted(run: Run, model: Model, part: Part, parts: _Rows, stream: TextIO)
                 cut += encoded.truncated
             stream.write(csv_text(_named(form, rows.index, made), index=False, header=not place))
             found.append(made.drop(columns="logits") if parts.labelled else made[:0])
+            give_memory_back()
             shown.update(len(rows))
     return pd.concat(found, ignore_index=True), cut
 
@@ -168,7 +135,7 @@ def _named(form: Format, rows: pd.Index, made: pd.DataFrame) -> pd.DataFrame:
         columns = {f"p({name})": shares[:, i] for i, name in enumerate(names)}
         columns = columns if type(form).keeps_logits else {"p": shares.max(axis=1)}
         table = table.assign(**columns)
-    table = table.round(DIGITS)
+    table = table.round(ROUNDED)
     if not form.several_targets:
         return table
     lists = table.groupby("row").agg(list).reindex(rows)
