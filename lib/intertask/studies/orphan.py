@@ -5,6 +5,6 @@ import signal
 
 from intertask.studies.lifeline import DRIVER, ENDING, end_with_parent
 
-for _number in ENDING:
-    signal.signal(_number, signal.SIG_IGN)  # its driver and its children heed them, and need it to the end
+for _number in (*ENDING, signal.SIGINT):  # its driver and its children heed them, and need it to the end
+    signal.signal(_number, signal.SIG_IGN)  # which its children inherit: Ctrl-C must not end one that just begins
 end_with_parent(int(os.environ[DRIVER]))

@@ -43,7 +43,8 @@ def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     """Does the job of `here.Here.start` and exits with one of the codes above."""
     from intertask.studies.kernel import QUIET, WarmKernel
 
-    os.setpgid(0, 0)  # a group of its own: killed as one, a warm kernel with it
+    os.setpgid(0, 0)  # a group of its own: killed as one, a warm kernel with it, and out of a terminal's reach
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # by which a kernel is interrupted
     os.chdir(job["root"])  # where the driver stands may be deleted meanwhile
     os.environ |= job["environment"] | QUIET
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # `_obey_signals` waits for them
