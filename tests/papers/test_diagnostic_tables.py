@@ -59,6 +59,7 @@ def made(wrong=WRONG, lost=()) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs of one encoder as of `diagnosed`, and what they predicted; lost: runs without predictions."""
     common = {"stage": "target", "encoder": "e", "task": "mnli", "target": "mnli", "limit": None, "mixing": None}
     common |= {"supporting_limit": None, "substituted": False, "n_train": 10, "supporting_n_train": 10, "part": None}
+    common |= {"ready_made": False}
     runs, predictions = [], []
     for (supporting, seed), errors in wrong.items():
         run = f"{supporting}-{seed}"

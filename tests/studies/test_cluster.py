@@ -11,7 +11,7 @@ pytest.importorskip("distributed", reason="the extra `cluster` is not installed"
 
 from intertask import origin  # noqa: E402
 from intertask.files import project_root  # noqa: E402
-from intertask.studies import store  # noqa: E402
+from intertask.studies import claims, store  # noqa: E402
 from intertask.studies.cluster import Cluster, Known, job_page, read_cluster  # noqa: E402
 from made_cluster import dask_cluster  # noqa: E402
 from made_driver import drive  # noqa: E402
@@ -53,13 +53,11 @@ def test_scores_are_those_of_one_machine_and_a_killed_worker_loses_nothing(finis
 def test_a_run_that_kills_its_worker_three_times_has_failed_and_the_study_goes_on(tmp_path, cluster):
     train = STUDY["train"] | {"num_train_epochs": 600}
     study = write_study(tmp_path, seeds=1, regimes=["single"], supporting=[], train=train, report=[])
-    driver, killed = run(study, tmp_path, cluster), set()
-    while driver.poll() is None and len(killed) < 3:
-        for kernel in [one for worker in cluster.workers for one in carried(worker)]:
-            if (parent := kernel.parent()) and parent not in killed:
-                killed.add(parent)
-                wait_for(lambda: attempts(tmp_path) == len(killed))  # it has begun: else it could not be the cause
-                parent.kill()
+    driver = run(study, tmp_path, cluster)
+    for number in range(1, 4):
+        wait_for(lambda number=number: attempts(tmp_path) == number)  # it has begun: else it could not be the cause
+        (path,) = {file.with_suffix("") for file in tmp_path.glob("runs/.claims/*.1")}
+        os.kill(claims.latest(path).pid, signal.SIGKILL)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output, output
 

@@ -257,7 +257,7 @@ def test_a_study_on_the_mini_suite(tmp_path):
     assert (name, study.encoders[0].label, study.seeds) == ("own-mini", "mini/bert", [0, 1])
     assert study.targets == ["mini/cola", "mini/mrpc", "mini/rte"] and study.parts[0]["targets"] == ["mini/wnli"]
     assert [one.tasks for one in study.supporting] == [["mini/mnli"], ["mini/snli", "mini/rte"]]
-    assert study.evaluate_on == {"mini/mnli": ["mini/ax"]}
+    assert study.model_dump()["evaluate_on"] == {"mini/mnli": ["mini/ax"]}
     name, study = load_study(written(tmp_path, **real), mini=True, quick=True)
     assert (name, study.seeds) == ("own-mini-quick", [0])
 

@@ -102,7 +102,7 @@ def real(hub, monkeypatch) -> str:
     """A real small encoder's id, in a mirror."""
     name = "sentence-transformers/all-MiniLM-L6-v2"
     if not (hub / name).is_dir():
-        pytest.skip(f"the mirror has no {name}")
+        pytest.skip(f"the mirror that INTERTASK_HUB names has no {name}, as the shared one has not")
     monkeypatch.setenv("INTERTASK_HUB", str(hub))
     return name
 
