@@ -198,7 +198,7 @@ def _data(chosen: Chosen, stages: list[dict]) -> list[str]:
         source = " ".join([content.get("hub", ""), content.get("config", "")]).strip() or "files of one's own"
         source = "made from a seed by Intertask" if "mini" in content else source
         revision = content.get("revision", "main" if "hub" in content else "")
-        licence = "not known"
+        licence = "MIT, as Intertask's" if "mini" in content else "not known"
         with suppress(IntertaskError):  # a task of one's own whose file is gone
             licence = find_entry(name, chosen.run.task_file).licence or licence
         lines.append(f"| `{name}` | {source} | {revision} | `{fingerprint}` | {licence} |")
