@@ -143,7 +143,15 @@ StudyName = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="show the graph and what it will cost; start nothing")]
 Workers = Annotated[int, typer.Option(min=0, help="runs at a time; 0: as many as the processors, or the GPUs, carry")]
 RunsPerGpu = Annotated[int, typer.Option(min=1, help="runs at a time on one GPU")]
-Timeout = Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes")]
+
+
+def _finite(minutes: float) -> float:
+    if not math.isfinite(minutes):
+        raise refusal("--timeout", "a number of minutes", f"{minutes}", "Say how many.")
+    return minutes
+
+
+Timeout = Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes", callback=_finite)]
 Until = Annotated[
     str,
     typer.Option(
@@ -201,23 +209,19 @@ def run(
     from intertask.studies.driver import driving
     from intertask.studies.execute import execute
     from intertask.studies.here import WARM, Here
-    from intertask.studies.plan import graph_of, workers_for
+    from intertask.studies.plan import workers_for
     from intertask.studies.redo import compared, former_aside
-    from intertask.studies.shared import shared_folder
     from intertask.views.countdown import Countdown
     from intertask.views.estimate import estimate
 
-    if not math.isfinite(timeout):
-        raise refusal("--timeout", "a number of minutes", f"{timeout}", "Say how many.")
     if keep and not redo:
-        raise refusal(
-            "--keep", "--redo RUN with it", "it alone", "Of a whole study, say keep: best or all in its file."
-        )
+        raise refusal("--keep", "--redo RUN with it", "it alone", "Of a whole study say `keep: best` or `all` in it.")
+    which = retry_failed, redo, keep
     deadline, where = _deadline(until), _cluster(cluster, scheduler_file)
     loaded = _load(study, mini, quick)
     warm = WARM and not plain_kernels
     if dry_run:
-        _say_plan(loaded, where, (retry_failed, redo, keep), (workers, runs_per_gpu))
+        _say_plan(loaded, where, which, (workers, runs_per_gpu))
         return
     os.environ["INTERTASK_RESULTS"] = str(results_root())  # before we leave
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
@@ -225,12 +229,7 @@ def run(
         if where:  # before: what computes there is part of the runs' identity
             options = (loaded[1].threads, timeout * 60, warm, workers, runs_per_gpu, partial(say, err=True))
             place = places.enter_context(_clusters().Cluster(where, *options))
-        graph = graph_of(*loaded)
-        todo, left = _to_do(graph, retry_failed, redo, keep)
-        _say_notes(graph, todo)
-        graph.save()
-        if shared := shared_folder(results_root()):
-            say(shared)
+        graph, todo, left = _ready(loaded, which)
         if not where:
             workers = workers_for(len(todo), graph.study.threads, workers, runs_per_gpu)
             place = places.enter_context(Here(workers, timeout * 60, warm, cards()))
@@ -247,6 +246,21 @@ def run(
 
 
 YAML = (".yaml", ".yml")
+
+
+def _ready(loaded, which: tuple[bool, str, bool]):
+    """The graph, judged and saved, its runs to do, and why others that are not finished are left."""
+    from intertask.files import results_root
+    from intertask.studies.plan import graph_of
+    from intertask.studies.shared import shared_folder
+
+    graph = graph_of(*loaded)
+    todo, left = _to_do(graph, *which)
+    _say_notes(graph, todo)
+    graph.save()
+    if shared := shared_folder(results_root()):
+        say(shared)
+    return graph, todo, left
 
 
 def _say_plan(loaded, where: str, which: tuple[bool, str, bool], at_a_time: tuple[int, int]) -> None:

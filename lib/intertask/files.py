@@ -91,6 +91,28 @@ def writing(path: Path) -> Iterator[TextIO]:
         unfinished.unlink(missing_ok=True)
 
 
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, as `writing` for a file; raises IntertaskError, before anything else, where something is there.
+
+    An empty folder in that place is filled.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise refusal(path, "a folder that is new or empty", "one that holds something", "Name another.")
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        for inside in unfinished.rglob("*"):
+            sync(inside)
+        os.replace(unfinished, path)
+        sync(path.parent)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def write_sealed(path: Path, name: str, text: str) -> None:
     """Writes a JSON object, to which is added the SHA-256 of `name` and of all that stands before it.
 

@@ -68,7 +68,7 @@ def test_what_cannot_be_converted_is_refused_and_leaves_nothing(tmp_path, refuse
     empty = tmp_path / "empty"
     empty.mkdir()
     refused(lambda: pickles.to_safetensors(str(empty), new), "config.json and pytorch_model.bin in", "found nothing")
-    refused(lambda: pickles.to_safetensors(str(folder), folder), "a folder that is new or empty", "something is there")
+    refused(lambda: pickles.to_safetensors(str(folder), folder), "a folder that is new or empty", "holds something")
     refused(lambda: pickles.to_safetensors(str(folder), folder / "config.json"), "a folder that is new or empty")
     torch.save({"epoch": 3}, folder / pickles.PICKLED)
     refused(lambda: pickles.to_safetensors(str(folder), new), "weights by their names, found epoch")

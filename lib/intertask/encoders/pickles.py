@@ -1,13 +1,12 @@
 """Weights that lie as pickles (`pytorch_model.bin`) written as safetensors: by a command, and never in silence."""
 
 import json
-import os
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from intertask.encoders.pretrained import MOST_WORDS, WEIGHTS, named_folder, refuse_unreadable
 from intertask.errors import refusal
+from intertask.files import new_folder
 
 PICKLED, PARTS = "pytorch_model.bin", "pytorch_model.bin.index.json"
 CONFIGURATION = ["*.json", "*.txt", "*.model"]
@@ -23,21 +22,14 @@ def to_safetensors(source: str, folder: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    folder = folder.absolute()
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise refusal(folder, "a folder that is new or empty", "that something is there", "Name another.")
-    found = named_folder(source, [*CONFIGURATION, "pytorch_model*.bin"])
-    # a copy of each: safetensors knows no weights that share memory, as an embedding and the head tied to it do
-    weights = {name: weight.clone().contiguous() for name, weight in _unpickled(source, found).items()}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:  # a rename is atomic there
-        unfinished = Path(scratch, "encoder")
-        unfinished.mkdir()
+    with new_folder(folder) as unfinished:
+        found = named_folder(source, [*CONFIGURATION, "pytorch_model*.bin"])
+        # a copy of each: safetensors knows no weights that share memory, as an embedding and the head tied to it do
+        weights = {name: weight.clone().contiguous() for name, weight in _unpickled(source, found).items()}
         for file in (file for pattern in CONFIGURATION for file in found.glob(pattern) if ".index." not in file.name):
             shutil.copyfile(file, unfinished / file.name)
         save_file(weights, unfinished / WEIGHTS, {"format": "pt"})
         (unfinished / WEIGHTS).chmod(unfinished.stat().st_mode & 0o666)  # it is written for its owner alone
-        os.rename(unfinished, folder)
 
 
 def _unpickled(source: str, folder: Path) -> dict:

@@ -81,10 +81,10 @@ def other_rows(entry: TaskEntry, raw: pd.DataFrame, labelled: bool) -> pd.DataFr
         known = frame
         if entry.drop_label is not None:
             known = frame[frame["label"] != label_text(entry.drop_label, raw.index[0], entry.label)]
-        said = [_said(form, known["label"])] if "labels" in form.keys else []
-        for texts in said:
-            check_gold(texts, entry.labels, droppable=False)
-        ids = spellings(said, entry.labels, counted=True) if said else {}
+        ids = {}
+        if "labels" in form.keys:
+            check_gold(said := _said(form, known["label"]), entry.labels, droppable=False)
+            ids = spellings([said], entry.labels, counted=True)
         frame["label"] = form.numbered(known, ids).reindex(frame.index)
     return frame.set_axis(raw.index.get_level_values("row"))
 

@@ -1,10 +1,6 @@
 """A finished run as a folder that plain transformers loads: the encoder with its head, the tokenizer, a model card."""
 
-import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +9,7 @@ import transformers
 
 from intertask.encoders.pretrained import save_encoder
 from intertask.errors import refusal
-from intertask.files import sync
+from intertask.files import new_folder
 from intertask.tasks.schema import TaskEntry
 from intertask.training import prepare
 from intertask.training.model import stored_model
@@ -36,11 +32,9 @@ def export_run(
     with LoRA the adapter alone, for peft. What was written is loaded anew and predicts dev examples; raises
     IntertaskError where that does not give the run's own logits, and where transformers has no such head.
     """
-    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
-        raise refusal(to, "a folder that is new or empty", "one that holds something", "Name another.")
-    chosen = choose(what, task, rule)
-    say(f"{chosen.record['id']}, {chosen.task}")
-    with _appearing(to) as folder:
+    with new_folder(to) as folder:
+        chosen = choose(what, task, rule)
+        say(f"{chosen.record['id']}, {chosen.task}")
         check, entry = write_model(chosen, folder, adapter)
         say(match_in_words(chosen, check))
         (folder / "README.md").write_text(card_of(chosen, check, entry, adapter), encoding="utf-8")
@@ -61,23 +55,6 @@ def push(folder: Path, repo: str) -> str:
     except (HfHubHTTPError, HTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
         found = " ".join(str(error).split()[:30]) or type(error).__name__
         raise refusal(f"--push {repo}", "the Hub, and leave to write there", found, remedy) from None
-
-
-@contextmanager
-def _appearing(to: Path) -> Iterator[Path]:
-    """A hidden folder beside `to`, in whose place it comes at the end of the block; gone where that fails."""
-    to = to.absolute()
-    to.parent.mkdir(parents=True, exist_ok=True)
-    folder = to.parent / f".{to.name}.{secrets.token_hex(4)}"
-    folder.mkdir()
-    try:
-        yield folder
-        for path in folder.rglob("*"):
-            sync(path)
-        os.replace(folder, to)
-        sync(to.parent)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_model(chosen: Chosen, folder: Path, adapter: bool = False) -> tuple[Check, TaskEntry]:
