@@ -48,12 +48,12 @@ def read_runs(study: str, results: Path | None = None, predictions: bool = False
     return _frame_and_records(study, Path(results or results_root()), ["predictions"] * predictions)[0]
 
 
-def read_both(study: str, results: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What `read_runs` and `read_scores` give, from one reading of the store."""
+def read_both(study: str, results: Path | None = None, predictions: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `read_runs` and `read_scores` give, from one reading of the store; predictions: as of `read_runs`."""
     results = Path(results or results_root())
     if score_tables.find_table(study, results):
         return read_runs(study, results), read_scores(study, results)
-    runs, records = _frame_and_records(study, results)
+    runs, records = _frame_and_records(study, results, ["predictions"] if predictions else ())
     return runs, _scores(study, runs, records)
 
 

@@ -24,10 +24,16 @@ def with_lora(encoder, r: int, alpha: float, seed: int):
     if not blocks or reads_words(encoder.config):  # of which the layers beside LSTMs are those of the characters
         found = f"{type(encoder).__name__}, which has none"
         raise refusal("tuning: lora", "an encoder with linear layers in its blocks", found, "Use full or frozen.")
-    transposed = any(isinstance(layer, Conv1D) for layer in layers.values())
-    config = LoraConfig(r=r, lora_alpha=alpha, target_modules=blocks, fan_in_fan_out=transposed)
+    config = LoraConfig(r=r, lora_alpha=alpha, target_modules=blocks, fan_in_fan_out=transposed(encoder))
     torch.manual_seed(seed)
     return inject_adapter_in_model(config, encoder)
+
+
+def transposed(model) -> bool:
+    """Whether the weights of its linear layers lie the other way round, as GPT-2's."""
+    from transformers.pytorch_utils import Conv1D
+
+    return any(isinstance(layer, Conv1D) for layer in model.modules())
 
 
 def merged(encoder):

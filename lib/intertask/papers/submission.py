@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 import yaml
 
-from intertask.analysis.read import missing, read_predictions, read_runs, read_scores, read_settings
+from intertask.analysis.read import missing, read_both, read_predictions, read_settings
 from intertask.errors import IntertaskError, did_you_mean
 from intertask.files import now, results_root, write
 from intertask.formats import find_format
@@ -83,8 +83,8 @@ def write_submission(study: str, rule: Rule = "best_of_each", encoder: str = "")
     Raises IntertaskError, before anything is written, where a task, a run or a legal prediction for each row is
     missing.
     """
-    every = read_runs(study, predictions=True)
-    runs = selected(every, read_scores(study))
+    every, scores = read_both(study, predictions=True)
+    runs = selected(every, scores)
     mini = runs["target"].str.startswith("mini/").any()
     runs = _candidates(study, runs, rule, encoder)
     entries = {

@@ -160,12 +160,14 @@ def chosen(run: Run) -> Run:
 
 def trained_before(run: Run) -> list[str]:
     """The tasks that the encoder of a run that `chosen` gave was trained on by the runs before it, the last first."""
-    found, parent = [], run.parent
-    while parent:
-        record = required(parent)
-        found += record["tasks"]
-        parent = record["parent"]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(task for record in ancestry(run.parent) for task in record["tasks"]))
+
+
+def ancestry(run_id: str | None) -> Iterator[dict[str, Any]]:
+    """The record of a run, of the one that it started from, and so on; None: of none. Raises where one is missing."""
+    while run_id:
+        yield (record := required(run_id))
+        run_id = record["parent"]
 
 
 def swept_settings(candidates: list[str]) -> dict[str, Any]:

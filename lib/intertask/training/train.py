@@ -140,14 +140,14 @@ def give_memory_back() -> None:
 def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
     """Predictions and scores of one task by the model as it is now."""
     task, form, member = part.task, part.format, next(one for one in run.members if one.task == part.name)
+    forms = {split: task.form_of(split) if split in task.told else form for split in task.splits}
     found = []
     for split in [split for split in task.splits if split != "train"]:
         rows = predict(model, part, part.encoded[split], run.per_device_eval_batch_size)
-        rows = task.form_of(split).merged(rows, task.told[split].ids) if split in task.told else rows
+        rows = forms[split].merged(rows, task.told[split].ids) if split in task.told else rows
         found.append(rows.assign(split=split))
     predictions = pd.concat(found, ignore_index=True)
     labelled = predictions[predictions.label.notna()].groupby("split", sort=False)
-    forms = {split: task.form_of(split) if split in task.told else form for split in task.splits}
     scores = {split: forms[split].score(rows) for split, rows in labelled}
     majority = {split: forms[split].floor(rows) for split, rows in labelled}
     reported = reporting_split(task)

@@ -9,6 +9,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
+from intertask.encoders.lora import transposed
 from intertask.encoders.pretrained import encoder_folder
 from intertask.errors import refusal
 from intertask.formats import find_format
@@ -38,7 +39,6 @@ def refuse_no_adapter(chosen: Chosen) -> None:
 def write_adapter(chosen: Chosen, plain, model: Model, folder: Path) -> None:
     """The adapter as peft writes one, with the layers of the head beside it, the configuration and the tokenizer."""
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-    from transformers.pytorch_utils import Conv1D
 
     run, own = chosen.run, model.encoder.state_dict()
     prefix = f"{plain.base_model_prefix}."
@@ -55,7 +55,7 @@ def write_adapter(chosen: Chosen, plain, model: Model, folder: Path) -> None:
         r=run.lora_r,
         lora_alpha=run.lora_alpha,
         target_modules=sorted({prefix + name.partition(".lora_")[0] for name in kept}),
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in base.modules()),
+        fan_in_fan_out=transposed(base),
         modules_to_save=sorted(names),
         # no task_type for answers: of these peft would drop the token_type_ids
         task_type=TASK_TYPES.get(type(plain).__name__.partition("For")[2]),

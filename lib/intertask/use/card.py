@@ -66,7 +66,7 @@ CONFIDENCE = 0.95
 
 def card_of(chosen: Chosen, check: Check, entry, adapter: bool = False) -> str:
     """The card as Markdown behind its metadata; entry: of the task, with its labels' names."""
-    stages = [*_stages(chosen)]
+    stages = _stages(chosen)
     kind = class_name(chosen.run, entry)
     sections = {
         f"{chosen.task} on {public_name(chosen.record['encoder'])}": _what(chosen, stages),
@@ -115,16 +115,13 @@ def _metadata(chosen: Chosen, entry, kind: str, stages: list[dict], adapter: boo
     )
 
 
-def _stages(chosen: Chosen) -> Iterator[dict[str, Any]]:
+def _stages(chosen: Chosen) -> list[dict[str, Any]]:
     """The records of the runs that it came from, the first first, and its own."""
-    found, parent = [chosen.record], chosen.record["parent"]
-    while parent:
-        try:
-            found.append(store.read(parent))
-        except (FileNotFoundError, IntertaskError):  # was not copied with it
-            break
-        parent = found[-1]["parent"]
-    yield from reversed(found)
+    found = [chosen.record]
+    with suppress(IntertaskError):  # of one that was not copied with it
+        for record in store.ancestry(chosen.record["parent"]):
+            found.append(record)
+    return found[::-1]
 
 
 def _what(chosen: Chosen, stages: list[dict]) -> list[str]:
