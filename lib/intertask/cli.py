@@ -239,10 +239,8 @@ def run(
             countdown = Countdown(lambda: tell(estimate(todo).seconds, max(1, place.workers)), place.workers)
             progress = execute(todo, place, countdown, deadline)  # removes what killed runs left, at least
     _say_end(graph.name, len(todo), progress, left)
-    if redo:
-        say(compared(graph, next(iter(todo)), former))
-        return
-    say(f"All runs of {graph.name} are finished. Next: intertask report {' '.join([study, *_flags(mini, quick)])}")
+    report = " ".join(["intertask report", study, *_flags(mini, quick)])
+    say(compared(graph, next(iter(todo)), former) if redo else f"All runs of {graph.name} are finished. Next: {report}")
 
 
 YAML = (".yaml", ".yml")
