@@ -1,8 +1,10 @@
 """The form without a browser: what it chooses, says, refuses and saves."""
 
+import asyncio
 import io
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,6 +48,28 @@ def test_the_code_that_it_says_draws_what_is_seen(results):
     exec(seen.code.value.replace("\nexplore(", "\nshown = explore("), again)
     pd.testing.assert_frame_equal(again["shown"].table(), seen.table())
     assert again["shown"].table()["of"].iloc[-1] == "first minus second"
+
+
+def test_a_choice_that_another_thread_brings_while_one_is_drawn_is_not_lost(results, monkeypatch):
+    async def chosen_while_drawing() -> tuple[int, int]:
+        seen, between = explore("demo"), []
+        beside = seen.form["second"].options.index("again")
+        message = {"content": {"data": {"method": "update", "state": {"index": beside}, "buffer_paths": []}}}
+        draw = seen.draw
+
+        def slow() -> None:
+            with ThreadPoolExecutor(1) as other:
+                other.submit(seen.form["second"].comm.handle_msg, message | {"buffers": []}).result()
+            monkeypatch.setattr(seen, "draw", draw)
+            draw()
+            between.append(len(seen.matrices))
+
+        monkeypatch.setattr(seen, "draw", slow)
+        seen.form["controls"].value = False
+        await asyncio.sleep(0)
+        return between[0], len(seen.matrices)
+
+    assert asyncio.run(chosen_while_drawing()) == (1, 3)
 
 
 def test_a_choice_that_is_not_there_is_refused_with_what_is(results):

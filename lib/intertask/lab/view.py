@@ -1,10 +1,13 @@
 """What every widget here is: a box that says the same without a widget, as a picture and as a table."""
 
+import asyncio
 import html
+import threading
 from typing import Any
 
 import ipywidgets
 import pandas as pd
+import traitlets
 from matplotlib.figure import Figure
 
 from intertask.analysis.tables import as_html, shown
@@ -19,6 +22,11 @@ class View(ipywidgets.VBox):
     A subclass returns the figure and the frame that it shows now from `picture` and `table`, either may be None, and
     from `words` what it shows as text.
     """
+
+    @traitlets.observe("children")
+    def _heard(self, change: dict[str, Any]) -> None:
+        for widget in change["new"]:
+            hear_here(widget)
 
     def picture(self) -> Figure | None:
         return None
@@ -44,6 +52,25 @@ class View(ipywidgets.VBox):
         if parts:
             bundle["text/html"] = "\n".join(parts)
         return bundle | {"text/plain": words or what}
+
+
+def hear_here(widget: ipywidgets.Widget) -> None:
+    """Has a widget, and what is in it, hear the browser in this thread: one message after another, none lost.
+
+    The Lab has some messages delivered by the kernel's main thread and others by that of a subshell, at once.
+    """
+    for child in getattr(widget, "children", ()):
+        hear_here(child)
+    try:
+        loop, own = asyncio.get_running_loop(), threading.get_ident()
+    except RuntimeError:  # a script: no messages come
+        return
+
+    def heard(message: dict[str, Any]) -> None:
+        here = threading.get_ident() == own
+        widget._handle_msg(message) if here else loop.call_soon_threadsafe(widget._handle_msg, message)
+
+    widget.comm.on_msg(heard)
 
 
 def close_all(widget: ipywidgets.Widget) -> None:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from intertask.errors import IntertaskError
 from intertask.files import project_root
-from intertask.lab.view import View, table_html
+from intertask.lab.view import View, hear_here, table_html
 from intertask.studies import driver, store
 from intertask.views import live, live_view
 from intertask.views.drawing import themed_svg
@@ -111,6 +111,7 @@ class Watched(View):
         for button in (yes, no):
             button.on_click(answered)
         self.question.children = (HTML(html.escape(question)), yes, no)
+        hear_here(self.question)
 
     def _go_on(self) -> None:
         self.process = driver.go_on(self.study)
