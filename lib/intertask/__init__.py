@@ -7,5 +7,5 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 __version__ = "0.1.0"
 
-RESULT_VERSION = 6
+RESULT_VERSION = 7
 """Part of every run's identity: raised when a change of the library changes what a run gives."""

@@ -53,8 +53,14 @@ class VocabularyHead(TiedHead):
         super().__init__(encoder)
         size, width = encoder.get_input_embeddings().weight.shape
         self.dense = nn.Linear(encoder.config.hidden_size, width)
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, eps=_epsilon(encoder))
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
         return super().forward(self.norm(functional.gelu(self.dense(hidden))), batch) + self.bias
+
+
+def _epsilon(encoder: nn.Module) -> float:
+    """That of the encoder's own norms, as in the heads that transformers has for it; else 1e-5."""
+    names = ("layer_norm_eps", "norm_eps", "layer_norm_epsilon")
+    return next((getattr(encoder.config, name) for name in names if hasattr(encoder.config, name)), 1e-5)

@@ -76,7 +76,7 @@ def plain_model(model: Model, part: Part, run: Run, batch: dict[str, torch.Tenso
     plain.base_model.load_state_dict(own, strict=False)
     new = [module for _, module in _new_linears(plain, own)]
     if isinstance(head, VocabularyHead):
-        _set_vocabulary(plain, head, new, model.reads(part, *model.outputs([batch]), batch))
+        _set_vocabulary(plain, head, new)
         return plain
     weight, bias = _in_range(head, part)
     if run.pooling == "pooler" and part.format.pools and len(new) == 2:  # RoBERTa's head is a pooler and a layer
@@ -208,12 +208,8 @@ def _set_pair(dense: nn.Linear, last: nn.Linear, weight: torch.Tensor, bias: tor
             break
 
 
-def _set_vocabulary(plain, head: VocabularyHead, new: list[nn.Linear], states: torch.Tensor) -> None:
-    """The dense layer, the norm and the biases of a head whose decoder are the embeddings.
-
-    The norm's epsilon is the architecture's; what another one does to the size of what it gives, its weights undo for
-    the variance that these states have.
-    """
+def _set_vocabulary(plain, head: VocabularyHead, new: list[nn.Linear]) -> None:
+    """The dense layer, the norm and the biases of a head whose decoder are the embeddings."""
     out = plain.get_output_embeddings()
     inside = {*plain.base_model.modules()}
     norms = [module for module in plain.modules() if isinstance(module, nn.LayerNorm) and module not in inside]
@@ -222,8 +218,7 @@ def _set_vocabulary(plain, head: VocabularyHead, new: list[nn.Linear], states: t
         raise refusal(type(plain).__name__, expected, f"{len(new)} layers and {len(norms)} norms", remedy)
     plain.tie_weights()
     _copy(new[0], head.dense.weight, head.dense.bias)
-    spread = nn.functional.gelu(head.dense(states)).var(-1, unbiased=False)
-    norms[0].weight.copy_(head.norm.weight * ((spread + norms[0].eps) / (spread + head.norm.eps)).sqrt().mean())
+    norms[0].weight.copy_(head.norm.weight)
     if norms[0].bias is not None:
         norms[0].bias.copy_(head.norm.bias)
     out.bias.copy_(head.bias if norms[0].bias is not None else head.bias + out.weight @ head.norm.bias)
