@@ -134,6 +134,50 @@ def test_which_pretraining_tasks_beat_random_weights():
     assert f"{len(above)} of the {len(wide.columns) * (len(rows) - 1)} intervals lie above zero" in page
 
 
+def student(gain: pd.Series) -> str:
+    low, high = stats.t.interval(0.95, len(gain) - 1, gain.mean(), gain.sem())
+    return f"{gain.mean():+.1f} [{low:.1f}, {high:.1f}]".replace("-", "−")
+
+
+def test_what_a_stopover_does_on_a_small_encoder():
+    """The page's table, what MNLI does beyond shuffled labels, the runs that learn nothing, and the printed gaps."""
+    table, page = pd.read_csv(REPORTS / "hidden-stilts-small" / "cells.csv"), text("hidden-stilts-small/README.md")
+    wide = table.pivot(index=["supporting", "seed"], columns="target", values="score")[["rte", "mrpc", "stsb"]]
+    assert len(table) == 4 * 3 * 5 and table["score"].notna().all()
+    for row in table["supporting"].unique():
+        own = wide.loc[row]
+        gains = [f"; {student(gain)}" if row != "none" else "" for _, gain in (own - wide.loc["none"]).items()]
+        said = [f"{scores.mean():.1f}{gain}" for (_, scores), gain in zip(own.items(), gains, strict=True)]
+        assert f"| `{row}` | {' | '.join(said)} |" in page
+    beyond = [student(gain) for _, gain in (wide.loc["mnli"] - wide.loc["mnli[shuffle_labels=true]"]).items()]
+    assert "{}, {} and {} above".format(*beyond) in page
+    small = table[table["target"] != "stsb"].assign(stuck=lambda own: own["score"] <= own["majority"])
+    stuck = small.groupby(small["supporting"] == "mnli")["stuck"].agg(["sum", "size"])
+    assert f"{stuck.loc[False, 'sum']} of the {stuck.loc[False, 'size']} runs without MNLI's" in page
+    assert stuck.loc[True, "sum"] == 0 and f"none of the {stuck.loc[True, 'size']} with them" in page
+    gain = wide.loc["mnli"]["rte"] - wide.loc["none"]["rte"]
+    low, high = stats.t.interval(0.95, 4, gain.mean(), gain.sem())
+    gaps = np.array(printed_gaps("rte"))
+    counted = len(gaps), (gaps <= low).sum(), (gaps > high).sum(), ((low < gaps) & (gaps <= high)).sum()
+    assert f"Of the {counted[0]} printed gaps" in page
+    assert "it could be all of {1} and cannot be all of {2}; {3} are left open".format(*counted) in page
+
+
+def printed_gaps(target: str) -> list[float]:
+    """Of every two encoders on a target, one with a stopover, or untold, above one without, or untold."""
+    own = pd.read_csv(PUBLISHED / "hidden_stilts.csv", keep_default_na=False, na_values=[""])
+    own = own[own["target"] == target].reset_index(drop=True)
+    return [
+        one.score - other.score
+        for one in own.itertuples()
+        for other in own.itertuples()
+        if one.encoder != other.encoder
+        and one.score > other.score
+        and one.regime != "single"
+        and other.regime != "stilts"
+    ]
+
+
 def test_how_often_the_papers_agree():
     table = pd.concat(map(deltas, ("wang2019_glue", "phang2018_glue", "pruksachatkun2020_transfer")))
     table = table[table["delta"].notna() & (table["delta"] != 0)].assign(up=lambda own: own["delta"] > 0)
