@@ -39,7 +39,7 @@ def write_record(results: Path, run: str, tasks: dict[str, dict], seed: int = 0,
     """A finished run: run.json with `tasks`, each of `scored`."""
     record = {
         "id": run,
-        "identity": {"tuning": "full"},
+        "identity": {"tuning": "full", "computed_by": {"device": "cpu", "precision": "float32"}},
         "task": next(iter(tasks)),
         "encoder": "mini/bert",
         "parent": None,

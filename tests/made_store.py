@@ -43,7 +43,7 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "id": run,
         "task": task,
         "tasks": {task: own},
-        "identity": {},
+        "identity": {"computed_by": {"device": "cpu", "precision": "float32"}},
         "encoder": "mini/bert",
         "seed": seed,
         "steps": 24,

@@ -158,7 +158,7 @@ def test_code_and_what_computes_are_identity(monkeypatch):
     monkeypatch.setattr("intertask.run.edited_code", lambda: "0123")
     ids.add(Run(task="mini/rte").id())
     for change in ({"device": "cuda"}, {"precision": "bfloat16"}, {"torch": "9.9"}, {"numpy": "9.9"}):
-        monkeypatch.setattr("intertask.run.computed_by", lambda change=change: computed_by() | change)
+        monkeypatch.setattr("intertask.run.computed_by", lambda *_, change=change: computed_by() | change)
         ids.add(Run(task="mini/rte").id())
     assert len(ids) == 6
 
@@ -168,7 +168,7 @@ def test_a_patch_of_a_library_gives_the_same_numbers(monkeypatch):
     for torch in ("2.13.0", "2.13.1+cu130", "2.14.0"):
         monkeypatch.setattr(origin, "version", {"torch": torch}.get)
         monkeypatch.setattr(origin, "COMPUTING", ("torch",))
-        origin._computed_here.cache_clear()
+        origin._abilities_here.cache_clear()
         found.append(computed_by()["torch"])
-    origin._computed_here.cache_clear()
+    origin._abilities_here.cache_clear()
     assert found == ["2.13", "2.13", "2.14"]

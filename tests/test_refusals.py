@@ -18,6 +18,7 @@ REACHED = {
     "studies/obeyed.py refuse_ignored": "the file is read",
     "studies/status.py edited_since": "the study is expanded: the results have another's snapshot under its name",
     "run.py *": "the study is expanded into runs",
+    "origin.py _taken": "the study is expanded: the ids of runs say what each is computed on",
     "hub.py *": "data and encoders are fetched, for the ids of runs",
     "tasks/*": "each task, and each of evaluate_on, is found, loaded and held against what the runs want",
     "probes/*": "tasks are derived from their sources",

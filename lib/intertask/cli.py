@@ -227,11 +227,13 @@ def run(
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
     with ExitStack() as places:
         if where:  # before: what computes there is part of the runs' identity
-            options = (loaded[1].threads, timeout * 60, warm, workers, runs_per_gpu, partial(say, err=True))
+            of, tell = loaded[1], partial(say, err=True)
+            options = (of.threads, timeout * 60, warm, workers, runs_per_gpu, tell, of.device)
             place = places.enter_context(_clusters().Cluster(where, *options))
         graph, todo, left = _ready(loaded, which)
         if not where:
-            workers = workers_for(len(todo), graph.study.threads, workers, runs_per_gpu)
+            of = graph.study
+            workers = workers_for(len(todo), of.threads, workers, runs_per_gpu, of.device)
             place = places.enter_context(Here(workers, timeout * 60, warm, cards()))
         before = len(graph.runs) - len(todo) - len(left)
         say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {place.workers} at a time.")
@@ -270,7 +272,8 @@ def _say_plan(loaded, where: str, which: tuple[bool, str, bool], at_a_time: tupl
         say(_clusters().job_page(Path(where)))
     graph, absent = planned_graph(*loaded)
     todo, _ = _to_do(graph, *which)
-    say(dry_run_page(graph, todo, workers_for(len(todo), graph.study.threads, *at_a_time), absent))
+    at_once = workers_for(len(todo), graph.study.threads, *at_a_time, graph.study.device)
+    say(dry_run_page(graph, todo, at_once, absent))
 
 
 def _cluster(address: str, scheduler_file: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from intertask.cache import remembered
+from intertask.errors import refusal
 from intertask.files import project_root
 
 LIB = Path(__file__).parents[1]
@@ -25,44 +27,85 @@ SHOWING = ("cli.py", "foreseen.py", "lab", "report", "papers", "analysis", "view
 COMPUTING = ("torch", "transformers", "tokenizers", "numpy")
 """The libraries of which another minor version may give other numbers; patches mend, and are noted in the record."""
 
-PRECISION = {"cpu": "float32", "cuda": "bfloat16"}
-"""What a device computes in; of cuda, under autocast."""
+DEVICES = ("cuda", "mps", "cpu")
+"""In the order in which auto takes them: cuda (of ROCm too, as torch calls it), mps (Apple's), the processor."""
+
+BFLOAT16 = "INTERTASK_BFLOAT16"
+"""In the environment, for the processes of runs, which each see one card: whether all cards here have it, 1 or 0."""
 
 
 elsewhere: dict[str, str] = {}
-"""What `computed_by` says on the machines that execute runs for this process, if these are others."""
+"""What `abilities` says on the machines that execute runs for this process, if these are others."""
 
 
-def computed_by() -> dict[str, str]:
-    """The part of a run's identity that the machine and its libraries decide: device class, precision, versions."""
-    return elsewhere or _computed_here()
+def computed_by(device: str = "auto", precision: str = "auto") -> dict[str, str]:
+    """The part of a run's identity that the machine and its libraries decide: device class, precision, versions.
+
+    auto takes the first device and the first of its precisions, as `abilities` lists them. Raises IntertaskError where
+    a device or a precision that is asked for is not there.
+    """
+    there = abilities()
+    device = _taken("device", device, [one for one in DEVICES if one in there])
+    precision = _taken(f"precision, device {device}", precision, there[device].split())
+    return {"device": device, "precision": precision} | {name: there[name] for name in COMPUTING}
+
+
+def _taken(what: str, asked: str, there: list[str]) -> str:
+    if asked not in ("auto", *there):
+        raise refusal(what, f"one that is there: {', '.join(there)}", asked, "Name one of these, or auto.")
+    return there[0] if asked == "auto" else asked
+
+
+def abilities() -> dict[str, str]:
+    """Each device where runs are computed, with its precisions, auto's first; the minor versions of COMPUTING."""
+    return elsewhere or _abilities_here()
 
 
 @cache
-def _computed_here() -> dict[str, str]:
+def _abilities_here() -> dict[str, str]:
+    precisions = {
+        "cuda": lambda: "bfloat16 float32 float16" if _cards_have_bfloat16() else "float32 float16",
+        "mps": lambda: "float32 float16",
+        # slower in bfloat16 where there is no unit for its matrices: nobody gets that unasked
+        "cpu": lambda: "float32 bfloat16 float16",
+    }
     versions = {name: ".".join(version(name).split(".")[:2]) for name in COMPUTING}
-    return {"device": device_class(), "precision": PRECISION[device_class()]} | versions
+    return {device: precisions[device]() for device in devices()} | versions
 
 
 @cache
-def device_class() -> str:
-    """What runs are computed on here: cpu or cuda (of ROCm too, as torch calls it)."""
-    # without torch, which takes a second to import, where there can be none
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not any(
-        list(Path("/dev").glob(name)) for name in ("nvidia[0-9]*", "kfd", "dxg")
-    ):
-        return "cpu"
+def devices() -> tuple[str, ...]:
+    """Those of DEVICES that are here."""
+    # without torch, which takes a second to import, where there can be nothing but the processor
+    nodes = ("nvidia[0-9]*", "kfd", "dxg")
+    cards = os.environ.get("CUDA_VISIBLE_DEVICES") != "" and any(list(Path("/dev").glob(name)) for name in nodes)
+    if not cards and sys.platform != "darwin":
+        return ("cpu",)
     # torch asks the driver's library then, and leaves the GPU to processes that are forked from this one
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    there = {"cuda": cards and torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return tuple(name for name in DEVICES if there[name])
+
+
+def _cards_have_bfloat16() -> bool:
+    """Whether all of them do, not by emulation: a run has one id on whichever card of the machine it comes to."""
+    if BFLOAT16 not in os.environ:
+        # in a process of its own: in those that are forked from one that has asked, CUDA does not start
+        code = (
+            "import torch; cards = map(torch.cuda.device, range(torch.cuda.device_count()))\n"
+            "for card in cards:\n with card: print(int(torch.cuda.is_bf16_supported(including_emulation=False)))"
+        )
+        told = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout
+        os.environ[BFLOAT16] = min(told.split())
+    return os.environ[BFLOAT16] == "1"
 
 
 @cache
 def cards() -> tuple[str, ...]:
-    """The GPUs that this process may use, each as CUDA_VISIBLE_DEVICES names it; none where runs are on a processor."""
-    if device_class() == "cpu":
+    """The GPUs that this process may use, each as CUDA_VISIBLE_DEVICES names it; none where there are none."""
+    if "cuda" not in devices():
         return ()
     import torch
 

@@ -29,7 +29,8 @@ from intertask.written import Strict, faults_in_words
 
 SEEDS = ("order_seed", "head_seed", "dropout_seed", "limit_seed")
 # of a task file its entries count, not its path; an encoder that is kept changes no score
-NOT_IDENTITY = {"task_file", "keep_encoder"}
+# of a device and a precision it counts which were taken
+NOT_IDENTITY = {"task_file", "keep_encoder", "device", "precision"}
 BEST_OF = "best of "
 MOST_NAMED = 3  # tasks of a mixture in the name of its folder
 
@@ -199,6 +200,12 @@ class Run(Strict):
         None, "evaluations without a gain before training stops; None: it never stops early", MIXING, ge=1
     )
     threads: int = said(1, "processor threads; other threads give other bits", STUDY, ge=1)
+    device: Literal["auto", "cpu", "cuda", "mps"] = said(
+        "auto", "cpu, cuda or mps (Apple's); auto: the GPU where there is one", STUDY
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = said(
+        "auto", "float32, bfloat16 or float16; auto: bfloat16 on CUDA cards that have it, else float32"
+    )
     keep_encoder: bool | Annotated[str, Field(pattern=f"^{BEST_OF}.+")] = said(
         False,
         "store the best checkpoint's encoder; best of STUDY: if it beats all others there so far",
@@ -321,7 +328,7 @@ class Run(Strict):
             # it was by their places
             **({"heads_reused_by": "the labels' names"} if self.reuse_head else {}),
             "data": data,
-            "computed_by": computed_by(),
+            "computed_by": computed_by(self.device, self.precision),
             "result_version": RESULT_VERSION,
             **({"edited_code": edited_code()} if edited_code() else {}),
         }

@@ -33,6 +33,11 @@ PARAMETERS = [
     ({"task": "mini/rte", "max_steps": 5, "max_examples": 5}, "expected one of them, found both"),
     ({"task": "mini/rte", "dropout": 1.0}, "dropout: input should be less than 1"),
     ({"task": "mini/rte", "threads": 0}, "threads: input should be greater than or equal to 1"),
+    ({"task": "mini/rte", "device": "gpu"}, "device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
+    (
+        {"task": "mini/rte", "precision": "fp16"},
+        "precision: input should be 'auto', 'float32', 'bfloat16' or",
+    ),
     ({"task": "mini/rte", "keep_encoder": "perhaps"}, "keep_encoder.bool: input should be a valid boolean"),
 ]
 

@@ -101,7 +101,11 @@ LINES = [
     ("threads: 0", "threads: input should be greater than or equal to 1"),
     ("threads: on", "key 'threads': expected a number or text, found True"),
     ("threads: 1.5", "threads: input should be a valid integer"),
+    ("device: tpu", "device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
+    ("device: [cpu]", "device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
     # training settings
+    ("train: {precision: fp16}", "precision: input should be 'auto', 'float32', 'bfloat16' or 'float16'"),
+    ("train: {device: cpu}", "It is a key of the study: device: cpu"),
     ("train: 5", "train: expected settings such as {learning_rate: 2.0e-5}, found 5"),
     ("train: [learning_rate]", "train: expected settings such as"),
     ("train: {learning_rate: yes}", "key 'learning_rate': expected a number or text, found True"),

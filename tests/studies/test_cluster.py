@@ -97,9 +97,10 @@ def test_workers_that_declare_too_little_are_told_at_once(tiny, tmp_path):
 
 
 def test_on_gpus_a_run_asks_for_its_part_of_one(monkeypatch):
-    monkeypatch.setitem(origin.elsewhere, "device", "cuda")
+    monkeypatch.setattr(origin, "elsewhere", origin.abilities() | {"cuda": "bfloat16 float32"})
     place = Cluster("tcp://127.0.0.1:9", 2, 60, True, 0, 3, print)
     assert place._needs() == {"cores": 2, "GPU": 1 / 3}
+    assert Cluster("tcp://127.0.0.1:9", 2, 60, True, 0, 3, print, "cpu")._needs() == {"cores": 2}
     declared = {"cores": 8.0, "GPU": 1.0}
     assert [place._slots(Known(threads, declared)) for threads in (1, 9)] == [1, 3]
     assert place._slots(Known(9, {"cores": 8.0})) == 0 and place._slots(Known(9, {"cores": 5.0, "GPU": 4.0})) == 2
@@ -108,14 +109,14 @@ def test_on_gpus_a_run_asks_for_its_part_of_one(monkeypatch):
 def test_a_worker_that_is_unlike_the_driver_is_not_used_and_that_is_said_once():
     said = []
     place = Cluster("tcp://127.0.0.1:9", 1, 60, True, 0, 1, said.append)
-    about = {"computed_by": origin.computed_by(), "edited_code": origin.edited_code(), "sees": True}
-    unlike = {"computed_by": {"device": "cuda"}, "edited_code": "0a1b", "sees": False, "fault": "cannot say"}
+    about = {"abilities": origin.abilities(), "edited_code": origin.edited_code(), "sees": True}
+    unlike = {"abilities": {"cuda": "float32"}, "edited_code": "0a1b", "sees": False, "fault": "cannot say"}
     assert not place._fault("tcp://a", Known(1, {}, about=about))
     for name, value in unlike.items():
         for _ in range(2):
             assert place._fault(f"tcp://{name}", Known(1, {}, about=about | {name: value}))
     assert [words.partition("it ")[2] for words in said] == [
-        f"computes with {{'device': 'cuda'}}, others with {origin.computed_by()}.",
+        f"computes with {{'cuda': 'float32'}}, others with {origin.abilities()}.",
         "has other code.",
         "does not see the folder.",
         "cannot say.",

@@ -27,6 +27,7 @@ TABLE = {
     "evaluate_on": ({}, {"mini/rte": ["mini/ax"]}, []),
     "task_file": ("", "tasks.yaml", []),
     "threads": (1, 2, []),
+    "device": ("auto", "cpu", []),
     "train": ({}, {"learning_rate": 1e-3}, []),
     "pretraining": ({}, {"num_train_epochs": 1}, []),
     "intermediate": ({}, {"learning_rate": 1e-3}, ["single", "mtl", "mtl_all", "mtl_finetune"]),

@@ -286,9 +286,18 @@ def test_cards_are_named_as_the_driver_itself_may_see_them(visible, found, monke
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    monkeypatch.setattr(origin, "device_class", lambda: "cuda")
+    monkeypatch.setattr(origin, "devices", lambda: ("cuda", "cpu"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert origin.cards.__wrapped__() == found
+
+
+def test_a_mac_has_one_gpu_and_on_processors_gpus_do_not_count(monkeypatch):
+    monkeypatch.setattr(plan, "processors", lambda: 8)
+    monkeypatch.setattr(plan, "cards", lambda: ("0", "1"))
+    assert [plan.workers_for(99, 2, per_card=3, device=device) for device in ("auto", "cuda", "cpu")] == [6, 6, 4]
+    monkeypatch.setattr(plan, "cards", lambda: ())
+    monkeypatch.setattr(plan, "devices", lambda: ("mps", "cpu"))
+    assert [plan.workers_for(99, 2, device=device) for device in ("auto", "mps", "cpu")] == [1, 1, 4]
 
 
 def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):

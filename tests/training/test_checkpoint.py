@@ -35,6 +35,8 @@ KINDS = {
     "a rate that is halved": {
         "lr_scheduler_type": "reduce_lr_on_plateau", "learning_rate": 4e-6, "amsgrad": True, "eval_steps": 1
     },
+    "scaled gradients": {"precision": "float16", "device": "cpu"},
+    "half the bits": {"precision": "bfloat16", "device": "cpu"},
     "out of patience": {"learning_rate": 1e-12, "early_stopping_patience": 2, "num_train_epochs": 9},
 }  # fmt: skip
 STEPS = {"num_train_epochs": 2, "learning_rate": 2e-3, "per_device_train_batch_size": 8, "max_length": 16}

@@ -145,6 +145,14 @@ def test_where_main_memory_is_full_it_is_said_how_full_and_what_to_lower(fruit):
     assert "Lower per_device_train_batch_size (now 2000), max_length (now 16)" in said
 
 
+def test_where_the_memory_of_a_mac_is_full_that_is_said_too(fruit, monkeypatch, refused):
+    def full(*_):
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB). Tried to allocate 1.00 GB")
+
+    monkeypatch.setattr(Model, "outputs", full)
+    refused(lambda: trained(fruit), "that the memory is full (MPS backend out of memory (MPS allocated: 9.00 GB)")
+
+
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("of another kind")])
 def test_no_other_error_is_taken_for_a_want_of_memory(error, fruit, refused):
     def fail():

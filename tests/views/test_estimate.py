@@ -12,8 +12,8 @@ def test_a_run_is_expected_to_take_as_long_as_those_like_it(tmp_path, monkeypatc
         write_run(tmp_path, f"x{seed}", "mini/rte", seed, 60, limit=None, examples_seen=examples, seconds=seconds)
     write_run(tmp_path, "y", "mini/cola", 0, 60, limit=None, examples_seen=3000, seconds=seconds)
     speeds = measured_speeds()
-    assert speeds["mini/bert", 1, "full", "mini/rte", None] == 20  # the median of 10, 20 and 60
-    assert speeds["mini/bert", 1, "full"] == 40  # of these and 300
+    assert speeds["mini/bert", 1, "full", "cpu", "float32", "mini/rte", None] == 20  # the median of 10, 20 and 60
+    assert speeds["mini/bert", 1, "full", "cpu", "float32"] == 40  # of these and 300
     like, other = Run(task="mini/rte", num_train_epochs=2), Run(task="mini/rte", num_train_epochs=2, limit=50)
     expected = estimate({"like": like, "other": other}).seconds
     assert expected == {"like": OVERHEAD + 2 * 250 / 20, "other": OVERHEAD + 2 * 50 / 40}

@@ -130,6 +130,7 @@ def _provenance(records: dict[str, dict]) -> pd.DataFrame:
         for what, value in {
             "git commit": record["git_commit"],
             "device": record["device"],
+            "precision": record["identity"]["computed_by"]["precision"],
             "threads": record["threads"],
             "checkpoint": record["tasks"][record["task"]]["selection"],
             **record["versions"],

@@ -67,7 +67,7 @@ async def introduce(probe: str) -> dict[str, Any]:
 
 def _about(probe: str) -> dict[str, Any]:
     sees = Path(probe).is_file()
-    about = {"computed_by": origin.computed_by(), "edited_code": origin.edited_code(), "cards": len(origin.cards())}
+    about = {"abilities": origin.abilities(), "edited_code": origin.edited_code(), "cards": len(origin.cards())}
     return about | {"process": PROCESS, "sees": sees}
 
 

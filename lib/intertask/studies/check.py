@@ -12,6 +12,7 @@ from intertask.cache import remembered
 from intertask.encoders.pretrained import encoder_fingerprint
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import file_digest, processors, project_root
+from intertask.origin import computed_by
 from intertask.parameters import check_values, declared
 from intertask.run import Further, Run
 from intertask.studies.length import steps, training_size, training_sizes
@@ -159,8 +160,10 @@ def notebook_parameters(one: Notebook) -> None:
 
 
 def _way(run: Run) -> list:
-    """How a run's heads read an encoder."""
-    return [run.layer, run.scalar_mix, run.classifier, run.both_orders, run.reuse_head and not run.parent]
+    """How a run's heads read an encoder, and by what."""
+    taken = computed_by(run.device, run.precision)
+    reads = [run.layer, run.scalar_mix, run.classifier, run.both_orders, run.reuse_head and not run.parent]
+    return [*reads, taken["device"], taken["precision"]]
 
 
 def _members(run: Run) -> list[tuple[str, str, tuple[Further, ...], float]]:

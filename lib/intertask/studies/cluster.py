@@ -123,14 +123,24 @@ class Known:
 class Cluster:
     """The workers of a Dask cluster, as far as they compute alike, with this code, and see this results folder.
 
-    where: its address, its scheduler's file, or the YAML file that says how it is started; threads: of each run;
-    most: runs at a time (0: as many as there is room for); per_card: on one GPU; say: called with what a user should
-    know.
+    where: its address, its scheduler's file, or the YAML file that says how it is started; threads, device: of each
+    run; most: runs at a time (0: as many as there is room for); per_card: on one GPU; say: called with what a user
+    should know.
     """
 
-    def __init__(self, where: str, threads: int, timeout: float, warm: bool, most: int, per_card: int, say: Callable):
+    def __init__(
+        self,
+        where: str,
+        threads: int,
+        timeout: float,
+        warm: bool,
+        most: int,
+        per_card: int,
+        say: Callable,
+        device: str = "auto",
+    ):
         self.where, self.threads, self.timeout, self.warm, self.per_card = where, threads, timeout, warm, per_card
-        self.most, self.say, self.own, self.client = most or math.inf, say, None, None
+        self.most, self.say, self.device, self.own, self.client = most or math.inf, say, device, None, None
         self.file = read_cluster(Path(where)) if where.endswith((".yaml", ".yml")) else None
         self._known: dict[str, Known] = {}  # by address
         self._running: dict[str, tuple[str, str, Future | None]] = {}  # per request's token its run and its worker
@@ -182,7 +192,7 @@ class Cluster:
 
     def _needs(self) -> dict[str, float]:
         """What a run asks for of a worker's resources."""
-        cards = {"GPU": 1 / self.per_card} if origin.computed_by()["device"] == "cuda" else {}
+        cards = {"GPU": 1 / self.per_card} if origin.computed_by(self.device)["device"] == "cuda" else {}
         return {"cores": self.threads} | cards
 
     def _hear(self, token: str, future: Future) -> None:
@@ -322,9 +332,7 @@ class Cluster:
                 self._say_once(f"{self.where}: no worker is there yet; waiting for one.")
             time.sleep(0.1)
         told = {address: one for address, one in self._known.items() if one.about}
-        origin.elsewhere.update(
-            next((one.about["computed_by"] for one in told.values() if "fault" not in one.about), {})
-        )
+        origin.elsewhere.update(next((one.about["abilities"] for one in told.values() if "fault" not in one.about), {}))
         if faults := [fault for address, one in told.items() if (fault := self._fault(address, one))]:
             expected = f"workers that compute alike, with this code, and see {results_root()}"
             raise refusal(self.where, expected, "; ".join(faults), "Start them in this environment, on this folder.")
@@ -340,8 +348,8 @@ class Cluster:
         """Why a worker is not used; said once."""
         about = one.about
         fault = about.get("fault", "")
-        if not fault and about["computed_by"] != origin.computed_by():
-            fault = f"computes with {about['computed_by']}, others with {origin.computed_by()}"
+        if not fault and about["abilities"] != origin.abilities():
+            fault = f"computes with {about['abilities']}, others with {origin.abilities()}"
         if not fault and about["edited_code"] != origin.edited_code():
             fault = "has other code"
         if not fault and not about["sees"]:

@@ -126,7 +126,7 @@ class _Expansion:
         study = self.study
         if self.encoder.pretrained_here:  # alike for every study that does not say otherwise
             name = self.encoder.encoder
-            pretraining = Run(**{"encoder": name, **PRETRAINING[name], **study.pretraining})
+            pretraining = Run(**{"encoder": name, "device": study.device, **PRETRAINING[name], **study.pretraining})
             self.start = self.add(pretraining, stage="pretraining", task=pretraining.task)
         for limit in study.limits:
             if "single" in study.regimes:
@@ -274,7 +274,8 @@ class _Expansion:
     def run(self, members: list[Member], seed: int, parent, settings: dict[str, Any]) -> Run:
         study = self.study
         members = [m.model_copy(update={"evaluate_on": study.evaluate_on.get(m.task, [])}) for m in members]
-        fixed = {"task_file": study.task_file, "threads": study.threads, "encoder": self.encoder.encoder}
+        fixed = {name: getattr(study, name) for name in ("task_file", "threads", "device")}
+        fixed["encoder"] = self.encoder.encoder
         if settings.get("sampling") in DYNAMIC and len(members) > 1:
             fixed["single_scores"] = {member.task: self.references(member) for member in members}
         if study.sweep and len(members) == 1 and "settings_from" not in settings:

@@ -47,6 +47,7 @@ SETTINGS = MIXED | {name for name, field in Run.model_fields.items() if not fiel
 ELSEWHERE = {
     "limit": "Limits are keys of the study: limits: [1000] of the targets, supporting_limits: [1000].",
     "holdout": "It is a key of the study: holdout: 0.5.",
+    "device": "It is a key of the study: device: cpu.",
     "random_weights": "It is an encoder's: encoders: [{encoder: mini/bert, random_weights: true}].",
 }
 """What one may look for among the settings, and where it is said."""
@@ -375,6 +376,7 @@ class Study(Strict):
     )
     task_file: str = Field("", description="YAML with the user's own tasks, beside the study")
     threads: int = Field(1, ge=1, description="per run")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="what runs are computed on")
     train: Settings = Field({}, description="of the intermediate and the target stage")
     pretraining: Annotated[
         dict[str, Any],

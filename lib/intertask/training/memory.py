@@ -44,7 +44,8 @@ def full_memory_in_words(run: Run) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)):
+        full = "DefaultCPUAllocator" in str(error) or "MPS backend out of memory" in str(error)
+        if not (full or isinstance(error, MemoryError | torch.OutOfMemoryError)):
             raise
         what = str(error).partition("DefaultCPUAllocator: ")[2] or str(error) or "no more could be had"
         what = ". ".join(what.split(". ")[:3])  # of torch's: what was asked for, what there is

@@ -14,13 +14,13 @@ from torch.nn import functional
 
 from intertask.encoders.lora import merged
 from intertask.encoders.pretrained import load_encoder, mixed_layers, save_encoder
-from intertask.errors import refusal
+from intertask.errors import IntertaskError, refusal
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.formats.heads import MixedHead
-from intertask.origin import PRECISION, device_class
+from intertask.origin import computed_by
 from intertask.run import Run
-from intertask.studies.ready import check_reading, prepared_encoder
+from intertask.studies.ready import check_precision, check_reading, prepared_encoder
 from intertask.tasks.load import Task
 from intertask.tasks.schema import TaskEntry
 from intertask.training.batches import Batch
@@ -66,6 +66,7 @@ class Model:
     heads: torch.nn.ModuleDict
     parts: list[Part]
     device: torch.device
+    precision: str = "float32"  # of an encoder's pass and a head's, under autocast; weights are float32
     tuning: str = "full"
     layer: int | None = None
     scalar_mix: bool = False
@@ -90,7 +91,7 @@ class Model:
 
     def batch(self, part: Part, encoded: Encoded, index: np.ndarray, rng) -> dict[str, torch.Tensor]:
         batch = part.format.collate(encoded, index, self.tokenizer, rng)
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        return {name: tensor.to(self.device, non_blocking=self.device.type == "cuda") for name, tensor in batch.items()}
 
     def logits(self, part: Part, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with self._precision():
@@ -153,8 +154,9 @@ class Model:
         return together
 
     def _precision(self):
-        precision = getattr(torch, PRECISION[self.device.type])
-        return nullcontext() if precision == torch.float32 else torch.autocast(self.device.type, dtype=precision)
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=getattr(torch, self.precision))
 
     def state(self) -> list[dict[str, torch.Tensor]]:
         """All weights that training changes, in the processor's memory."""
@@ -172,7 +174,8 @@ class Model:
 
 def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     """The encoder with its heads, fresh or the parent's; whatever starts random is drawn with the head's seed."""
-    device = torch.device(device_class())
+    taken = computed_by(run.device, run.precision)
+    device = torch.device(taken["device"])
     encoder, tokenizer = prepared_encoder(run, start)
     parts = []
     for name, task in tasks.items():
@@ -183,8 +186,9 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         parts.append(Part(name, task, form, key, encoded))
     heads = fresh_heads(run, encoder, parts)
+    check_precision(run, encoder, heads)
     begins = reuse_heads(run, encoder, heads, parts, start) if run.reuse_head else {}
-    use = run.tuning, run.layer, run.scalar_mix, run.language_modelling_weight
+    use = taken["precision"], run.tuning, run.layer, run.scalar_mix, run.language_modelling_weight
     return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use, begins=begins)
 
 
@@ -230,8 +234,12 @@ def stored_model(run: Run, folder: Path) -> Model:
         parts.append(Part(name, Task(entry, {}), form, kept["head"], {}))
     heads = fresh_heads(run, encoder, parts)
     load_heads(heads, folder)
-    device = torch.device(device_class())
-    model = Model(encoder.to(device), tokenizer, heads.to(device), parts, device, "full", run.layer, run.scalar_mix)
+    try:
+        taken = computed_by(run.device, run.precision)
+    except IntertaskError:  # it was made on another machine
+        taken = computed_by()
+    device, use = torch.device(taken["device"]), (taken["precision"], "full", run.layer, run.scalar_mix)
+    model = Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use)
     model.train(False)
     return model
 

@@ -246,6 +246,8 @@ class Training:
         self.progress = progress = Progress(run, self.mixture)
         self.scales = loss_scales(run.loss_scaling, self.mixture.sizes)
         self.optimizer = adamw(model, run)
+        # gradients that float16 has no numbers for are scaled; a step with one too large is left out
+        self.scaler = torch.amp.GradScaler(model.device.type, enabled=model.precision == "float16")
         plateau = run.lr_scheduler_type == "reduce_lr_on_plateau"
         warmup = _steps(run.warmup_steps, progress.total)
         self.schedule = Plateau(self.optimizer) if plateau else Linear(self.optimizer, warmup, progress)
@@ -271,10 +273,10 @@ class Training:
     def step(self) -> None:
         """One batch."""
         batch, ends_epoch = next(self.batches)
-        self.losses.add(train_step(self.run, self.model, batch, self.scales, self.rng))
+        self.losses.add(train_step(self.run, self.model, batch, self.scales, self.rng, self.scaler))
         self.progress.step += 1
         self.progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
-        update(self.model, self.optimizer, self.schedule, self.run.max_grad_norm)
+        update(self.model, self.optimizer, self.schedule, self.run.max_grad_norm, self.scaler)
         self.due = self.progress.evaluates(ends_epoch)
 
     def evaluated(self, found: list[dict[str, float]]) -> dict[str, float]:
@@ -295,6 +297,7 @@ class Training:
         return bests | {
             "model": self.model.state(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "schedule": self.schedule.state_dict(),
             "mixture": self.mixture.state(),
             "generators": generators(self.rng, self.model.device),
@@ -312,6 +315,7 @@ class Training:
         self.model.load_state(state["model"])
         moments = {int(place): one for place, one in state["optimizer"]["state"].items()}
         self.optimizer.load_state_dict(state["optimizer"] | {"state": moments})
+        self.scaler.load_state_dict(state["scaler"])
         self.schedule.load_state_dict(state["schedule"])
         self.mixture.load_state(state["mixture"])
         restore(state["generators"], self.rng, self.model.device)
@@ -328,14 +332,14 @@ class Training:
 def generators(rng: np.random.Generator, device: torch.device) -> dict[str, Any]:
     """The states of all that is drawn from while training: the order and what formats corrupt, dropout."""
     found = {"numpy": rng.bit_generator.state, "cpu": torch.get_rng_state()}
-    return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+    return found | ({} if device.type == "cpu" else {"device": getattr(torch, device.type).get_rng_state()})
 
 
 def restore(state: dict[str, Any], rng: np.random.Generator, device: torch.device) -> None:
     rng.bit_generator.state = state["numpy"]
     torch.set_rng_state(state["cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"], device)
+    if device.type != "cpu":
+        getattr(torch, device.type).set_rng_state(state["device"])
 
 
 def fit(training: Training) -> None:
@@ -380,7 +384,9 @@ def rows_of_curve(at: dict[str, float], model: Model, mixture: Mixture, found: l
     ]
 
 
-def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+def train_step(
+    run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np.random.Generator, scaler: torch.amp.GradScaler
+) -> torch.Tensor:
     """The gradient of one batch; returns its loss, not fetched: on a GPU that would wait for the step to end."""
     before = generators(rng, model.device)
     micro = micro_batches(batch, run.gradient_accumulation_steps)
@@ -391,7 +397,7 @@ def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np
             weighted = zip(model.losses(part, rng), weights(batch, part, scales, run.batch_loss), strict=True)
             first, *others = [loss * weight for loss, weight in weighted]
             loss = sum(others, start=first)
-            loss.backward()
+            scaler.scale(loss).backward()
             total = total + loss.detach()
         return total
 
@@ -403,9 +409,11 @@ def train_step(run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np
     return memory.halving(model.at_once, "train", max(map(size, micro)), gradient, undo)
 
 
-def update(model: Model, optimizer, schedule: "Linear | Plateau", max_grad_norm: float) -> None:
+def update(model: Model, optimizer, schedule: "Linear | Plateau", max_grad_norm: float, scaler) -> None:
+    scaler.unscale_(optimizer)
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-    optimizer.step()
+    scaler.step(optimizer)
+    scaler.update()
     schedule.step()
     optimizer.zero_grad(set_to_none=True)
 

@@ -30,7 +30,8 @@ def draft_page(path: Path, text: str) -> tuple[Graph, str, str]:
     """Of a study that may not be a file yet: its graph, what is not at hand, and its `dry_run_page`."""
     graph, absent = planned_graph(*study_from(path, text))
     todo, damaged = unfinished(graph.runs)
-    page = dry_run_page(graph, todo, workers_for(len(todo), graph.study.threads), absent)
+    workers = workers_for(len(todo), graph.study.threads, device=graph.study.device)
+    page = dry_run_page(graph, todo, workers, absent)
     return graph, absent, "\n".join([*damaged, page])
 
 

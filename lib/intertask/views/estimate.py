@@ -9,6 +9,7 @@ from statistics import median
 
 from intertask.encoders.pretrained import encoder_bytes
 from intertask.errors import IntertaskError
+from intertask.origin import computed_by
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.length import training_examples
@@ -34,16 +35,24 @@ def estimate(runs: dict[str, Run]) -> Estimate:
     speeds = measured_speeds()
     seconds, size, measured, guessed = {}, 0.0, set(), set()
     for run_id, run in runs.items():
-        same_encoder = (run.encoder, run.threads, run.tuning)
+        same_encoder = (run.encoder, run.threads, run.tuning, *_computed_in(run))
         speed = speeds.get((*same_encoder, run.task, run.limit)) or speeds.get(same_encoder)
         (measured if speed else guessed).add(run.encoder)
         guess = RATE_PER_BYTE * run.threads / _bytes(run.encoder)
         seconds[run_id] = OVERHEAD + examples_seen(run) / (speed or guess)
         size += BYTES_PER_RUN + (_bytes(run.encoder) if run.keep_encoder is True else 0)
-    # an encoder may be among both: with other threads or tuning
+    # an encoder may be among both: with other threads, tuning or precision
     guess = f"; a guess for {', '.join(sorted(guessed))}" if guessed else ""
     source = f"measured on finished runs of {', '.join(sorted(measured))}{guess}"
     return Estimate(seconds, size, source if measured else "a guess; finished runs will better it")
+
+
+def _computed_in(run: Run) -> tuple[str, str]:
+    try:
+        by = computed_by(run.device, run.precision)
+    except IntertaskError:  # not here: a dry run says so, and guesses
+        return run.device, run.precision
+    return by["device"], by["precision"]
 
 
 def _bytes(encoder: str) -> int:
@@ -73,7 +82,8 @@ def newest(count: int) -> list[str]:
 def measured_speeds() -> dict[tuple, float]:
     """Training examples per second of a whole run, loading and evaluation included, by what the run is like.
 
-    Keys are (encoder, threads, tuning) and that with (task, limit); values are medians over the newest finished runs.
+    Keys are (encoder, threads, tuning, device, precision) and that with (task, limit); values are medians over the
+    newest finished runs.
     """
     found = defaultdict(list)
     for run_id in newest(LOOKED_AT):
@@ -82,7 +92,9 @@ def measured_speeds() -> dict[tuple, float]:
         except (FileNotFoundError, IntertaskError):
             continue
         speed = record["examples_seen"] / sum(record["seconds"].values())
-        key = (record["encoder"], record["threads"], record["identity"].get("tuning", "full"))
+        identity = record["identity"]
+        computed = [identity["computed_by"][name] for name in ("device", "precision")]
+        key = (record["encoder"], record["threads"], identity.get("tuning", "full"), *computed)
         for like in key, (*key, record["task"], record["tasks"][record["task"]]["limit"]):
             found[like].append(speed)
     return {key: median(speeds) for key, speeds in found.items()}

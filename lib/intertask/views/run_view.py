@@ -101,6 +101,11 @@ def heads(result: Result) -> str:
     return "\n".join(f"{name}: {said}." for name, said in begins.items())
 
 
+def computed_on(result: Result) -> str:
+    """The device and the precision that were taken."""
+    return f"Computed on {result.model.device.type} in {result.model.precision}."
+
+
 def curve(result: Result) -> Figure:
     """Score and loss of each task over the training, to be shown."""
     curves = list(result.curve.groupby("task", sort=False))
