@@ -108,11 +108,6 @@ WRONG = [
     (f"{READY} check_reading", "gpt2", LM, {"pooling": "last"}, "a token for what is masked, found none"),
     (f"{READY} check_reading", "mini/bert", LM, {"tuning": "frozen"}, "tuning: frozen, but masked_language_modelling"),
     (f"{READY} check_reading", "gpt2", "causal_language_modelling", {"tuning": "frozen"}, "tuning: expected something"),
-    (
-        f"{READY} check_precision",
-        *("mini/bilstm", "fruit", {"pooling": "mean", "precision": "float16"}),
-        "precision: float16: expected layers that a processor computes in it, found an LSTM, in mini/bilstm",
-    ),
     (f"{READY} check_reading", "mini/bilstm", BOTH_SIDES, {}, "with a model per direction, .* found mini/bilstm"),
     (
         f"{READY} check_reading",

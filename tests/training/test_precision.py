@@ -138,6 +138,22 @@ def test_it_learns_in_half_the_bits_with_weights_in_all(fruit, precision):
     assert not np.array_equal(*logits), "it was computed in float32"
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"task": "mini/translation"}, {"task": "mini/text_words", "encoder": "mini/elmo"}, {"task": "mini/qamr"},
+        {"task": "mini/text"}, {"task": "mini/mrpc", "encoder": "mini/bilstm", "classifier": "small"},
+    ],
+    ids=lambda parameters: parameters["task"],
+)  # fmt: skip
+def test_every_kind_of_head_and_encoder_computes_in_float16(parameters):
+    run = Run(**parameters, device="cpu", precision="float16", limit=8, max_steps=1, max_length=48)
+    tasks = prepare(run)
+    for one in tasks.values():
+        one.splits.update({split: rows.head(8) for split, rows in one.splits.items()})
+    assert np.isfinite(train(run, tasks, run.encoder).curve["train_loss"]).all()
+
+
 def test_what_a_frozen_encoder_reads_is_kept_in_float32_for_every_precision(fruit, empty_cache):
     found = [trained(fruit, tuning="frozen", pooling="mean", precision=p) for p in ("float32", "bfloat16")]
     kept = [one.model.parts[0].encoded["train"].features for one in found]

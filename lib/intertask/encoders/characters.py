@@ -70,7 +70,8 @@ class CharacterCNN(nn.Module):
     def looked_up(self, ids: torch.Tensor) -> torch.Tensor:
         """The same without gradients; the vector of each word is kept until the weights change."""
         state = [(weights.data_ptr(), weights._version) for weights in self.parameters()]
-        state.append(torch.is_autocast_enabled(ids.device.type))
+        device = ids.device.type
+        state.append(torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device))
         if state != self._of:
             self._of, self._known = state, {}
         words, place = torch.unique(ids.flatten(0, -2), dim=0, return_inverse=True)

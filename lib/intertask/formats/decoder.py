@@ -79,12 +79,14 @@ class Decoder(nn.Module):
 
     def _start(self, states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         first = states[:, 0] if self.first else states.masked_fill(~mask[..., None], -torch.inf).amax(1)
+        first = first.float()
         return first[None].contiguous(), torch.zeros_like(first)[None]
 
     def _step(self, before: torch.Tensor, state, states: torch.Tensor, mask: torch.Tensor):
         """The logits of the words that follow each of `before`, (examples, words), and the state after the last."""
         given = self.dropout(self.embedding(before.clamp(min=0)))
-        found, state = self.lstm(given, state)
+        with torch.autocast(given.device.type, enabled=False):  # oneDNN has no LSTM in float16 for every processor
+            found, state = self.lstm(given, state)
         if self.attention:
             like = self.attention(found) @ states.transpose(1, 2)
             weights = like.masked_fill(~mask[:, None], -torch.inf).softmax(-1)

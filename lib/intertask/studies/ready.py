@@ -23,7 +23,6 @@ from intertask.encoders.word_tokenizer import reads_words
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Format, find_format
 from intertask.formats.causal_language_modelling import refuse_reading_ahead
-from intertask.origin import computed_by
 from intertask.run import Run
 from intertask.tasks.load import Task
 
@@ -106,15 +105,6 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
         raise refusal(f"Task {form.entry.name}", expected, f"none in that of {run.encoder}", remedy)
 
 
-def check_precision(run: Run, *modules: nn.Module) -> None:
-    """Refuses an LSTM in float16 on a processor, for which torch has none."""
-    taken = computed_by(run.device, run.precision)
-    lacks = (taken["device"], taken["precision"]) == ("cpu", "float16")
-    if lacks and any(isinstance(part, nn.LSTM) for module in modules for part in module.modules()):
-        found = f"an LSTM, in {run.encoder} or in a head"
-        raise refusal("precision: float16", "layers that a processor computes in it", found, "Use bfloat16.")
-
-
 def check_ready_made(model: str, base: str) -> None:
     """Refuses a model that cannot have been trained from the base: of another architecture, or with other tokens."""
     where, remedy = f"supporting {model}", "Name the encoder that it was trained from as its base."
@@ -139,7 +129,7 @@ def check_texts(run: Run, task: Task, encoder: nn.Module, tokenizer) -> None:
     form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
     check_reading(run, encoder, tokenizer, form)
     form.learn(task.whole_train)
-    check_precision(run, encoder, form.head(encoder, run.pooling, run.dropout))
+    form.head(encoder, run.pooling, run.dropout)
     if run.reuse_head and not run.parent:
         own_order(run, form, run.encoder)
     for rows in task.splits.values() if form.needs_room or reads_words(encoder.config) else ():

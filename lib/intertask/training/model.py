@@ -20,7 +20,7 @@ from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.formats.heads import MixedHead
 from intertask.origin import computed_by
 from intertask.run import Run
-from intertask.studies.ready import check_precision, check_reading, prepared_encoder
+from intertask.studies.ready import check_reading, prepared_encoder
 from intertask.tasks.load import Task
 from intertask.tasks.schema import TaskEntry
 from intertask.training.batches import Batch
@@ -186,7 +186,6 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
         parts.append(Part(name, task, form, key, encoded))
     heads = fresh_heads(run, encoder, parts)
-    check_precision(run, encoder, heads)
     begins = reuse_heads(run, encoder, heads, parts, start) if run.reuse_head else {}
     use = taken["precision"], run.tuning, run.layer, run.scalar_mix, run.language_modelling_weight
     return Model(encoder.to(device), tokenizer, heads.to(device), parts, device, *use, begins=begins)
