@@ -95,6 +95,11 @@ def tagged_list(i, text, fruit, adjective):
     return {name: value.split() for name, value in tagged_text(i, text, fruit, adjective).items()}
 
 
+def named(i, text, fruit, adjective):
+    tags = ["O", "B-size" if adjective == "old" else "O", f"B-{fruit}", "O", f"I-{fruit}" if i % 3 else "O"]
+    return {"words": text.split(), "tags": tags}
+
+
 def question(i, text, fruit, adjective):
     return {"question": "which fruit ?", "passage": text, "answer": fruit}
 
@@ -173,6 +178,7 @@ OWN = {
     ),
     "tagging.csv": (tagged_text, "format: tagging\ninputs: [words]\nlabel: tags"),
     "tagging.jsonl": (tagged_list, "format: tagging\ninputs: [words]\nlabel: tags"),
+    "names.jsonl": (named, "format: tagging\ninputs: [words]\nlabel: tags\nmetrics: [span_f1]"),
     "qa.csv": (question, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer"),
     "squad.jsonl": (squad, "format: extractive_qa\ninputs: [question, context]\nlabel: answers\nunused: [id]"),
     "replies.csv": (

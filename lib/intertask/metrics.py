@@ -67,6 +67,52 @@ def micro_f1(labels, predictions) -> float:
     return 2 * right / counted if counted else 0.0
 
 
+SPAN_TAG = re.compile(r"([BIES])(?:-(.+))?")
+"""The tag of a word in a span, in IOB2 (B, I) or BIOES (E the last, S the only one), and its type; else O is."""
+
+
+def span_type(tag: str) -> str | None:
+    match = SPAN_TAG.fullmatch(tag)
+    return match and match[2]
+
+
+def begun_spans(tags, groups, names: Sequence[str]) -> np.ndarray:
+    """(words, 2): of the span that begins at a word the word behind its last, and its type; -1 and -1 where none does.
+
+    tags: of each word an id of `names`; groups: of each word the number of its example; a type is the place of the
+    first of the `names` that have it. As seqeval reads tags by default: I and E go on from B and I of the same type,
+    and begin a span of their own behind all else.
+    """
+    types = [span_type(name) for name in names]
+    place = np.array([name[0] for name in names])[tags]
+    kind = np.array([types.index(one) for one in types])[tags]
+    groups = np.asarray(groups)
+    goes_on = np.isin(place[1:], ["I", "E"]) & np.isin(place[:-1], ["B", "I"])
+    goes_on &= (kind[1:] == kind[:-1]) & (groups[1:] == groups[:-1])
+    starts = np.flatnonzero(np.append(True, ~goes_on))
+    spans = np.full((len(place), 2), -1)
+    spans[starts] = np.stack([np.append(starts[1:], len(place)), kind[starts]], axis=1)
+    spans[place == "O"] = -1
+    return spans
+
+
+def span_counts(labels, predictions, groups, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Of each word how many `spans` begin there, of the labels' and the predictions', and, 1 or 0, whether both do and
+    are equal, `right`; as of `begun_spans`."""
+    gold, given = (begun_spans(tags, groups, names) for tags in (labels, predictions))
+    there = gold[:, 0] >= 0
+    return {"right": (there & (gold == given).all(1)).astype(int), "spans": there + (given[:, 0] >= 0).astype(int)}
+
+
+def span_f1(labels, predictions, groups, names: Sequence[str]) -> float:
+    """F1 over the spans of words that tags make, right where words and type are, as seqeval has it by default.
+
+    0 where no span is right.
+    """
+    found = span_counts(labels, predictions, groups, names)
+    return 2 * int(found["right"].sum()) / max(int(found["spans"].sum()), 1)
+
+
 def question_exact_match(labels, predictions, groups) -> float:
     """The share of groups of which every prediction is right: MultiRC's EM over the answer options of a question."""
     wrong = {group for group, a, b in zip(groups, labels, predictions, strict=True) if a != b}
@@ -139,17 +185,23 @@ OF_CLASSES = ("accuracy", "f1", "f1_macro", "matthews_correlation", "question_ex
 OF_NUMBERS = ("pearson", "spearman")
 OF_LABEL_SETS = ("micro_f1", "accuracy")
 OF_ANSWERS = ("exact_match", "token_f1")
+OF_TAGS = ("accuracy", "span_f1")
 OF_TOKENS = ("perplexity", "token_accuracy", "bleu")
 """The metrics that a format may name, by what it predicts."""
 
 
-def score(metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray, groups=None) -> dict[str, float]:
+def score(
+    metrics: Sequence[str], labels: np.ndarray, predictions: np.ndarray, groups=None, names=None
+) -> dict[str, float]:
     """Every metric times 100, and `main`, their mean (GLUE averages the metrics of a two-metric task first).
 
-    `groups`: of each prediction the number of the examples that question_exact_match scores as one. Rounded to 6
-    places: the last bits of a long sum depend on where its numbers lie in memory, and equal predictions must have equal
-    scores.
+    `groups`: of each prediction the number of the examples that question_exact_match scores as one, or of the one whose
+    words' tags span_f1 reads, by their `names`. Rounded to 6 places: the last bits of a long sum depend on where its
+    numbers lie in memory, and equal predictions must have equal scores.
     """
-    known = METRICS | {"question_exact_match": partial(question_exact_match, groups=groups)}
+    known = METRICS | {
+        "question_exact_match": partial(question_exact_match, groups=groups),
+        "span_f1": partial(span_f1, groups=groups, names=names),
+    }
     scores = {name: round(100 * known[name](labels, predictions), 6) for name in metrics}
     return {**scores, "main": round(float(np.mean(list(scores.values()))), 6)}

@@ -228,6 +228,21 @@ def names(rng: np.random.Generator) -> Rows:
         yield marked(pieces)
 
 
+def name_tags(rng: np.random.Generator) -> Rows:
+    """Rows (words, ner_tags): names by what they name, in IOB2; a person may have two, and a film one of two words."""
+    kinds = {"PERSON": "person", "GPE": "location", "FAC": "location"}
+    kinds |= {"PRODUCT": "product", "WORK_OF_ART": "creative-work"}
+    for text, targets in names(rng):
+        label = {found["span1"][0]: kinds.get(found["label"]) for found in targets}
+        words, tags = [], []
+        for place, word in enumerate(text.split()):
+            kind = label.get(place)
+            own = [word, pick(rng, HOME.names)] if kind in ("person", "creative-work") and chance(rng, 0.5) else [word]
+            words += own
+            tags += [f"{part}-{kind}" if kind else "O" for part in "BI"[: len(own)]]
+        yield words, tags
+
+
 def _named_clause(rng: np.random.Generator) -> list[tuple[str, str]]:
     """Pieces of a clause with their labels: who did what to whom, where and when."""
     who, whom, work, car, place = (pick(rng, HOME.names) for _ in range(5))

@@ -29,6 +29,7 @@ def made(kind, rng):
 
 KINDS = {"f1_macro": [2, 3], "matthews_correlation": [2, 3], "pearson": ["numbers"], "spearman": ["numbers"]}
 KINDS |= {"micro_f1": ["sets"], "exact_match": ["answers"], "token_f1": ["answers"], "accuracy": [3, "sets"], "f1": [2]}
+KINDS |= {"span_f1": []}  # of words, not of examples: below
 
 
 @pytest.mark.parametrize("name, kind", [(name, kind) for name in BY_COUNTS for kind in KINDS[name]])
@@ -47,7 +48,17 @@ def one(name, labels, given):
 
 
 def test_every_metric_but_one_is_there():
-    assert BY_COUNTS.keys() == catalogue.METRICS.keys()  # question_exact_match is in neither: it needs groups
+    assert BY_COUNTS.keys() == {*catalogue.METRICS, "span_f1"}  # question_exact_match is in neither: it needs groups
+
+
+def test_spans_of_tags_are_drawn_with_their_sentences():
+    """Per sentence the spans found rightly, and all of labels and predictions; by hand for two of four sentences."""
+    rows = pd.DataFrame({"run": "a", "row": [0, 0, 1, 2, 3], "label": 0, "prediction": 0})
+    counts = {"right": [1, 0, 0, 1, 0], "spans": [2, 1, 2, 2, 0]}
+    drawn = drawn_scores(rows.assign(**counts), ["span_f1"])
+    assert drawn.shape == (1, RESAMPLES) and drawn.loc["a"].between(0, 100).all()
+    found = BY_COUNTS["span_f1"](*map(pd.Series, counts.values()))(np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1.0]]))
+    assert found == pytest.approx([4 / 5, 4 / 7])
 
 
 @pytest.mark.parametrize("name", ["matthews_correlation", "pearson", "spearman"])

@@ -5,6 +5,7 @@ import gzip
 CLASSES = {"format": "classification", "inputs": ["text"], "label": "label"}
 NUMBERS = {**CLASSES, "format": "regression"}
 TAGS = {"format": "tagging", "inputs": ["words"], "label": "tags"}
+NAMED = {**TAGS, "metrics": ["span_f1"]}
 CONLL = {**TAGS, "columns": ["words", "tags"]}
 TREEBANK = {**TAGS, "label": "upos", "unused": ["sent_id", "text", "feats", "head", "deprel"]}
 SPANS = {"format": "span_classification", "inputs": ["text"], "spans": ["s.span"], "label": "s.label"}
@@ -99,6 +100,8 @@ DATA = [
     ({**SPANS, "spans": ["s:e:f"]}, "jsonl", [], None, "key 'spans.0'"),
     ({**TAGS, "drop_label": "O"}, "jsonl", tagged(["O", "X"]), None, "drop_label where an example has one label"),
     ({**CLASSES, "drop_label": "c"}, "csv", table("a", "b"), None, "a label that column 'label' has, found 'c'"),
+    (NAMED, "jsonl", tagged(["O", "B-x"], ["O", "U-x"]), None, "row 2, label column 'tags': expected tags of spans"),
+    (NAMED, "jsonl", tagged(["O", "PER"], ["O", "LOC"]), None, "'PER': it does not say where a span begins"),
     (TREEBANK, "conllu", treebank(upos="_"), None, "label column 'upos': expected a label in every row"),
     # a documented need
     (ANSWERS, "jsonl", asked(" "), None, "an answer that stands in the passage, found ' '"),

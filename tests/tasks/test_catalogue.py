@@ -25,6 +25,10 @@ LABELS = {
     "swag": ["0", "1", "2", "3"],
     "qnli_v1": ["entailment", "not_entailment"],
     "ccg": ["(S\\NP)/NP", "N", "NP/N"],
+    "wnut17": [
+        *("O", "B-corporation", "I-corporation", "B-creative-work", "I-creative-work", "B-group", "I-group"),
+        *("B-location", "I-location", "B-person", "I-person", "B-product", "I-product"),
+    ],
     "senteval/sentence_length": ["0", "1", "2", "10"],
     "senteval/word_content": ["able", "best", "child"],
     "senteval/tree_depth": ["5", "6", "10", "11"],
@@ -119,6 +123,13 @@ def ccg(split):
     return [{"words": f"w{i} , x", "supertags": " ".join([tags[i % 3], tags[1], tags[2]])} for i in range(ROWS)]
 
 
+def wnut17(split):
+    """Sentences of three words with a blank line behind each."""
+    tags = LABELS["wnut17"]
+    words = ({"word": f"w{i}", "tag": tags[i % len(tags)]} for i in range(2 * ROWS))
+    return [word for one, other in zip(words, words, strict=True) for word in (one, other, {"end": ""})]
+
+
 def senteval(name):
     labels = LABELS[name]
     parts = ["tr", "va", "te"]
@@ -207,7 +218,7 @@ MADE = {
         "cosmosqa": cosmosqa,
         "swag": swag,
     },
-    **{"qnli_v1": qnli_v1, "qamr": qamr, "qasrl": qasrl, "ccg": ccg},
+    **{"qnli_v1": qnli_v1, "qamr": qamr, "qasrl": qasrl, "ccg": ccg, "wnut17": wnut17},
     **{name: senteval(name) for name in LABELS if name.startswith("senteval/")},
     **{name: function_words for name in LABELS if name.startswith("acceptability/")},
     **{f"edge/{name}": edge(name) for name in EDGES},
@@ -410,7 +421,7 @@ def write_corpus(folder, entry, rows):
         records = rows(split)
         if path.suffix == ".conllu":
             lines = records
-        elif path.suffix in (".tsv", ".txt"):
+        elif path.suffix in (".tsv", ".txt", ".conll"):
             header = [] if entry.columns else [records[0]]
             lines = ["\t".join(record) for record in [*header, *(record.values() for record in records)]]
         elif entry.derive == "function_words":
@@ -431,7 +442,7 @@ def test_made_up_copy_loads(name, made):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MADE if name in LABELS and not name.startswith(("edge/", "ccg", "real_fake"))]
+    "name", [name for name in MADE if name in LABELS and not name.startswith(("edge/", "ccg", "wnut17", "real_fake"))]
 )
 def test_labels_of_the_made_up_copy_are_in_order(name, made):
     task = made(name)

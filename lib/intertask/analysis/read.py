@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import parquet
 
 from intertask.analysis import score_tables
 from intertask.files import results_root, uncollected
@@ -24,6 +25,8 @@ OUTCOME |= dict.fromkeys(["n_train", "examples_seen", "distinct_examples", "best
 SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
 CHOOSING = ("validation_select", "validation")
 """The split that chose the checkpoint of a run, the first that it has."""
+OF_SPANS = ("right", "spans")
+"""Columns of the predictions of tags that make spans, as of `metrics.span_counts`."""
 
 SCORE_COLUMNS = ["study", "run", "encoder", "part", "regime", "mixing", "supporting", "control", "ready_made"]
 SCORE_COLUMNS += ["target", "limit", "supporting_limit", "seed", "task", "split", "metric", "score"]
@@ -142,7 +145,8 @@ def read_settings(study: str, results: Path | None = None) -> dict:
 
 
 def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None = None) -> pd.DataFrame:
-    """What every run that is done predicted on one split, at the best checkpoint: columns run, row, label, prediction.
+    """What every run that is done predicted on one split, at the best checkpoint: columns run, row, label, prediction
+    and, where a run has them, OF_SPANS.
 
     split: `validation` or a task of the run's `evaluate_on`, or, if empty, what each run reports; row: the number of
     the row in that task. A run whose predictions are not in the store, or not of this split, has no rows; raises
@@ -154,8 +158,11 @@ def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None =
         if _in_pool(run, results) and path.is_file():
             store.read(run, results, whole=["predictions"])
             wanted = [("split", "==", split or own)]
-            parts.append(pd.read_parquet(path, columns=parts[0].columns[1:], filters=wanted).assign(run=run))
-    return pd.concat(parts[1:] or parts)[parts[0].columns]
+            there = parquet.read_schema(path).names
+            columns = [name for name in (*parts[0].columns[1:], *OF_SPANS) if name in there]
+            parts.append(pd.read_parquet(path, columns=columns, filters=wanted).assign(run=run))
+    found = pd.concat(parts[1:] or parts)
+    return found[[name for name in (*parts[0].columns, *OF_SPANS) if name in found]]
 
 
 def _in_pool(run: str, results: Path | None) -> bool:

@@ -20,20 +20,23 @@ def drawn_scores(predictions: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     """Main scores, 0–100, of runs on RESAMPLES samples of examples with replacement, the same samples for all runs.
 
     A row per run, a column per resample; so a difference of two rows is paired. An example is drawn with all its rows
-    (the words of a sentence, the spans of a text). predictions: columns run, row (the example), label, prediction, all
-    of one task and one split; runs that were scored on different examples are drawn from the union. Without rows where
-    there is no prediction, or where one of the metrics is none of BY_COUNTS.
+    (the words of a sentence, the spans of a text). predictions: columns run, row (the example), label, prediction and,
+    for span_f1, right and spans, all of one task and one split; runs that were scored on different examples are drawn
+    from the union. Without rows where there is no prediction, or where one of the metrics is none of BY_COUNTS.
     """
     if predictions.empty or not metrics or set(metrics) - BY_COUNTS.keys():
         return pd.DataFrame(columns=range(RESAMPLES), dtype="float64")
     examples, place = np.unique(predictions["row"], return_inverse=True)
     runs = predictions.assign(place=place).groupby("run", sort=False)
     parts = {
-        run: (own["place"].to_numpy(), [BY_COUNTS[name](own["label"], own["prediction"]) for name in metrics])
-        for run, own in runs
+        run: (own["place"].to_numpy(), [BY_COUNTS[name](*_read(own, name)) for name in metrics]) for run, own in runs
     }
     scores = [_run_scores(parts, counts) for counts in draws(len(examples))]
     return pd.DataFrame(np.concatenate(scores, axis=1), index=list(parts))
+
+
+def _read(own: pd.DataFrame, metric: str) -> list[pd.Series]:
+    return [own[name] for name in (("right", "spans") if metric == "span_f1" else ("label", "prediction"))]
 
 
 def _run_scores(parts: dict, counts: np.ndarray) -> np.ndarray:
@@ -70,6 +73,10 @@ def _f1(labels: pd.Series, predictions: pd.Series) -> Metric:
 def _micro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
     right = [2 * len({*gold} & {*given}) for gold, given in zip(labels, predictions, strict=True)]
     return _ratio(right, labels.map(len) + predictions.map(len))
+
+
+def _span_f1(right: pd.Series, spans: pd.Series) -> Metric:
+    return _ratio(2 * right, spans)
 
 
 def _mean_of(share: Callable, labels: pd.Series, predictions: pd.Series) -> Metric:
@@ -137,9 +144,10 @@ def _weighted_correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
 
 
 BY_COUNTS = {
-    "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1,
+    "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1, "span_f1": _span_f1,
     "exact_match": partial(_mean_of, any_equal), "token_f1": partial(_mean_of, best_overlap),
     "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip
-"""Metric -> of labels and predictions, a row each, what gives it by counts. Not question_exact_match: the predictions
-do not say which rows make one question; nor those of texts that a model writes, which are of words and not of texts."""
+"""Metric -> of labels and predictions, a row each, or for span_f1 of what `metrics.span_counts` says of each word, what
+gives it by counts. Not question_exact_match: the predictions do not say which rows make one question; nor those of
+texts that a model writes, which are of words and not of texts."""

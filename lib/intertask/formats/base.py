@@ -81,6 +81,7 @@ class Format:
     label_type = torch.long
     label_dtype: type = np.int64
     one_label = False  # an example has exactly one, an id: a held-out part then has as many of each
+    group = "group"  # the column of predictions that says which of them a metric takes together
     several_targets = False  # an example holds targets, each with a list of labels: the column holds lists of lists
 
     # What it can do.
@@ -212,7 +213,12 @@ class Format:
     def score(self, rows: pd.DataFrame) -> dict[str, float]:
         """Every metric and `main`, 0–100, of a frame of predictions (see `metrics.score`)."""
         labels, predictions = (rows[name].to_numpy().astype(self.label_dtype) for name in ("label", "prediction"))
-        return score(self.entry.metrics, labels, predictions, rows.get("group"))
+        groups = rows[self.group].to_numpy() if self.group in rows else None
+        return score(self.entry.metrics, labels, predictions, groups, self.entry.labels)
+
+    def decisions(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, Sequence[str] | None]:
+        """What is counted right or wrong in a frame of predictions, one row each, and the names of its ids."""
+        return rows, self.entry.labels
 
     def floor(self, rows: pd.DataFrame) -> dict[str, float]:
         """The scores that a degenerate run does not beat: those of the majority, on a frame of predictions."""

@@ -30,7 +30,7 @@ from intertask.weighting import loss_scales
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Of glibc's malloc.h."""
 
-PREDICTED = ["split", "row", "label", "prediction", "logits", "tokens", "right", "log_likelihood"]
+PREDICTED = ["split", "row", "label", "prediction", "logits", "tokens", "right", "log_likelihood", "spans"]
 """The columns of predictions; a label is missing where the data set has none, the last where the format says none."""
 
 

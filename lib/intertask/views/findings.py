@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api.types import is_float_dtype
 
 from intertask.formats.columns import shows
+from intertask.metrics import begun_spans
 from intertask.tasks.load import Task
 from intertask.views.overview import shortened
 from intertask.written import NOTHING
@@ -27,7 +28,7 @@ QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
 
 def findings(task: Task) -> list[str]:
     """One sentence for each; empty where there is nothing to say."""
-    of_texts = (_empty, _constant, _same_inputs, _signs_of_a_writer, _uneven, _places, _one_word)
+    of_texts = (_empty, _constant, _same_inputs, _signs_of_a_writer, _uneven, _places, _one_word, _begun_inside)
     of_labels = (_unlabelled, _absent, _numbers, _alike, _odd_names, _rare)
     found = (_sizes, *of_texts, *of_labels, _repeated, _shared)
     return [sentence for find in found for sentence in find(task)]
@@ -116,6 +117,17 @@ def _one_word(task: Task) -> Iterator[str]:
     for split, frame in task.splits.items():
         if task.entry.format == "tagging" and len(frame) > 1 and (frame["spans"].map(len) == 1).all():
             yield f"{split}: every example is one word; in a .conll a blank line ends a sentence."
+
+
+def _begun_inside(task: Task) -> Iterator[str]:
+    """Tags I and E before which nothing of their span stands: in IOB2 and BIOES a slip, in IOB1 the custom."""
+    for split, frame in task.splits.items():
+        if "span_f1" in task.entry.metrics and "label" in frame:
+            tags = task.form.labels(frame)
+            begun = begun_spans(tags, frame.index.repeat(frame["spans"].map(len)), task.entry.labels)[:, 0] >= 0
+            inside = sum(task.entry.labels[i][0] in "IE" for i in tags[begun])
+            if inside:
+                yield f"{split}: {inside} of {begun.sum()} spans begin with I- or E-, and are read as begun there."
 
 
 def _unlabelled(task: Task) -> Iterator[str]:

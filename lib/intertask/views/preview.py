@@ -26,8 +26,10 @@ def majority(task: Task) -> pd.DataFrame:
     for split, rows in task.splits.items():
         if "label" in rows:
             labels = pd.Series(list(form.labels(rows)))  # one for each prediction
-            group = {"group": rows["group"].to_numpy()} if "group" in rows else {}
-            scores[split] = form.floor(pd.DataFrame({"label": labels, **group}))
+            more = {"group": rows["group"].to_numpy()} if "group" in rows else {}
+            if form.several_targets:
+                more["row"] = rows.index.repeat(rows["spans"].map(len))
+            scores[split] = form.floor(pd.DataFrame({"label": labels, **more}))
     return pd.DataFrame.from_dict(scores, orient="index").round(1)
 
 

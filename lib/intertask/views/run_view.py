@@ -123,9 +123,10 @@ def predictions(result: Result, task: str = "") -> Figure | None:
     """The reported split of a task of the run, by default the first: a confusion matrix, F1 by label where there are
     many or several at once, a scatter, the overlap with the answers; nothing for a vocabulary of labels."""
     outcome = result.tasks[task or result.run.task]
-    rows, names, form = _reported(outcome), outcome.task.entry.labels, outcome.task.form
+    form = outcome.task.form
     if not form.figure:
         return None
+    rows, names = form.decisions(_reported(outcome))
     figure, ax = plt.subplots()
     if form.figure == "scatter":
         figure.set_size_inches(4, 4)
