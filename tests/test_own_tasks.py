@@ -110,6 +110,10 @@ def squad(i, text, fruit, adjective):
     return {"id": f"q{i}", "question": "which fruit ?", "context": text, "answers": answers}
 
 
+def unsure(i, text, fruit, adjective):
+    return {"question": "which fruit ?", "passage": text, "answer": fruit if adjective == "red" else ""}
+
+
 def reply(i, text, fruit, adjective):
     return {"text": text, "reply": f"yes, a {fruit}"}
 
@@ -180,6 +184,7 @@ OWN = {
     "tagging.jsonl": (tagged_list, "format: tagging\ninputs: [words]\nlabel: tags"),
     "names.jsonl": (named, "format: tagging\ninputs: [words]\nlabel: tags\nmetrics: [span_f1]"),
     "qa.csv": (question, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer"),
+    "unsure.csv": (unsure, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer\nunanswerable: true"),
     "squad.jsonl": (squad, "format: extractive_qa\ninputs: [question, context]\nlabel: answers\nunused: [id]"),
     "replies.csv": (
         reply,
@@ -379,7 +384,7 @@ def spoiled(folder, file: str, number: int, changes: dict) -> str:
         ("qa.csv", {"answer": "pear"}, ["an answer that stands in the passage", "'pear'"]),
         ("qa.csv", {"answer": "Plum"}, ["an answer that stands in the passage", "'Plum'"]),
         ("squad.jsonl", {"answers": {"text": ["plum"], "answer_start": [7]}}, ["stands in the passage", "'plum'"]),
-        ("squad.jsonl", {"answers": {"text": [], "answer_start": []}}, ["an answer", "none", "Drop the row"]),
+        ("squad.jsonl", {"answers": {"text": [], "answer_start": []}}, ["an answer", "none", "unanswerable: true"]),
         ("tagging.csv", {"tags": "DET NOUN"}, ["as many tags as words, 5", "found 2"]),
         ("tagging.jsonl", {"tags": []}, ["as many tags as words", "found 0"]),
         ("tagging.jsonl", {"words": ["the", "\u200b", "plum", "is", "1"]}, ["words", "one character that shows"]),

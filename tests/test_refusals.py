@@ -44,6 +44,7 @@ REACHED = {
     "encoders/word_tokenizer.py *": "all that an encoder of words reads is tokenised",
     "studies/ready.py *": "the encoder is prepared, and held against each format",
     "formats/causal_language_modelling.py refuse_reading_ahead": "the encoder is prepared; each format's head is made",
+    "formats/extractive_qa.py ExtractiveQA.head": "each format's head is made",
     "formats/heads.py PooledHead.__init__": "each format's head is made",
     "formats/spans.py SpanFormat.encode": "what is read of spans is tokenised",
     "formats/tokens.py _framed": "what is read of spans is tokenised",

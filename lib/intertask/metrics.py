@@ -137,6 +137,27 @@ def best_overlap(answers: Iterable[str], text: str) -> float:
     return max(_overlap(normalized(answer).split(), normalized(text).split()) for answer in answers)
 
 
+def answering(labels, predictions, answers, no_answer) -> dict[str, float]:
+    """What SQuAD 2.0's script says beside both scores, 0-100 but for thresholds (Rajpurkar et al. 2018).
+
+    labels: accepted answers, [""] of a question without one; answers: each question's best one; no_answer: how much
+    there is to say that it has none. best_…: the highest score that a threshold reaches above which it has none, found
+    on these questions themselves; where it is best to answer none, that threshold lies below all.
+    """
+    has, order, found = np.array([list(one) != [""] for one in labels]), np.argsort(no_answer, kind="stable"), {}
+    thresholds = np.append(np.nextafter(np.min(no_answer), -np.inf), np.array(no_answer)[order])
+    given = np.array([bool(text) for text in answers], float)
+    for name, share in (("exact_match", any_equal), ("token_f1", best_overlap)):
+        said, best = ([share(*pair) for pair in zip(labels, x, strict=True)] for x in (predictions, answers))
+        kinds = {"answerable": has, "unanswerable": ~has}
+        found |= {f"{kind}_{name}": np.mean(np.compress(these, said)) for kind, these in kinds.items() if these.any()}
+        # one more question is answered at each step: it gains its score, or loses that it had rightly none
+        totals = np.cumsum(np.append((~has).sum(), np.where(has, best, -given)[order]))
+        found[f"best_{name}"] = totals.max() / len(has)
+        found[f"best_{name}_threshold"] = thresholds[totals.argmax()]
+    return {name: float(x) if "threshold" in name else round(100 * float(x), 6) for name, x in found.items()}
+
+
 def normalized(text: str) -> str:
     """Lower case, without punctuation, articles and superfluous blanks (SQuAD's evaluation script)."""
     text = "".join(character for character in text.lower() if character not in string.punctuation)

@@ -121,6 +121,25 @@ def free_questions(rng: np.random.Generator) -> Rows:
             yield from _answer(rng, grammar.question(rng, asked, gap), gap, told, other)
 
 
+def unsure_questions(rng: np.random.Generator) -> Rows:
+    """Rows (question, context, answers): as `free_questions`, a third of which neither of the two clauses answers."""
+    while True:
+        gap = pick(rng, GAPS)
+        asked, other = _with(rng, HOME, gap), affirmed(rng, HOME)
+        told = asked if chance(rng, 2 / 3) else affirmed(rng, HOME)
+        question = grammar.question(rng, asked, gap)
+        if answered(other, asked, gap) or told.subject == other.subject:
+            continue
+        if told is asked:
+            yield from _answer(rng, question, gap, told, other)
+        elif not answered(told, asked, gap):
+            yield (
+                question,
+                f"{grammar.clause(rng, told)} {pick(rng, ('and', 'but'))} {grammar.clause(rng, other)} .",
+                [],
+            )
+
+
 GAPS = ("kind", "object", "place")
 """What is asked for: who does it, to whom or what, where."""
 

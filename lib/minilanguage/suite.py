@@ -109,6 +109,7 @@ TASKS = {
     "qasrl": (["question", "passage", "answers"], with_sizes(reading.role_questions, 2400)),
     "ccg": (["words", "supertags"], with_sizes(marked.supertags, 2350)),
     "wnut17": (["words", "ner_tags"], with_sizes(marked.name_tags, 1500)),
+    "squad_v2": (["question", "context", "answers"], with_sizes(reading.unsure_questions, 3600)),
     "treebank": (trees.TREE_COLUMNS, with_sizes(trees.trees, 3000, 1000) | {"test": (trees.trees, 1000)}),
     "single_words": (trees.TREE_COLUMNS, with_sizes(trees.single_words, 1600) | {"test": (trees.single_words, 400)}),
     "coordination": (SENTENCE, with_sizes(trees.conjunctions, 1000)),

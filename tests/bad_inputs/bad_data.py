@@ -104,6 +104,16 @@ DATA = [
     (NAMED, "jsonl", tagged(["O", "PER"], ["O", "LOC"]), None, "'PER': it does not say where a span begins"),
     (TREEBANK, "conllu", treebank(upos="_"), None, "label column 'upos': expected a label in every row"),
     # a documented need
+    (ANSWERS, "jsonl", asked(None), None, "label column 'answers': expected an answer, found none"),
+    (ANSWERS, "jsonl", asked(""), None, "or say in the entry that there are such questions: `unanswerable: true`"),
+    (
+        {**ANSWERS, "unanswerable": True},
+        "jsonl",
+        asked("dog"),
+        None,
+        "an answer that stands in the passage, found 'dog'",
+    ),
+    ({**CLASSES, "unanswerable": True}, "csv", table("a", "b"), None, "unanswerable for extractive_qa and for nothing"),
     (ANSWERS, "jsonl", asked(" "), None, "an answer that stands in the passage, found ' '"),
     (ANSWERS, "jsonl", asked({"text": "cat", "start": 9}), None, "an answer that stands there once, found several"),
     # a dialect

@@ -152,3 +152,91 @@ def test_the_control_moves_questions_and_leaves_answers_in_their_passages(entry,
     shuffled = form(entry).shuffled(many, np.random.default_rng(0))
     assert sorted(shuffled[moved]) == sorted(many[moved]) and not shuffled[moved].equals(many[moved])
     assert shuffled.drop(columns=moved).equals(many.drop(columns=moved))
+
+
+UNSURE = QA | {"unanswerable": True}
+NO_ANSWER = {"spans": [np.zeros((0, 1, 2), np.int32)], "label": [[""]]}
+
+
+def test_no_answer_lies_at_the_first_token_of_every_window(encoder):
+    qa = form(UNSURE)
+    batch = qa.collate(qa.encode(questions(**NO_ANSWER), encoder[1], 9), np.array([0]), encoder[1], None)
+    assert batch["passage"].nonzero().tolist() == [[w, at] for w in range(4) for at in (0, 4, 5, 6, 7)]
+    assert batch["bounds"].nonzero().tolist() == [[w, 0, side] for w in range(4) for side in (0, 1)]
+    logits = torch.zeros(4, 9, 2).masked_fill(~batch["passage"].unsqueeze(2), -torch.inf)
+    assert qa.loss(logits, batch).item() == pytest.approx(np.log(20 / 4))
+    answered = qa.collate(qa.encode(questions(), encoder[1], 16), np.array([0]), encoder[1], None)
+    assert answered["bounds"][0].nonzero().tolist() == [[5, 0], [6, 1]]
+
+
+def test_no_answer_is_given_where_it_scores_higher_than_the_best(encoder):
+    """The answer "d e" scores 2; no answer 1, then 3, in its best window; from the first token on there is none."""
+    qa = form(UNSURE)
+    encoded = qa.encode(questions(), encoder[1], 9)
+    logits = np.full((4, 9, 2), -np.inf, np.float32)
+    logits[:, 4:8] = 0
+    logits[2, 5, 0] = logits[2, 6, 1] = 1
+    logits[:, 0] = [[0, 0], [0.5, 0.5], [0, 0], [-4, 0]]
+    said = qa.predictions(logits, encoded, np.array([0]), None).iloc[0]
+    assert said[["prediction", "answer", "no_answer"]].tolist() == ["d e", "d e", -1]
+    logits[1, 0] = [3, 0]  # with a 1 behind it 4, if that were an answer
+    logits[1, 6, 1] = 1
+    said = qa.predictions(logits, encoded, np.array([0]), None).iloc[0]
+    assert said[["prediction", "answer", "no_answer"]].tolist() == ["", "d e", 1]
+    assert qa.shown(said["prediction"]) == qa.shown([""]) == "no answer"
+
+
+def test_the_majority_may_be_no_answer():
+    qa = form(UNSURE)
+    rows = pd.DataFrame({"label": [[""], ["p", "q"], [""], ["c"]], "prediction": ["", "", "x", "c"]})
+    assert qa.floor(rows)["exact_match"] == 50 and qa.score(rows)["exact_match"] == 50
+    assert qa.balance(rows, []) == {"% without an answer": "50.0", "answers each": "1.5", "words in an answer": "1.0"}
+    assert qa.error(rows).tolist() == [0, 1, 1, 0]
+
+
+SQUAD_EVALUATE = {
+    "best_exact_match": 400 / 6, "best_exact_match_threshold": -2.0,
+    "best_token_f1": 700 / 9, "best_token_f1_threshold": -1.0,
+    "answerable_exact_match": 100 / 3, "answerable_token_f1": 500 / 9,
+    "unanswerable_exact_match": 200 / 3, "unanswerable_token_f1": 200 / 3,
+}  # fmt: skip
+"""What `squad_evaluate` of transformers 5.17.0, which follows SQuAD 2.0's script, says of the questions below."""
+
+
+def test_thresholds_are_those_of_the_script():
+    """Where none is answered 3 of 6 are right. Answered from the lowest score of no answer upwards, questions add 1, 0,
+    -1, 0, -1 and -1 by equality, so that one is to be answered; by overlap 1, 2/3, -1, 4/5, -1 and -1: two."""
+    labels = [["red dog"], ["the big cat"], [""], ["one two three"], [""], [""]]
+    answers = ["a red dog", "cat", "x", "two three", "y", "z"]
+    no_answer = [-2.0, -1.0, 2.0, 1.0, -0.5, 3.0]
+    predictions = [text if score <= 0 else "" for text, score in zip(answers, no_answer, strict=True)]
+    rows = pd.DataFrame({"label": labels, "prediction": predictions, "answer": answers, "no_answer": no_answer})
+    assert form(UNSURE).details(rows) == pytest.approx(SQUAD_EVALUATE)
+    assert form(UNSURE).score(rows) == pytest.approx({"exact_match": 50, "token_f1": 550 / 9, "main": 500 / 9})
+
+
+def test_where_none_should_be_answered_the_threshold_lies_below_all():
+    rows = pd.DataFrame(
+        {"label": [[""], [""]], "prediction": ["x", ""], "answer": ["x", "y"], "no_answer": [-1.0, 2.0]}
+    )
+    found = form(UNSURE).details(rows)
+    assert found["best_exact_match"] == 100 and found["best_exact_match_threshold"] < -1
+    assert "answerable_exact_match" not in found
+
+
+def test_accepted_answers_of_which_nothing_is_left_do_not_count_beside_others():
+    frame = pd.DataFrame({"answers": [["the", "a dog"], ["The."], [], None, "", {"text": [], "answer_start": []}]})
+    frame.index = pd.MultiIndex.from_product([["f"], range(1, 7)])
+    assert form(UNSURE).label_names(frame).tolist() == [["a dog"], ["The."], [""], [""], [""], [""]]
+    assert form(QA).label_names(frame).tolist()[:3] == [["the", "a dog"], ["The."], []]
+
+
+def test_no_answer_needs_an_encoder_that_reads_from_both_sides():
+    from transformers import GPT2Config, GPT2Model
+
+    encoder = GPT2Model(
+        GPT2Config(vocab_size=8, n_positions=32, n_embd=8, n_layer=1, n_head=1, bos_token_id=0, eos_token_id=0)
+    )
+    with pytest.raises(IntertaskError, match="unanswerable: expected an encoder that reads from both sides"):
+        form(UNSURE).head(encoder, "first")
+    assert form(QA).head(encoder, "first").linear.out_features == 2

@@ -486,3 +486,31 @@ def test_translations_hold_each_word_but_articles_once() -> None:
         assert Counter(word[0] for word in words) == Counter(
             word[0] if word in WOMEN | MEN else word[-1] for word in wanted.elements()
         )
+
+
+def test_wnut17() -> None:
+    """Names in IOB2; of a village or a building is the name that follows, of a film the one behind it."""
+    frame = both("wnut17")
+    kinds = {"village": "location", "castle": "location", "school": "location", "film": "creative-work"}
+    found = Counter()
+    for row in frame.itertuples():
+        inside = [(one, tag) for one, tag in zip(["O", *row.ner_tags], row.ner_tags, strict=False) if tag[0] == "I"]
+        assert all(one[2:] == tag[2:] for one, tag in inside)
+        for word, tag in zip(row.words, row.ner_tags[1:], strict=False):
+            assert word not in kinds or tag in ("O", f"B-{kinds[word]}")
+            found[tag] += word in kinds
+        found["I"] += len(inside)
+    assert found["B-location"] > 100 and found["B-creative-work"] > 100 and found["I"] > 500
+
+
+def test_squad_v2() -> None:
+    """Where somebody does something is answered where the context says it of them, and else not."""
+    counted = Counter()
+    for row in both("squad_v2").itertuples():
+        asked = re.fullmatch(r"where (is|was) (\w+) (\w+ing) \?", row.question)
+        told = asked and re.search(rf"\b{asked[2]} {asked[1]} {asked[3]} in (the \w+)", row.context)
+        assert len(row.answers) < 2 and all(answer in row.context for answer in row.answers)
+        if asked:
+            assert row.answers == ([told[1]] if told else [])
+            counted[bool(told)] += 1
+    assert min(counted.values()) > 100

@@ -109,6 +109,12 @@ def qamr(split):
     ]
 
 
+def squad_v2(split):
+    answers = ({"text": ["Ann"], "answer_start": [0]}, {"text": [], "answer_start": []})
+    row = {"title": "Bees", "context": "Ann met bees .", "question": "Who?"}
+    return [{"id": f"s{i}", **row, "answers": answers[i % 2]} for i in range(ROWS)]
+
+
 def qasrl(split):
     judgment = {"sourceId": "turk-7", "isValid": True, "spans": [[0, 2]]}
     slots = dict.fromkeys(["wh", "aux", "subj", "verb", "obj", "prep", "obj2"], "_")
@@ -218,7 +224,7 @@ MADE = {
         "cosmosqa": cosmosqa,
         "swag": swag,
     },
-    **{"qnli_v1": qnli_v1, "qamr": qamr, "qasrl": qasrl, "ccg": ccg, "wnut17": wnut17},
+    **{"qnli_v1": qnli_v1, "qamr": qamr, "qasrl": qasrl, "ccg": ccg, "wnut17": wnut17, "squad_v2": squad_v2},
     **{name: senteval(name) for name in LABELS if name.startswith("senteval/")},
     **{name: function_words for name in LABELS if name.startswith("acceptability/")},
     **{f"edge/{name}": edge(name) for name in EDGES},
@@ -230,7 +236,18 @@ MADE = {
 CLASSES = {"axg": "label", "swag": "label"}
 """Entry -> the column that the card declares as class labels."""
 
-NOT_AT_HAND = {"real_fake", "axg", "scitail", "cosmosqa", "swag", "lm_wt", "skipthought", "mt_en_de", "mt_en_ru"}
+NOT_AT_HAND = {
+    "squad_v2",
+    "real_fake",
+    "axg",
+    "scitail",
+    "cosmosqa",
+    "swag",
+    "lm_wt",
+    "skipthought",
+    "mt_en_de",
+    "mt_en_ru",
+}
 LACKING = {"commonsenseqa": "train", "record": "validation"}
 """Entry -> a split that the mirror lacks, so that the task cannot be trained from it."""
 

@@ -65,9 +65,11 @@ class AnswerFormat(Format):
 def given_answers(value: Any, where: tuple[str, int]) -> list[tuple[str, int | None]]:
     """Each accepted answer of a cell with its place, if that is given; refused at `where` if it is none of these.
 
-    A text, several, SQuAD's {text: [...], answer_start: [...]}, or a list of {text, answer_start}; null: none.
+    A text, several, SQuAD's {text: [...], answer_start: [...]}, or a list of {text, answer_start}; null or "": none.
     """
     found = []
+    if isinstance(value, str) and not value:
+        return found
     for one in _several(value):
         texts, starts = [one], [None]
         if isinstance(one, dict):

@@ -216,6 +216,10 @@ class Format:
         groups = rows[self.group].to_numpy() if self.group in rows else None
         return score(self.entry.metrics, labels, predictions, groups, self.entry.labels)
 
+    def details(self, rows: pd.DataFrame) -> dict[str, float]:
+        """What there is to say of a frame of predictions beside its scores."""
+        return {}
+
     def decisions(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, Sequence[str] | None]:
         """What is counted right or wrong in a frame of predictions, one row each, and the names of its ids."""
         return rows, self.entry.labels

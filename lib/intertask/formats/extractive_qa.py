@@ -10,29 +10,47 @@ import numpy as np
 import pandas as pd
 import torch
 
+from intertask.encoders.pretrained import reads_ahead
 from intertask.errors import refusal, row_name
 from intertask.formats.answers import ANSWER_START, AnswerFormat, given_answers
 from intertask.formats.base import Encoded, parts, spread
 from intertask.formats.columns import listed, shows
 from intertask.formats.heads import TokenHead
 from intertask.formats.tokens import tokens
+from intertask.metrics import answering, normalized
 
 PASSAGE = 1  # the number of its text among a sequence's two
 LONGEST_ANSWER = 30  # tokens, as in the released code of BERT
+NO_ANSWER = [""]
+"""The label of a question without an answer."""
 OVERLAP = 1 / 3  # of max_length, between neighbouring windows: 128 of 384 in BERT's
 
 
 class ExtractiveQA(AnswerFormat):
-    """Labels are the accepted answers; an example without one of them within a window teaches nothing."""
+    """Labels are the accepted answers; an example without one of them within a window teaches nothing.
+
+    In an `unanswerable` task a question without an answer has the label [""]: nothing, which lies at the first token
+    (Devlin et al. 2019, section 4.3). Its predictions are nothing where that scores higher than the best answer; they
+    also hold this `answer`, and by how much nothing scores higher, `no_answer`.
+    """
 
     inputs = (2, 2)
+    keys = ("unanswerable",)
     needs_room = True
+
+    def label_names(self, raw):
+        """As SQuAD 2.0 has it, accepted answers of which normalising leaves nothing are left out beside others."""
+        names = super().label_names(raw)
+        if self.entry.unanswerable:
+            return names.map(lambda answers: [one for one in answers if normalized(one)] or answers or NO_ANSWER)
+        return names
 
     def columns(self, raw, labels):
         """With `spans`, as of span classification: the answers in the passage, where there are labels."""
         columns = super().columns(raw, labels)
         if labels is not None:
-            columns["spans"] = answer_spans(raw, self.entry.inputs[PASSAGE], self.entry.label)
+            entry = self.entry
+            columns["spans"] = answer_spans(raw, entry.inputs[PASSAGE], entry.label, entry.unanswerable)
         return columns
 
     def text_of_span(self, k):
@@ -47,6 +65,7 @@ class ExtractiveQA(AnswerFormat):
         sequences, example = parts(encoded.firsts, index)
         at, _ = parts(encoded.starts, sequences)
         passage = spread(encoded.text[at] == PASSAGE, batch["attention_mask"].numpy() > 0, False)
+        passage[:, 0] |= self.entry.unanswerable
         return {"passage": torch.from_numpy(passage), "example": torch.from_numpy(example)}
 
     def gold(self, encoded, index, batch):
@@ -57,6 +76,7 @@ class ExtractiveQA(AnswerFormat):
             window = slice(encoded.starts[sequence], encoded.starts[sequence + 1])
             at = np.flatnonzero(encoded.text[window] == PASSAGE)
             starts, ends = encoded.offsets[window][at].T
+            row[0] = not len(encoded.rows["spans"].iloc[example])
             for start, end in encoded.rows["spans"].iloc[example][:, 0]:
                 # An answer that the window cuts is none of its: a neighbour, which overlaps, may hold the whole.
                 if len(at) and starts[0] <= start and end <= ends[-1]:
@@ -66,6 +86,12 @@ class ExtractiveQA(AnswerFormat):
         return {"bounds": torch.from_numpy(bounds)}
 
     def head(self, encoder, pooling, dropout=None):
+        if self.entry.unanswerable and not reads_ahead(encoder):
+            found = (
+                f"{type(encoder).__name__}, which reads from left to right: its first token knows nothing of the rest"
+            )
+            remedy = "Use another encoder, or leave out the questions without an answer."
+            raise refusal("unanswerable", "an encoder that reads from both sides", found, remedy)
         return BoundsHead(encoder, 2, dropout)
 
     def loss(self, logits, batch):
@@ -80,19 +106,51 @@ class ExtractiveQA(AnswerFormat):
         return torch.stack(losses).mean() if losses else 0.0 * logits[batch["passage"]].sum()
 
     def predict(self, logits, encoded, index):
+        return ["" if no_answer > 0 else answer for answer, no_answer in self._answers(logits, encoded, index)]
+
+    def predictions(self, logits, encoded, index, batch):
+        table = super().predictions(logits, encoded, index, batch)
+        if not self.entry.unanswerable:
+            return table
+        answers, no_answer = zip(*self._answers(logits, encoded, index), strict=True)
+        return table.assign(answer=answers, no_answer=no_answer)
+
+    def _answers(self, logits, encoded, index) -> list[tuple[str, float]]:
         windows = np.split(logits, np.cumsum(encoded.counts[index])[:-1])
         return [self._best(own, encoded, example) for own, example in zip(windows, index, strict=True)]
 
-    def _best(self, windows: np.ndarray, encoded: Encoded, example: int) -> str:
-        """The text between the bounds with the highest sum, in order and at most LONGEST_ANSWER tokens apart."""
+    def _best(self, windows: np.ndarray, encoded: Encoded, example: int) -> tuple[str, float]:
+        """The text between the bounds with the highest sum, in order and at most LONGEST_ANSWER tokens apart, and how
+        far the highest sum of a first token with itself, which is no answer, lies above it; -inf where it is none."""
         length = windows.shape[1]
         apart = np.arange(length) - np.arange(length)[:, None]
         sums = windows[:, :, None, 0] + windows[:, None, :, 1]
         sums = np.where((apart >= 0) & (apart < LONGEST_ANSWER), sums, -np.inf)
+        nothing = sums[:, 0, 0].max() if self.entry.unanswerable else -np.inf
+        if self.entry.unanswerable:
+            sums[:, 0] = -np.inf
         window, first, last = np.unravel_index(sums.argmax(), sums.shape)
         start = encoded.starts[encoded.firsts[example] + window]
         passage = encoded.rows[self.entry.inputs[PASSAGE]].iloc[example]
-        return passage[encoded.offsets[start + first, 0] : encoded.offsets[start + last, 1]]
+        text = passage[encoded.offsets[start + first, 0] : encoded.offsets[start + last, 1]]
+        return text, float(nothing) - float(sums[window, first, last])
+
+    def details(self, rows):
+        """Of an unanswerable task both kinds of questions apart, and what the best threshold of `no_answer` reaches,
+        which is chosen on these very rows; the scores are those at 0."""
+        if not self.entry.unanswerable:
+            return {}
+        return answering(*(rows[name] for name in ("label", "prediction", "answer", "no_answer")))
+
+    def shown(self, label):
+        return super().shown(label) or "no answer"
+
+    def balance(self, rows, most):
+        if not self.entry.unanswerable:
+            return super().balance(rows, most)
+        answered = rows["label"].map(lambda answers: answers != NO_ANSWER)
+        more = super().balance(rows[answered], most) if answered.any() else {}
+        return {"% without an answer": f"{100 * (1 - answered.mean()):.1f}"} | more
 
 
 class BoundsHead(TokenHead):
@@ -102,16 +160,16 @@ class BoundsHead(TokenHead):
         return super().forward(hidden, batch).masked_fill(~batch["passage"].unsqueeze(2), -torch.inf)
 
 
-def answer_spans(raw: pd.DataFrame, passage: str, label: str) -> pd.Series:
+def answer_spans(raw: pd.DataFrame, passage: str, label: str, unanswerable: bool) -> pd.Series:
     """Per row an int32 array (answers, 1, 2) of [start, end) in characters; a row's answers must lie in its passage.
 
-    Without `answer_start` an answer lies where it first occurs.
+    unanswerable: whether there may be none. Without `answer_start` an answer lies where it first occurs.
     """
     rows = []
     for where, text, value in zip(raw.index, raw[passage], raw[label], strict=True):
         spans = []
-        if not (answers := given_answers(value, where)):
-            remedy = "Drop the row: a question without an answer cannot be scored."
+        if not (answers := given_answers(value, where)) and not unanswerable:
+            remedy = "Drop the row, or say in the entry that there are such questions: `unanswerable: true`."
             raise refusal(f"{row_name(where)}, label column '{label}'", "an answer", "none", remedy)
         for answer, start in answers:
             found = text.find(answer) if start is None else start

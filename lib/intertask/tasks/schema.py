@@ -78,6 +78,8 @@ class TaskEntry(Strict):
     unscored_labels: list[str] = []
     # Of classification and regression on two inputs: whether these may change places.
     symmetric: bool = False
+    # Of extractive_qa: whether questions without an answer are data too, as in SQuAD 2.0.
+    unanswerable: bool = False
     # Lowest and highest label of a regression.
     label_range: tuple[float, float] | None = None
     # The main score is the mean of these.

@@ -31,6 +31,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Of glibc's malloc.h."""
 
 PREDICTED = ["split", "row", "label", "prediction", "logits", "tokens", "right", "log_likelihood", "spans"]
+PREDICTED += ["answer", "no_answer"]
 """The columns of predictions; a label is missing where the data set has none, the last where the format says none."""
 
 
@@ -50,6 +51,10 @@ class Outcome(BaseModel):
     )
     majority: dict[str, dict[str, float]] = Field(
         description="the same for the majority class (regression: the mean; a text: words as frequent as in train)"
+    )
+    details: dict[str, dict[str, float]] = Field(
+        {},
+        description="split to what its format says beside scores; best_...: at the threshold best for that very split",
     )
     degenerate: bool = Field(description="main of the reported split does not exceed the majority's (Phang 2018, 4)")
     constant_predictions: bool = Field(description="one prediction for the whole reported split")
@@ -160,6 +165,7 @@ def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
         reported=reported,
         scores=scores,
         majority=majority,
+        details={split: found for split, rows in labelled if (found := forms[split].details(rows))},
         degenerate=scores[reported]["main"] <= majority[reported]["main"],
         constant_predictions=predictions.loc[predictions.split == reported, "prediction"].map(repr).nunique() == 1,
         sizes={split: len(rows) for split, rows in task.splits.items()},

@@ -159,6 +159,8 @@ def _use(chosen: Chosen, entry, kind: str, adapter: bool) -> list[str]:
         ]
     if entry.format == "regression":
         words += " The score is the label itself, in its own range."
+    if entry.unanswerable:
+        words += " Where a window's first token has a higher sum than that, there is no answer."
     if entry.format == "cloze":
         words = "`text` is {first}; each choice is {second} with the choice in its gap."
     elif not others and HUB_TASKS[kind] == "text-classification":

@@ -55,12 +55,19 @@ def headline(result: Result) -> dict[str, str]:
 
 
 def score_table(result: Result) -> pd.DataFrame:
-    """Every metric of every labelled split beside the majority's, 0–100; perplexity as it is."""
+    """Every metric of every labelled split beside the majority's, 0–100; perplexity as it is. Below them what formats
+    say besides: best_… with the threshold that is the best for that very split."""
     rows = [
         {"task": name, "split": split, "metric": metric, "score": value, "majority": outcome.majority[split][metric]}
         for name, outcome in result.tasks.items()
         for split, metrics in outcome.scores.items()
         for metric, value in metrics.items()
+    ]
+    rows += [
+        {"task": name, "split": split, "metric": said, "score": value}
+        for name, outcome in result.tasks.items()
+        for split, details in outcome.details.items()
+        for said, value in details.items()
     ]
     return pd.DataFrame(rows).set_index(["task", "split", "metric"]).round(1)
 
