@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from intertask.metrics import bleu, perplexity, points, score
+from intertask.metrics import METRICS, bleu, perplexity, points, score
 
 # true 1 1 1 0 0, predicted 1 1 0 1 0: TP 2, FN 1, FP 1, TN 1
 LABELS, PREDICTIONS = np.array([1, 1, 1, 0, 0]), np.array([1, 1, 0, 1, 0])
@@ -47,6 +48,46 @@ def test_a_constant_prediction_scores_zero_and_is_not_missing(metric):
 
 def test_f1_without_a_predicted_positive_is_zero():
     assert score(["f1"], LABELS, np.zeros(5, int))["main"] == 0.0
+
+
+SETS = [[0, 1], [1], [], [2]], [[0], [1, 2], [], []]
+"""True and predicted labels of four examples."""
+
+
+def test_f1_of_label_sets_by_hand():
+    # micro: 2 x 2 / (4 + 3); labels: 1, 2/3, 0; examples: 2/3, 2/3, 1 (nothing in nothing), 0
+    expected = {"micro_f1": 400 / 7, "macro_f1": 500 / 9, "samples_f1": 100 * (2 / 3 + 2 / 3 + 1 + 0) / 4}
+    scores = score(list(expected), *map(list, SETS))
+    assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+    assert METRICS["macro_f1"]([[]], [[]]) == 0.0 and METRICS["samples_f1"]([[]], [[]]) == 1.0
+
+
+def equals_scikit_learn(labels, predictions):
+    from sklearn.metrics import f1_score
+    from sklearn.preprocessing import MultiLabelBinarizer
+
+    made = MultiLabelBinarizer().fit([*labels, *predictions])
+    gold, given = made.transform(labels), made.transform(predictions)
+    for kind, zero in {"micro": 0.0, "macro": 0.0, "samples": 1.0}.items():
+        theirs = f1_score(gold, given, average=kind, zero_division=zero)
+        assert METRICS[f"{kind}_f1"](labels, predictions) == pytest.approx(theirs, abs=1e-12), kind
+        assert 0 < theirs < 1
+
+
+def test_f1_of_label_sets_is_scikit_learns():
+    equals_scikit_learn(*SETS)
+    rng = np.random.default_rng(0)
+    equals_scikit_learn(*([np.flatnonzero(row).tolist() for row in rng.random((200, 9)) < 0.2] for _ in range(2)))
+
+
+def test_f1_of_label_sets_is_scikit_learns_on_a_real_file(shared):
+    """The phenomena that linguists found in each pair of GLUE's diagnostic set; as predictions, those of the next."""
+    frame = pd.read_csv(shared / "original" / "glue_diagnostic" / "diagnostic-full.tsv", sep="\t", quoting=3).fillna("")
+    kinds = frame.iloc[:, :4].agg(";".join, axis=1).map(lambda cell: sorted({*filter(None, cell.split(";"))}))
+    assert len(kinds) == 1104 and kinds.map(len).max() > 2
+    names = sorted({name for cell in kinds for name in cell})
+    labels = [[names.index(name) for name in cell] for cell in kinds]
+    equals_scikit_learn(labels, labels[1:] + labels[:1])
 
 
 def test_equal_predictions_have_equal_scores_wherever_they_lie_in_memory():

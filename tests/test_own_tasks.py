@@ -100,6 +100,14 @@ def named(i, text, fruit, adjective):
     return {"words": text.split(), "tags": tags}
 
 
+def label_text(i, text, fruit, adjective):
+    return {"text": text, "kinds": fruit + f" | {adjective}" * (i % 3 > 0)}
+
+
+def label_list(i, text, fruit, adjective):
+    return {"first": text, "second": f"a {adjective} one", "kinds": [fruit, adjective][: i % 3]}
+
+
 def question(i, text, fruit, adjective):
     return {"question": "which fruit ?", "passage": text, "answer": fruit}
 
@@ -183,6 +191,18 @@ OWN = {
     "tagging.csv": (tagged_text, "format: tagging\ninputs: [words]\nlabel: tags"),
     "tagging.jsonl": (tagged_list, "format: tagging\ninputs: [words]\nlabel: tags"),
     "names.jsonl": (named, "format: tagging\ninputs: [words]\nlabel: tags\nmetrics: [span_f1]"),
+    "multi_label.csv": (label_text, "format: multi_label\ninputs: [text]\nlabel: kinds\nseparator: '|'"),
+    "multi_label.jsonl": (
+        label_list,
+        """
+        format: multi_label
+        inputs: [first, second]
+        label: kinds
+        allow_empty: true
+        threshold: {apple: 0.3}
+        metrics: [micro_f1, macro_f1, samples_f1, accuracy]
+        """,
+    ),
     "qa.csv": (question, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer"),
     "unsure.csv": (unsure, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer\nunanswerable: true"),
     "squad.jsonl": (squad, "format: extractive_qa\ninputs: [question, context]\nlabel: answers\nunused: [id]"),
@@ -388,6 +408,7 @@ def spoiled(folder, file: str, number: int, changes: dict) -> str:
         ("tagging.csv", {"tags": "DET NOUN"}, ["as many tags as words, 5", "found 2"]),
         ("tagging.jsonl", {"tags": []}, ["as many tags as words", "found 0"]),
         ("tagging.jsonl", {"words": ["the", "\u200b", "plum", "is", "1"]}, ["words", "one character that shows"]),
+        ("multi_label.csv", {"kinds": ""}, ["a label or several", "allow_empty"]),
         ("regression.csv", {"ripeness": 7}, ["a number from 0 to 5", "'7'"]),
         ("classification.csv", {"fruit": ""}, ["a label in every row", "null"]),
     ],

@@ -7,8 +7,9 @@ import re
 import string
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -113,6 +114,26 @@ def span_f1(labels, predictions, groups, names: Sequence[str]) -> float:
     return 2 * int(found["right"].sum()) / max(int(found["spans"].sum()), 1)
 
 
+def macro_f1(labels, predictions) -> float:
+    """The unweighted mean of the F1 of each label that any target has or is given; both arguments hold lists of ids."""
+    common = [{*gold} & {*given} for gold, given in zip(labels, predictions, strict=True)]
+    gold, given, both = (Counter(chain.from_iterable(sets)) for sets in (labels, predictions, common))
+    return float(np.mean([2 * both[i] / (gold[i] + given[i]) for i in gold | given] or 0.0))
+
+
+def samples_f1(labels, predictions) -> float:
+    """The mean over targets of the F1 of their lists of ids; 1 where nothing is there and nothing is predicted.
+
+    (As scikit-learn's `f1_score` with `average="samples", zero_division=1`.)
+    """
+    return float(np.mean([set_f1(gold, given) for gold, given in zip(labels, predictions, strict=True)]))
+
+
+def set_f1(gold: Collection[int], given: Collection[int]) -> float:
+    """Of one target."""
+    return 2 * len({*gold} & {*given}) / (len(gold) + len(given)) if len(gold) + len(given) else 1.0
+
+
 def question_exact_match(labels, predictions, groups) -> float:
     """The share of groups of which every prediction is right: MultiRC's EM over the answer options of a question."""
     wrong = {group for group, a, b in zip(groups, labels, predictions, strict=True) if a != b}
@@ -199,12 +220,13 @@ def bleu(labels: Sequence[str], predictions: Sequence[str]) -> float:
     return corpus_bleu(list(predictions), [list(labels)], force=True).score / 100
 
 
-OF_VALUES = (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman, micro_f1, exact_match, token_f1)
+OF_VALUES = (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman)
+OF_VALUES += (micro_f1, macro_f1, samples_f1, exact_match, token_f1)
 METRICS = {metric.__name__: metric for metric in OF_VALUES}
 
 OF_CLASSES = ("accuracy", "f1", "f1_macro", "matthews_correlation", "question_exact_match")
 OF_NUMBERS = ("pearson", "spearman")
-OF_LABEL_SETS = ("micro_f1", "accuracy")
+OF_LABEL_SETS = ("micro_f1", "macro_f1", "samples_f1", "accuracy")
 OF_ANSWERS = ("exact_match", "token_f1")
 OF_TAGS = ("accuracy", "span_f1")
 OF_TOKENS = ("perplexity", "token_accuracy", "bleu")

@@ -53,6 +53,41 @@ def opinion(rng: np.random.Generator, liked: bool, topics: Sequence[str] = LEXIC
     return pick(rng, choices)
 
 
+FEELINGS = {
+    "admiration": ("clever", "kind", "strong"),
+    "anger": ("angry",),
+    "disappointment": ("foolish", "weak"),
+    "disapproval": ("cruel",),
+    "joy": ("happy",),
+    "relief": ("calm",),
+    "sadness": ("sad",),
+    "neutral": (),
+}
+"""feeling -> the properties that show it, and what is below them."""
+FELT = {word: i for i, roots in enumerate(FEELINGS.values()) for root in roots for word in lexicon.below(root)}
+
+
+def feelings(rng: np.random.Generator) -> Rows:
+    """Rows (text, labels): one to three clauses, and of FEELINGS the places of those that are said and not denied."""
+    while True:
+        told = [_someone(rng) if chance(rng, 0.7) else _event(rng) for _ in range(pick(rng, (1, 2, 2, 3)))]
+        found = {FELT[one.word("property")] for one in told if one.word("property") and not one.negated}
+        text = f" {pick(rng, ('and', 'but', 'while'))} ".join(grammar.clause(rng, one) for one in told)
+        yield f"{text} .", sorted(found) or [len(FEELINGS) - 1]
+
+
+def _someone(rng: np.random.Generator) -> Statement:
+    """What a person is like, denied in a quarter of the cases."""
+    predicate = (("property", pick(rng, list(FELT))), ("time", pick(rng, sampling.TENSES)))
+    return Statement("the", (("kind", pick(rng, HOME.names)),), predicate, chance(rng, 0.25))
+
+
+def _event(rng: np.random.Generator) -> Statement:
+    """A statement without a property."""
+    said = statement(rng, pick(rng, (HOME, ERRANDS)))
+    return _event(rng) if "property" in dict(said.subject + said.predicate) else said
+
+
 def acceptability(rng: np.random.Generator) -> Rows:
     """Rows (sentence, label): 70 % as the grammar makes them (1), the others with one fault (0)."""
     while True:

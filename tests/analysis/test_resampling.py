@@ -28,7 +28,8 @@ def made(kind, rng):
 
 
 KINDS = {"f1_macro": [2, 3], "matthews_correlation": [2, 3], "pearson": ["numbers"], "spearman": ["numbers"]}
-KINDS |= {"micro_f1": ["sets"], "exact_match": ["answers"], "token_f1": ["answers"], "accuracy": [3, "sets"], "f1": [2]}
+KINDS |= {"micro_f1": ["sets"], "macro_f1": ["sets"], "samples_f1": ["sets"]}
+KINDS |= {"exact_match": ["answers"], "token_f1": ["answers"], "accuracy": [3, "sets"], "f1": [2]}
 KINDS |= {"span_f1": []}  # of words, not of examples: below
 
 
@@ -43,7 +44,7 @@ def test_each_metric_is_that_of_the_drawn_rows(name, kind):
 def one(name, labels, given):
     if name == "accuracy" and isinstance(labels[0], list):
         return np.mean([a == b for a, b in zip(labels, given, strict=True)])
-    arrays = name not in ("micro_f1", "exact_match", "token_f1")
+    arrays = not isinstance(labels[0], list)
     return catalogue.METRICS[name](*((np.array(labels), np.array(given)) if arrays else (labels, given)))
 
 

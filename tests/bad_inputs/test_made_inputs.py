@@ -157,6 +157,7 @@ def test_studies(tmp_path, content):
 
 TASKS = {
     "classification": {"inputs": ["text"], "label": "label"},
+    "multi_label": {"inputs": ["text"], "label": "labels"},
     "regression": {"inputs": ["text"], "label": "label", "label_range": [0, 5]},
     "multiple_choice": {"inputs": ["text"], "choices": ["one", "two"], "label": "label"},
     "cloze": {"inputs": ["text", "query"], "choices": ["options"], "label": "label"},
@@ -167,6 +168,7 @@ TASKS = {
 }
 RECORDS = {
     "classification": [{"text": "a b", "label": "x"}, {"text": "c d", "label": "y"}],
+    "multi_label": [{"text": "a b", "labels": ["x", "y"]}, {"text": "c d", "labels": ["y"]}],
     "regression": [{"text": "a b", "label": 1.5}, {"text": "c d", "label": 4}],
     "multiple_choice": [{"text": "a", "one": "b", "two": "c", "label": place} for place in (0, 1)],
     "cloze": [

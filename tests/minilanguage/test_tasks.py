@@ -378,6 +378,27 @@ def test_proto_roles_by_hand() -> None:
     assert set(labels) == set(catalogue()["mini/spr1"].labels) | set(catalogue()["mini/spr2"].labels)
 
 
+FEELING = {
+    **dict.fromkeys(("clever", "kind", "strong"), "admiration"),
+    **dict.fromkeys(("angry", "furious"), "anger"),
+    **dict.fromkeys(("foolish", "weak"), "disappointment"),
+    **{"cruel": "disapproval", "happy": "joy", "glad": "joy", "calm": "relief", "sad": "sadness"},
+}
+
+
+def test_feelings_are_those_that_are_said_and_not_denied() -> None:
+    names, denied = catalogue()["mini/goemotions"].labels, 0
+    for row in both("goemotions").itertuples():
+        said = set()
+        for clause in re.split(" and | but | while ", row.text):
+            felt = {FEELING[word] for word in clause.split() if word in FEELING}
+            no = {"not", "never", "nobody"} & {*clause.split()}
+            said |= set() if no else felt
+            denied += bool(no and felt)
+        assert [names[i] for i in row.labels] == [x for x in names if x in (said or {"neutral"})], row.text
+    assert denied > 500
+
+
 def test_relations_by_the_words() -> None:
     things = {word for kind in ("fruit", "vegetable", "toy") for word in (kind, *BELOW[kind].split())}
     directions = Counter()

@@ -192,6 +192,10 @@ def reddit(split):
     return [{"comment": f"{i} bees?", "reply": "Yes."} for i in range(ROWS)]
 
 
+def goemotions(split):
+    return [{"text": f"{split} bee {i}", "labels": [i % 28, 27][: 1 + i % 2], "id": f"e{i}"} for i in range(ROWS)]
+
+
 def skipthought(split):
     """A sentence more than pairs, and one alone behind the heading of another section."""
     return [
@@ -229,7 +233,7 @@ MADE = {
     **{name: function_words for name in LABELS if name.startswith("acceptability/")},
     **{f"edge/{name}": edge(name) for name in EDGES},
     **{"lm_wt": lm_wt, "lm_bwb": lm_bwb, "mt_en_de": translation("de"), "mt_en_ru": translation("ru")},
-    **{"reddit": reddit, "skipthought": skipthought, "dissent": dissent},
+    **{"goemotions": goemotions, "reddit": reddit, "skipthought": skipthought, "dissent": dissent},
 }
 """Entry whose data is not at hand -> the rows of each of its files, with exactly the columns that the source has."""
 
@@ -238,6 +242,7 @@ CLASSES = {"axg": "label", "swag": "label"}
 
 NOT_AT_HAND = {
     "squad_v2",
+    "goemotions",
     "real_fake",
     "axg",
     "scitail",

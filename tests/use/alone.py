@@ -40,6 +40,18 @@ def pairs(model, tokenizer, rows):
         yield pipe(row, truncation=True)["label"], [logits[names[i]] for i in range(len(names))]
 
 
+def kinds(model, tokenizer, rows):
+    """Of each row the labels whose scores by the pipeline's defaults reach the thresholds, and all logits."""
+    pipe = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
+    names = model.config.id2label
+    for row in rows:
+        shares = {one["label"]: one["score"] for one in pipe(row, truncation=True, top_k=None)}
+        given = pipe(row, truncation=True, top_k=None, function_to_apply="none")
+        logits = {one["label"]: one["score"] for one in given}
+        reached = [name for name, share in shares.items() if share >= (0.4 if name == "no" else 0.5)]
+        yield reached, [logits[names[i]] for i in range(len(names))]
+
+
 def marks(model, tokenizer, rows):
     """Numbers in the labels' own range, by the pipeline's defaults."""
     pipe = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)

@@ -17,6 +17,7 @@ from intertask.training.record import save
 FILES = {"train": "{}_train.jsonl", "validation": "{}_dev.jsonl"}
 WHOSE = {
     "pairs": {"format": "classification", "inputs": ["a", "b", "c"], "label": "y", "labels": ["no", "may be", "yes"]},
+    "kinds": {"format": "multi_label", "inputs": ["a"], "label": "y", "separator": ",", "threshold": {"no": 0.4}},
     "marks": {"format": "regression", "inputs": ["a"], "label": "y", "label_range": [1, 5]},
     "tags": {"format": "tagging", "inputs": ["words"], "label": "tags"},
     "answers": {"format": "extractive_qa", "inputs": ["q", "p"], "label": "y"},
@@ -39,12 +40,12 @@ def _row(task: str, draw: random.Random) -> dict:
         return {"a": words(3), "choices": [words(2) for _ in range(draw.randint(2, 4))], "y": draw.randrange(2)}
     if task == "text":
         return {"a": words(6)}
-    label = ["no", "may be", "yes"] if task == "pairs" else [1.0, 2.5, 5.0]
+    labels = {"pairs": ["no", "may be", "yes"], "kinds": ["no", "yes", "no, may be"], "marks": [1.0, 2.5, 5.0]}
     # longer than max_length now and then
     return (
         {"a": words(draw.randint(1, 12))}
         | ({"b": words(3), "c": words(2)} if task == "pairs" else {})
-        | {"y": draw.choice(label)}
+        | {"y": draw.choice(labels[task])}
     )
 
 

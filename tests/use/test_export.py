@@ -18,6 +18,7 @@ from intertask.use.plain import AUTO_CLASSES
 
 FORMATS = {
     "pairs": "classification",
+    "kinds": "multi_label",
     "marks": "regression",
     "tags": "tagging",
     "answers": "extractive_qa",
@@ -36,6 +37,7 @@ def job(one: SimpleNamespace, folder: Path, base: str = "") -> dict:
     task, dev = one.run.task, one.dev
     columns = {
         "pairs": lambda: [{"text": a, "text_pair": f"{b} {c}"} for a, b, c in dev[["a", "b", "c"]].values.tolist()],
+        "kinds": lambda: dev["a"].tolist(),
         "marks": lambda: dev["a"].tolist(),
         "tags": lambda: dev["words"].tolist(),
         "answers": lambda: [[q, p, one.run.max_length // 3] for q, p in dev[["q", "p"]].values.tolist()],
@@ -84,6 +86,11 @@ def compare(one: SimpleNamespace, given: list) -> None:
         return
     if task == "pairs":
         assert [["no", "may be", "yes"][i] for i in rows["prediction"]] == list(predictions)
+    if task == "kinds":
+        assert all(
+            {*np.array(["may be", "no", "yes"])[i]} == {*names}
+            for i, names in zip(rows["prediction"], predictions, strict=True)
+        )
     if task == "marks":
         assert np.allclose(rows["prediction"], predictions, atol=1e-4)
         return

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.analysis.statistics import RESAMPLES, draws, matthews
-from intertask.metrics import any_equal, best_overlap
+from intertask.metrics import any_equal, best_overlap, set_f1
 
 Metric = Callable[[np.ndarray], np.ndarray]
 
@@ -77,6 +77,20 @@ def _micro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
 
 def _span_f1(right: pd.Series, spans: pd.Series) -> Metric:
     return _ratio(2 * right, spans)
+
+
+def _macro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
+    """The mean over the labels that occur in the drawn rows, as a label or as a prediction."""
+    from sklearn.preprocessing import MultiLabelBinarizer  # half a second of import, which most figures need not pay
+
+    binarizer = MultiLabelBinarizer().fit([*labels, *predictions])
+    gold, given = (binarizer.transform(cells).astype(float) for cells in (labels, predictions))
+
+    def of(counts: np.ndarray) -> np.ndarray:
+        occurs = counts @ (gold + given)
+        return _divided(_divided(2 * counts @ (gold * given), occurs).sum(-1), (occurs > 0).sum(-1))
+
+    return of
 
 
 def _mean_of(share: Callable, labels: pd.Series, predictions: pd.Series) -> Metric:
@@ -145,6 +159,7 @@ def _weighted_correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
 
 BY_COUNTS = {
     "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1, "span_f1": _span_f1,
+    "macro_f1": _macro_f1, "samples_f1": partial(_mean_of, set_f1),
     "exact_match": partial(_mean_of, any_equal), "token_f1": partial(_mean_of, best_overlap),
     "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip

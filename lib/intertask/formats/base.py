@@ -236,9 +236,13 @@ class Format:
         """A label or prediction as text: the names of its ids, its answers, a number."""
         return ", ".join(self.entry.labels[int(i)] for i in np.atleast_1d(label)) or "none"
 
+    def shares(self, labels: pd.Series) -> pd.Series:
+        """Of each id that occurs, its share of all, 0 to 1."""
+        return self.ids(labels).value_counts(normalize=True)
+
     def balance(self, rows: pd.DataFrame, most: Sequence[int]) -> dict[str, str]:
         """How the labels of a split are distributed: each of the ids `most` in percent, and the others together."""
-        names, shares = self.entry.labels, 100 * self.ids(rows["label"]).value_counts(normalize=True)
+        names, shares = self.entry.labels, 100 * self.shares(rows["label"])
         percent = {f"% {names[i]}": shares.get(i, 0.0) for i in most}
         if rest := len(names) - len(most):
             percent[f"% {rest} other labels"] = shares.sum() - sum(percent.values())

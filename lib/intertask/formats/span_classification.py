@@ -11,29 +11,22 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from torch.nn import functional
 
 from intertask.errors import refusal, row_name
-from intertask.formats.base import hot
 from intertask.formats.columns import label_text, listed, shows, whole
+from intertask.formats.label_sets import LabelSets
 from intertask.formats.spans import SpanFormat, unit_places
-from intertask.metrics import OF_LABEL_SETS
 
 PROJECTED = 256  # of the projection and of the hidden layer
 DROPOUT = 0.3
 
 
-class SpanClassification(SpanFormat):
-    """Labels and predictions are lists of ids: with the metric micro_f1 all whose logit is not negative, else the
-    likeliest one."""
+class SpanClassification(LabelSets, SpanFormat):
+    """Predicted are all labels whose logit is not negative or, where accuracy is the only metric, the likeliest one."""
 
-    metrics = OF_LABEL_SETS
-    default_metrics = ("micro_f1",)
     inputs = (1, 2)
     keys = ("labels", "spans", "unscored_labels")
     needs = ("spans",)
-    figure = "label_f1"
-    label_dtype = object
 
     def label_names(self, raw):
         """Per row, for each target, the list of its labels; a target may have several, or none."""
@@ -62,29 +55,12 @@ class SpanClassification(SpanFormat):
     def labels(self, rows):
         return rows["label"].explode().dropna().to_numpy()
 
-    def gold(self, encoded, index, batch):
-        """`labels` of shape (targets, labels), 1 where the target has the label."""
-        targets, _ = encoded.targets_of(index)
-        return {"labels": torch.from_numpy(hot(encoded.labels[targets], len(self.entry.labels)).astype(np.float32))}
-
     def head(self, encoder, pooling, dropout=None):
         dropout = DROPOUT if dropout is None else dropout
         return SpanHead(encoder.config.hidden_size, len(self.entry.labels), len(self.entry.spans), dropout)
 
-    def loss(self, logits, batch):
-        """The mean over targets and labels of the binary cross-entropy."""
-        return functional.binary_cross_entropy_with_logits(logits.float(), batch["labels"])
-
     def predict(self, logits):
-        if "micro_f1" in self.entry.metrics:
-            return [np.flatnonzero(row >= 0).tolist() for row in logits]
-        return [[int(best)] for best in logits.argmax(axis=1)]
-
-    def probabilities(self, logits):
-        """Each label has its own, whatever the others have."""
-        from scipy.special import expit
-
-        return expit(logits)
+        return [[int(best)] for best in logits.argmax(axis=1)] if self._one else super().predict(logits)
 
     def score(self, rows):
         """Labels that match one of the entry's `unscored_labels` count neither as predicted nor as missed."""
@@ -97,11 +73,12 @@ class SpanClassification(SpanFormat):
         return pd.Series([list(common[0]) if len(common) else []] * len(labels), index=labels.index, dtype=object)
 
     def error(self, rows):
-        if "micro_f1" not in self.entry.metrics:
-            return super().error(rows)
-        logits = np.stack(rows["logits"].to_numpy())
-        gold, given = (hot(rows[name], logits.shape[1]) for name in ("label", "prediction"))
-        return (np.abs(logits) * (gold != given)).max(axis=1)
+        return SpanFormat.error(self, rows) if self._one else super().error(rows)
+
+    @property
+    def _one(self) -> bool:
+        """Whether a target is given one label."""
+        return self.entry.metrics == ["accuracy"]
 
     def _scored(self, cells: pd.Series) -> pd.Series:
         names = enumerate(self.entry.labels)

@@ -69,7 +69,8 @@ def all_hidden(labels: pd.Series, known: Collection[str] | None) -> bool:
 
 def check_variety(labels: pd.Series, form: Format) -> None:
     """Refuses training labels that are all the same: nothing can be learned from them."""
-    each = labels.explode().dropna().map(tuple) if form.several_targets else labels
+    each = labels.explode().dropna() if form.several_targets else labels
+    each = each.map(tuple) if each.dtype == object else each
     if each.nunique() < 2:
         only = form.shown(each.iloc[0]) if form.entry.labels else f"{each.iloc[0]:g}"
         remedy = "Supply rows with other labels, or check the entry's `label`."
@@ -90,6 +91,14 @@ def check_f1(entry: TaskEntry) -> None:
     if "f1" in entry.metrics and len(entry.labels or []) != 2:
         found = f"{len(entry.labels or [])} labels"
         raise refusal(f"Task '{entry.name}', metrics", "two labels for f1", found, "Use accuracy instead.")
+
+
+def check_thresholds(entry: TaskEntry) -> None:
+    """Refuses a threshold of a label that the task has not."""
+    if isinstance(entry.threshold, dict) and (other := set(entry.threshold) - set(entry.labels or [])):
+        name = min(other)
+        remedy = did_you_mean(name, entry.labels)
+        raise refusal(f"Task '{entry.name}', threshold", "labels of the task", f"'{name}'", remedy)
 
 
 def file_of(data: pd.DataFrame | pd.Series) -> str:

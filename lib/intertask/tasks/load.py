@@ -34,8 +34,9 @@ class Task:
         spans: int32 array (targets, spans, 2), [start, end) in characters; of tagging the words, of extractive_qa
             the answers in the passage
         group: number of the examples that are scored as one
-        label: int64 id, or float64 for a regression; of span_classification and tagging for each target a list of
-            ids; of answers the list of those that are accepted. No such column where the split is unlabelled.
+        label: int64 id, or float64 for a regression; of multi_label the list of its ids, of span_classification and
+            tagging one for each target; of answers the list of those that are accepted. No such column where the
+            split is unlabelled.
         The index counts rows from 0.
     unlimited: train before the limit that drew `splits["train"]` from it.
     told: of splits that are another task's, with its labels, how this task's become those.

@@ -24,6 +24,7 @@ def _no_made_split(name: str) -> str:
 Split = Annotated[str, Field(pattern=f"^{PART}$"), AfterValidator(_no_made_split)]
 Column = Annotated[str, Field(min_length=1)]
 OneOrMore = Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 LabelName = Annotated[str, BeforeValidator(lambda given: str(given) if type(given) is int else given)]
 
 
@@ -62,8 +63,8 @@ class TaskEntry(Strict):
     # inputs a span in each. In a list of structs (`targets.span1`) a row has a target for each of its items.
     spans: Annotated[list[Annotated[Column, Field(pattern="^[^:]+(:[^:]+)?$")]], Field(max_length=2)] = []
     span_unit: Literal["words", "characters"] = "words"
-    # Of span_classification also a list of names, of tagging a name for each word; of extractive_qa and cloze a text,
-    # several, or SQuAD's {text, answer_start}; of sequence_to_sequence the text to write.
+    # Of multi_label and span_classification also a list of names, of tagging a name for each word; of extractive_qa and
+    # cloze a text, several, or SQuAD's {text, answer_start}; of sequence_to_sequence the text to write.
     label: str = ""
     # Of what is written, in which words or pieces of words, learned from train, and how many types of them: None, as
     # many as train has, at most 20,000 (Wang et al. 2019, appendix B: words of English, pieces of translations).
@@ -74,8 +75,14 @@ class TaskEntry(Strict):
     # Label names in id order; None: those of the data set's card, else the values in train, sorted.
     # Of multiple_choice, what the label column says for the first choice, the second …; None: 0, 1 …
     labels: list[LabelName] | None = None
-    # Labels, or patterns such as R-*, that micro_f1 leaves out.
+    # Labels, or patterns such as R-*, that the F1 of span_classification leaves out.
     unscored_labels: list[str] = []
+    # Of multi_label: what parts the labels of a text, as a CSV holds them; empty: the label column holds lists.
+    separator: str = ""
+    # Of multi_label: the probability from which on a label is predicted, of all or by name; of others 0.5.
+    threshold: Share | dict[LabelName, Share] = {}
+    # Of multi_label: whether an example may have no label at all.
+    allow_empty: bool = False
     # Of classification and regression on two inputs: whether these may change places.
     symmetric: bool = False
     # Of extractive_qa: whether questions without an answer are data too, as in SQuAD 2.0.

@@ -33,6 +33,7 @@ def checked_splits(entry: TaskEntry, source: Source) -> tuple[list[str] | None, 
         are_numbers(pd.concat(said))  # what one split calls by name another may not by number: no order is known
     entry = entry.model_copy(update={"labels": names})
     checks.check_f1(entry)
+    checks.check_thresholds(entry)
     ids = spellings(said, names, counted=card is not None) if named else {}
     return names, {split: _numbered(read(entry), split, frame, ids) for split, frame in used.items()}
 
@@ -132,7 +133,7 @@ def _numbered(form: Format, split: str, frame: pd.DataFrame, ids: dict[str, int]
     if "label" not in frame:
         return frame.reset_index(drop=True)
     labels = form.numbered(frame, ids)
-    if split == "train" and (form.several_targets or is_numeric_dtype(labels)):
+    if split == "train" and ("labels" in form.keys or is_numeric_dtype(labels)):
         checks.check_variety(labels, form)
     columns = [name for name in frame if name not in ("label", *form.entry.tags)]
     return frame.assign(label=labels)[[*columns, "label", *form.entry.tags]].reset_index(drop=True)

@@ -50,7 +50,8 @@ class Outcome(BaseModel):
         description="split to metric to score at the best checkpoint, 0-100; perplexity as it is"
     )
     majority: dict[str, dict[str, float]] = Field(
-        description="the same for the majority class (regression: the mean; a text: words as frequent as in train)"
+        description="the same for the majority class (regression: the mean; several labels: the best "
+        "answer for all; a text: words as frequent as in train)"
     )
     details: dict[str, dict[str, float]] = Field(
         {},

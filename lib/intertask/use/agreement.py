@@ -80,7 +80,8 @@ def _against_record(chosen: Chosen, found: pd.DataFrame, apart: float) -> Check:
         raise refusal(chosen.record["id"], expected, f"{len(recorded)} recorded", remedy)
     kept = "logits" in recorded and recorded["logits"].notna().all()
     logits = _largest(np.stack(found["logits"]), np.stack(recorded["logits"])) if kept else None
-    same = found["prediction"].to_numpy() == recorded["prediction"].to_numpy()
+    pairs = zip(found["prediction"], recorded["prediction"], strict=True)
+    same = np.array([np.array_equal(mine, theirs) for mine, theirs in pairs])  # of several labels arrays
     if found["prediction"].dtype.kind == "f":
         same = np.isclose(found["prediction"].to_numpy(), recorded["prediction"].to_numpy(), atol=TOLERANCE)
     return Check(apart, logits, int(same.sum()), len(found))

@@ -15,6 +15,7 @@ from intertask.analysis.read import read_runs
 from intertask.analysis.transfer import each_once, transfer_table
 from intertask.errors import IntertaskError
 from intertask.formats.extractive_qa import LONGEST_ANSWER, OVERLAP
+from intertask.formats.multi_label import THRESHOLD, MultiLabel
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.status import read_study
@@ -166,6 +167,9 @@ def _use(chosen: Chosen, entry, kind: str, adapter: bool) -> list[str]:
     elif not others and HUB_TASKS[kind] == "text-classification":
         code, words = code.replace('{{"text": text, "text_pair": second}}', "text"), words.partition("; ")[0] + "."
     cut = f" Inputs longer than {chosen.run.max_length} tokens are cut, as in training: the tokenizer knows this limit."
+    if entry.format == "multi_label":
+        own = [f"{share:g} for {name}" for name, share in MultiLabel(entry).thresholds.items() if share != THRESHOLD]
+        cut += f" Predicted is each label whose score is at least {', '.join([f'{THRESHOLD:g}', *own])}."
     lines = [f"from transformers import AutoConfig, AutoTokenizer, {kind}, pipeline", "", *load]
     lines += ['tokenizer = AutoTokenizer.from_pretrained("FOLDER")', *code.format(**named).splitlines()]
     return ["```python", *lines, "```", "", words.format(**named) + cut * ("window" not in words)]

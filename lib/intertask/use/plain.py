@@ -24,6 +24,7 @@ from intertask.training.model import Model, Part
 
 AUTO_CLASSES = {
     "classification": "AutoModelForSequenceClassification",
+    "multi_label": "AutoModelForSequenceClassification",
     "regression": "AutoModelForSequenceClassification",
     "tagging": "AutoModelForTokenClassification",
     "extractive_qa": "AutoModelForQuestionAnswering",
@@ -49,7 +50,7 @@ def class_name(run: Run, entry: TaskEntry) -> str:
     other = {
         "both_orders": run.both_orders and entry.symmetric,
         f"classifier: {run.classifier}": run.classifier != "linear"
-        and entry.format in ("classification", "regression"),
+        and AUTO_CLASSES[entry.format] == "AutoModelForSequenceClassification",
         "scalar_mix": run.scalar_mix,
         "layer": run.layer is not None,
     }
@@ -141,11 +142,13 @@ def _config(model: Model, part: Part, run: Run):
             setattr(config, name, value)
     if part.format.corrupts:
         config.tie_word_embeddings = True
-    if entry.format in ("classification", "tagging"):
+    if entry.format in ("classification", "multi_label", "tagging"):
         config.id2label = dict(enumerate(entry.labels))
         config.label2id = {name: place for place, name in config.id2label.items()}
     if entry.format == "classification":
         config.problem_type = "single_label_classification"
+    if entry.format == "multi_label":
+        config.problem_type = "multi_label_classification"  # of which the pipeline takes the sigmoid
     if entry.format == "regression":
         config.id2label, config.label2id = {0: entry.label}, {entry.label: 0}
         config.problem_type = "regression"  # of which the pipeline shows the output as it is

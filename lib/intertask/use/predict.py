@@ -136,10 +136,11 @@ def _named(form: Format, rows: pd.Index, made: pd.DataFrame) -> pd.DataFrame:
         columns = columns if type(form).keeps_logits else {"p": shares.max(axis=1)}
         table = table.assign(**columns)
     table = table.round(ROUNDED)
-    if not form.several_targets:
-        return table
-    lists = table.groupby("row").agg(list).reindex(rows)
     written = partial(json.dumps, ensure_ascii=False)
+    if not form.several_targets:
+        lists = table["prediction"].map(lambda cell: written(cell) if isinstance(cell, list) else cell)
+        return table.assign(prediction=lists)
+    lists = table.groupby("row").agg(list).reindex(rows)
     return lists.map(lambda cell: written(cell if isinstance(cell, list) else [])).reset_index()
 
 

@@ -16,7 +16,7 @@ WIDTH = 100  # characters of a line on a terminal
 FIRST_EXAMPLES = "The first examples"
 
 _BASELINE = {
-    False: "Majority score (0-100; in regression, of the mean)",
+    False: "Majority score (0-100; in regression, of the mean; of several labels, of the best answer for all)",
     True: "Score of writing each word as often as train does (0-100; perplexity as it is)",
 }
 

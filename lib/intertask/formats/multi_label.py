@@ -1,0 +1,99 @@
+"""Multi-label classification of one text or a pair: each label is there or not, whatever the others are."""
+
+import numpy as np
+import pandas as pd
+
+from intertask.errors import refusal, row_name
+from intertask.formats.columns import check_gold, is_literal, is_null, label_ids, label_text
+from intertask.formats.label_sets import LabelSets
+from intertask.formats.pooled import PooledFormat
+
+THRESHOLD = 0.5
+
+
+class MultiLabel(LabelSets, PooledFormat):
+    """Predicted is each label whose probability reaches its `threshold`; a label without one has 0.5."""
+
+    keys = ("labels", "separator", "threshold", "allow_empty")
+    baseline = "that of the best answer for all"
+
+    @property
+    def outputs(self):
+        return len(self.entry.labels)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Of each label, in their order, the probability from which on it is predicted."""
+        given = self.entry.threshold
+        each = given if isinstance(given, dict) else dict.fromkeys(self.entry.labels, given or THRESHOLD)
+        return {name: each.get(name, THRESHOLD) for name in self.entry.labels}
+
+    @property
+    def cuts(self):
+        shares = np.array(list(self.thresholds.values()))
+        return np.log(shares / (1 - shares)).astype(np.float32)
+
+    def label_names(self, raw):
+        """Per row the list of its labels: of a list, or of a text whose parts the entry's `separator` parts."""
+        column = raw[self.entry.label]
+        rows = [self._names(value, where) for where, value in column.items()]
+        return pd.Series(rows, index=column.index, name=column.name, dtype=object)
+
+    def columns(self, raw, labels):
+        """Refuses a row without a label, unless the entry says `allow_empty`."""
+        if labels is not None and not self.entry.allow_empty:
+            for where, names in labels.items():
+                if not names:
+                    remedy = "Fill or drop the row or, where none is an answer too, say `allow_empty: true`."
+                    raise refusal(self._place(where), "a label or several", "none", remedy)
+        return super().columns(raw, labels)
+
+    def found_labels(self, splits):
+        """Those of train, in numerical order if all are whole numbers."""
+        texts = self.ids(splits["train"]["label"]).astype("str").rename(self.entry.label)
+        check_gold(texts, [], droppable=False)
+        return sorted(texts.unique(), key=lambda name: (int(name) if name.isdigit() else 0, name))
+
+    def numbered(self, frame, ids):
+        """Each row's ids, sorted."""
+        labels = frame["label"].rename(self.entry.label)
+        one = iter(label_ids(self.ids(labels).astype("str"), ids).tolist())
+        return labels.map(lambda row: sorted([next(one) for _ in row]))
+
+    def ids(self, labels):
+        return labels.explode().dropna()
+
+    def shares(self, labels):
+        """Of the examples, which may have several labels."""
+        return self.ids(labels).value_counts() / len(labels)
+
+    def balance(self, rows, most):
+        return {"labels each": f"{len(self.ids(rows['label'])) / len(rows):.2f}"} | super().balance(rows, most)
+
+    def majority(self, labels):
+        """The most frequent set of labels for every example; of equals, the lowest."""
+        return pd.Series([list(labels.map(tuple).mode()[0])] * len(labels), index=labels.index, dtype=object)
+
+    def floor(self, rows):
+        """The best scores of one answer for all: the most frequent set, or as many of the frequent labels as pay."""
+        frequent = self.ids(rows["label"]).value_counts().sort_index().sort_values(ascending=False, kind="stable").index
+        answers = [self.majority(rows["label"]).iloc[0], *(sorted(frequent[: k + 1]) for k in range(len(frequent)))]
+        scores = [self.score(rows.assign(prediction=[answer] * len(rows))) for answer in answers]
+        return max(scores, key=lambda found: found["main"])
+
+    def _names(self, value: object, where: tuple[str, int]) -> list[str]:
+        if isinstance(value, str) and self.entry.separator and not is_literal(value):
+            value = [part for part in value.split(self.entry.separator) if part.strip()]
+        if is_null(value):
+            return []
+        if not isinstance(value, list | tuple | np.ndarray):
+            remedy = 'Write a list in JSONL or Parquet or, in a CSV, say what parts them, as in `separator: ","`.'
+            raise refusal(self._place(where), "a list of labels", f"{value!r:.80}", remedy)
+        names = [label_text(one, where, self.entry.label) for one in value]
+        if len(set(names)) < len(names):
+            remedy = "Write the names or ids of those that are there, each once; not a 0 or 1 for every label."
+            raise refusal(self._place(where), "each label once", f"{names}"[:80], remedy)
+        return names
+
+    def _place(self, where: tuple[str, int]) -> str:
+        return f"{row_name(where)}, label column '{self.entry.label}'"

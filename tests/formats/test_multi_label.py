@@ -1,0 +1,111 @@
+"""Several labels of one text: what a file may say, what is predicted, and what a constant answer scores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from intertask.formats.multi_label import MultiLabel
+from intertask.tasks.load import load_task
+from intertask.tasks.schema import TaskEntry
+from intertask.views.run_view import f1_by_label
+
+ROWS = [{"text": "a", "kinds": ["x", "y"]}, {"text": "b", "kinds": ["y"]}, {"text": "c", "kinds": ["z"]}]
+FILES = {"files": {"train": "train.jsonl", "validation": "dev.jsonl"}, "format": "multi_label", "label": "kinds"}
+
+
+def form(**fields) -> MultiLabel:
+    own = {"mini": "goemotions", "inputs": ["text"], "label": "kinds", "labels": ["x", "y", "z"]} | fields
+    return MultiLabel(TaskEntry(name="t", format="multi_label", **own))
+
+
+def table(labels, predictions) -> pd.DataFrame:
+    return pd.DataFrame({"label": labels, "prediction": predictions})
+
+
+@pytest.fixture
+def loaded(own_task):
+    def load(rows=None, **fields):
+        contents = {"train.jsonl": rows or ROWS, "dev.jsonl": ROWS}
+        return load_task("reviews", own_task(contents, **FILES | fields))
+
+    return load
+
+
+def test_labels_are_lists_of_names_or_ids_in_any_order(loaded):
+    task = loaded()
+    assert task.entry.labels == ["x", "y", "z"] and task.splits["train"]["label"].tolist() == [[0, 1], [1], [2]]
+    ids = loaded([{"text": "a", "kinds": [2, 0]}, {"text": "b", "kinds": [1]}], labels=["x", "y", "z"])
+    assert ids.splits["train"]["label"].tolist() == [[0, 2], [1]]
+    numbers = [{"text": "a", "kinds": ["10", 9]}, {"text": "b", "kinds": [10]}]
+    own = loaded(numbers, files={"train": "train.jsonl", "validation": "train.jsonl"})
+    assert own.entry.labels == ["9", "10"] and own.splits["train"]["label"].tolist() == [[0, 1], [1]]
+
+
+def test_a_csv_holds_them_with_a_separator(own_task):
+    contents = {"train.csv": "text,kinds\na,x; y\nb,y\n", "dev.csv": "text,kinds\na,y;\n"}
+    fields = {"format": "multi_label", "label": "kinds", "separator": ";"}
+    splits = load_task("reviews", own_task(contents, **fields)).splits
+    assert [splits[split]["label"].tolist() for split in splits] == [[[0, 1], [1]], [[1]]]
+
+
+@pytest.mark.parametrize(
+    "row, fields, parts",
+    [
+        ({"kinds": ["q"]}, {"labels": ["x", "y", "z"]}, ["one of x, y, z", "'q'"]),
+        ({"kinds": []}, {}, ["a label or several", "found none", "allow_empty: true"]),
+        ({"kinds": None}, {}, ["a label or several", "found none"]),
+        ({"kinds": "x, y"}, {}, ["a list of labels", "'x, y'", 'separator: ","']),
+        ({"kinds": [0, 1, 0]}, {}, ["each label once", "['0', '1', '0']", "not a 0 or 1 for every label"]),
+        ({"kinds": ["x", None]}, {}, ["a label in every row", "null"]),
+        ({"kinds": [["x"]]}, {}, ["a name or a number", "(list)"]),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_place(loaded, refused, row, fields, parts):
+    refused(lambda: loaded([*ROWS, {"text": "d"} | row], **fields), "train.jsonl, row 4", "'kinds'", *parts)
+
+
+def test_thresholds_of_labels_that_are_not_there_and_labels_that_never_vary(loaded, refused):
+    refused(lambda: loaded(threshold={"xx": 0.3}), "Task 'reviews', threshold", "'xx'", "Did you mean 'x'?")
+    refused(lambda: loaded(threshold=1.5), "threshold", "less than 1")
+    refused(lambda: loaded([ROWS[0], ROWS[0]]), "at least two different labels", "only 'x, y'")
+
+
+def test_an_example_may_have_no_label_where_the_task_says_so(loaded):
+    task = loaded([*ROWS, {"text": "d", "kinds": []}, {"text": "e", "kinds": None}], allow_empty=True)
+    assert task.splits["train"]["label"].tolist() == [[0, 1], [1], [2], [], []]
+    balance = task.form.balance(task.splits["train"], range(3))
+    assert balance == {"labels each": "0.80", "% x": "20.0", "% y": "40.0", "% z": "20.0"}
+
+
+def test_each_label_is_predicted_from_its_own_threshold_on():
+    shares = np.array([[0.5, 0.31, 0.9], [0.49, 0.29, 0.1]])
+    logits = np.log(shares / (1 - shares))
+    assert form().predict(logits) == [[0, 2], []]
+    assert form(threshold={"y": 0.3}).predict(logits) == [[0, 1, 2], []]
+    assert form(threshold=0.25).predict(logits) == [[0, 1, 2], [0, 1]]
+    assert form().probabilities(logits) == pytest.approx(shares)
+
+
+def test_the_loss_is_the_mean_over_all_decisions():
+    logits = torch.log(torch.tensor([[1.0, 3.0]]))  # probabilities 1/2 and 3/4
+    loss = form(labels=["x", "y"]).loss(logits, {"labels": torch.tensor([[1.0, 0.0]])})
+    assert loss.item() == pytest.approx(-(np.log(1 / 2) + np.log(1 / 4)) / 2)
+
+
+def test_the_floor_is_the_best_answer_for_all():
+    # y alone: 2 x 3 / (4 + 6); x and y: 2 x 5 / (8 + 6); all three: 2 x 6 / (12 + 6)
+    labels = [[0, 1], [0, 1], [1], [2]]
+    assert form().majority(pd.Series(labels)).tolist() == [[0, 1]] * 4
+    assert form().floor(table(labels, labels))["micro_f1"] == pytest.approx(100 * 10 / 14)
+    assert form(metrics=["accuracy"]).floor(table(labels, labels))["main"] == 50
+    empty = form(metrics=["samples_f1"], allow_empty=True)
+    assert empty.floor(table([[], [], [], [1]], [[]] * 4))["main"] == 75
+
+
+def test_an_error_is_how_far_the_worst_decision_is_from_its_threshold():
+    rows = table([[0], [0, 1], []], [[0], [0], [1]]).assign(logits=[np.array([1.0, -1.0, -2.0])] * 3)
+    assert form().error(rows).tolist() == [0, 1, 1]
+    shifted = form(threshold={"y": 1 / (1 + np.e**3)})  # a logit of -3
+    assert shifted.error(rows) == pytest.approx([0, 2, 2], abs=1e-6)
+    assert f1_by_label(rows, ["x", "y", "z"])["label"].tolist() == ["x", "y"]
