@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from intertask.formats.multi_label import MultiLabel
+from intertask.run import Run
 from intertask.tasks.load import load_task
 from intertask.tasks.schema import TaskEntry
+from intertask.training import prepare, train
+from intertask.training.record import save
 from intertask.views.run_view import f1_by_label
 
 ROWS = [{"text": "a", "kinds": ["x", "y"]}, {"text": "b", "kinds": ["y"]}, {"text": "c", "kinds": ["z"]}]
@@ -109,3 +112,23 @@ def test_an_error_is_how_far_the_worst_decision_is_from_its_threshold():
     shifted = form(threshold={"y": 1 / (1 + np.e**3)})  # a logit of -3
     assert shifted.error(rows) == pytest.approx([0, 2, 2], abs=1e-6)
     assert f1_by_label(rows, ["x", "y", "z"])["label"].tolist() == ["x", "y"]
+
+
+def test_it_trains_beside_a_classification_and_before_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    few = {"limit": 24, "max_steps": 3, "max_length": 32, "learning_rate": 1e-3, "per_device_train_batch_size": 8}
+    beside = [{"task": "mini/rte", "limit": 24}]
+    run = Run(task="mini/goemotions", alongside=beside, batch_schedule="heterogeneous", keep_encoder=True, **few)
+    result = train(run, prepare(run), "mini/bert")
+    assert {name: len(one.scores["validation"]) for name, one in result.tasks.items()} == {
+        "mini/goemotions": 3,
+        "mini/rte": 2,
+    }
+    after = Run(task="mini/rte", parent=run.id(), **few)
+    assert train(after, prepare(after), save(result, run) / "encoder").main.scores["validation"]["accuracy"] > 0
+
+
+def test_the_mini_task_is_learned_above_its_floor():
+    run = Run(task="mini/goemotions", num_train_epochs=2, max_length=32, learning_rate=1e-3, limit=1500)
+    outcome = train(run, prepare(run), "mini/bert").main
+    assert not outcome.degenerate and outcome.scores["validation"]["main"] > outcome.majority["validation"]["main"] + 10
