@@ -160,6 +160,9 @@ class Run(Strict):
         "on the pooled vector; or on all words: small, medium, large (Wang 2019), logistic (Phang)",
     )
     both_orders: bool = said(False, "read pairs of symmetric tasks both ways and add the vectors")
+    class_weight: Literal["balanced"] | dict[LabelName, Annotated[float, Field(gt=0)]] | None = said(
+        None, 'of the labels in a classification\'s loss: balanced, or {"positive": 5}; None: all 1'
+    )
     dropout: float | None = said(None, "of the head, 0 to 1; None: as the encoder's", ge=0, lt=1)
     max_length: int = said(128, "tokens, 4 or more; longer inputs are cut", ge=4)
     holdout: float = said(

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
+from torch.nn import functional
 
 from intertask.errors import refusal
 from intertask.formats.columns import at_key, first_row, infer_labels, label_text
@@ -19,6 +21,7 @@ class Classification(PooledFormat):
     keys = ("labels", "group", "symmetric")
     one_label = True
     comparable = True
+    weights: torch.Tensor | None = None  # of each label in the loss
 
     @property
     def outputs(self):
@@ -48,6 +51,24 @@ class Classification(PooledFormat):
         summed = [np.logaddexp.reduce(logs[:, np.equal(ids, label)], axis=1) for label in range(self.outputs)]
         logs = np.stack(summed, axis=1)
         return rows.assign(prediction=self.predict(logs), logits=list(logs))
+
+    def weigh(self, given: str | dict[str, float], train: pd.DataFrame) -> None:
+        """Weighs the labels in the loss: by name, others 1, or "balanced", as scikit-learn's `class_weight`.
+
+        Balanced is n / (k · n_i) for a label with n_i of the n examples that are trained on, of which k labels occur.
+        """
+        each = given
+        if given == "balanced":
+            counts = train["label"].value_counts()
+            each = {self.entry.labels[i]: len(train) / (len(counts) * count) for i, count in counts.items()}
+        self.weights = torch.tensor([float(each.get(name, 1)) for name in self.entry.labels])
+
+    def loss(self, logits, batch):
+        """The mean over the batch, of weighted losses too: parts of a batch add up to the whole."""
+        if self.weights is None:
+            return super().loss(logits, batch)
+        weights = self.weights.to(logits.device)
+        return functional.cross_entropy(logits.float(), batch["labels"], weights, reduction="none").mean()
 
     def found_labels(self, splits):
         return infer_labels(splits["train"]["label"].rename(self.entry.label))

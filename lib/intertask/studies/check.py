@@ -160,10 +160,10 @@ def notebook_parameters(one: Notebook) -> None:
 
 
 def _way(run: Run) -> list:
-    """How a run's heads read an encoder, and by what."""
+    """How a run's heads read an encoder, how they are weighed, and by what they are computed."""
     taken = computed_by(run.device, run.precision)
     reads = [run.layer, run.scalar_mix, run.classifier, run.both_orders, run.reuse_head and not run.parent]
-    return [*reads, taken["device"], taken["precision"]]
+    return [*reads, json.dumps(run.class_weight, sort_keys=True), taken["device"], taken["precision"]]
 
 
 def _members(run: Run) -> list[tuple[str, str, tuple[Further, ...], float]]:
@@ -222,12 +222,14 @@ def _readable(runs: list[Run], load: Callable[..., Task | None]) -> list[str]:
     load: of what `_members` gives the task; None where it was refused.
     """
     from intertask.encoders.pretrained import misgivings
-    from intertask.studies.ready import check_texts, prepared_encoder, unknown_words
+    from intertask.studies.ready import check_texts, check_weights, prepared_encoder, unknown_words
 
     first, verdict = runs[0], Verdict()
     tasks = [[load(*asked) for asked in _members(run)] for run in runs]  # first: without them no encoder is asked for
     encoder, tokenizer = prepared_encoder(first, first.encoder, weights=False)  # a parent's is of the same shapes
     for run, own in zip(runs, tasks, strict=True):
+        if run.class_weight and all(own):
+            verdict.tried(check_weights, run, own)
         for task in filter(None, own):
             verdict.tried(check_texts, run, task, encoder, tokenizer)
             verdict.remarks += unknown_words(task, tokenizer)

@@ -4,6 +4,7 @@ The run asks with the weights, `check` without: of the same encoder both say the
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import nn
@@ -20,9 +21,10 @@ from intertask.encoders.pretrained import (
     mixed_layers,
 )
 from intertask.encoders.word_tokenizer import reads_words
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.formats import Format, find_format
 from intertask.formats.causal_language_modelling import refuse_reading_ahead
+from intertask.formats.classification import Classification
 from intertask.run import Run
 from intertask.tasks.load import Task
 
@@ -103,6 +105,19 @@ def check_reading(run: Run, encoder: nn.Module, tokenizer, form: Format) -> None
     if form.corrupts and tokenizer.mask_token_id is None:
         expected, remedy = "a tokenizer with a token for what is masked", "Use causal_language_modelling."
         raise refusal(f"Task {form.entry.name}", expected, f"none in that of {run.encoder}", remedy)
+
+
+def check_weights(run: Run, tasks: Iterable[Task]) -> None:
+    """Refuses class_weight where the run has no classification, or none with a label that is named."""
+    found = [task.entry for task in tasks if isinstance(task.form, Classification)]
+    if not found:
+        remedy = "Leave it out or, in a study, say it under per_task or per_target."
+        raise refusal("class_weight", "a classification, one label of several", f"none in {run.label}", remedy)
+    known = {name for entry in found for name in entry.labels}
+    for name in run.class_weight if isinstance(run.class_weight, dict) else ():
+        if name not in known:
+            whose = " and ".join(entry.name for entry in found)
+            raise refusal("class_weight", f"labels of {whose}", f"'{name}'", did_you_mean(name, known))
 
 
 def check_ready_made(model: str, base: str) -> None:

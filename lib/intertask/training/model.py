@@ -17,10 +17,11 @@ from intertask.encoders.pretrained import load_encoder, mixed_layers, save_encod
 from intertask.errors import IntertaskError, refusal
 from intertask.formats import Encoded, Format, find_format
 from intertask.formats.causal_language_modelling import language_modelling_loss
+from intertask.formats.classification import Classification
 from intertask.formats.heads import MixedHead
 from intertask.origin import computed_by
 from intertask.run import Run
-from intertask.studies.ready import check_reading, prepared_encoder
+from intertask.studies.ready import check_reading, check_weights, prepared_encoder
 from intertask.tasks.load import Task
 from intertask.tasks.schema import TaskEntry
 from intertask.training.batches import Batch
@@ -176,11 +177,15 @@ def build_model(run: Run, tasks: dict[str, Task], start: str | Path) -> Model:
     """The encoder with its heads, fresh or the parent's; whatever starts random is drawn with the head's seed."""
     taken = computed_by(run.device, run.precision)
     device = torch.device(taken["device"])
+    if run.class_weight:
+        check_weights(run, tasks.values())
     encoder, tokenizer = prepared_encoder(run, start)
     parts = []
     for name, task in tasks.items():
         form = find_format(task.entry.format)(task.entry, both_orders=run.both_orders, classifier=run.classifier)
         check_reading(run, encoder, tokenizer, form)
+        if run.class_weight and isinstance(form, Classification):
+            form.weigh(run.class_weight, task.splits["train"])
         key = (form.shared_head if run.heads == "shared" else None) or head_key(name)
         form.learn(task.whole_train, learned_before(Path(start), key) if run.reuse_head else "")
         encoded = {split: form.encode(rows, tokenizer, run.max_length) for split, rows in task.splits.items()}
