@@ -23,6 +23,18 @@ def test_macro_f1_counts_every_class_alike():
     assert score(["f1_macro"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 * (2 / 3 + 1 / 2) / 2)
 
 
+def test_balanced_accuracy_is_the_mean_recall_as_scikit_learn_has_it():
+    from sklearn.metrics import balanced_accuracy_score
+
+    assert score(["balanced_accuracy"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 * (2 / 3 + 1 / 2) / 2)
+    rng = np.random.default_rng(0)
+    labels = rng.choice(4, 200, p=[0.7, 0.2, 0.07, 0.03])
+    predictions = np.where(rng.random(200) < 0.6, labels, rng.integers(0, 4, 200))
+    assert METRICS["balanced_accuracy"](labels, predictions) == pytest.approx(
+        balanced_accuracy_score(labels, predictions)
+    )
+
+
 def test_matthews_correlation():
     # (2 x 1 - 1 x 1) / sqrt(3 x 3 x 2 x 2)
     assert score(["matthews_correlation"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 / 6)

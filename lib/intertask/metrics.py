@@ -33,6 +33,12 @@ def f1_macro(labels, predictions) -> float:
     return float(f1_score(labels, predictions, average="macro", zero_division=0.0))
 
 
+def balanced_accuracy(labels, predictions) -> float:
+    """The unweighted mean of the share of each class that is found, of the classes that there are."""
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    return float(np.mean([np.mean(predictions[labels == one] == one) for one in np.unique(labels)]))
+
+
 def matthews_correlation(labels, predictions) -> float:
     """Matthews correlation, for any number of classes (R_K of Gorodkin 2004); 0 where it is undefined."""
     from sklearn.metrics import matthews_corrcoef
@@ -220,11 +226,11 @@ def bleu(labels: Sequence[str], predictions: Sequence[str]) -> float:
     return corpus_bleu(list(predictions), [list(labels)], force=True).score / 100
 
 
-OF_VALUES = (accuracy, f1, f1_macro, matthews_correlation, pearson, spearman)
+OF_VALUES = (accuracy, balanced_accuracy, f1, f1_macro, matthews_correlation, pearson, spearman)
 OF_VALUES += (micro_f1, macro_f1, samples_f1, exact_match, token_f1)
 METRICS = {metric.__name__: metric for metric in OF_VALUES}
 
-OF_CLASSES = ("accuracy", "f1", "f1_macro", "matthews_correlation", "question_exact_match")
+OF_CLASSES = ("accuracy", "f1", "f1_macro", "balanced_accuracy", "matthews_correlation", "question_exact_match")
 OF_NUMBERS = ("pearson", "spearman")
 OF_LABEL_SETS = ("micro_f1", "macro_f1", "samples_f1", "accuracy")
 OF_ANSWERS = ("exact_match", "token_f1")

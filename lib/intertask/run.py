@@ -103,6 +103,7 @@ class Run(Strict):
     task_file: str = said("", "YAML with tasks of your own; empty: the catalogue alone", STUDY)
     shuffle_labels: bool = said(False, "permute the training labels: a negative control", STUDY)
     limit: int | None = said(None, "training examples, drawn without replacement; None: all", STUDY, ge=1)
+    limit_stratified: bool = said(False, "limit draws of each label its share, where an example has one label")
     evaluate_on: list[Further] = said(
         [], 'further tasks to score: names, or {"task": ..., "labels": {"neutral": "not_entailment", ...}}', STUDY
     )

@@ -122,6 +122,18 @@ def _f1_macro(labels: pd.Series, predictions: pd.Series) -> Metric:
     return of
 
 
+def _balanced_accuracy(labels: pd.Series, predictions: pd.Series) -> Metric:
+    """The mean over the classes that are labels of drawn rows."""
+    confusion = _confusion(labels, predictions)
+
+    def of(counts: np.ndarray) -> np.ndarray:
+        found = confusion(counts)
+        there = found.sum(-1)
+        return _divided(_divided(np.diagonal(found, axis1=-2, axis2=-1), there).sum(-1), (there > 0).sum(-1))
+
+    return of
+
+
 def _pearson(labels: pd.Series, predictions: pd.Series) -> Metric:
     x, y = labels.to_numpy(float), predictions.to_numpy(float)
     return lambda counts: _weighted_correlation(counts, x, y)
@@ -158,8 +170,8 @@ def _weighted_correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
 
 
 BY_COUNTS = {
-    "accuracy": _accuracy, "f1": _f1, "f1_macro": _f1_macro, "micro_f1": _micro_f1, "span_f1": _span_f1,
-    "macro_f1": _macro_f1, "samples_f1": partial(_mean_of, set_f1),
+    "accuracy": _accuracy, "balanced_accuracy": _balanced_accuracy, "f1": _f1, "f1_macro": _f1_macro,
+    "micro_f1": _micro_f1, "macro_f1": _macro_f1, "samples_f1": partial(_mean_of, set_f1), "span_f1": _span_f1,
     "exact_match": partial(_mean_of, any_equal), "token_f1": partial(_mean_of, best_overlap),
     "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip

@@ -142,7 +142,7 @@ def _idle(study: "Study", key: str, settings: dict[str, Any]) -> Iterator[tuple[
         yield "reuse_head", "no run starts from another one, whose head it could be"
     limits = [*study.limits, *study.supporting_limits, *(one.limit for one in study.supporting)]
     if not any([*limits, study.pretraining.get("limit")]):
-        yield "limit_seed", "no run has a limit"
+        yield from ((name, "no run has a limit") for name in ("limit_seed", "limit_stratified"))
     if "max_steps" in settings:
         yield "num_train_epochs", "max_steps decides how long is trained"
     if settings.get("lr_scheduler_type", study.train.get("lr_scheduler_type")) == "reduce_lr_on_plateau":

@@ -16,10 +16,10 @@ from intertask.tasks.sample import limited, split_dev
 def prepare(run: Run, before: Sequence[str] = ()) -> dict[str, Task]:
     """The tasks of the mixture as this run sees them; every frame's index still holds the row numbers of the data set.
 
-    `limit` draws training examples without replacement; `holdout` replaces `validation` by `validation_select`, on
-    which checkpoints are chosen, and `validation_report`, which reports. The tasks of `evaluate_on` become splits under
-    their own names. `before`: tasks that the encoder was trained on already, whose training data may hold dev examples
-    of these. Raises IntertaskError where a task cannot be trained on.
+    `limit` draws training examples without replacement, and by label with `limit_stratified`; `holdout` replaces
+    `validation` by `validation_select`, on which checkpoints are chosen, and `validation_report`, which reports. The
+    tasks of `evaluate_on` become splits under their own names. `before`: tasks that the encoder was trained on already,
+    whose training data may hold dev examples of these. Raises IntertaskError where a task cannot be trained on.
     """
     load = cache(partial(load_task, task_file=run.task_file))
     tasks = {member.task: _prepared(run, member, load(member.task)) for member in run.members}
@@ -38,7 +38,8 @@ def _prepared(run: Run, member: Member, task: Task) -> Task:
     for one in member.evaluate_on:
         task = with_further(task, one.task, one.labels, run.task_file)
     splits = dict(task.splits)
-    train = limited(splits["train"], member.limit, run.seed_of("limit"))
+    stratify = run.limit_stratified and task.form.one_label
+    train = limited(splits["train"], member.limit, run.seed_of("limit"), stratify)
     # by the master seed: anew for each restart, also where limit_seed keeps one subset
     splits["train"] = task.form.shuffled(train, np.random.default_rng(run.seed)) if member.shuffle_labels else train
     if run.holdout:
