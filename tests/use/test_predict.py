@@ -88,6 +88,8 @@ def rte(module_results):
         ("mini/ner", "jsonl"),
         ("mini/goemotions", "parquet"),
         ("mini/qamr", "jsonl"),
+        ("mini/wnut17", "jsonl"),
+        ("mini/squad_v2", "jsonl"),
     ],
 )
 def test_the_dev_set_as_a_file_is_predicted_as_the_run_recorded(tmp_path, monkeypatch, task, kind):
