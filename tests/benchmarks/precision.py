@@ -2,8 +2,8 @@
 
     python tests/benchmarks/precision.py [ENCODER TASK LIMIT LEARNING_RATE]
 
-By default a small pretrained encoder on STS-B, three seeds. Examples a second are of training alone; score and difference to float32
-of the same seed are on dev, the interval is Student's.
+By default a small pretrained encoder on STS-B, three seeds. Examples a second are of training alone; scores and the
+difference to float32 of the same seed are on dev, the interval is Student's.
 """
 
 import sys
