@@ -276,6 +276,16 @@ def test_a_task_of_every_format_is_checked_and_trained(file, tmp_path, left_to_r
     plt.close("all")
 
 
+def test_what_a_threshold_would_reach_stands_below_the_scores(tmp_path):
+    result = trained(write_task(tmp_path, "unsure.csv", *OWN["unsure.csv"]))
+    table = run_view.score_table(result).loc[("own", "validation")]
+    assert table.index[:3].tolist() == ["exact_match", "token_f1", "main"] and table["majority"].notna().sum() == 3
+    details = result.main.details["validation"]
+    assert details["best_token_f1"] >= result.main.scores["validation"]["token_f1"] >= 0
+    assert table.loc["best_token_f1", "score"] == round(details["best_token_f1"], 1)
+    assert table["majority"].isna().sum() == len(details) == 8
+
+
 def ripeness(i, text, fruit, adjective):
     return {"text": text, "ripeness": (adjective == "red") + (fruit == "plum")}
 

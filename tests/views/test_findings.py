@@ -95,6 +95,13 @@ def test_texts_that_a_writer_marked_or_that_are_the_same(own_task):
     assert "train: 1 of 2 examples (50.0 %) have the same text in a and b." in all_said(own_task, same, **plain)
 
 
+def test_spans_that_begin_where_their_tags_go_on(own_task):
+    keys = {"format": "tagging", "inputs": ["w"], "label": "t", "metrics": ["span_f1"]}
+    rows = [{"w": "a b c", "t": "B-x I-x O"}, {"w": "a b c", "t": "I-x I-x I-y"}]
+    assert "train: 2 of 3 spans begin with I- or E-, and are read as begun there." in all_said(own_task, rows, **keys)
+    assert "I- or E-" not in all_said(own_task, rows[:1] * 2, **keys)
+
+
 def test_choices_that_are_there_twice(own_task):
     rows = [{"q": "a", "c": ["x", "y"], "y": 0}, {"q": "b", "c": ["x", "x"], "y": 1}]
     found = all_said(own_task, rows, format="multiple_choice", inputs=["q"], choices=["c"], label="y")
