@@ -90,10 +90,9 @@ def begun_spans(tags, groups, names: Sequence[str]) -> np.ndarray:
     first of the `names` that have it. As seqeval reads tags by default: I and E go on from B and I of the same type,
     and begin a span of their own behind all else.
     """
-    types = [span_type(name) for name in names]
+    tags, groups, types = np.asarray(tags, int), np.asarray(groups), [span_type(name) for name in names]
     place = np.array([name[0] for name in names])[tags]
     kind = np.array([types.index(one) for one in types])[tags]
-    groups = np.asarray(groups)
     goes_on = np.isin(place[1:], ["I", "E"]) & np.isin(place[:-1], ["B", "I"])
     goes_on &= (kind[1:] == kind[:-1]) & (groups[1:] == groups[:-1])
     starts = np.flatnonzero(np.append(True, ~goes_on))

@@ -111,7 +111,8 @@ def test_each_word_says_what_begins_there():
 def test_spans_are_shown_by_type():
     """Of type a one of two is found, and one that is none; b is found."""
     form = tagging(*NAMES)
-    rows, names = form.decisions(predicted("B-a I-a O B-a | B-b O", "B-a I-a O O | B-b B-a"))
+    rows = predicted("B-a I-a O B-a | B-b O", "B-a I-a O O | B-b B-a")
+    rows, names = form.decisions(rows.assign(label=rows["label"].astype(float)))  # as beside an unlabelled split
     table = f1_by_label(rows, names).set_index("label")
     assert table["n"].to_dict() == {"a": 2, "b": 1} and table["f1"].to_dict() == {"a": 50.0, "b": 100.0}
     assert form.figure == "label_f1" and tagging("O", "X", metrics=["accuracy"]).figure == "confusion"
