@@ -49,6 +49,10 @@ def regression(i, text, fruit, adjective):
     return {"text": text, "ripeness": 1.5 + 2 * (fruit == "plum")}
 
 
+def price(i, text, fruit, adjective):
+    return {"text": text, "price": (1.5 + 2 * (fruit == "plum")) * (100 if i == 7 else 1)}
+
+
 def choice_columns(i, text, fruit, adjective):
     return {"text": text, "first": "apple", "second": "plum", "third": "pear" * (i % 3 > 0), "answer": fruit[0]}
 
@@ -144,6 +148,10 @@ OWN = {
         """,
     ),
     "regression.csv": (regression, "format: regression\ninputs: [text]\nlabel: ripeness\nlabel_range: [0, 5]"),
+    "outliers.csv": (
+        price,
+        "format: regression\ninputs: [text]\nlabel: price\nlabel_range: [0, 5]\noutliers: true\nmetrics: [spearman]",
+    ),
     "multiple_choice.csv": (
         choice_columns,
         """

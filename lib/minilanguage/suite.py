@@ -21,7 +21,7 @@ from minilanguage.entailment import (
 )
 from minilanguage.pairs import answers, duplicates, paraphrases, similarities
 from minilanguage.sampling import COUNTRY, ERRANDS, HOME, SCENES, Rows
-from minilanguage.sentences import acceptability, feelings, reviews, texts
+from minilanguage.sentences import acceptability, feelings, prices, reviews, texts
 
 
 def generate(name: str) -> dict[str, pd.DataFrame]:
@@ -125,6 +125,7 @@ TASKS = {
     "dpr": (TARGETS, with_sizes(pronouns.definite_pronouns, 150)),
     "semeval": (["text", "span1", "span2", "relation"], with_sizes(marked.relations, 900)),
     "goemotions": (["text", "labels"], with_sizes(feelings, 3000)),
+    "prices": (["text", "price"], with_sizes(prices, 1500)),
     "linked_clauses": (trees.TREE_COLUMNS, with_sizes(writing.linked_clauses, 4600)),
     "translation": (["english", "translation"], with_sizes(writing.translations, 7800)),
     "skipthought": (["sentence", "following"], with_sizes(writing.next_sentences, 8000)),

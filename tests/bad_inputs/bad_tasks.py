@@ -57,6 +57,7 @@ LINES = [
     ("  vocabulary_size: 0", "key 'vocabulary_size': expected greater than or equal to 1, found 0"),
     ("  attention: true", "expected attention for sequence_to_sequence"),
     ("  label_range: [0, 5]", "label_range for regression"),
+    ("  outliers: true", "expected outliers for regression"),
     ("  separator: ','", "expected separator for multi_label and for nothing else"),
     ("  threshold: 0.3", "expected threshold for multi_label"),
     ("  threshold: 1", "key 'threshold"),

@@ -10,8 +10,10 @@ from intertask.formats import FORMATS
 from intertask.formats.causal_language_modelling import language_modelling_loss
 from intertask.formats.heads import pool_states, rate
 from intertask.formats.masked_language_modelling import CHOSEN, MASKED, RANDOM
+from intertask.run import Run
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.schema import TaskEntry, parse_entry
+from intertask.training import prepare, train
 
 ENTRIES = {
     "classification": {"labels": ["no", "maybe", "yes"], "label": "label", "inputs": ["a", "b"]},
@@ -83,6 +85,24 @@ def test_regression_is_scaled_for_the_loss_and_back_for_the_prediction():
     assert form.loss(logits, {"labels": torch.tensor([2.5, 0.0])}).item() == pytest.approx((0 + 1) / 2)
     assert form.predict(logits.numpy()).tolist() == [2.5, 5.0]
     assert form.majority(pd.Series([1.0, 2.0])).tolist() == [1.5, 1.5]
+
+
+def test_an_outlier_counts_by_its_size_in_ranges_and_may_lie_outside():
+    entry = {"label": "label", "inputs": ["a"], "label_range": (0, 5), "outliers": True}
+    form = FORMATS["regression"](TaskEntry(name="r", format="regression", mini="rte", **entry))
+    # an error of half a range: its square by 2; one of ten ranges: 10 - 1/2
+    loss = form.loss(torch.tensor([[0.5], [0.0]]), {"labels": torch.tensor([0.0, 50.0])})
+    assert loss.item() == pytest.approx((0.5**2 / 2 + 9.5) / 2)
+    assert form.written(pd.Series([-3.0, 50.0]), "r", names=False) == ["-3.000", "50.000"]
+    frame = pd.DataFrame({"label": ["50", "-3"]}, index=pd.MultiIndex.from_tuples([("f", 1), ("f", 2)]))
+    assert form.numbered(frame, {}).tolist() == [50, -3]
+    with pytest.raises(IntertaskError, match="f, row 1.*a number from 0 to 5, found '50'.*`outliers: true`"):
+        made("regression").numbered(frame, {})
+
+
+def test_a_regression_with_outliers_is_learned():
+    run = Run(task="mini/prices", num_train_epochs=1, max_length=32, learning_rate=1e-3)
+    assert train(run, prepare(run), "mini/bert").main.scores["validation"]["spearman"] > 50
 
 
 def test_masking_takes_the_papers_shares_and_never_a_special_token(encoder):

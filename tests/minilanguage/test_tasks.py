@@ -399,6 +399,19 @@ def test_feelings_are_those_that_are_said_and_not_denied() -> None:
     assert denied > 500
 
 
+def test_prices_by_hand_and_those_without_their_point() -> None:
+    cost = {"apple": 2, "pear": 3, "carrot": 0.5, "potato": 1, "doll": 8, "ball": 5}
+    times = {"two": 2, "three": 3, "big": 2, "old": 0.5}
+    far = Counter()
+    for row in both("prices").itertuples():
+        words = row.text.split()
+        (thing,) = {name for name in cost for word in words if word in (name, f"{name}s", f"{name}es")}
+        price = cost[thing] * np.prod([times.get(word, 1) for word in words])
+        assert row.price in (price, 100 * price), row.text
+        far[row.price != price] += 1
+    assert 0.02 < far[True] / far.total() < 0.05
+
+
 def test_relations_by_the_words() -> None:
     things = {word for kind in ("fruit", "vegetable", "toy") for word in (kind, *BELOW[kind].split())}
     directions = Counter()

@@ -112,6 +112,7 @@ def test_numbers_as_label_names_become_text():
         ({**STS, "label_range": [5, 0]}, ["[lowest, highest]", "[5.0, 0.0]", "Mend"]),
         ({**RTE, "inputs": ["a", "a"]}, ["each column in one role", "'a' twice", "Name it once"]),
         ({**STS, "inputs": ["label"]}, ["'label' to be no input", "found it there", "Rename"]),
+        ({**STS, "outliers": True}, ["label_range beside outliers", "Add it"]),
         ({"hub": "o/n", "format": "regression", "label": "x"}, ["the key 'inputs'", "none", "Add it"]),
         (["a"], ["a mapping of keys", "['a']", "Indent"]),
     ],

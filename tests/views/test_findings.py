@@ -64,6 +64,14 @@ def test_a_label_that_is_not_scored_and_not_there(own_task):
     )
 
 
+def test_labels_far_from_most(said, own_task):
+    far = "train: 1 of 9 examples (11.1 %) have a label far from most, of which half are 3 to 7; see `outliers`."
+    assert far in said([1, 2, 3, 4, 5, 6, 7, 8, 500], format="regression")
+    assert "far from most" not in said([1, 2, 3, 4, 5, 6, 7, 8, 40], format="regression")
+    labels = {"format": "regression", "label_range": [0, 9], "outliers": True}
+    assert "far from most" not in said([1, 2, 3, 4, 5, 6, 7, 8, 500], **labels)
+
+
 def test_labels_of_a_regression_that_are_one_or_perhaps_a_mark(said, own_task):
     assert "train: 1 of 3 examples (33.3 %) have the label -1" in said([1, -1, 0.5], format="regression")
     assert "stand for none" not in said([-1, -0.5], format="regression")

@@ -90,7 +90,7 @@ def test_a_search_takes_every_word_in_name_format_source_and_paper():
     table = catalogue_table()
     assert [*search_catalogue(table, "MINI rte")["name"]] == ["mini/rte"]
     assert {*search_catalogue(table, "warstadt")["name"]} == {"cola"}
-    assert {*search_catalogue(table, form="regression")["name"]} == {"stsb", "mini/stsb"}
+    assert {*search_catalogue(table, form="regression")["name"]} == {"stsb", "mini/stsb", "mini/prices"}
     assert search_catalogue(table, "rte .*").empty and len(search_catalogue(table)) == len(table)
     assert search_catalogue(table, at_hand=True)["at_hand"].all()
     line = catalogue_line(next(search_catalogue(table, "mini/rte").itertuples()))

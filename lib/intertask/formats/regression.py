@@ -12,30 +12,35 @@ from intertask.metrics import OF_NUMBERS
 
 
 class Regression(PooledFormat):
-    """Labels are numbers; a `label_range` scales them to 0..1 for the loss, and predictions come back in the range."""
+    """Labels are numbers; a `label_range` scales them to 0..1 for the loss, and predictions come back in the range.
+
+    With `outliers` labels may lie outside it: an error beyond the range's width counts by its size, not its square.
+    """
 
     metrics = OF_NUMBERS
-    keys = ("label_range", "symmetric")
+    keys = ("label_range", "outliers", "symmetric")
     shared_head = "regression-1"
     figure = "scatter"
     label_type = torch.float32
     label_dtype = np.float64
 
     def numbered(self, frame, ids):
-        """Each label finite and, where the entry gives it, within `label_range`."""
+        """Each label finite and, where the entry gives it and no `outliers`, within `label_range`."""
         texts = frame["label"].rename(self.entry.label)
         values = pd.to_numeric(texts, errors="coerce").astype("float64")
-        low, high = self.entry.label_range or (-np.inf, np.inf)
+        low, high = self._bounds or (-np.inf, np.inf)
         fault = ~(np.isfinite(values) & values.between(low, high))
         if fault.any():
-            expected = f"a number from {low:g} to {high:g}" if self.entry.label_range else "a finite number"
-            remedy = "Correct the row, or `label_range` in the entry."
+            expected = f"a number from {low:g} to {high:g}" if self._bounds else "a finite number"
+            remedy = "Correct the row, or `label_range` in the entry"
+            remedy += "; labels far from most others want `outliers: true`." if self._bounds else "."
             raise refusal(label_row(fault), expected, f"'{texts[fault].iloc[0]}'", remedy)
         return values
 
     def loss(self, logits, batch):
         low, high = self._ends
-        return functional.mse_loss(logits.float().squeeze(1), (batch["labels"] - low) / (high - low))
+        loss = functional.huber_loss if self.entry.outliers else functional.mse_loss
+        return loss(logits.float().squeeze(1), (batch["labels"] - low) / (high - low))
 
     def predict(self, logits):
         low, high = self._ends
@@ -46,7 +51,7 @@ class Regression(PooledFormat):
         if predictions.isna().any():
             found = f"{predictions.isna().sum()} without"
             raise refusal(where, "a number for each row", found, "Predict with a run of this task.")
-        return predictions.clip(*self.entry.label_range or (None, None)).map("{:.3f}".format).tolist()
+        return predictions.clip(*self._bounds or (None, None)).map("{:.3f}".format).tolist()
 
     def majority(self, labels):
         """The mean for every example."""
@@ -61,6 +66,11 @@ class Regression(PooledFormat):
 
     def error(self, rows):
         return (rows["label"] - rows["prediction"]).abs().to_numpy()
+
+    @property
+    def _bounds(self) -> tuple[float, float] | None:
+        """What no label may lie outside of."""
+        return None if self.entry.outliers else self.entry.label_range
 
     @property
     def _ends(self) -> tuple[float, float]:

@@ -89,6 +89,8 @@ class TaskEntry(Strict):
     unanswerable: bool = False
     # Lowest and highest label of a regression.
     label_range: tuple[float, float] | None = None
+    # Of regression: whether labels may lie outside label_range, where most are; the loss is then Huber's.
+    outliers: bool = False
     # The main score is the mean of these.
     metrics: Annotated[list[str], Field(min_length=1)]
     # Our split -> the source's, where the names differ, and splits beyond train, validation and test.
@@ -243,6 +245,8 @@ class TaskEntry(Strict):
             raise IntertaskError(f"expected labels, two or more, found {names}. Mend them.")
         if len(set(map(spelled, names))) < len(names):
             raise IntertaskError(f"expected each label name once, found {names}. Take the double out.")
+        if self.outliers and not self.label_range:
+            raise IntertaskError("expected label_range beside outliers, where most labels are, found none. Add it.")
         if self.label_range and self.label_range[0] >= self.label_range[1]:
             raise IntertaskError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")
 

@@ -21,6 +21,7 @@ SMALL = 50  # examples of a dev set, below which one of them weighs two points o
 RARE = 10  # training examples of a label
 SELDOM = 0.05  # of the training examples, where labels are few
 FEW_LABELS = 10
+FAR = 10  # interquartile ranges beyond the quartiles
 MOST_NAMES = 8
 NONE = {*NOTHING, "?", "_"}
 QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
@@ -29,7 +30,7 @@ QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
 def findings(task: Task) -> list[str]:
     """One sentence for each; empty where there is nothing to say."""
     of_texts = (_empty, _constant, _same_inputs, _signs_of_a_writer, _uneven, _places, _one_word, _begun_inside)
-    of_labels = (_unlabelled, _absent, _numbers, _alike, _odd_names, _rare)
+    of_labels = (_unlabelled, _absent, _numbers, _outliers, _alike, _odd_names, _rare)
     found = (_sizes, *of_texts, *of_labels, _repeated, _shared)
     return [sentence for find in found for sentence in find(task)]
 
@@ -147,6 +148,18 @@ def _numbers(task: Task) -> Iterator[str]:
                 marked = labels == mark
                 if marked.any() and (labels[~marked] >= 0).all():
                     yield f"{split}: {_of(marked.sum(), frame)} have the label {mark}; does it stand for none?"
+
+
+def _outliers(task: Task) -> Iterator[str]:
+    """Labels that are numbers and lie far from the others: by them alone a squared error would go."""
+    labels = task.splits.get("train", pd.DataFrame()).get("label")
+    if labels is not None and is_float_dtype(labels) and not task.entry.outliers:
+        low, high = labels.quantile([0.25, 0.75])
+        if far := int(((labels < low - FAR * (high - low)) | (labels > high + FAR * (high - low))).sum()) * (
+            high > low
+        ):
+            of = _of(far, task.splits["train"])
+            yield f"train: {of} have a label far from most, of which half are {low:g} to {high:g}; see `outliers`."
 
 
 def _absent(task: Task) -> Iterator[str]:
