@@ -128,6 +128,11 @@ def test_the_negative_control_is_a_run_of_its_own():
     assert len(set(ids(graph.rows, stage="intermediate"))) == 4
 
 
+def test_a_study_s_device_is_that_of_all_its_runs():
+    runs = expand("g", Study(**GOOD | {"device": "cpu"}), planned=True).runs.values()
+    assert {run.device for run in runs} == {"cpu"} and any(not run.parent for run in runs)
+
+
 def test_identity_is_content(tmp_path):
     def run_ids(folder, **changes):
         study = Study(**GOOD | {"task_file": str(folder / "tasks.yaml"), "targets": ["fruit"]} | changes)
