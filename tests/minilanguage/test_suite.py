@@ -45,6 +45,7 @@ SIZES = {
     "wnut17": {"train": 1500, "validation": 400},
     "squad_v2": {"train": 3600, "validation": 400},
     "goemotions": {"train": 3000, "validation": 400},
+    "prices": {"train": 1500, "validation": 400},
     "treebank": {"train": 3000, "validation": 1000, "test": 1000},
     "single_words": {"train": 1600, "validation": 400, "test": 400},
     "coordination": {"train": 1000, "validation": 400},
