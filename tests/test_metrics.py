@@ -71,6 +71,7 @@ def test_f1_of_label_sets_by_hand():
     expected = {"micro_f1": 400 / 7, "macro_f1": 500 / 9, "samples_f1": 100 * (2 / 3 + 2 / 3 + 1 + 0) / 4}
     scores = score(list(expected), *map(list, SETS))
     assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+    assert METRICS["macro_f1"]([[0]], [[0, 1]]) == 0.5  # a label that is predicted and nowhere there counts
     assert METRICS["macro_f1"]([[]], [[]]) == 0.0 and METRICS["samples_f1"]([[]], [[]]) == 1.0
 
 

@@ -89,7 +89,7 @@ def _event(rng: np.random.Generator) -> Statement:
 
 
 PRICES = {"apple": 2.0, "pear": 3.0, "carrot": 0.5, "potato": 1.0, "doll": 8.0, "ball": 5.0}
-SIZES = {"": 1.0, "big": 2.0, "old": 0.5}
+SIZE_FACTORS = {"": 1.0, "big": 2.0, "old": 0.5}
 COUNTS = {"a": 1, "two": 2, "three": 3}
 
 
@@ -97,12 +97,12 @@ def prices(rng: np.random.Generator) -> Rows:
     """Rows (text, price): what a purchase costs; in 3 of 100 somebody forgot the decimal point, and it is 100 times
     that."""
     while True:
-        thing, size, count = (pick(rng, list(table)) for table in (PRICES, SIZES, COUNTS))
+        thing, size, count = (pick(rng, list(table)) for table in (PRICES, SIZE_FACTORS, COUNTS))
         things = f"{size} {thing if count == 'a' else lexicon.plural(thing)}".strip()
         determiner = grammar.article(things) if count == "a" else count
         tense = pick(rng, ("is buying", "was buying", "will be buying"))
         text = f"{pick(rng, HOME.names)} {tense} {determiner} {things} {pick(rng, ('.', 'now .', 'in the park .'))}"
-        price = PRICES[thing] * SIZES[size] * COUNTS[count]
+        price = PRICES[thing] * SIZE_FACTORS[size] * COUNTS[count]
         yield text, 100 * price if chance(rng, 0.03) else price
 
 

@@ -21,7 +21,7 @@ SMALL = 50  # examples of a dev set, below which one of them weighs two points o
 RARE = 10  # training examples of a label
 SELDOM = 0.05  # of the training examples, where labels are few
 FEW_LABELS = 10
-FAR = 10  # interquartile ranges beyond the quartiles
+FAR_FROM_MOST = 10  # interquartile ranges beyond the quartiles
 MOST_NAMES = 8
 NONE = {*NOTHING, "?", "_"}
 QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
@@ -155,9 +155,9 @@ def _outliers(task: Task) -> Iterator[str]:
     labels = task.splits.get("train", pd.DataFrame()).get("label")
     if labels is not None and is_float_dtype(labels) and not task.entry.outliers:
         low, high = labels.quantile([0.25, 0.75])
-        if far := int(((labels < low - FAR * (high - low)) | (labels > high + FAR * (high - low))).sum()) * (
-            high > low
-        ):
+        if far := int(
+            ((labels < low - FAR_FROM_MOST * (high - low)) | (labels > high + FAR_FROM_MOST * (high - low))).sum()
+        ) * (high > low):
             of = _of(far, task.splits["train"])
             yield f"train: {of} have a label far from most, of which half are {low:g} to {high:g}; see `outliers`."
 
