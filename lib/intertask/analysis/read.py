@@ -4,7 +4,7 @@ A study's are those of the runs in the store; a table of scores (`score_tables`)
 same frames, under its name.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -161,8 +161,21 @@ def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None =
             there = parquet.read_schema(path).names
             columns = [name for name in (*parts[0].columns[1:], *OF_SPANS) if name in there]
             parts.append(pd.read_parquet(path, columns=columns, filters=wanted).assign(run=run))
+    parts += _foreign(runs, split, Path(results or results_root()))
     found = pd.concat(parts[1:] or parts)
     return found[[name for name in (*parts[0].columns, *OF_SPANS) if name in found]]
+
+
+def _foreign(runs: pd.DataFrame, split: str, results: Path) -> Iterator[pd.DataFrame]:
+    """What other tools' runs predicted, which were kept with a table of scores."""
+    tables = runs[runs["run"].str.contains(":")] if len(runs) else runs
+    for name, own in tables.groupby(tables["run"].str.rpartition(":")[0]) if len(tables) else ():
+        found = score_tables.kept_predictions(name, results)
+        if found is not None:
+            key = [*score_tables.RUN_KEY, "split"]
+            asked = own[[*key, "run"]].assign(split=split or own["split"])
+            found = found.astype(asked[key].dtypes).merge(asked, on=key)
+            yield from (one[["run", "row", "label", "prediction"]] for _, one in found.groupby("run", sort=False))
 
 
 def _in_pool(run: str, results: Path | None) -> bool:

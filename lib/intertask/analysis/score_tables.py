@@ -18,11 +18,18 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Validat
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
+from intertask.metrics import METRICS
 from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.study import Notebook, Open, read_source
+from intertask.tasks.catalogue import catalogue
+from intertask.tasks.data_files import read_file
 from intertask.written import NOTHING, UNPRINTED, Strict, faults_in_words
 
 SHUFFLED = "[shuffle_labels=true]"
+PREDICTIONS = "predictions.jsonl"
+EXAMPLE = ["row", "label", "prediction", "right"]
+COUNTED = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "matthews_correlation", "pearson", "spearman")
+"""The metrics that follow from a label and a prediction for each example."""
 REQUIRED = ["encoder", "target", "score"]
 RUN_KEY = ["part", "encoder", "regime", "mixing", "supporting", "supporting_limit", "target", "limit", "seed"]
 TEXT_COLUMNS = [
@@ -73,9 +80,8 @@ class TableSource(Strict):
 
     title: str
     paper: str = Field("", description="whose scores these are")
-    source: Files = Field(
-        min_length=1, description="CSV files, or {file: …, columns: …, values: …} for each; several are joined"
-    )
+    source: Files = Field([], description="CSV files, or {file: …, columns: …, values: …} for each; several are joined")
+    predictions: Files = Field([], description="the same of files with a row for each example, as of `logged_answers`")
     columns: dict[str, str] = Field(
         {}, description="{supporting: source_task}: our column, and what it is called there"
     )
@@ -85,11 +91,21 @@ class TableSource(Strict):
     )
     report: list[Notebook] = []
 
-    def tidied(self, one: TableFile, folder: Path) -> pd.DataFrame:
-        """One of its tables; a column has the file's own word before that of all."""
-        columns = {ours: theirs for ours, theirs in self.columns.items() if ours not in one.values} | one.columns
-        values = {ours: value for ours, value in self.values.items() if ours not in one.columns} | one.values
-        return tidy(folder / one.file, columns, values, self.unit)
+    def meanings(self, one: TableFile, known: list[str]) -> tuple[dict[str, str], Values]:
+        """The columns and the values of a file, which has its own word before that of all; known: of those for all."""
+        columns = {ours: theirs for ours, theirs in self.columns.items() if ours in known and ours not in one.values}
+        values = {ours: value for ours, value in self.values.items() if ours not in one.columns}
+        return columns | one.columns, values | one.values
+
+    def tidied(self, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """Its scores, those of its predictions among them, and these; the index says of which file a row is."""
+        known = [*self.columns] if not self.predictions else TABLE_COLUMNS
+        tables = [tidy(folder / one.file, *self.meanings(one, known), self.unit) for one in self.source]
+        found = [logged_answers(folder / one.file, *self.meanings(one, [*self.columns])) for one in self.predictions]
+        names = [one.file for one in (*self.source, *self.predictions)]
+        table = pd.concat([*tables, *(scores for scores, _ in found)], keys=names)
+        table.index = [f"{row} of {file}" for file, row in table.index]
+        return table, pd.concat([rows for _, rows in found], ignore_index=True) if found else None
 
 
 def keep(path: Path, name: str, results: Path) -> None:
@@ -107,27 +123,35 @@ def keep(path: Path, name: str, results: Path) -> None:
     except IntertaskError as error:
         raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     edited_since(name, path, written.content, results)  # for its refusal alone
-    names = [one.file for one in source.source]
+    names = [one.file for one in (*source.source, *source.predictions)]
     if twice := [file for file in names if names.count(file) > 1]:
         raise refusal(written.place("source"), "each file once", f"{twice[0]} twice", "Take one out.")
-    table = pd.concat([source.tidied(one, path.parent) for one in source.source], keys=names)
-    table.index = [f"{row} of {file}" for file, row in table.index]
+    if not names:
+        raise refusal(written.place(), "a file under source or predictions", "none", "Name one.")
+    table, predictions = source.tidied(path.parent)
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
+    if predictions is not None:
+        _refuse_other_examples(predictions, path)
     text = csv_text(table, index=False)
-    if _is_kept(name, results, written.content, text):
+    if _is_kept(name, results, written.content, text, predictions):
         return
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": written.content}
     snapshot |= {"file": str(path), "written": now(), "runs": []}
     (results / name).mkdir(parents=True, exist_ok=True)
     write(results / name / "source.csv", text)
     snapshot["source"] = file_digest(results / name / "source.csv").hex()
+    if predictions is not None:
+        write(results / name / PREDICTIONS, _as_lines(predictions))
+        snapshot["predictions"] = file_digest(results / name / PREDICTIONS).hex()
     write_sealed(results / name / "study.json", name, json.dumps(snapshot, indent=1))
 
 
-def _is_kept(name: str, results: Path, given: dict[str, Any], text: str) -> bool:
+def _is_kept(name: str, results: Path, given: dict[str, Any], text: str, predictions: pd.DataFrame | None) -> bool:
     with suppress(IntertaskError, OSError, ValueError):  # not yet, or damaged
         same = (results / name / "source.csv").read_text(encoding="utf-8") == text and find_table(name, results)
+        if predictions is not None:
+            same = same and (results / name / PREDICTIONS).read_text(encoding="utf-8") == _as_lines(predictions)
         return bool(same) and read_study(name, results)["given"] == json.loads(json.dumps(given, default=str))
     return False
 
@@ -155,16 +179,33 @@ def _kept_table(path: Path, digest: str | None) -> Path | None:
     return path if digest else None
 
 
+def kept_predictions(name: str, results: Path) -> pd.DataFrame | None:
+    """The predictions that were kept with a table, if any: columns RUN_KEY, split, row, label, prediction."""
+    digest = study_folder(name, results) and read_study(name, results).get("predictions")
+    if not digest:
+        return None
+    path = _kept_table(results / name / PREDICTIONS, digest)
+    return pd.read_json(path, lines=True, dtype=False)
+
+
+def _as_lines(predictions: pd.DataFrame) -> str:
+    return predictions.to_json(orient="records", lines=True, force_ascii=False)
+
+
 def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:
     """The table in a CSV under our names: one row per score, columns TABLE_COLUMNS, scores in points, all checks made.
 
     columns, values, unit: as in `TableSource`. The index counts the file's rows, of which the heading is 1. Raises
     IntertaskError that names the file and its rows.
     """
-    raw, columns, values = cells(path), columns or {}, values or {}
+    return _tidied(_renamed(cells(path), columns or {}, values or {}, TABLE_COLUMNS, path), unit, path)
+
+
+def _renamed(raw: pd.DataFrame, columns: dict, values: dict, known: list[str], path: Path) -> pd.DataFrame:
+    """A file's columns by our names, of which `known` are all, and what it has throughout."""
     for ours in [*columns, *values]:
-        if ours not in TABLE_COLUMNS:
-            raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, TABLE_COLUMNS)}")
+        if ours not in known:
+            raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, known)}")
     for ours, theirs in columns.items():
         if theirs not in raw:
             raise IntertaskError(f"{path}: {ours} is to be {theirs!r}, no such column.{did_you_mean(theirs, raw)}")
@@ -176,7 +217,10 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
             remedy = "YAML reads a bare yes, no, on or off as a truth value: put quotes around it."
             raise refusal(path, f"{ours} as a number or text, under values", f"{value}", remedy)
     raw = raw.drop(columns=[name for name in columns if name in raw and name not in columns.values()])
-    raw = raw.rename(columns={theirs: ours for ours, theirs in columns.items()}).assign(**values)
+    return raw.rename(columns={theirs: ours for ours, theirs in columns.items()}).assign(**values)
+
+
+def _tidied(raw: pd.DataFrame, unit: str | None, path: Path) -> pd.DataFrame:
     if absent := [name for name in REQUIRED if name not in raw]:
         raise refusal(
             path, f"columns {', '.join(REQUIRED)}", f"no {' and no '.join(absent)} among {', '.join(raw)}",
@@ -195,6 +239,80 @@ def tidy(path: Path, columns: dict | None = None, values: dict | None = None, un
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
     return table
+
+
+def logged_answers(path: Path, columns: dict, values: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The scores, one row per run, and the predictions that a file holds of one run or several, a row per example.
+
+    columns, values: as in `TableSource`, of TABLE_COLUMNS and EXAMPLE. A CSV, TSV, JSON lines or Parquet, as another
+    tool logs what it says of each example: `row`, the example's number in the split, and its `label` and `prediction`,
+    or only whether that is `right`, 1 or 0. `metric` is accuracy unless it is said. Raises IntertaskError that names
+    the file.
+    """
+    raw = _renamed(read_file(path), columns, values, [*TABLE_COLUMNS, *EXAMPLE], path)
+    needed = ["encoder", "target", "row", *(["right"] if "right" in raw else ["label", "prediction"])]
+    if absent := [name for name in needed if name not in raw]:
+        found = f"no {' and no '.join(absent)} among {', '.join(raw)}"
+        remedy = "Say under columns what they are called there; of a log that says no prediction, what is `right`."
+        raise refusal(path, f"columns {', '.join(needed)}", found, remedy)
+    raw.index = range(1, len(raw) + 1)
+    if "right" in raw:
+        right = _answer(raw["right"], path)
+        if (odd := ~right.isin([0, 1])).any():
+            remedy = "Map a column that says of each example whether it is right."
+            raise refusal(f"{path}, row {odd.idxmax()}, right", "1 or 0", f"{raw['right'][odd.idxmax()]}", remedy)
+        raw = raw.assign(label=1, prediction=right)
+    own = raw[["row"]].assign(**{name: _answer(raw[name], path) for name in ("row", "label", "prediction")})
+    key = [name for name in TABLE_COLUMNS if name in raw and name not in ("score", "majority")]
+    if own["label"].dtype != own["prediction"].dtype:
+        own = own.assign(**{name: raw[name].astype("str") for name in ("label", "prediction")})
+    groups = raw.groupby(key, sort=False, dropna=False).ngroup()
+    if (twice := own.assign(run=groups).duplicated(["run", "row"])).any():
+        place = twice.idxmax()
+        remedy = "Map what tells runs apart, such as seed, or take one out."
+        raise refusal(f"{path}, row {place}", "each example once", f"{own['row'][place]} twice", remedy)
+    scores = raw.loc[~groups.duplicated(), key].assign(**({} if "metric" in key else {"metric": "accuracy"}))
+    scores = scores.set_axis(groups[~groups.duplicated()])
+    scores["score"] = [_score(scores["metric"][one], own[groups == one], path) for one in scores.index]
+    scores = _tidied(scores.astype("str").where(scores.notna()), "fraction", path)
+    return scores, pd.concat([scores.loc[groups, [*RUN_KEY, "split"]].set_index(own.index), own], axis=1)
+
+
+def _answer(column: pd.Series, path: Path) -> pd.Series:
+    """Numbers where all are, 1 and 0 for true and false; else texts."""
+    if (wrong := column.isna() | column.map(pd.api.types.is_list_like)).any():
+        place, remedy = wrong.idxmax(), "Name another column; what a list means is not guessed."
+        raise refusal(f"{path}, row {place}, {column.name}", "one value", f"{column[place]!r:.80}", remedy)
+    known = column.map(lambda value: int(value) if isinstance(value, bool | np.bool_) else value)
+    found = pd.to_numeric(known, errors="coerce")
+    if column.name == "row":
+        if (odd := ~((found % 1 == 0) & (found >= 0))).any():
+            expected, wrong = "the example's number in the split, from 0 on", column[odd].iloc[0]
+            raise refusal(f"{path}, row", expected, f"{wrong!r:.80}", "Map another column.")
+        return found.astype("int64")
+    return known.astype("str") if found.isna().any() else found.astype("float64")
+
+
+def _score(metric: str, own: pd.DataFrame, path: Path) -> float:
+    if metric not in COUNTED:
+        expected = f"one of {', '.join(COUNTED)}"
+        raise refusal(f"{path}, metric", expected, f"{metric}", "Take one that follows from such predictions.")
+    return METRICS[metric](own["label"].to_numpy(), own["prediction"].to_numpy())
+
+
+def _refuse_other_examples(predictions: pd.DataFrame, path: Path) -> None:
+    """Refuses runs of one target on other examples, or with other labels, and rows that its split has not."""
+    for (target, split), own in predictions.groupby(["target", "split"], sort=False):
+        wide = own.assign(run=own.groupby(RUN_KEY, sort=False, dropna=False).ngroup())
+        wide = wide.pivot(index="row", columns="run", values="label")
+        odd = wide.isna().any(axis=1) | (wide.nunique(axis=1) > 1)
+        if odd.any():
+            found = f"row {odd.idxmax()} with other labels, or not in each ({odd.sum()} such rows)"
+            raise refusal(f"{path}, {target}", "the same examples of every run", found, "Compare logs of one split.")
+        sizes = catalogue()[target].sizes if target in catalogue() else {}
+        if (last := wide.index.max()) >= sizes.get(split, np.inf):
+            expected = f"rows 0 to {sizes[split] - 1} of its split {split}"
+            raise refusal(f"{path}, {target}", expected, f"row {last}", "Name the split, or another target.")
 
 
 def cells(path: Path) -> pd.DataFrame:

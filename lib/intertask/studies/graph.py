@@ -85,7 +85,8 @@ class Graph:
         folder = results_root() / self.name
         folder.mkdir(parents=True, exist_ok=True)
         write_sealed(folder / "study.json", self.name, json.dumps(self.snapshot(), indent=1, default=str))
-        (folder / "source.csv").unlink(missing_ok=True)
+        for name in ("source.csv", "predictions.jsonl"):
+            (folder / name).unlink(missing_ok=True)
 
     def counted(self, where: dict[str, Any]) -> int:
         """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""

@@ -496,7 +496,7 @@ def read_source(path: Path) -> Written:
 
 def is_source(path: Path) -> bool:
     """Whether a YAML file describes a table of scores, rather than a study."""
-    return "source" in read_source(path).content
+    return bool({"source", "predictions"} & read_source(path).content.keys())
 
 
 def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:
@@ -510,7 +510,7 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
     short = study_name(path) + "-mini" * mini + "-quick" * quick
     written = parsed_yaml(path, text, "keys such as title, encoders and targets", BEGIN)
     content, own = written.content, written.content
-    if "source" in content:
+    if {"source", "predictions"} & content.keys():
         raise IntertaskError(
             f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
             "`intertask report` and `intertask scores` read it."

@@ -1,0 +1,144 @@
+"""Predictions of other tools, example by example: read, refused, and paired as one's own are."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+from intertask.analysis.inference import transfer_intervals
+from intertask.analysis.read import read_predictions, read_runs, read_scores
+from intertask.analysis.score_tables import keep
+from intertask.errors import IntertaskError
+from made_store import make_store, write_predictions
+
+GOLD = [0, 1] * 10
+WRONG = {  # by regime and seed, which of the 20 examples
+    ("single", 0): [*range(8)], ("single", 1): [*range(4, 14)], ("stilts", 0): [0, 1, 2], ("stilts", 1): [0, 5, 9, 19],
+}  # fmt: skip
+NAMES = ["not_entailment", "entailment"]
+RIGHT = {"row": "doc_id", "right": "acc"}
+SAID = {"row": "doc_id", "label": "target", "prediction": "said"}
+
+
+def said(key) -> list[int]:
+    return [1 - label if row in WRONG[key] else label for row, label in enumerate(GOLD)]
+
+
+def log(key, names) -> list[dict]:
+    """As an evaluation harness logs its samples: a document with its number, what was wanted, and what came of it."""
+    return [
+        {"doc_id": row, "doc": {"premise": "a"}, "target": names[label], "arguments": [["a", " b"]],
+         "filtered_resps": [names[given]], "said": names[given], "acc": float(label == given)}
+        for row, (label, given) in enumerate(zip(GOLD, said(key), strict=True))
+    ]  # fmt: skip
+
+
+def source(folder, columns, names=NAMES, change=None, **values):
+    files = []
+    for regime, seed in WRONG:
+        file, rows = f"{regime}{seed}.jsonl", log((regime, seed), names)
+        rows = change(rows, (regime, seed)) if change else rows
+        (folder / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        files.append({"file": file, "values": {"seed": seed} | ({"supporting": "x"} if regime == "stilts" else {})})
+    keys = {"title": "Theirs", "predictions": files, "columns": columns}
+    (folder / "theirs.yaml").write_text(yaml.safe_dump(keys | {"values": {"encoder": "e", "target": "t"} | values}))
+    return folder / "theirs.yaml"
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "results"))
+    return tmp_path / "results"
+
+
+def intervals(study):
+    runs = read_runs(study, predictions=True)
+    return transfer_intervals(runs, read_scores(study), read_predictions(runs))
+
+
+@pytest.fixture
+def own(results):
+    """Intervals of two pairs of our own runs with the same predictions."""
+
+    def score(target, task, seed):
+        return 100 - 5 * len(WRONG["stilts" if task else "single", seed])
+
+    make_store(results, score, name="own", targets=["mini/rte"], supporting=["mini/mnli"], seeds=2)
+    runs = read_runs("own", results)
+    for row in runs[runs["stage"] == "target"].itertuples():
+        write_predictions(results, row.run, "validation", GOLD, said((row.regime, row.seed)))
+    return intervals("own")
+
+
+@pytest.mark.parametrize(("columns", "names"), [(RIGHT, NAMES), (SAID, NAMES), (SAID, [0, 1])])
+def test_paired_intervals_of_logs_are_those_of_our_own_runs(columns, names, own, results, tmp_path):
+    keep(source(tmp_path, columns, names), "theirs", results)
+    found = intervals("theirs")
+    over = ["examples", "examples_low", "examples_high", "both_low", "both_high", "examples_detectable"]
+    pd.testing.assert_frame_equal(found[over], own[over])
+    assert found["examples"].tolist() == [20] and found["examples_low"].notna().all()
+    scores = read_runs("theirs").set_index(["regime", "seed"])["score"]
+    assert scores.to_dict() == {key: 100 - 5 * len(wrong) for key, wrong in WRONG.items()}
+
+
+def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path):
+    keep(source(tmp_path, SAID, [0, 1], metric="f1"), "theirs", results)
+    # single, seed 0: of the first eight none is right, of ten ones six are found, and four zeros are called one
+    assert read_runs("theirs").set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx(60)
+
+
+def test_predictions_are_kept_once_and_read_only_as_they_were_kept(results, tmp_path):
+    path, kept = source(tmp_path, RIGHT), results / "theirs" / "predictions.jsonl"
+    keep(path, "theirs", results)
+    before = kept.stat().st_mtime_ns
+    keep(path, "theirs", results)
+    assert kept.stat().st_mtime_ns == before and len(kept.read_text().splitlines()) == 80
+    kept.write_text(kept.read_text()[:-40])
+    with pytest.raises(IntertaskError, match="predictions.jsonl: expected the table as it was kept"):
+        read_predictions(read_runs("theirs"))
+
+
+def shorter(rows, key):
+    return rows[:-1] if key == ("stilts", 1) else rows
+
+
+def relabelled(rows, key):
+    return [row | {"target": NAMES[0]} for row in rows] if key == ("stilts", 1) else rows
+
+
+def doubled(rows, key):
+    return [row | {"acc": 2 * row["acc"]} for row in rows]
+
+
+def later(rows, key):
+    return [row | {"doc_id": row["doc_id"] + 90} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("columns", "change", "values", "words"),
+    [
+        ({"row": "doc_id"}, None, {}, "encoder, target, row, label, prediction, found no label and no prediction"),
+        ({"row": "id", "right": "acc"}, None, {}, "row is to be 'id', no such column"),
+        ({"rows": "doc_id"}, None, {}, "there is no column 'rows' to map to. Did you mean 'row'"),
+        (RIGHT, shorter, {}, "the same examples of every run, found row 19 with other labels, or not in each .1 such"),
+        (SAID, relabelled, {}, "the same examples of every run, found row 1 with other labels"),
+        (RIGHT, lambda rows, _: rows + rows[:1], {}, "row 21: expected each example once, found 0 twice"),
+        (RIGHT | {"right": "filtered_resps"}, None, {}, r"row 1, right: expected one value, found \['"),
+        (RIGHT, doubled, {}, "row 9, right: expected 1 or 0, found 2.0"),
+        (RIGHT | {"row": "said"}, None, {}, "row: expected the example's number in the split, from 0 on, found '"),
+        (RIGHT, None, {"metric": "bleu"}, "metric: expected one of accuracy, .*, found bleu"),
+        (RIGHT, later, {"target": "copa"}, "copa: expected rows 0 to 99 of its split validation, found row 109"),
+    ],
+)
+def test_what_is_no_table_of_predictions_is_refused(columns, change, values, words, results, tmp_path):
+    with pytest.raises(IntertaskError, match=words):
+        keep(source(tmp_path, columns, change=change, **values), "theirs", results)
+    assert not (results / "theirs").exists()
+
+
+def test_a_file_without_tables_is_refused(results, tmp_path):
+    path = tmp_path / "theirs.yaml"
+    path.write_text("title: Theirs\npredictions: []\n")
+    with pytest.raises(IntertaskError, match="expected a file under source or predictions, found none"):
+        keep(path, "theirs", results)
