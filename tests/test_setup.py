@@ -37,7 +37,7 @@ def test_the_locked_version_satisfies_its_declared_bound(requirement):
     assert requirement.specifier.contains(LOCKED[canonicalize_name(requirement.name)])
 
 
-OTHER_NAMES = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+OTHER_NAMES = {"mlflow": "mlflow-skinny", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 CARRIED = {"IPython", "PIL", "jupyter_server", "nbformat", "safetensors", "tokenizers", "traitlets"}
 """By ipykernel, matplotlib, jupyterlab, papermill, transformers and nbconvert, whose words they are."""
 RUN = {"jupyterlab": "`make lab` starts it"}
@@ -45,7 +45,8 @@ RUN = {"jupyterlab": "`make lab` starts it"}
 
 
 def test_every_import_of_the_library_is_declared():
-    declared = {canonicalize_name(requirement.name) for requirement in DECLARED}
+    extras = [Requirement(text) for texts in PROJECT["optional-dependencies"].values() for text in texts]
+    declared = {canonicalize_name(requirement.name) for requirement in DECLARED + extras}
     for path in (ROOT / "lib").rglob("*.py"):
         for name in imported(path.read_text()) - CARRIED - {"intertask", "minilanguage"} - set(sys.stdlib_module_names):
             assert canonicalize_name(OTHER_NAMES.get(name, name)) in declared, f"{path.name} imports {name}"

@@ -514,6 +514,19 @@ def export_model(
         say(use.push(to, push))
 
 
+@app.command("publish")
+def publish_runs(
+    study: StudyName,
+    to: Annotated[Literal["trackio", "wandb", "mlflow", "tensorboard"], typer.Option(help="where; each is an extra")],
+    mini: Mini = False,
+    quick: Quick = False,
+) -> None:
+    """Writes a study's finished runs into a tracker that does not have them yet: parameters, curves and scores."""
+    from intertask.use.publish import publish_study
+
+    publish_study(_name(study, mini, quick), to, say)
+
+
 Encoders = Annotated[
     bool, typer.Option("--encoders/--no-encoders", help="without them runs are read alike, and none starts from these")
 ]

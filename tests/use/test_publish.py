@@ -1,0 +1,194 @@
+"""What is published is read back through each tracker's own API, from a store of its own on this machine."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from intertask.errors import IntertaskError
+from intertask.files import write
+from intertask.use.publish import publish_study
+from made_store import write_index, write_run
+
+CURVE = "step,epoch,train_loss,examples,task,p,accuracy,main\n8,1.0,0.75,250,mini/rte,1.0,50.5,50.5\n"
+CURVE += "24,2.0,0.5,500,mini/rte,1.0,{0},{0}\n"
+SCORES = {"one.s0": 57.400722, "two.s1": 61.123457}
+LATER = {"three.s2": 48.25}
+TRACKERS = ["trackio", "mlflow", "tensorboard"]
+
+
+def finish(results: Path, scores: dict[str, float]) -> None:
+    for seed, (run, score) in enumerate(scores.items()):
+        write_run(results, run, "mini/rte", seed, score)
+        write(results / "runs" / run / "curve.csv", CURVE.format(score))
+        write(
+            results / "runs" / run / "parameters.yaml",
+            f"task: mini/rte\nlearning_rate: 0.0005\nlimit: null\nseed: {seed}\n",
+        )
+        write(results / "runs" / run / "notebook.ipynb", "{}")
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    for name, value in {
+        "INTERTASK_RESULTS": tmp_path / "results",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "TRACKIO_DIR": tmp_path / "trackio",
+        "WANDB_DIR": tmp_path,
+        "WANDB_MODE": "offline",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    roles = [
+        {"run": run, "stage": "target", "task": "mini/rte", "target": "mini/rte", "regime": "single", "seed": 0}
+        for run in [*SCORES, *LATER]
+    ]
+    write_index(tmp_path / "results", "a/demo", roles)
+    finish(tmp_path / "results", SCORES)
+    return tmp_path / "results"
+
+
+def published(to: str) -> str:
+    """In a process of its own, as the command does it: trackers keep threads, and read their places once."""
+    code = "import sys; from intertask.cli import app; app(['publish', 'a/demo', '--to', sys.argv[1]])"
+    process = subprocess.run([sys.executable, "-c", code, to], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def read_trackio(results: Path) -> dict[str, tuple[dict, dict]]:
+    code = (
+        "import json, sys, trackio; from trackio.sqlite_storage import SQLiteStorage as store\n"
+        "runs = [(run.name, run.config, store.get_logs('a/demo', run.name)) for run in trackio.Api().runs('a/demo')]\n"
+        "print(json.dumps(runs))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = {}
+    for name, config, logs in json.loads(process.stdout.splitlines()[-1]):
+        assert name not in found
+        series: dict = {}
+        for row in logs:
+            for metric in row.keys() - {"step", "timestamp"}:
+                series.setdefault(metric, []).append((row["step"], row[metric]))
+        found[name] = (config, series)
+    return found
+
+
+def read_mlflow(results: Path) -> dict[str, tuple[dict, dict]]:
+    from mlflow import MlflowClient
+
+    client, found = MlflowClient(), {}
+    (experiment,) = [one for one in client.search_experiments() if one.name == "a/demo"]
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    for run in runs:
+        if run is not parent:
+            assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id and run.info.run_name not in found
+            assert run.info.status == "FINISHED"
+            names = run.data.metrics
+            series = {
+                name: [(one.step, one.value) for one in client.get_metric_history(run.info.run_id, name)]
+                for name in names
+            }
+            found[run.info.run_name] = (run.data.params | {"notebook": run.data.tags["notebook"]}, series)
+    return found
+
+
+def read_tensorboard(results: Path) -> dict[str, tuple[dict, dict]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+    from tensorboard.util.tensor_util import make_ndarray
+
+    found = {}
+    for folder in (results / "a/demo/tensorboard").iterdir():
+        assert len([*folder.iterdir()]) == 1
+        events = EventAccumulator(str(folder))
+        events.Reload()
+        series = {
+            tag: [(event.step, make_ndarray(event.tensor_proto).item()) for event in events.Tensors(tag)]
+            for tag in events.PluginTagToContent("scalars")
+        }
+        (start,) = [
+            data
+            for name, content in events.PluginTagToContent("hparams").items()
+            if name.endswith("session_start_info") and (data := HParamsPluginData.FromString(content))
+        ]
+        values = {key: value.string_value for key, value in start.session_start_info.hparams.items()}
+        (notebook,) = events.Tensors("notebook/text_summary")
+        found[folder.name] = (values | {"notebook": make_ndarray(notebook.tensor_proto)[0].decode()}, series)
+    return found
+
+
+def leave_unfinished(run: str) -> None:
+    """As a process that is killed leaves it."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    number = client.get_experiment_by_name("a/demo").experiment_id
+    (found,) = [one for one in client.search_runs([number]) if one.info.run_name == run]
+    client.update_run(found.info.run_id, status="RUNNING")
+
+
+READ = {"trackio": read_trackio, "mlflow": read_mlflow, "tensorboard": read_tensorboard}
+
+
+def holds(results: Path, found: dict, scores: dict[str, float]) -> None:
+    assert found.keys() == scores.keys()
+    for run, (parameters, series) in found.items():
+        assert parameters["task"] == parameters["study/target"] == "mini/rte"
+        assert str(parameters["learning_rate"]) == "0.0005" and parameters["study/regime"] == "single"
+        assert parameters["notebook"] == (results / "runs" / run / "notebook.ipynb").as_uri()
+        assert sorted(series["mini/rte/accuracy"]) == [(8, 50.5), (24, scores[run])]
+        assert sorted(series["mini/rte/train_loss"]) == [(8, 0.75), (24, 0.5)]
+        assert series["mini/rte/validation/main"] == [(24, scores[run])]
+
+
+@pytest.mark.parametrize("to", TRACKERS)
+def test_what_is_read_back_is_what_was_recorded_and_nothing_is_doubled(to, results):
+    pytest.importorskip(to)
+    assert "2 runs written, 0 were there, 1 are not finished" in published(to)
+    holds(results, READ[to](results), SCORES)
+    assert "0 runs written, 2 were there" in published(to)
+    holds(results, READ[to](results), SCORES)
+    if to == "mlflow":
+        leave_unfinished("one.s0")
+        assert "1 runs written, 1 were there" in published(to)
+        holds(results, READ[to](results), SCORES)
+    finish(results, LATER)
+    assert "1 runs written, 2 were there, 0 are not finished" in published(to)
+    holds(results, READ[to](results), SCORES | LATER)
+
+
+def test_wandb_offline_keeps_each_run_once(results):
+    pytest.importorskip("wandb")
+
+    def kept() -> list[str]:
+        return sorted(path.name.split("-", 3)[3] for path in (results.parent / "wandb").glob("offline-run-*"))
+
+    assert "2 runs written, 0 were there" in published("wandb") and kept() == ["one.s0", "two.s1"]
+    assert "0 runs written, 2 were there" in published("wandb") and kept() == ["one.s0", "two.s1"]
+
+
+def test_a_tracker_that_cannot_be_reached_is_said_and_loses_nothing(results, monkeypatch):
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(
+        IntertaskError,
+        match="(?s)--to mlflow: expected that the tracker can be reached.*127.0.0.1.*the same command goes on",
+    ):
+        publish_study("a/demo", "mlflow")
+
+
+@pytest.mark.parametrize("to", [*TRACKERS, "wandb"])
+def test_a_tracker_that_is_not_installed_is_refused_with_its_install_line(to, results, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard" if to == "tensorboard" else to, None)
+    with pytest.raises(IntertaskError, match=rf"that it is not installed.*pip install 'intertask\[{to}\]'"):
+        publish_study("a/demo", to)
+
+
+def test_a_study_of_which_nothing_is_finished_is_refused(results):
+    write_index(results, "empty", [])
+    with pytest.raises(IntertaskError, match="empty: expected a study with finished runs, found none"):
+        publish_study("empty", "tensorboard")
