@@ -141,7 +141,8 @@ def _wandb(study: str) -> Target:
     import wandb
 
     project = study.replace("/", "-")
-    settings = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True)
+    settings = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False)
+    settings.x_disable_stats = settings.x_disable_meta = True  # of this machine, which trained nothing
     offline = os.environ.get("WANDB_MODE") == "offline"
     kept = Path(os.environ.get("WANDB_DIR", ".")) / "wandb"
 
@@ -151,7 +152,6 @@ def _wandb(study: str) -> Target:
         with wandb.init(**of_run, resume=None if offline else "allow", settings=settings) as run:
             for step, metrics in booked.rows():
                 run.log(metrics, step=step)
-            run.summary.update(booked.scores)
             folder = Path(run.dir).parent
         if offline:
             (folder / "whole").touch()
