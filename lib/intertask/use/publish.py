@@ -7,6 +7,7 @@ and what was begun and not ended is replaced.
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -148,6 +149,8 @@ def _wandb(study: str) -> Target:
 
     def write(booked: Booked) -> None:
         config = booked.parameters | {"notebook": booked.notebook}
+        for begun in _offline(kept).get(booked.run, []) if offline else []:
+            shutil.rmtree(begun)
         of_run = {"project": project, "group": study, "id": booked.run, "name": booked.run, "config": config}
         with wandb.init(**of_run, resume=None if offline else "allow", settings=settings) as run:
             for step, metrics in booked.rows():
@@ -156,15 +159,19 @@ def _wandb(study: str) -> Target:
         if offline:
             (folder / "whole").touch()
 
-    there = set(_whole_offline(kept)) if offline else _finished_online(project)
+    if offline:
+        there = {run for run, folders in _offline(kept).items() if any((one / "whole").exists() for one in folders)}
+    else:
+        there = _finished_online(project)
     where = f"wandb sync {kept}/offline-run-*" if offline else f"wandb project {project}"
     return there, write, where
 
 
-def _whole_offline(kept: Path) -> Iterator[str]:
+def _offline(kept: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
     for folder in kept.glob("offline-run-*-*"):
-        if (folder / "whole").exists():
-            yield folder.name.split("-", 3)[3]
+        found.setdefault(folder.name.split("-", 3)[3], []).append(folder)
+    return found
 
 
 def _finished_online(project: str) -> set[str]:
