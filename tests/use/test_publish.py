@@ -171,7 +171,12 @@ def unfinished_in_wandb(results: Path, run: str) -> None:
     mark.unlink()
 
 
-UNFINISHED = {"mlflow": unfinished_in_mlflow, "wandb": unfinished_in_wandb}
+def unfinished_in_tensorboard(results: Path, run: str) -> None:
+    folder = results / "a/demo/tensorboard"
+    (folder / run).rename(folder / f".{run}.0123abcd")
+
+
+UNFINISHED = {"mlflow": unfinished_in_mlflow, "tensorboard": unfinished_in_tensorboard, "wandb": unfinished_in_wandb}
 READ = {"trackio": read_trackio, "wandb": read_wandb, "mlflow": read_mlflow, "tensorboard": read_tensorboard}
 
 

@@ -227,6 +227,8 @@ def _tensorboard(study: str) -> Target:
     from torch.utils.tensorboard.summary import hparams
 
     folder = results_root() / study / "tensorboard"
+    for begun in folder.glob(".*"):  # by a process that was killed: it would be shown as a run
+        shutil.rmtree(begun)
 
     def write(booked: Booked) -> None:
         with new_folder(folder / booked.run) as inside, SummaryWriter(inside) as writer:
