@@ -134,6 +134,8 @@ def test_a_limit_above_the_data_is_said_and_threads_above_the_machine_are_refuse
     changed(study, limits=[5, 500])
     assert "limit 500 of fruit takes all of its 64 training examples." in said(0, "check", study)
     assert "limit 5 of" not in said(0, "check", study)
+    output = said(0, "check", changed(study, train={"limit_stratified": True}, supporting_limits=[5]))
+    assert "limit_stratified: ripeness (regression) has no single" in output and "limit_stratified: fruit" not in output
     found = said(2, "check", changed(study, threads=10_000))
     assert "threads: expected at most the" in found and "found 10000" in found
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -49,15 +50,27 @@ def test_split_dev_refuses_what_cannot_be_divided(refused):
     refused(lambda: split_dev(TRAIN.head(1), 0.5, 1, False), "holdout", "can be divided", "1 rows", "Add dev rows")
 
 
-def test_a_stratified_limit_draws_of_each_label_its_share_for_any_seed():
-    rare = TRAIN.assign(label=[0] * 91 + [1] * 6 + [2] * 3)
-    counts = [limited(rare, 50, seed, stratify=True)["label"].value_counts().to_dict() for seed in range(8)]
-    assert counts == [{0: 46, 1: 3, 2: 1}] * 8  # shares 45.5, 3, 1.5: of equal remainders the lowest label's
-    drawn = [limited(rare, 50, seed, stratify=True) for seed in (1, 1, 2)]
-    assert drawn[0].equals(drawn[1]) and not drawn[0].equals(drawn[2]) and drawn[0].index.is_monotonic_increasing
-    assert drawn[0].index.is_unique and len({limited(rare, 50, s)["label"].sum() for s in range(8)}) > 1
-    assert limited(rare, 10, 0, stratify=True)["label"].value_counts().to_dict() == {0: 9, 1: 1}
-    assert limited(rare, 100, 0, stratify=True) is rare
+def test_limited_without_strata_draws_what_it_always_drew():
+    assert limited(TRAIN, 5, seed=0).index.tolist() == [26, 30, 50, 61, 81]
+
+
+def test_limited_by_strata_gives_each_label_its_share():
+    rare = pd.DataFrame({"label": [*[0] * 900, *[1] * 95, *[2] * 5]})
+    drawn = [limited(rare, 100, seed, stratify=True) for seed in range(200)]
+    assert {len(rows) for rows in drawn} == {100} and all(rows.index.is_unique for rows in drawn)
+    assert all(rows.index.is_monotonic_increasing for rows in drawn)
+    assert {(rows["label"] == 0).sum() for rows in drawn} == {90}
+    # 9.5 and 0.5 of the others: up or down, as often
+    assert {tuple((rows["label"] == i).sum() for i in (1, 2)) for rows in drawn} == {(9, 1), (10, 0)}
+    assert 70 < sum((rows["label"] == 2).any() for rows in drawn) < 130
+    assert drawn[1].equals(limited(rare, 100, 1, stratify=True)) and not drawn[1].equals(drawn[2])
+
+
+def test_limited_by_strata_draws_every_row_as_often():
+    rows = pd.DataFrame({"label": [0, 1, 0, 2, 0, 1, 0]})
+    counts = sum(np.isin(rows.index, limited(rows, 3, seed, stratify=True).index) for seed in range(2000))
+    assert counts == pytest.approx(2000 * 3 / 7, rel=0.1)  # 3.3 standard deviations of 22
+    assert limited(rows, 6, 0, stratify=True).index.size == 6
 
 
 def test_a_run_stratifies_what_has_one_label_and_draws_the_rest_as_ever():

@@ -49,7 +49,7 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
 
     Of encoders it reads configurations, tokenizers and the headers of their weights.
     """
-    remarks = (_limits_above_the_data, _beyond_the_end, _never_told)
+    remarks = (_limits_above_the_data, _not_stratified, _beyond_the_end, _never_told)
     verdict = Verdict(remarks=[sentence for one in remarks for sentence in one(todo.values())])
     verdict.tried(_check_threads, todo.values())
     if study.report_on == "test":
@@ -86,6 +86,16 @@ def _limits_above_the_data(runs: Iterable[Run]) -> Iterator[str]:
     for task, task_file, limit in asked:
         if limit > (size := training_size(task, task_file)):
             yield f"limit {limit:,} of {task} takes all of its {size:,} training examples."
+
+
+def _not_stratified(runs: Iterable[Run]) -> Iterator[str]:
+    """The tasks that have no single label per example, by which their limit could be drawn."""
+    from intertask.formats import find_format
+
+    asked = {(m.task, run.task_file): None for run in runs if run.limit_stratified for m in run.members if m.limit}
+    for task, task_file in asked:
+        if not find_format(found := find_entry(task, task_file).format).one_label:
+            yield f"limit_stratified: {task} ({found}) has no single label per example: its limit is drawn as without."
 
 
 def _beyond_the_end(runs: Iterable[Run]) -> Iterator[str]:

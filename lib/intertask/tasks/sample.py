@@ -9,8 +9,7 @@ from intertask.errors import refusal
 def limited(train: pd.DataFrame, limit: int | None, seed: int, stratify: bool = False) -> pd.DataFrame:
     """`limit` rows drawn without replacement, in their original order; all rows if `limit` is None or not below.
 
-    Stratified, as many of each label as its share of `limit` is, rounded so that they make `limit`: of a share below
-    half a row there may be none.
+    Stratified, each label has its share of them, rounded up or down: of one whose share is below 1, one row or none.
     """
     if limit is None or limit >= len(train):
         return train
@@ -18,11 +17,10 @@ def limited(train: pd.DataFrame, limit: int | None, seed: int, stratify: bool = 
     if not stratify:
         # in their order: which comes when is the order seed's to say
         return train.sample(n=limit, random_state=rng).sort_index()
-    share = train["label"].value_counts().sort_index() * limit / len(train)
-    counts = share.astype(int)
-    counts[(counts - share).sort_values(kind="stable").index[: limit - counts.sum()]] += 1  # the largest remainders
-    drawn = [train[train["label"] == label].sample(n=n, random_state=rng) for label, n in counts.items()]
-    return pd.concat(drawn).sort_index()
+    by_label = train.sample(frac=1, random_state=rng).sort_values("label", kind="stable")
+    # evenly spaced from a random place: all rows are equally likely, and none is drawn twice
+    places = (np.arange(limit) * len(train) + rng.integers(len(train))) // limit
+    return by_label.iloc[places].sort_index()
 
 
 def split_dev(dev: pd.DataFrame, holdout: float, seed: int, stratify: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
