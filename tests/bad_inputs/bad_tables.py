@@ -12,7 +12,7 @@ LINES = [
     ("title: yes", "expected a number or text, found True"),
     ("titel: T", "titel: extra inputs are not permitted"),
     ("source: 5", "source.0: input should be a valid dictionary"),
-    ("source: []", "source: list should have at least 1 item"),
+    ("source: []", "expected a file under source or predictions, found none"),
     ("source: on", "source.0: input should be a valid dictionary"),
     ("source: {columns: {}}", "source.0.file: field required"),
     ("source: [{file: scores.csv, colums: {}}]", "source.0.colums: extra inputs are not permitted"),
