@@ -51,10 +51,10 @@ def results(tmp_path, monkeypatch):
     return tmp_path / "results"
 
 
-def published(to: str) -> str:
+def published(to: str, study: str = "a/demo") -> str:
     """In a process of its own, as the command does it: trackers keep threads, and read their places once."""
-    code = "import sys; from intertask.cli import app; app(['publish', 'a/demo', '--to', sys.argv[1]])"
-    process = subprocess.run([sys.executable, "-c", code, to], capture_output=True, text=True)
+    code = "import sys; from intertask.cli import app; app(['publish', sys.argv[2], '--to', sys.argv[1]])"
+    process = subprocess.run([sys.executable, "-c", code, to, study], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return process.stdout
 
@@ -167,7 +167,7 @@ def unfinished_in_mlflow(results: Path, run: str) -> None:
 
 
 def unfinished_in_wandb(results: Path, run: str) -> None:
-    (mark,) = (results.parent / "wandb").glob(f"offline-run-*-{run}/whole")
+    (mark,) = (results.parent / "wandb").glob(f"offline-run-*-{run}/study")
     mark.unlink()
 
 
@@ -205,6 +205,16 @@ def test_what_is_read_back_is_what_was_recorded_and_nothing_is_doubled(to, resul
     finish(results, LATER)
     assert "1 runs written, 2 were there, 0 are not finished" in published(to)
     holds(results, READ[to](results), SCORES | LATER)
+
+
+def test_a_run_of_two_studies_stands_in_the_books_of_both(results):
+    """In wandb, which keeps all that is offline in one folder."""
+    pytest.importorskip("wandb")
+    role = {"run": "one.s0", "stage": "target", "task": "mini/rte", "target": "mini/rte", "regime": "single", "seed": 0}
+    write_index(results, "b", [role])
+    for written, there in [(2, 0), (0, 2)]:
+        assert f"{written} runs written, {there} were there" in published("wandb")
+        assert f"{written // 2} runs written, {there // 2} were there" in published("wandb", "b")
 
 
 def test_a_tracker_that_cannot_be_reached_is_said_and_loses_nothing(results, monkeypatch):

@@ -20,10 +20,13 @@ import yaml
 from intertask.analysis.read import read_records, read_runs
 from intertask.errors import refusal
 from intertask.files import new_folder, results_root
+from intertask.files import write as write_file
 from intertask.studies import store
 
 ROLE_KEYS = ["stage", "part", "regime", "mixing", "encoder", "supporting", "target"]
 RECORD_FACTS = ["finished", "device", "git_commit"]
+WHOLE = "study"
+"""The file by which a folder that wandb keeps offline is known to be whole, with the name of the study."""
 
 
 @dataclass(frozen=True)
@@ -149,29 +152,30 @@ def _wandb(study: str) -> Target:
 
     def write(booked: Booked) -> None:
         config = booked.parameters | {"notebook": booked.notebook}
-        for begun in _offline(kept).get(booked.run, []) if offline else []:
-            shutil.rmtree(begun)
+        for folder, whole in _offline(kept, booked.run) if offline else ():
+            if not whole:
+                shutil.rmtree(folder)
         of_run = {"project": project, "group": study, "id": booked.run, "name": booked.run, "config": config}
         with wandb.init(**of_run, resume=None if offline else "allow", settings=settings) as run:
             for step, metrics in booked.rows():
                 run.log(metrics, step=step)
             folder = Path(run.dir).parent
         if offline:
-            (folder / "whole").touch()
+            write_file(folder / WHOLE, study)
 
     if offline:
-        there = {run for run, folders in _offline(kept).items() if any((one / "whole").exists() for one in folders)}
+        there = {folder.name.split("-", 3)[3] for folder, whole in _offline(kept) if whole == study}
     else:
         there = _finished_online(project)
     where = f"wandb sync {kept}/offline-run-*" if offline else f"wandb project {project}"
     return there, write, where
 
 
-def _offline(kept: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for folder in kept.glob("offline-run-*-*"):
-        found.setdefault(folder.name.split("-", 3)[3], []).append(folder)
-    return found
+def _offline(kept: Path, run: str = "*") -> Iterator[tuple[Path, str]]:
+    """Folders of a run, and of which study each is whole: several studies may have a run."""
+    for folder in kept.glob(f"offline-run-*-{run}"):
+        mark = folder / WHOLE
+        yield folder, mark.read_text(encoding="utf-8") if mark.is_file() else ""
 
 
 def _finished_online(project: str) -> set[str]:
