@@ -88,6 +88,29 @@ def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path
     assert read_runs("theirs").set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx(60)
 
 
+def unread(rows, key):
+    """One answer of one run, wrong in any case, as a harness logs what its filter does not find."""
+    return [{**rows[0], "said": "[invalid]"}, *rows[1:]] if key == ("single", 0) else rows
+
+
+def pointed(rows, key):
+    return [row | {"target": float(row["target"]), "said": str(row["said"])} for row in unread(rows, key)]
+
+
+def in_words(rows, key):
+    said = [row | {"said": str(row["said"] == 1).lower()} for row in rows]
+    return unread([row | {"target": bool(row["target"])} for row in said], key)
+
+
+@pytest.mark.parametrize("change", [unread, pointed, in_words])
+def test_an_answer_that_was_not_understood_is_a_wrong_one_and_changes_no_other(change, own, results, tmp_path):
+    keep(source(tmp_path, SAID, [0, 1], change), "theirs", results)
+    scores = read_runs("theirs").set_index(["regime", "seed"])["score"]
+    assert scores.to_dict() == {key: 100 - 5 * len(wrong) for key, wrong in WRONG.items()}
+    over = ["examples", "examples_low", "examples_high", "both_low", "both_high"]
+    pd.testing.assert_frame_equal(intervals("theirs")[over], own[over])
+
+
 def test_predictions_are_kept_once_and_read_only_as_they_were_kept(results, tmp_path):
     path, kept = source(tmp_path, RIGHT), results / "theirs" / "predictions.jsonl"
     keep(path, "theirs", results)

@@ -105,7 +105,10 @@ class TableSource(Strict):
         names = [one.file for one in (*self.source, *self.predictions)]
         table = pd.concat([*tables, *(scores for scores, _ in found)], keys=names)
         table.index = [f"{row} of {file}" for file, row in table.index]
-        return table, pd.concat([rows for _, rows in found], ignore_index=True) if found else None
+        if not found:
+            return table, None
+        rows = pd.concat([rows for _, rows in found], ignore_index=True)
+        return table, pd.concat([_alike(own) for _, own in rows.groupby("target", sort=False)])
 
 
 def keep(path: Path, name: str, results: Path) -> None:
@@ -257,15 +260,13 @@ def logged_answers(path: Path, columns: dict, values: dict) -> tuple[pd.DataFram
         raise refusal(path, f"columns {', '.join(needed)}", found, remedy)
     raw.index = range(1, len(raw) + 1)
     if "right" in raw:
-        right = _answer(raw["right"], path)
+        right = pd.to_numeric(_answer(raw["right"], path), errors="coerce")
         if (odd := ~right.isin([0, 1])).any():
             remedy = "Map a column that says of each example whether it is right."
             raise refusal(f"{path}, row {odd.idxmax()}, right", "1 or 0", f"{raw['right'][odd.idxmax()]}", remedy)
         raw = raw.assign(label=1, prediction=right)
-    own = raw[["row"]].assign(**{name: _answer(raw[name], path) for name in ("row", "label", "prediction")})
+    own = _alike(pd.DataFrame({name: _answer(raw[name], path) for name in ("row", "label", "prediction")}))
     key = [name for name in TABLE_COLUMNS if name in raw and name not in ("score", "majority")]
-    if own["label"].dtype != own["prediction"].dtype:
-        own = own.assign(**{name: raw[name].astype("str") for name in ("label", "prediction")})
     groups = raw.groupby(key, sort=False, dropna=False).ngroup()
     if (twice := own.assign(run=groups).duplicated(["run", "row"])).any():
         place = twice.idxmax()
@@ -279,18 +280,29 @@ def logged_answers(path: Path, columns: dict, values: dict) -> tuple[pd.DataFram
 
 
 def _answer(column: pd.Series, path: Path) -> pd.Series:
-    """Numbers where all are, 1 and 0 for true and false; else texts."""
+    """What a column has of each example, 1 and 0 for true and false; numbers of examples whole."""
     if (wrong := column.isna() | column.map(pd.api.types.is_list_like)).any():
         place, remedy = wrong.idxmax(), "Name another column; what a list means is not guessed."
         raise refusal(f"{path}, row {place}, {column.name}", "one value", f"{column[place]!r:.80}", remedy)
-    known = column.map(lambda value: int(value) if isinstance(value, bool | np.bool_) else value)
-    found = pd.to_numeric(known, errors="coerce")
-    if column.name == "row":
-        if (odd := ~((found % 1 == 0) & (found >= 0))).any():
-            expected, wrong = "the example's number in the split, from 0 on", column[odd].iloc[0]
-            raise refusal(f"{path}, row", expected, f"{wrong!r:.80}", "Map another column.")
-        return found.astype("int64")
-    return known.astype("str") if found.isna().any() else found.astype("float64")
+    if column.name != "row":
+        return column.map(lambda value: {"true": 1, "false": 0}.get(str(value).lower(), value))
+    found = pd.to_numeric(column, errors="coerce")
+    if (odd := ~((found % 1 == 0) & (found >= 0))).any():
+        expected, wrong = "the example's number in the split, from 0 on", column[odd].iloc[0]
+        raise refusal(f"{path}, row", expected, f"{wrong!r:.80}", "Map another column.")
+    return found.astype("int64")
+
+
+def _alike(own: pd.DataFrame) -> pd.DataFrame:
+    """Labels and predictions as numbers where all are (one that was not understood is none), else as texts.
+
+    Equal numbers are the same text, however they were written.
+    """
+    said = own[["label", "prediction"]]
+    found = said.apply(pd.to_numeric, errors="coerce").astype("float64")
+    if not (known := found.notna()).all(axis=None):
+        found = found.map("{:.17g}".format).where(known, said.astype("str"))
+    return own.assign(**found)
 
 
 def _score(metric: str, own: pd.DataFrame, path: Path) -> float:
