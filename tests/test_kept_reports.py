@@ -157,10 +157,21 @@ def test_what_a_stopover_does_on_a_small_encoder():
     assert stuck.loc[True, "sum"] == 0 and f"none of the {stuck.loc[True, 'size']} with them" in page
     gain = wide.loc["mnli"]["rte"] - wide.loc["none"]["rte"]
     low, high = stats.t.interval(0.95, 4, gain.mean(), gain.sem())
+    others, gains = [*printed_gaps("mrpc"), *printed_gaps("stsb")], printed_gains()
+    assert f"the printed gaps ({min(others):.1f} to {max(others):.1f} points)" in page
+    assert f"more than its {gains['rte']:.1f} points for RoBERTa-large" in page and low > gains["rte"]
+    assert f"did {gains['mrpc']:.1f} and {gains['stsb']:.1f}." in page
     gaps = np.array(printed_gaps("rte"))
     counted = len(gaps), (gaps <= low).sum(), (gaps > high).sum(), ((low < gaps) & (gaps <= high)).sum()
     assert f"Of the {counted[0]} printed gaps" in page
     assert "it could be all of {1} and cannot be all of {2}; {3} are left open".format(*counted) in page
+
+
+def printed_gains() -> pd.Series:
+    """By target, what the stopover did for the encoder of which both are printed."""
+    own = pd.read_csv(PUBLISHED / "hidden_stilts.csv", keep_default_na=False, na_values=[""])
+    own = own[own["encoder"].str.startswith("RoBERTa-large")].pivot(index="target", columns="regime", values="score")
+    return own["stilts"] - own["single"]
 
 
 def printed_gaps(target: str) -> list[float]:

@@ -66,7 +66,7 @@ def _abilities_here() -> dict[str, str]:
     precisions = {
         "cuda": lambda: "bfloat16 float32 float16" if _cards_have_bfloat16() else "float32 float16",
         "mps": lambda: "float32 float16",
-        # bfloat16 is slower where there is no unit for its matrices, and gives other bits: nobody gets it unasked
+        # bfloat16 gives other bits, and gains nothing sure without a unit for its matrices: nobody gets it unasked
         "cpu": lambda: "float32 bfloat16 float16",
     }
     versions = {name: ".".join(version(name).split(".")[:2]) for name in COMPUTING}

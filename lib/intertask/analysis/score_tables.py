@@ -8,6 +8,7 @@ table and keeps it as `results/<name>/source.csv`.
 import csv
 import json
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,13 +21,13 @@ from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
 from intertask.metrics import METRICS
 from intertask.studies.status import edited_since, read_study, study_folder
+from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.studies.study import Notebook, Open, read_source
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_file
 from intertask.written import NOTHING, UNPRINTED, Strict, faults_in_words
 
 SHUFFLED = "[shuffle_labels=true]"
-PREDICTIONS = "predictions.jsonl"
 EXAMPLE = ["row", "label", "prediction", "right"]
 COUNTED = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "matthews_correlation", "pearson", "spearman")
 """The metrics that follow from a label and a prediction for each example."""
@@ -91,17 +92,17 @@ class TableSource(Strict):
     )
     report: list[Notebook] = []
 
-    def meanings(self, one: TableFile, known: list[str]) -> tuple[dict[str, str], Values]:
-        """The columns and the values of a file, which has its own word before that of all; known: of those for all."""
-        columns = {ours: theirs for ours, theirs in self.columns.items() if ours in known and ours not in one.values}
+    def meanings(self, one: TableFile, aside: Collection[str] = ()) -> tuple[dict[str, str], Values]:
+        """The columns and the values of a file, which has its own word before that of all; aside: of other files."""
+        columns = {ours: theirs for ours, theirs in self.columns.items() if ours not in (*aside, *one.values)}
         values = {ours: value for ours, value in self.values.items() if ours not in one.columns}
         return columns | one.columns, values | one.values
 
     def tidied(self, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Its scores, those of its predictions among them, and these; the index says of which file a row is."""
-        known = [*self.columns] if not self.predictions else TABLE_COLUMNS
-        tables = [tidy(folder / one.file, *self.meanings(one, known), self.unit) for one in self.source]
-        found = [logged_answers(folder / one.file, *self.meanings(one, [*self.columns])) for one in self.predictions]
+        aside = EXAMPLE if self.predictions else ()
+        tables = [tidy(folder / one.file, *self.meanings(one, aside), self.unit) for one in self.source]
+        found = [logged_answers(folder / one.file, *self.meanings(one)) for one in self.predictions]
         names = [one.file for one in (*self.source, *self.predictions)]
         table = pd.concat([*tables, *(scores for scores, _ in found)], keys=names)
         table.index = [f"{row} of {file}" for file, row in table.index]
@@ -142,19 +143,19 @@ def keep(path: Path, name: str, results: Path) -> None:
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": written.content}
     snapshot |= {"file": str(path), "written": now(), "runs": []}
     (results / name).mkdir(parents=True, exist_ok=True)
-    write(results / name / "source.csv", text)
-    snapshot["source"] = file_digest(results / name / "source.csv").hex()
+    write(results / name / SCORES_FILE, text)
+    snapshot["source"] = file_digest(results / name / SCORES_FILE).hex()
     if predictions is not None:
-        write(results / name / PREDICTIONS, _as_lines(predictions))
-        snapshot["predictions"] = file_digest(results / name / PREDICTIONS).hex()
+        write(results / name / PREDICTIONS_FILE, _as_lines(predictions))
+        snapshot["predictions"] = file_digest(results / name / PREDICTIONS_FILE).hex()
     write_sealed(results / name / "study.json", name, json.dumps(snapshot, indent=1))
 
 
 def _is_kept(name: str, results: Path, given: dict[str, Any], text: str, predictions: pd.DataFrame | None) -> bool:
     with suppress(IntertaskError, OSError, ValueError):  # not yet, or damaged
-        same = (results / name / "source.csv").read_text(encoding="utf-8") == text and find_table(name, results)
+        same = (results / name / SCORES_FILE).read_text(encoding="utf-8") == text and find_table(name, results)
         if predictions is not None:
-            same = same and (results / name / PREDICTIONS).read_text(encoding="utf-8") == _as_lines(predictions)
+            same = same and (results / name / PREDICTIONS_FILE).read_text(encoding="utf-8") == _as_lines(predictions)
         return bool(same) and read_study(name, results)["given"] == json.loads(json.dumps(given, default=str))
     return False
 
@@ -167,8 +168,8 @@ def find_table(name: str, results: Path) -> Path | None:
     if ".." in Path(name).parts or Path(name).is_absolute():
         return None
     if folder := study_folder(name, results):  # a study that was run has its name before a file of that name
-        return _kept_table(folder / "source.csv", read_study(name, results).get("source"))
-    candidates = [results / name / "source.csv", results / f"{name}.csv"]
+        return _kept_table(folder / SCORES_FILE, read_study(name, results).get("source"))
+    candidates = [results / name / SCORES_FILE, results / f"{name}.csv"]
     if name.startswith("published/"):
         candidates.append(project_root() / "results" / f"{name}.csv")
     return next((path for path in candidates if path.is_file()), None)
@@ -187,7 +188,7 @@ def kept_predictions(name: str, results: Path) -> pd.DataFrame | None:
     digest = study_folder(name, results) and read_study(name, results).get("predictions")
     if not digest:
         return None
-    path = _kept_table(results / name / PREDICTIONS, digest)
+    path = _kept_table(results / name / PREDICTIONS_FILE, digest)
     return pd.read_json(path, lines=True, dtype=False)
 
 
@@ -274,7 +275,7 @@ def logged_answers(path: Path, columns: dict, values: dict) -> tuple[pd.DataFram
         raise refusal(f"{path}, row {place}", "each example once", f"{own['row'][place]} twice", remedy)
     scores = raw.loc[~groups.duplicated(), key].assign(**({} if "metric" in key else {"metric": "accuracy"}))
     scores = scores.set_axis(groups[~groups.duplicated()])
-    scores["score"] = [_score(scores["metric"][one], own[groups == one], path) for one in scores.index]
+    scores["score"] = [_score(scores["metric"][one], part, path) for one, part in own.groupby(groups)]
     scores = _tidied(scores.astype("str").where(scores.notna()), "fraction", path)
     return scores, pd.concat([scores.loc[groups, [*RUN_KEY, "split"]].set_index(own.index), own], axis=1)
 

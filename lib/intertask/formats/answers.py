@@ -40,8 +40,12 @@ class AnswerFormat(Format):
         return train.assign(**{column: rng.permutation(train[column])})
 
     def predictions(self, logits, encoded, index, batch):
+        return self.framed(self.predict(logits, encoded, index), encoded, index)
+
+    def framed(self, said: list[str], encoded, index) -> pd.DataFrame:
+        """What is said of each of the examples at `index`, as of `predictions`."""
         labels = np.nan if encoded.labels is None else encoded.labels[index]
-        return frame(encoded.rows.index[index], labels, self.predict(logits, encoded, index))
+        return frame(encoded.rows.index[index], labels, said)
 
     def predict(self, logits, encoded, index) -> list[str]:
         """The text that is the model's answer to each of the examples at `index`."""

@@ -87,9 +87,7 @@ class ExtractiveQA(AnswerFormat):
 
     def head(self, encoder, pooling, dropout=None):
         if self.entry.unanswerable and not reads_ahead(encoder):
-            found = (
-                f"{type(encoder).__name__}, which reads from left to right: its first token knows nothing of the rest"
-            )
+            found = f"{type(encoder).__name__}, whose first token knows nothing of the rest"
             remedy = "Use another encoder, or leave out the questions without an answer."
             raise refusal("unanswerable", "an encoder that reads from both sides", found, remedy)
         return BoundsHead(encoder, 2, dropout)
@@ -106,13 +104,14 @@ class ExtractiveQA(AnswerFormat):
         return torch.stack(losses).mean() if losses else 0.0 * logits[batch["passage"]].sum()
 
     def predict(self, logits, encoded, index):
-        return ["" if no_answer > 0 else answer for answer, no_answer in self._answers(logits, encoded, index)]
+        return _said(self._answers(logits, encoded, index))
 
     def predictions(self, logits, encoded, index, batch):
-        table = super().predictions(logits, encoded, index, batch)
+        found = self._answers(logits, encoded, index)
+        table = self.framed(_said(found), encoded, index)
         if not self.entry.unanswerable:
             return table
-        answers, no_answer = zip(*self._answers(logits, encoded, index), strict=True)
+        answers, no_answer = zip(*found, strict=True)
         return table.assign(answer=answers, no_answer=no_answer)
 
     def _answers(self, logits, encoded, index) -> list[tuple[str, float]]:
@@ -126,9 +125,9 @@ class ExtractiveQA(AnswerFormat):
         apart = np.arange(length) - np.arange(length)[:, None]
         sums = windows[:, :, None, 0] + windows[:, None, :, 1]
         sums = np.where((apart >= 0) & (apart < LONGEST_ANSWER), sums, -np.inf)
-        nothing = sums[:, 0, 0].max() if self.entry.unanswerable else -np.inf
+        nothing = -np.inf
         if self.entry.unanswerable:
-            sums[:, 0] = -np.inf
+            nothing, sums[:, 0] = sums[:, 0, 0].max(), -np.inf
         window, first, last = np.unravel_index(sums.argmax(), sums.shape)
         start = encoded.starts[encoded.firsts[example] + window]
         passage = encoded.rows[self.entry.inputs[PASSAGE]].iloc[example]
@@ -151,6 +150,10 @@ class ExtractiveQA(AnswerFormat):
         answered = rows["label"].map(lambda answers: answers != NO_ANSWER)
         more = super().balance(rows[answered], most) if answered.any() else {}
         return {"% without an answer": f"{100 * (1 - answered.mean()):.1f}"} | more
+
+
+def _said(answers: list[tuple[str, float]]) -> list[str]:
+    return ["" if no_answer > 0 else answer for answer, no_answer in answers]
 
 
 class BoundsHead(TokenHead):

@@ -12,6 +12,7 @@ from intertask.encoders.mini import PRETRAINING
 from intertask.files import now, results_root, uncollected, write_sealed
 from intertask.run import BEST_OF, Member, Run, digest
 from intertask.studies.length import steps, training_examples, training_size
+from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.weighting import DYNAMIC
 
 if TYPE_CHECKING:  # a study knows what regimes there are
@@ -85,7 +86,7 @@ class Graph:
         folder = results_root() / self.name
         folder.mkdir(parents=True, exist_ok=True)
         write_sealed(folder / "study.json", self.name, json.dumps(self.snapshot(), indent=1, default=str))
-        for name in ("source.csv", "predictions.jsonl"):
+        for name in (SCORES_FILE, PREDICTIONS_FILE):
             (folder / name).unlink(missing_ok=True)
 
     def counted(self, where: dict[str, Any]) -> int:

@@ -25,6 +25,9 @@ from intertask.studies.claims import Attempt
 RECORD_KEYS = ("id", "identity", "task", "tasks", "encoder", "seed", "steps", "seconds", "files")
 """Of a record, what is read here and above."""
 
+SCORES_FILE, PREDICTIONS_FILE = "source.csv", "predictions.jsonl"
+"""Of a study that is a table of scores: these and, where other tools logged them, what they said of each example."""
+
 OLD = ".old"
 """Behind an attempt's name: what was damaged, on its way out of the pool."""
 UNLIKE = "Another machine, or other versions? `intertask run --redo` has the study go on with what is made now."

@@ -21,7 +21,7 @@ from intertask.studies import store
 from intertask.studies.status import read_study, studies_in
 from intertask.studies.study import TAKEN
 
-SNAPSHOT = ("source.csv", "predictions.jsonl", "study.json")  # a table of scores before what tells its digest
+SNAPSHOT = (store.SCORES_FILE, store.PREDICTIONS_FILE, "study.json")  # a table of scores before what tells its digest
 END = bytes(1024)  # of an archive
 
 
