@@ -1,5 +1,6 @@
-"""Fixtures for all tests: real data where there is any, an empty results folder, a task of one's own, axes."""
+"""Fixtures for all tests: real data where there is any, empty results, the tiny study, a task of one's own, axes."""
 
+import fcntl
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ import made_language  # noqa: F401
 from intertask.errors import IntertaskError
 from intertask.files import processors
 from made_notebook import execute_notebook
+from made_study import succeed, write_study
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # what the tests hold to the last bit is so on a processor
 
@@ -41,7 +43,7 @@ def pytest_xdist_auto_num_workers(config) -> int:
 
 def pytest_collection_modifyitems(items) -> None:
     """The longest files first, or one process would be left with one of them while the others have ended."""
-    items.sort(key=lambda item: item.path.parent.name not in ("lab", "studies"))
+    items.sort(key=lambda item: item.path.parent.name not in ("lab", "execution", "studies"))
 
 
 def absent(reason: str) -> None:
@@ -61,6 +63,24 @@ def common(tmp_path_factory) -> Path:
 def one_cache(tmp_path_factory):
     """What is made and tokenised is so once for all tests; nothing comes from the user's cache or goes there."""
     os.environ["INTERTASK_CACHE"] = str(common(tmp_path_factory) / "cache")
+
+
+@pytest.fixture(scope="session")
+def tiny(finished) -> Path:
+    return finished.with_name("tiny.yaml")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """The results folder of the tiny study, executed without interruption."""
+    folder = common(tmp_path_factory) / "tiny"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "results").exists():
+            succeed("run", write_study(folder), results=folder / "made")
+            (folder / "made").rename(folder / "results")
+    return folder / "results"
 
 
 @pytest.fixture

@@ -11,16 +11,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+import weakref
 from multiprocessing import forkserver, get_context, util
 from pathlib import Path
 from unittest.mock import patch
 
 import made_faults
-from intertask.studies.here import WARM
-from intertask.studies.lifeline import end_with_parent
+from intertask.execution.here import WARM
+from intertask.execution.lifeline import end_with_parent
 
 SERVER = forkserver.ForkServer()
-SERVER.set_forkserver_preload(["intertask.studies.preload", "intertask.cli"])
+SERVER.set_forkserver_preload(["intertask.execution.preload", "intertask.cli"])
 """Not what notebooks are forked from: a run begins with what runs import, and with nothing else."""
 
 SEEDS = 3
@@ -31,9 +32,11 @@ class Driver:
     """As subprocess.Popen, its output that of both streams."""
 
     def __init__(self, *arguments, results: Path, cwd: Path | None = None):
-        self.output = tempfile.NamedTemporaryFile()  # noqa: SIM115, it goes with the driver
+        descriptor, self.output = tempfile.mkstemp()
+        os.close(descriptor)
+        weakref.finalize(self, os.unlink, self.output)
         environment = os.environ | {"INTERTASK_RESULTS": str(results)}
-        settings = (list(map(str, arguments)), environment, str(cwd or os.getcwd()), self.output.name)
+        settings = (list(map(str, arguments)), environment, str(cwd or os.getcwd()), self.output)
         self.process = get_context("forkserver").Process(target=_drive, args=settings)
         with patch.object(forkserver, "connect_to_new_process", SERVER.connect_to_new_process):
             self.process.start()
@@ -53,7 +56,7 @@ class Driver:
 
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
         self.wait(timeout)
-        return Path(self.output.name).read_text(), None
+        return Path(self.output).read_text(), None
 
 
 def _drive(arguments: list[str], environment: dict[str, str], folder: str, output: str) -> None:

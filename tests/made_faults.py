@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from intertask.studies.lifeline import DRIVER
+from intertask.execution.lifeline import DRIVER
 
 FAULTS = "INTERTASK_TEST_FAULTS"
 WRITING = os.O_WRONLY | os.O_RDWR

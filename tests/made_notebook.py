@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from intertask.studies import kernel, worker
+from intertask.execution import kernel, worker
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload([
@@ -34,7 +34,7 @@ def _execute(asked: tuple, environment: dict[str, str], folder: str) -> None:
     os.setpgid(0, 0)  # the kernel ends its group with us
     os.chdir(folder)
     os.environ.update(environment | kernel.QUIET)
-    from intertask.studies.kernel import WarmKernel
+    from intertask.execution.kernel import WarmKernel
 
     warnings.simplefilter("error")
     warnings.simplefilter("ignore", PendingDeprecationWarning)  # ipykernel's, at shutdown

@@ -92,10 +92,14 @@ def warm(driver) -> list[psutil.Process]:
     return []
 
 
+def workers(driver) -> list[psutil.Process]:
+    return fork_server(driver).children()
+
+
 def kernels(driver) -> list[psutil.Process]:
     """Kernels, warm or plain: the children of the workers."""
     with suppress(psutil.NoSuchProcess):
-        return [kernel for worker in fork_server(driver).children() for kernel in worker.children()]
+        return [kernel for worker in workers(driver) for kernel in worker.children()]
     return []
 
 

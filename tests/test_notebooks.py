@@ -8,9 +8,9 @@ import nbformat
 import papermill
 import pytest
 
+from intertask.execution.worker import execute_notebook
 from intertask.run import Run
 from intertask.studies.study import MIXED
-from intertask.studies.worker import execute_notebook
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))

@@ -204,13 +204,13 @@ def run(
     was stopped by Ctrl-C; 143: by SIGTERM or SIGUSR1, or --until was reached with runs left. At the first signal the
     runs under way are asked to stop in order, at the second they end at once.
     """
+    from intertask.execution.driver import driving
+    from intertask.execution.execute import execute
+    from intertask.execution.here import WARM, Here
+    from intertask.execution.redo import compared, former_aside
     from intertask.files import project_root, results_root
     from intertask.origin import cards
-    from intertask.studies.driver import driving
-    from intertask.studies.execute import execute
-    from intertask.studies.here import WARM, Here
     from intertask.studies.plan import workers_for
-    from intertask.studies.redo import compared, former_aside
     from intertask.views.countdown import Countdown
     from intertask.views.estimate import estimate
 
@@ -250,9 +250,9 @@ YAML = (".yaml", ".yml")
 
 def _ready(loaded, which: tuple[bool, str, bool]):
     """The graph, judged and saved, its runs to do, and why others that are not finished are left."""
+    from intertask.execution.shared import shared_folder
     from intertask.files import results_root
     from intertask.studies.plan import graph_of
-    from intertask.studies.shared import shared_folder
 
     graph = graph_of(*loaded)
     todo, left = _to_do(graph, *which)
@@ -288,7 +288,7 @@ def _cluster(address: str, scheduler_file: str) -> str:
 
 def _clusters():
     try:
-        from intertask.studies import cluster
+        from intertask.execution import cluster
     except ImportError as error:
         raise refusal("--cluster", "the packages for it", str(error), "pip install 'intertask[cluster]'") from None
     return cluster
@@ -685,7 +685,7 @@ def _unfinished(graph) -> dict:
 
 def _to_do(graph, retry_failed: bool, redo: str, keep: bool) -> tuple[dict, dict[str, str]]:
     """The runs that `run` executes, and why the others that are not finished are left."""
-    from intertask.studies.redo import run_to_redo
+    from intertask.execution.redo import run_to_redo
     from intertask.studies.status import failed_before
     from intertask.views.inventory import find_run
 

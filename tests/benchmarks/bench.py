@@ -30,11 +30,12 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from intertask.errors import IntertaskError  # noqa: E402
+from intertask.execution import execute  # noqa: E402
+from intertask.execution.here import Here  # noqa: E402
 from intertask.files import processors, results_root  # noqa: E402
 from intertask.run import Member, Run  # noqa: E402
-from intertask.studies import execute, store  # noqa: E402
+from intertask.studies import store  # noqa: E402
 from intertask.studies.graph import expand  # noqa: E402
-from intertask.studies.here import Here  # noqa: E402
 from intertask.studies.study import load_study  # noqa: E402
 from intertask.views.countdown import Countdown  # noqa: E402
 from intertask.views.estimate import estimate  # noqa: E402

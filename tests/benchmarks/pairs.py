@@ -65,9 +65,9 @@ def write_pairs(folder: Path) -> None:
 def by_lab(folder: Path, cache: Path) -> list[float]:
     """Seconds of tokenising train, and of all that a run does with the data before its first step."""
     os.environ["INTERTASK_CACHE"] = str(cache)
+    from intertask.execution import preload  # noqa: F401  a run's environment, and what it has imported before it begins
     from intertask.formats import FORMATS
     from intertask.run import Run
-    from intertask.studies import preload  # noqa: F401  a run's environment, and what it has imported before it begins
     from intertask.training import prepare
 
     tokenizer = small_tokenizer()

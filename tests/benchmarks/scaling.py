@@ -32,15 +32,16 @@ sys.path.insert(0, str(ROOT / "tests"))
 from bench import results  # noqa: E402
 
 from intertask.analysis.read import read_scores  # noqa: E402
+from intertask.execution import execute  # noqa: E402
+from intertask.execution.driver import driving  # noqa: E402
+from intertask.execution.here import Here  # noqa: E402
+from intertask.execution.worker import DONE  # noqa: E402
 from intertask.files import results_root  # noqa: E402
 from intertask.run import Run  # noqa: E402
-from intertask.studies import claims, execute, store  # noqa: E402
-from intertask.studies.driver import driving  # noqa: E402
+from intertask.studies import claims, store  # noqa: E402
 from intertask.studies.graph import expand  # noqa: E402
-from intertask.studies.here import Here  # noqa: E402
 from intertask.studies.status import read_study, unfinished  # noqa: E402
 from intertask.studies.study import load_study  # noqa: E402
-from intertask.studies.worker import DONE  # noqa: E402
 from intertask.views.countdown import Countdown  # noqa: E402
 from intertask.views.estimate import estimate  # noqa: E402
 from intertask.views.live import look  # noqa: E402

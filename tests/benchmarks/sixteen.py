@@ -19,17 +19,17 @@ import typer
 TESTS = Path(__file__).parents[1]
 FAULTS = {
     "kill -9 of each process at each moment of a run": [
-        "studies/test_faults.py::test_what_is_killed_at_any_moment_leaves_nothing_half_and_is_made_up_for",
-        "studies/test_worker.py::test_a_driver_that_is_killed_as_its_first_processes_start_takes_them_along",
+        "execution/test_faults.py::test_what_is_killed_at_any_moment_leaves_nothing_half_and_is_made_up_for",
+        "execution/test_worker.py::test_a_driver_that_is_killed_as_its_first_processes_start_takes_them_along",
     ],
     "a kernel exits, or is killed for want of memory": [
-        "studies/test_faults.py::test_a_kernel_that_exits_has_failed_whatever_its_code",
-        "studies/test_faults.py::test_a_kernel_that_the_system_kills_for_want_of_memory_has_failed",
+        "execution/test_faults.py::test_a_kernel_that_exits_has_failed_whatever_its_code",
+        "execution/test_faults.py::test_a_kernel_that_the_system_kills_for_want_of_memory_has_failed",
         "training/test_memory.py::test_where_main_memory_is_full_it_is_said_how_full_and_what_to_lower",
     ],
     "a full disk at each moment of a run": [
-        "studies/test_faults.py::test_a_disk_that_is_full_at_any_moment_costs_a_run_and_nothing_else",
-        "studies/test_execute.py::test_no_run_starts_on_a_full_disk",
+        "execution/test_faults.py::test_a_disk_that_is_full_at_any_moment_costs_a_run_and_nothing_else",
+        "execution/test_execute.py::test_no_run_starts_on_a_full_disk",
         "training/test_checkpoint.py::test_a_disk_that_is_full_leaves_the_run_going_without_a_checkpoint",
     ],
     "a damaged, truncated, stray or foreign checkpoint": [
@@ -38,11 +38,11 @@ FAULTS = {
         "training/test_checkpoint.py::test_where_every_checkpoint_is_anothers_the_run_begins_anew",
     ],
     "two drivers; one stops or dies and is overtaken": [
-        "studies/test_worker.py::test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_scores",
-        "studies/test_faults.py::test_a_machine_that_is_silent_is_overtaken_and_publishes_nothing_afterwards",
+        "execution/test_worker.py::test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_scores",
+        "execution/test_faults.py::test_a_machine_that_is_silent_is_overtaken_and_publishes_nothing_afterwards",
     ],
     "a clock put back and forward": [
-        "studies/test_faults.py::test_clocks_that_are_put_back_and_forward_change_nothing",
+        "execution/test_faults.py::test_clocks_that_are_put_back_and_forward_change_nothing",
         "studies/test_claims.py::test_silence_counts_by_the_readers_clock_from_the_readers_first_look",
     ],
     "wrong data": [
@@ -52,7 +52,7 @@ FAULTS = {
         "test_own_tasks.py::test_what_may_surprise_is_said_and_not_refused",
     ],
     "a loss that is not finite; the same answer to all": [
-        "studies/test_worker.py::test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_started",
+        "execution/test_worker.py::test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_started",
         "training/test_train.py::test_a_loss_that_is_not_finite_stops_the_run",
         "training/test_train.py::test_a_run_that_says_the_same_of_every_example_is_marked_and_has_the_score_of_that",
     ],
@@ -63,28 +63,28 @@ FAULTS = {
         "test_report.py::test_hostile_text_does_not_run_in_a_browser",
     ],
     "an unknown parameter; what YAML makes of a value": [
-        "studies/test_execute.py::test_a_misspelt_parameter_stops_the_notebook_before_training",
+        "execution/test_execute.py::test_a_misspelt_parameter_stops_the_notebook_before_training",
         "studies/test_study.py::test_what_is_wrong_is_named_with_its_file",
         "studies/test_study.py::test_a_learning_rate_that_yaml_reads_as_text_is_a_number",
         "tasks/test_entries.py::test_bare_no_among_labels_of_a_file_is_refused",
     ],
     "five kernels that start at once, a hundred times": [
-        "studies/test_kernel.py::test_of_kernels_that_start_at_the_same_moment_none_is_lost"
+        "execution/test_kernel.py::test_of_kernels_that_start_at_the_same_moment_none_is_lost"
     ],
     "SIGTERM, SIGUSR1 and Ctrl-C, once and twice; no time left": [
-        "studies/test_worker.py::test_what_every_process_is_told_at_once_stops_a_study_in_order",
-        "studies/test_worker.py::test_a_driver_that_is_asked_to_stop_says_what_stands_and_how_to_go_on",
-        "studies/test_worker.py::test_a_driver_that_is_asked_twice_ends_at_once",
-        "studies/test_worker.py::test_a_study_for_which_no_time_is_left_is_stopped",
+        "execution/test_worker.py::test_what_every_process_is_told_at_once_stops_a_study_in_order",
+        "execution/test_worker.py::test_a_driver_that_is_asked_to_stop_says_what_stands_and_how_to_go_on",
+        "execution/test_worker.py::test_a_driver_that_is_asked_twice_ends_at_once",
+        "execution/test_worker.py::test_a_study_for_which_no_time_is_left_is_stopped",
     ],
     "results that are copied while they come, and moved": [
-        "studies/test_faults.py::test_results_that_are_copied_as_they_come_are_read_and_say_the_same",
-        "studies/test_execute.py::test_a_moved_and_read_only_folder_is_read",
+        "execution/test_faults.py::test_results_that_are_copied_as_they_come_are_read_and_say_the_same",
+        "execution/test_execute.py::test_a_moved_and_read_only_folder_is_read",
     ],
     "no room for files; slow renames; 10,000 runs": [
-        "studies/test_faults.py::test_where_no_file_can_be_made_it_is_said_and_later_made_up_for",
-        "studies/test_faults.py::test_where_renames_come_late_two_drivers_do_each_run_once",
-        "studies/test_faults.py::test_ten_thousand_runs_are_listed_in_a_second",
+        "execution/test_faults.py::test_where_no_file_can_be_made_it_is_said_and_later_made_up_for",
+        "execution/test_faults.py::test_where_renames_come_late_two_drivers_do_each_run_once",
+        "execution/test_faults.py::test_ten_thousand_runs_are_listed_in_a_second",
     ],
     "code or notebook edited between two runs": [
         "test_origin.py::test_every_edit_of_what_computes_has_a_digest_of_its_own",

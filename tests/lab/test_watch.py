@@ -6,9 +6,10 @@ import json
 import nbformat
 import pytest
 
+from intertask.execution import driver
 from intertask.files import now
 from intertask.lab.watch import watch
-from intertask.studies import driver, store
+from intertask.studies import store
 from intertask.studies.claims import Observer
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study

@@ -16,8 +16,9 @@ import pytest
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from intertask.errors import IntertaskError
+from intertask.execution import shared
 from intertask.files import write_sealed
-from intertask.studies import claims, shared, store
+from intertask.studies import claims, store
 from intertask.studies.claims import Attempt, Observer, attempt_of, claim, latest
 
 FORK = multiprocessing.get_context("fork")

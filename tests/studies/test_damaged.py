@@ -12,8 +12,8 @@ import yaml
 from typer.testing import CliRunner
 
 from intertask.cli import app
+from intertask.execution import execute, here
 from intertask.files import results_root, write_sealed
-from intertask.studies import execute, here
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
 from made_store import reseal, write_failure, write_index, write_predictions, write_run

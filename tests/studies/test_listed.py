@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from intertask.execution.execute import End, execute
+from intertask.execution.worker import DONE
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import listed
-from intertask.studies.execute import End, execute
 from intertask.studies.graph import expand
 from intertask.studies.status import missing_runs, of_runs
 from intertask.studies.study import load_study
-from intertask.studies.worker import DONE
 from intertask.views.countdown import Countdown
 from intertask.views.live import look
 from made_store import reseal, run_id, write_index, write_run

@@ -13,10 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from intertask.cli import app
+from intertask.execution import execute, worker
+from intertask.execution.kernel import WarmKernel
 from intertask.files import project_root, results_root, write
-from intertask.studies import claims, execute, store, worker
+from intertask.studies import claims, store
 from intertask.studies.graph import Graph, expand
-from intertask.studies.kernel import WarmKernel
 from intertask.studies.study import load_study
 from made_store import make_store, reseal, rewrite_index, write_run
 from made_study import write_study
@@ -215,7 +216,7 @@ def own(graph: Graph, study: Path) -> None:
 @ONLY_ROOT
 @pytest.mark.parametrize("home", [{}, {"HOME": "/"}], ids=["no home", "a home of others"])
 def test_another_user_reads_reports_and_runs_on_one_pool(graph, tmp_path, home):
-    import intertask.studies.preload  # noqa: F401 a stranger may not be able to read what is imported later
+    import intertask.execution.preload  # noqa: F401 a stranger may not be able to read what is imported later
 
     first = FORK.Process(target=_first, args=(graph,))
     first.start()

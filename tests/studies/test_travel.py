@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from intertask.cli import app
+from intertask.execution.redo import compared, former_aside, run_to_redo
 from intertask.files import results_root
 from intertask.studies import store
 from intertask.studies.graph import Graph, expand
-from intertask.studies.redo import compared, former_aside, run_to_redo
 from intertask.studies.status import failed_before, unfinished
 from intertask.studies.study import load_study
 from made_store import make_store, rewrite_index, write_failure, write_predictions, write_run

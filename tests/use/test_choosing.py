@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.encoders.pretrained import encoder_fingerprint, load_encoder
+from intertask.execution.redo import run_to_redo
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.graph import expand
-from intertask.studies.redo import run_to_redo
 from intertask.studies.status import is_best
 from intertask.studies.study import load_study
 from intertask.training import prepare, train

@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from intertask.errors import IntertaskError
+from intertask.execution import driver
+from intertask.execution.driver import Driving, command_of, driver_of, driving
 from intertask.files import now
-from intertask.studies import driver, store
+from intertask.studies import store
 from intertask.studies.claims import Attempt, machine
-from intertask.studies.driver import Driving, command_of, driver_of, driving
 from intertask.training.bar import Told
 from intertask.views.live import Running, look, running_runs
 from made_store import take_elsewhere, write_failure, write_index, write_run

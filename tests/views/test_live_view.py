@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+from intertask.execution.driver import Driving
 from intertask.files import now
 from intertask.studies.claims import Attempt, machine
-from intertask.studies.driver import Driving
 from intertask.views import countdown
 from intertask.views.countdown import Countdown
 from intertask.views.live import Running, State

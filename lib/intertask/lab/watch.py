@@ -13,9 +13,10 @@ from ipywidgets import HTML, Button, HBox
 from matplotlib.figure import Figure
 
 from intertask.errors import IntertaskError
+from intertask.execution import driver
 from intertask.files import project_root
 from intertask.lab.view import View, hear_here, table_html
-from intertask.studies import driver, store
+from intertask.studies import store
 from intertask.views import live, live_view
 from intertask.views.drawing import themed_svg
 from intertask.views.told import paragraph

@@ -13,13 +13,13 @@ from papermill.exceptions import PapermillExecutionError
 
 from intertask.analysis.read import read_records, read_runs, reported_in_words
 from intertask.errors import IntertaskError, refusal
+from intertask.execution.worker import execute_notebook
 from intertask.files import is_writable_folder, results_root
 from intertask.report.page import GENERATOR, index_page, notebook_page
 from intertask.studies import store
 from intertask.studies.check import analysis_notebook
 from intertask.studies.status import read_study
 from intertask.studies.study import Notebook
-from intertask.studies.worker import execute_notebook
 
 FIGURES = ["--InlineBackend.figure_formats=['svg', 'png']"]
 """Vectors for the page, and for readers of the notebook what every one of them shows."""

@@ -1,1 +1,1 @@
-"""Studies: YAML to a graph of runs, the results store, execution."""
+"""Studies: YAML to a graph of runs, the results store, what became of each run."""

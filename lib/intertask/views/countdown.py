@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from intertask.studies.schedule import time_left
+from intertask.execution.schedule import time_left
 from intertask.views.live import running_runs
 from intertask.written import escaped
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from intertask.errors import IntertaskError
+from intertask.execution.driver import Driving, driver_of
+from intertask.execution.schedule import time_left
 from intertask.files import results_root
 from intertask.studies import claims, store
 from intertask.studies.claims import Attempt
-from intertask.studies.driver import Driving, driver_of
 from intertask.studies.listed import checking
-from intertask.studies.schedule import time_left
 from intertask.studies.status import failure, read_study
 
 STATES = ("done", "running", "failed", "blocked", "waiting")

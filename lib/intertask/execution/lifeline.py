@@ -1,6 +1,6 @@
 """Processes that end with the one above them, however that ended: what holds for workers and for kernels.
 
-    python -m intertask.studies.lifeline FD …    an ordinary kernel, with ipykernel's arguments, held by a pipe
+    python -m intertask.execution.lifeline FD …    an ordinary kernel, with ipykernel's arguments, held by a pipe
 
 ipykernel watches its parent too, but only when it has started, and asks once in a second.
 """

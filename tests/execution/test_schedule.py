@@ -13,10 +13,11 @@ import pytest
 
 from intertask import origin
 from intertask.errors import IntertaskError
+from intertask.execution import execute, here, worker
+from intertask.execution.execute import End, Ledger
+from intertask.execution.schedule import longest_paths, time_left
 from intertask.run import Run
-from intertask.studies import claims, execute, here, plan, store, worker
-from intertask.studies.execute import End, Ledger
-from intertask.studies.schedule import longest_paths, time_left
+from intertask.studies import claims, plan, store
 from intertask.studies.status import missing_runs
 from intertask.tasks.catalogue import catalogue
 from intertask.views.countdown import Countdown
@@ -334,7 +335,7 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "scipy", "sklearn", "mat
 @pytest.mark.parametrize(
     "code",
     [
-        "import intertask, intertask.cli, intertask.run, intertask.studies.graph, intertask.studies.execute",
+        "import intertask, intertask.cli, intertask.run, intertask.studies.graph, intertask.execution.execute",
         "from intertask.studies.status import missing_runs; missing_runs([{'run': 'a', 'parents': []}])",
     ],
     ids=["imports", "status"],
@@ -352,7 +353,7 @@ def test_what_is_finished_is_known_without_torch():
 
 def test_what_is_forked_has_everything_and_neither_threads_nor_a_gpu():
     code = """
-import intertask.studies.preload, psutil, torch
+import intertask.execution.preload, psutil, torch
 assert psutil.Process().num_threads() == 1
 assert not torch.cuda.is_initialized()
 """

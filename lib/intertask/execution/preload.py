@@ -9,7 +9,7 @@ import importlib
 import io
 import os
 
-from intertask.studies.kernel import QUIET
+from intertask.execution.kernel import QUIET
 
 os.environ |= QUIET  # the libraries read most of it when they are imported
 
@@ -34,7 +34,8 @@ from matplotlib.figure import Figure
 from transformers import AutoModel, AutoTokenizer, BertModel, GPT2Model, PreTrainedTokenizerFast
 
 import minilanguage
-from intertask.studies import engine, kernel, store
+from intertask.execution import engine, kernel
+from intertask.studies import store
 from intertask.tasks.catalogue import catalogue
 
 # studies do not know what trains and what shows it; notebooks do

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from intertask.studies.lifeline import DRIVER, ENDING, end_with_parent
+from intertask.execution.lifeline import DRIVER, ENDING, end_with_parent
 
 for _number in (*ENDING, signal.SIGINT):  # its driver and its children heed them, and need it to the end
     signal.signal(_number, signal.SIG_IGN)  # which its children inherit: Ctrl-C must not end one that just begins

@@ -20,11 +20,11 @@ from typing import Any, NoReturn
 
 import psutil
 
+from intertask.execution.lifeline import ENDING
 from intertask.files import private_folder, project_root
 from intertask.run import Run
 from intertask.studies import claims, store
 from intertask.studies.claims import Attempt
-from intertask.studies.lifeline import ENDING
 
 DONE, FAILED, BUSY, STOPPED = 0, 1, 3, 4
 """Exit codes: published (by us or, meanwhile, by another), failed with a reason in the store, another's attempt now,
@@ -41,7 +41,7 @@ FROM_OUTSIDE = ("DeadKernelError", "OSError", "RuntimeError: Kernel d")
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
     """Does the job of `here.Here.start` and exits with one of the codes above."""
-    from intertask.studies.kernel import QUIET, WarmKernel
+    from intertask.execution.kernel import QUIET, WarmKernel
 
     os.setpgid(0, 0)  # a group of its own: killed as one, a warm kernel with it, and out of a terminal's reach
     signal.signal(signal.SIGINT, signal.default_int_handler)  # by which a kernel is interrupted
@@ -132,8 +132,8 @@ def execute_notebook(
     """papermill with an ordinary kernel, or the warm one given."""
     import papermill
 
-    from intertask.studies import engine  # noqa: F401, it registers itself
-    from intertask.studies.kernel import START_TIMEOUT, manager_class
+    from intertask.execution import engine  # noqa: F401, it registers itself
+    from intertask.execution.kernel import START_TIMEOUT, manager_class
 
     with private_folder() as sockets, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

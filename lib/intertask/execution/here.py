@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from intertask.errors import IntertaskError
+from intertask.execution import worker
+from intertask.execution.execute import End
+from intertask.execution.lifeline import DRIVER
 from intertask.files import private_folder, project_root, results_root
 from intertask.run import Run
-from intertask.studies import worker
-from intertask.studies.execute import End
-from intertask.studies.lifeline import DRIVER
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 WARM = sys.platform == "linux"
@@ -151,7 +151,7 @@ def _prepare_to_fork(warm: bool) -> None:
     """Says what the process imports that runs are forked from, and where its socket lies until this one ends."""
     os.environ[DRIVER] = str(os.getpid())
     # with the main module, which each process would import for itself otherwise
-    modules = ["__main__", "intertask.studies.orphan", "intertask.studies.preload" if warm else "papermill"]
+    modules = ["__main__", "intertask.execution.orphan", "intertask.execution.preload" if warm else "papermill"]
     FORKSERVER.set_forkserver_preload(modules)
     opened = ExitStack()
     tempfile.tempdir = str(opened.enter_context(private_folder()))

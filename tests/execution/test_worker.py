@@ -34,6 +34,7 @@ from made_study import (
     succeed,
     wait_for,
     warm,
+    workers,
     write_study,
 )
 
@@ -118,13 +119,13 @@ def test_a_killed_kernel_fails_its_run_and_one_with_a_killed_worker_begins_again
 def test_a_run_that_kills_its_worker_three_times_has_failed_with_its_last_lines(tmp_path):
     driver, killed = drive("run", write_slow(tmp_path), results=tmp_path), []
     for _ in range(3):
-        (kernel,) = wait_for(lambda: [one for one in kernels(driver) if one.parent() not in killed])
-        killed.append(kernel.parent())
+        (worker,) = wait_for(lambda: [one for one in workers(driver) if one not in killed and one.children()])
+        killed.append(worker)
         wait_for(lambda: attempts(tmp_path) == len(killed))
-        (log,) = {file.path for file in killed[-1].open_files() if file.path.endswith(".log")}
+        (log,) = {file.path for file in worker.open_files() if file.path.endswith(".log")}
         with open(log, "a") as stream:
             stream.write("\n".join(f"said {i}" for i in range(20)))
-        killed[-1].kill()
+        worker.kill()
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output
     assert "    said 10\n" in output and "    said 19\n" in output and "said 9\n" not in output

@@ -11,13 +11,13 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from intertask.errors import IntertaskError
+from intertask.execution.lifeline import ENDING
+from intertask.execution.schedule import longest_paths
+from intertask.execution.worker import BUSY, DONE, FAILED, STOPPED
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import claims, store
-from intertask.studies.lifeline import ENDING
-from intertask.studies.schedule import longest_paths
 from intertask.studies.status import failure
-from intertask.studies.worker import BUSY, DONE, FAILED, STOPPED
 
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""

@@ -16,9 +16,9 @@ from typing import Any
 from distributed import WorkerPlugin, get_worker
 
 from intertask import origin
-from intertask.studies.execute import PATIENCE
-from intertask.studies.here import LOST, Here, Worker
-from intertask.studies.lifeline import ENDING
+from intertask.execution.execute import PATIENCE
+from intertask.execution.here import LOST, Here, Worker
+from intertask.execution.lifeline import ENDING
 
 TOPIC = "intertask"
 """Of the events by which a worker that leaves says how its runs ended, and the name of what makes it do so."""

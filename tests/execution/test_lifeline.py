@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from intertask.studies.lifeline import end_with_parent, hold
+from intertask.execution.lifeline import end_with_parent, hold
 
 FORK = multiprocessing.get_context("fork")
 
@@ -16,7 +16,7 @@ FORK = multiprocessing.get_context("fork")
 def test_an_ordinary_kernel_ends_with_the_pipe_that_holds_it():
     """It has no connection file, so it would fail with a code of its own if it came so far."""
     theirs, ours = os.pipe()
-    arguments = [sys.executable, "-m", "intertask.studies.lifeline", str(theirs), "-f", "/nowhere/kernel.json"]
+    arguments = [sys.executable, "-m", "intertask.execution.lifeline", str(theirs), "-f", "/nowhere/kernel.json"]
     kernel = subprocess.Popen(arguments, pass_fds=[theirs], start_new_session=True, stderr=subprocess.DEVNULL)
     os.close(theirs)
     os.close(ours)

@@ -22,13 +22,13 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from intertask import origin
 from intertask.errors import IntertaskError, refusal
+from intertask.execution.carrier import TOPIC, ask_to_stop, carry, end_at_once, introduce
+from intertask.execution.execute import End
+from intertask.execution.here import LOST, job_of
+from intertask.execution.worker import STOPPED
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.carrier import TOPIC, ask_to_stop, carry, end_at_once, introduce
-from intertask.studies.execute import End
-from intertask.studies.here import LOST, job_of
-from intertask.studies.worker import STOPPED
 from intertask.written import Strict, faults_in_words, read_yaml
 
 CONNECT = 5.0

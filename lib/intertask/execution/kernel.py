@@ -17,7 +17,7 @@ from typing import Any
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-from intertask.studies.lifeline import end_by_worker, hold
+from intertask.execution.lifeline import end_by_worker, hold
 
 FORK = multiprocessing.get_context("fork")
 START_TIMEOUT = 120
@@ -95,7 +95,7 @@ class PlainProvisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **options: Any) -> dict[str, Any]:
         theirs, self.ours = FORK.Pipe(duplex=False)
         start = cmd.index("ipykernel_launcher")
-        cmd = [*cmd[:start], "intertask.studies.lifeline", str(theirs.fileno()), *cmd[start + 1 :]]
+        cmd = [*cmd[:start], "intertask.execution.lifeline", str(theirs.fileno()), *cmd[start + 1 :]]
         with theirs:
             return await super().launch_kernel(cmd, pass_fds=[theirs.fileno()], **options)
 

@@ -7,8 +7,8 @@ import os
 import nbformat
 import pytest
 
-from intertask.studies.kernel import PromptClient, WarmKernel
-from intertask.studies.worker import execute_notebook
+from intertask.execution.kernel import PromptClient, WarmKernel
+from intertask.execution.worker import execute_notebook
 
 FORK = multiprocessing.get_context("fork")
 AT_ONCE = 5

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
 
 from intertask import origin  # noqa: E402
+from intertask.execution.cluster import Cluster, Known, job_page, read_cluster  # noqa: E402
 from intertask.files import project_root  # noqa: E402
 from intertask.studies import claims, store  # noqa: E402
-from intertask.studies.cluster import Cluster, Known, job_page, read_cluster  # noqa: E402
 from made_cluster import dask_cluster  # noqa: E402
 from made_driver import drive  # noqa: E402
 from made_study import STUDY, attempts, records, scores, wait_for, write_study  # noqa: E402
@@ -159,7 +159,7 @@ def test_where_no_cluster_is_it_is_said(given, words, tiny, tmp_path):
 
 
 def test_where_no_scheduler_answers_it_is_said(refused, monkeypatch):
-    monkeypatch.setattr("intertask.studies.cluster.CONNECT", 0.1)
+    monkeypatch.setattr("intertask.execution.cluster.CONNECT", 0.1)
     place = Cluster("tcp://127.0.0.1:9", 1, 60, True, 0, 1, print)
     refused(place.__enter__, "tcp://127.0.0.1:9: expected a Dask scheduler that answers, found none")
     assert not list(store.pool().glob(".seen*"))

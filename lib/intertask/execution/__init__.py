@@ -1,0 +1,1 @@
+"""Execution: what is to do, the places where it is done, and the processes of a run."""
