@@ -22,7 +22,8 @@ LOCKED = {
     canonicalize_name(line.split("==")[0]): line.split("==")[1]
     for line in (ROOT / "requirements.lock").read_text().splitlines()
 }
-DECLARED = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = [Requirement(text) for texts in PROJECT["optional-dependencies"].values() for text in texts]
+DECLARED = [one for one in [*map(Requirement, PROJECT["dependencies"]), *EXTRAS] if one.name != "intertask"]
 
 
 def test_the_lock_names_exact_public_versions():
@@ -45,8 +46,7 @@ RUN = {"jupyterlab": "`make lab` starts it"}
 
 
 def test_every_import_of_the_library_is_declared():
-    extras = [Requirement(text) for texts in PROJECT["optional-dependencies"].values() for text in texts]
-    declared = {canonicalize_name(requirement.name) for requirement in DECLARED + extras}
+    declared = {canonicalize_name(requirement.name) for requirement in DECLARED}
     for path in (ROOT / "lib").rglob("*.py"):
         for name in imported(path.read_text()) - CARRIED - {"intertask", "minilanguage"} - set(sys.stdlib_module_names):
             assert canonicalize_name(OTHER_NAMES.get(name, name)) in declared, f"{path.name} imports {name}"

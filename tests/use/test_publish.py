@@ -1,6 +1,7 @@
 """What is published is read back through each tracker's own API, from a store of its own on this machine."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ import pytest
 
 from intertask.errors import IntertaskError
 from intertask.files import write
-from intertask.use.publish import publish_study
+from intertask.studies import claims
+from intertask.use.publish import MARK, publish_study
 from made_store import write_index, write_run
+from made_study import succeed
 
 CURVE = "step,epoch,train_loss,examples,task,p,accuracy,main\n8,1.0,0.75,250,mini/rte,1.0,50.5,50.5\n"
 CURVE += "24,2.0,0.5,500,mini/rte,1.0,{0},{0}\n"
@@ -21,9 +24,9 @@ LATER = {"three.s2": 48.25}
 TRACKERS = ["trackio", "wandb", "mlflow", "tensorboard"]
 
 
-def finish(results: Path, scores: dict[str, float]) -> None:
+def finish(results: Path, scores: dict[str, float], **fields) -> None:
     for seed, (run, score) in enumerate(scores.items()):
-        write_run(results, run, "mini/rte", seed, score)
+        write_run(results, run, "mini/rte", seed, score, **fields)
         write(results / "runs" / run / "curve.csv", CURVE.format(score))
         write(
             results / "runs" / run / "parameters.yaml",
@@ -52,17 +55,14 @@ def results(tmp_path, monkeypatch):
 
 
 def published(to: str, study: str = "a/demo") -> str:
-    """In a process of its own, as the command does it: trackers keep threads, and read their places once."""
-    code = "import sys; from intertask.cli import app; app(['publish', sys.argv[2], '--to', sys.argv[1]])"
-    process = subprocess.run([sys.executable, "-c", code, to, study], capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
-    return process.stdout
+    """In a process of its own: trackers keep threads, and read their places once."""
+    return succeed("publish", study, "--to", to, results=Path(os.environ["INTERTASK_RESULTS"]))
 
 
 def read_trackio(results: Path) -> dict[str, tuple[dict, dict]]:
     code = (
         "import json, sys, trackio; from trackio.sqlite_storage import SQLiteStorage as store\n"
-        "runs = [(run.name, run.config, store.get_logs('a/demo', run.name)) for run in trackio.Api().runs('a/demo')]\n"
+        "runs = [(run.name, run.config, store.get_logs('a-demo', run.name)) for run in trackio.Api().runs('a-demo')]\n"
         "print(json.dumps(runs))"
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -104,7 +104,7 @@ def read_tensorboard(results: Path) -> dict[str, tuple[dict, dict]]:
 
     found = {}
     for folder in (results / "a/demo/tensorboard").iterdir():
-        assert len([*folder.iterdir()]) == 1
+        assert len([*folder.glob("events.*")]) == 1
         events = EventAccumulator(str(folder))
         events.Reload()
         series = {
@@ -144,7 +144,7 @@ def read_wandb(results: Path) -> dict[str, tuple[dict, dict]]:
     for path in (results.parent / "wandb").glob("offline-run-*/run-*.wandb"):
         records = [*wandb_records(path)]
         (run,) = [record.run for record in records if record.HasField("run")]
-        assert run.project == "a-demo" and run.run_group == "a/demo" and run.run_id not in found
+        assert run.project == "a-demo" and run.run_group == "a/demo" and run.display_name not in found
         assert not any(record.HasField("environment") for record in records) and records[-1].HasField("exit")
         series: dict = {}
         for history in (record.history for record in records if record.HasField("history")):
@@ -152,7 +152,7 @@ def read_wandb(results: Path) -> dict[str, tuple[dict, dict]]:
                 name = item.key or "".join(item.nested_key)
                 series.setdefault(name, []).append((history.step.num, json.loads(item.value_json)))
         parameters = {item.key: json.loads(item.value_json) for item in run.config.update}
-        found[run.run_id] = (parameters, series)
+        found[run.display_name] = (parameters, series)
     return found
 
 
@@ -167,7 +167,7 @@ def unfinished_in_mlflow(results: Path, run: str) -> None:
 
 
 def unfinished_in_wandb(results: Path, run: str) -> None:
-    (mark,) = (results.parent / "wandb").glob(f"offline-run-*-{run}/study")
+    (mark,) = (results.parent / "wandb").glob(f"offline-run-*-{run}-*/{MARK}")
     mark.unlink()
 
 
@@ -193,7 +193,6 @@ def holds(results: Path, found: dict, scores: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("to", TRACKERS)
 def test_what_is_read_back_is_what_was_recorded_and_nothing_is_doubled(to, results):
-    pytest.importorskip(to)
     assert "2 runs written, 0 were there, 1 are not finished" in published(to)
     holds(results, READ[to](results), SCORES)
     assert "0 runs written, 2 were there" in published(to)
@@ -203,13 +202,13 @@ def test_what_is_read_back_is_what_was_recorded_and_nothing_is_doubled(to, resul
         assert "1 runs written, 1 were there" in published(to)
         holds(results, READ[to](results), SCORES)
     finish(results, LATER)
-    assert "1 runs written, 2 were there, 0 are not finished" in published(to)
-    holds(results, READ[to](results), SCORES | LATER)
+    finish(results, {"one.s0": 43.5}, finished="2026-01-02T00:00:00+00:00")  # made anew
+    assert "2 runs written, 1 were there, 0 are not finished" in published(to)
+    holds(results, READ[to](results), SCORES | LATER | {"one.s0": 43.5})
 
 
 def test_a_run_of_two_studies_stands_in_the_books_of_both(results):
     """In wandb, which keeps all that is offline in one folder."""
-    pytest.importorskip("wandb")
     role = {"run": "one.s0", "stage": "target", "task": "mini/rte", "target": "mini/rte", "regime": "single", "seed": 0}
     write_index(results, "b", [role])
     for written, there in [(2, 0), (0, 2)]:
@@ -218,7 +217,6 @@ def test_a_run_of_two_studies_stands_in_the_books_of_both(results):
 
 
 def test_a_tracker_that_cannot_be_reached_is_said_and_loses_nothing(results, monkeypatch):
-    pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(
@@ -226,6 +224,29 @@ def test_a_tracker_that_cannot_be_reached_is_said_and_loses_nothing(results, mon
         match="(?s)--to mlflow: expected that the tracker can be reached.*127.0.0.1.*the same command goes on",
     ):
         publish_study("a/demo", "mlflow")
+
+
+def test_where_one_process_writes_another_does_not(results, refused):
+    with claims.claim(results / ".tensorboard"):
+        expected = "--to tensorboard: expected one that writes at a time, found process"
+        refused(lambda: publish_study("a/demo", "tensorboard"), expected, "Wait until it has ended")
+    publish_study("a/demo", "tensorboard", lambda _: None)
+
+
+def test_an_experiment_that_was_deleted_is_named_with_what_brings_it_back(results, refused):
+    import mlflow
+
+    number = mlflow.MlflowClient().create_experiment("a/demo")
+    mlflow.MlflowClient().delete_experiment(number)
+    refused(lambda: publish_study("a/demo", "mlflow"), "experiment a/demo", f"restore --experiment-id {number}`")
+
+
+@pytest.mark.parametrize("to", ["trackio", "wandb"])
+def test_two_studies_that_would_be_one_project_are_refused(to, results, refused):
+    write_index(results, "a-demo", [])
+    refused(
+        lambda: publish_study("a/demo", to), "a/demo: expected a study whose project has a name of its own", "`a-demo`"
+    )
 
 
 @pytest.mark.parametrize("to", TRACKERS)

@@ -1,7 +1,7 @@
 """A study's finished runs in the place where a lab keeps its books: trackio, Weights & Biases, MLflow or TensorBoard.
 
-Runs are written from their records, after the fact, under their own ids: what is there already is not written again,
-and what was begun and not ended is replaced.
+Runs are written from their records, after the fact, under their own ids: what is there already is not written again;
+what was begun and not ended, or was made anew since (`run --redo`), is replaced.
 """
 
 import json
@@ -9,8 +9,10 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,18 @@ import pandas as pd
 import yaml
 
 from intertask.analysis.read import read_records, read_runs
-from intertask.errors import refusal
+from intertask.errors import IntertaskError, refusal
 from intertask.files import new_folder, results_root
 from intertask.files import write as write_file
-from intertask.studies import store
+from intertask.studies import claims, store
+from intertask.studies.status import studies_in
 
 ROLE_KEYS = ["stage", "part", "regime", "mixing", "encoder", "supporting", "target"]
 RECORD_FACTS = ["finished", "device", "git_commit"]
-WHOLE = "study"
-"""The file by which a folder that wandb keeps offline is known to be whole, with the name of the study."""
+FINISHED = "record/finished"
+"""The parameter that tells of which making of a run a tracker's figures are."""
+MARK = "intertask.txt"
+"""The file by which a run's folder is known to be whole: when the run had finished, and the name of the study."""
 
 
 @dataclass(frozen=True)
@@ -51,38 +56,51 @@ class Booked:
         return sorted(by_step.items())
 
 
-Target = tuple[set[str], Callable[[Booked], None], str]
-"""The runs that are there, whole; what writes one; and where they are looked at."""
+Books = tuple[dict[str, str], Callable[[Booked], None], str]
+"""The runs that are there, each with when it had finished, or nothing if it is not whole; what writes one, in place of
+what is there of it; and where they are looked at."""
 
 
 def publish_study(study: str, to: str, say: Callable[[str], None] = print) -> None:
     """Writes the finished runs of a study that the tracker `to` (a key of TRACKERS) does not have yet.
 
-    Raises IntertaskError where nothing is finished, the tracker is not installed or cannot be reached; what was written
-    until then stays, and the same call goes on from there.
+    Raises IntertaskError where nothing is finished, another process is at it, the tracker is not installed or cannot be
+    reached; what was written until then stays, and the same call goes on from there.
     """
     runs = read_runs(study)
     records = read_records(runs)
     if not records:
         raise refusal(study, "a study with finished runs", "none", "Train some first; a table of scores has no runs.")
     try:
-        there, write, where = TRACKERS[to](study)
-        new = [run for run in records if run not in there]
-        for run in new:
-            write(_booked(records[run], runs))
+        with _alone(results_root() / f".{to}"):
+            there, write, where = TRACKERS[to](study)
+            new = [run for run, record in records.items() if there.get(run) != record["finished"]]
+            for run in new:
+                write(_booked(records[run], runs))
     except ImportError as error:
         expected = f"{to}, which keeps the books"
         raise refusal(
             f"--to {to}", expected, f"that it is not installed ({error})", f"pip install 'intertask[{to}]'"
         ) from None
+    except IntertaskError:
+        raise
     except Exception as error:  # whatever a tracker raises: its errors have no class in common
-        if type(error).__module__.startswith(("intertask", "builtins")) and not isinstance(error, OSError):
-            raise
-        found = " ".join(str(error).split()[:40]) or type(error).__name__
+        found = " ".join([f"{type(error).__name__}:", *str(error).split()[:40]])
         remedy = "Nothing is lost: what was written stays there, and the same command goes on."
-        raise refusal(f"--to {to}", "that the tracker can be reached and written to", found, remedy) from None
+        raise refusal(f"--to {to}", "that the tracker can be reached and written to", found, remedy) from error
     waiting = runs.loc[~runs["done"], "run"].nunique()
     say(f"{study}: {len(new)} runs written, {len(records) - len(new)} were there, {waiting} are not finished. {where}")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """What is done in the block is done by one process at a time, or a run that both miss would be written twice."""
+    with claims.claim(path) as ours:
+        if ours is None:
+            other = claims.latest(path)
+            found = f"process {other.pid} on {other.host}, which is at it since {other.since}"
+            raise refusal(f"--to {path.name[1:]}", "one that writes at a time", found, "Wait until it has ended.")
+        yield
 
 
 def _booked(record: dict[str, Any], runs: pd.DataFrame) -> Booked:
@@ -124,70 +142,97 @@ def _texts(parameters: dict[str, Any]) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in parameters.items()}
 
 
-def _trackio(study: str) -> Target:
+def _project(study: str) -> str:
+    """A name of characters that every tracker takes; refused where another study here would have the same."""
+    project, *others = [re.sub(r"[^\w-]", "-", one) for one in (study, *{*studies_in(results_root())} - {study})]
+    if project in others:
+        found = f"another that would be `{project}` too"
+        raise refusal(study, "a study whose project has a name of its own", found, "Rename the file of one of them.")
+    return project
+
+
+def _trackio(study: str) -> Books:
     from trackio import Api
     from trackio.sqlite_storage import SQLiteStorage
 
+    project = _project(study)
+    known = SQLiteStorage.get_project_db_path(project).exists()
+    kept = {run.name: run for run in Api().runs(project)} if known else {}
+
     def write(booked: Booked) -> None:
+        if booked.run in kept:
+            kept[booked.run].delete()
         # in one transaction; a run of trackio.init would be written by a thread that passes over its errors
         steps, metrics = zip(*booked.rows(), strict=True)
         times = [booked.finished.isoformat()] * len(steps)
         config = booked.parameters | {"notebook": booked.notebook, "_Group": study}
         marks = [f"{booked.run}/{step}" for step in steps]
-        SQLiteStorage.bulk_log(study, booked.run, list(metrics), list(steps), times, config, marks, run_id=booked.run)
+        SQLiteStorage.bulk_log(project, booked.run, list(metrics), list(steps), times, config, marks, run_id=booked.run)
 
-    known = SQLiteStorage.get_project_db_path(study).exists()
-    there = {run.name for run in Api().runs(study)} if known else set()
-    return there, write, f'trackio show --project "{study}"'
+    return {name: run.config[FINISHED] for name, run in kept.items()}, write, f'trackio show --project "{project}"'
 
 
-def _wandb(study: str) -> Target:
+def _wandb(study: str) -> Books:
     import wandb
 
-    project = study.replace("/", "-")
+    project = _project(study)
     settings = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False)
     settings.x_disable_stats = settings.x_disable_meta = True  # of this machine, which trained nothing
     offline = os.environ.get("WANDB_MODE") == "offline"
-    kept = Path(os.environ.get("WANDB_DIR", ".")) / "wandb"
+    place = Path(os.environ.get("WANDB_DIR", ".")) / "wandb"
+    kept = [*(_kept_offline(place, study) if offline else _kept_online(project))]
 
     def write(booked: Booked) -> None:
+        number = f"{booked.run}-{booked.finished:%Y%m%dT%H%M%S}"  # of another making another: it takes no deleted one
+        for run, other, _, remove in kept:
+            if run == booked.run and (offline or other != number):
+                remove()
         config = booked.parameters | {"notebook": booked.notebook}
-        for folder, whole in _offline(kept, booked.run) if offline else ():
-            if not whole:
-                shutil.rmtree(folder)
-        of_run = {"project": project, "group": study, "id": booked.run, "name": booked.run, "config": config}
+        of_run = {"project": project, "group": study, "id": number, "name": booked.run, "config": config}
         with wandb.init(**of_run, resume=None if offline else "allow", settings=settings) as run:
             for step, metrics in booked.rows():
                 run.log(metrics, step=step)
             folder = Path(run.dir).parent
         if offline:
-            write_file(folder / WHOLE, study)
+            _mark(folder, booked, study)
 
-    if offline:
-        there = {folder.name.split("-", 3)[3] for folder, whole in _offline(kept) if whole == study}
-    else:
-        there = _finished_online(project)
-    where = f"wandb sync {kept}/offline-run-*" if offline else f"wandb project {project}"
-    return there, write, where
+    where = f"wandb sync {place}/offline-run-*" if offline else f"wandb project {project}"
+    return {run: finished for run, _, finished, _ in kept}, write, where
 
 
-def _offline(kept: Path, run: str = "*") -> Iterator[tuple[Path, str]]:
-    """Folders of a run, and of which study each is whole: several studies may have a run."""
-    for folder in kept.glob(f"offline-run-*-{run}"):
-        mark = folder / WHOLE
-        yield folder, mark.read_text(encoding="utf-8") if mark.is_file() else ""
+Kept = tuple[str, str, str, Callable[[], object]]
+"""A run, its id in wandb, when it had finished if it is whole there, and what removes it."""
 
 
-def _finished_online(project: str) -> set[str]:
+def _kept_offline(place: Path, study: str) -> Iterator[Kept]:
+    for folder in place.glob("offline-run-*"):
+        number = folder.name.split("-", 3)[3]
+        finished, of = _marked(folder)
+        if of in ("", study):  # several studies may have a run
+            yield number.rsplit("-", 1)[0], number, finished, partial(shutil.rmtree, folder)
+
+
+def _kept_online(project: str) -> Iterator[Kept]:
     import wandb
 
-    try:
-        return {run.id for run in wandb.Api().runs(project) if run.state == "finished"}
-    except ValueError:  # what it says of a project that is not there
-        return set()
+    with suppress(ValueError):  # what it says of a project that is not there
+        for run in wandb.Api().runs(project):
+            yield run.name, run.id, run.config.get(FINISHED, "") if run.state == "finished" else "", run.delete
 
 
-def _mlflow(study: str) -> Target:
+def _mark(folder: Path, booked: Booked, study: str) -> None:
+    write_file(folder / MARK, f"{booked.parameters[FINISHED]} {study}")
+
+
+def _marked(folder: Path) -> tuple[str, str]:
+    """When the run of a folder had finished, and of which study it is, if it is whole."""
+    with suppress(FileNotFoundError):
+        finished, study = (folder / MARK).read_text(encoding="utf-8").split(" ", 1)
+        return finished, study
+    return "", ""
+
+
+def _mlflow(study: str) -> Books:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # of its own seven, the last comes after minutes
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
@@ -195,14 +240,17 @@ def _mlflow(study: str) -> Target:
     client = MlflowClient()
     experiment = client.get_experiment_by_name(study)
     number = experiment.experiment_id if experiment else client.create_experiment(study)
+    if experiment and experiment.lifecycle_stage == "deleted":
+        remedy = f"Restore it (`mlflow experiments restore --experiment-id {number}`), or remove it with `mlflow gc`."
+        raise refusal(f"--to mlflow, experiment {study}", "one that is not deleted", "that it is", remedy)
     found = {run.data.tags.get("intertask.run", ""): run for run in _mlflow_runs(client, number)}
     parent = found.pop("", None) or client.create_run(number, run_name=study, tags={"intertask.study": study})
     if parent.info.status != "FINISHED":
         client.set_terminated(parent.info.run_id)
 
     def write(booked: Booked) -> None:
-        if begun := found.get(booked.run):
-            client.delete_run(begun.info.run_id)
+        if former := found.get(booked.run):
+            client.delete_run(former.info.run_id)
         at = int(booked.finished.timestamp() * 1000)
         tags = {"mlflow.parentRunId": parent.info.run_id, "intertask.run": booked.run, "notebook": booked.notebook}
         own = client.create_run(number, start_time=at, tags=tags, run_name=booked.run).info.run_id
@@ -214,7 +262,7 @@ def _mlflow(study: str) -> Target:
             client.log_batch(own, metrics=metrics[begin : begin + 1000])
         client.set_terminated(own, end_time=at)
 
-    there = {run for run, kept in found.items() if kept.info.status == "FINISHED"}
+    there = {run: kept.data.params[FINISHED] for run, kept in found.items() if kept.info.status == "FINISHED"}
     return there, write, f"MLflow: {client.tracking_uri}, experiment {study}"
 
 
@@ -226,15 +274,18 @@ def _mlflow_runs(client: Any, experiment: str) -> Iterator[Any]:
         token = page.token or ""
 
 
-def _tensorboard(study: str) -> Target:
+def _tensorboard(study: str) -> Books:
     from torch.utils.tensorboard import SummaryWriter
     from torch.utils.tensorboard.summary import hparams
 
     folder = results_root() / study / "tensorboard"
     for begun in folder.glob(".*"):  # by a process that was killed: it would be shown as a run
         shutil.rmtree(begun)
+    there = {kept.name: _marked(kept)[0] for kept in folder.glob("*")}
 
     def write(booked: Booked) -> None:
+        if booked.run in there:
+            shutil.rmtree(folder / booked.run)
         with new_folder(folder / booked.run) as inside, SummaryWriter(inside) as writer:
             at = booked.finished.timestamp()
             for summary in hparams(_texts(booked.parameters), booked.scores):
@@ -243,12 +294,12 @@ def _tensorboard(study: str) -> Target:
             for step, metrics in booked.rows():
                 for name, value in metrics.items():
                     writer.add_scalar(name, value, step, at, new_style=True, double_precision=True)
+            _mark(inside, booked, study)
 
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return there, write, f"tensorboard --logdir {folder}"
 
 
-TRACKERS: dict[str, Callable[[str], Target]] = {
+TRACKERS: dict[str, Callable[[str], Books]] = {
     "trackio": _trackio,
     "wandb": _wandb,
     "mlflow": _mlflow,
