@@ -1,6 +1,6 @@
 """In which order runs start, and when the last of them will have ended."""
 
-from collections import defaultdict
+from graphlib import TopologicalSorter
 from heapq import heapify, heappop, heappush
 
 
@@ -22,22 +22,18 @@ def time_left(
     parents: of the runs that wait, parents first, each with its `seconds`; running: what those under way still need.
     """
     urgency = longest_paths(parents, {run_id: seconds[run_id] for run_id in parents})
-    needs, children = {}, defaultdict(list)
-    for run_id, needed in parents.items():
-        needs[run_id] = [parent for parent in needed if parent in parents or parent in running]
-        for parent in needs[run_id]:
-            children[parent].append(run_id)
-    ready = [(-urgency[run_id], run_id) for run_id, needed in needs.items() if not needed]
-    ending, now = [(left, run_id) for run_id, left in running.items()], 0.0
-    heapify(ready)
+    known = parents.keys() | running.keys()
+    sorter = TopologicalSorter({run_id: known.intersection(parents.get(run_id, ())) for run_id in known})
+    sorter.prepare()
+    ready, ending, now = [], [(left, run_id) for run_id, left in running.items()], 0.0
     heapify(ending)
-    while ready or ending:
+    while sorter:
+        for run_id in sorter.get_ready():
+            if run_id not in running:
+                heappush(ready, (-urgency[run_id], run_id))
         while ready and len(ending) < workers:
             run_id = heappop(ready)[1]
             heappush(ending, (now + seconds[run_id], run_id))
         now, ended = heappop(ending)
-        for child in children[ended]:
-            needs[child].remove(ended)
-            if not needs[child]:
-                heappush(ready, (-urgency[child], child))
+        sorter.done(ended)
     return now
