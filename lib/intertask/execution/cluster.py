@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from distributed import Client, Future
 from distributed.deploy import Cluster as DaskCluster
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from intertask import origin
 from intertask.errors import IntertaskError, refusal
@@ -43,8 +43,6 @@ LATE_COMERS = 20.0
 
 class ClusterFile(Strict):
     """What a YAML file says of a cluster: the class that starts it, its options, and how many workers it has."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: str = Field(alias="class", pattern=r"^\w+(\.\w+)+$")
     options: dict[str, Any] = {}
