@@ -130,6 +130,7 @@ def _place_of_csv(path: Path | None) -> Path | None:
     return path
 
 
+Csv = Annotated[Path | None, typer.Option(help="the file to write instead of standard output", callback=_place_of_csv)]
 Mini = Annotated[bool, typer.Option("--mini", help="the same study on the mini suite")]
 Quick = Annotated[bool, typer.Option("--quick", help="with --mini: fewer tasks and seeds, every stage and notebook")]
 StudyName = Annotated[
@@ -409,9 +410,7 @@ def scores(
     study: StudyName,
     mini: Mini = False,
     quick: Quick = False,
-    csv: Annotated[
-        Path | None, typer.Option(help="the file to write; default: standard output", callback=_place_of_csv)
-    ] = None,
+    csv: Csv = None,
 ) -> None:
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
@@ -455,9 +454,7 @@ def report(
 def predict_rows(
     run: RunName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet, labelled or not")],
-    csv: Annotated[
-        Path | None, typer.Option(help="the file to write; default: standard output", callback=_place_of_csv)
-    ] = None,
+    csv: Csv = None,
     task: Annotated[str, typer.Option(help="which of its tasks, where the run trained several")] = "",
 ) -> None:
     """Predicts each row of a file with a run that kept its encoder, and scores it where labels are there."""
@@ -618,9 +615,7 @@ def check_task(
 @app.command()
 def tasks(
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="only the tasks of this format")] = "",
-    csv: Annotated[
-        Path | None, typer.Option(help="write the table to this file instead", callback=_place_of_csv)
-    ] = None,
+    csv: Csv = None,
 ) -> None:
     """Lists the catalogue: sizes, metrics, source, licence, and whether a task's data is at hand now."""
     from intertask.views import listing

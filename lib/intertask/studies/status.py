@@ -173,8 +173,8 @@ def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:
     todo, damaged, read = {}, [], set()
     for run_id, run in reversed(runs.items()):
         try:
-            record = store.read(run_id, results, ["predictions", "encoder"] if run_id in read else ["predictions"])
-            if run.keep_encoder is not True or store.has_encoder(record):
+            store.read(run_id, results, ["predictions", "encoder"] if run_id in read else ["predictions"])
+            if run.keep_encoder is not True or store.has_encoder(run_id):
                 continue
         except FileNotFoundError:
             pass

@@ -112,14 +112,10 @@ def _of_study(study: str, task: str, rule: str) -> tuple[str, str]:
     if not scores:
         raise refusal(study, f"finished runs on {task}", "none", f"Run it first: {how_to_run(study)}")
     if rule == "best":
-        return max(scores, key=lambda run: (scores[run], _kept(run))), task
+        return max(scores, key=lambda run: (scores[run], store.has_encoder(run))), task
     runs = max(cells.values(), key=lambda runs: fmean(scores[run] for run in runs))
     middle = median(scores[run] for run in runs)
-    return min(runs, key=lambda run: (abs(scores[run] - middle), not _kept(run))), task
-
-
-def _kept(run_id: str) -> bool:
-    return store.has_encoder({"id": run_id})
+    return min(runs, key=lambda run: (abs(scores[run] - middle), not store.has_encoder(run))), task
 
 
 def study_command(study: str, named: bool = False) -> str:
