@@ -209,9 +209,9 @@ def run(
     from intertask.execution.execute import execute
     from intertask.execution.here import WARM, Here
     from intertask.execution.redo import compared, former_aside
+    from intertask.execution.schedule import workers_for
     from intertask.files import project_root, results_root
     from intertask.origin import cards
-    from intertask.studies.plan import workers_for
     from intertask.views.countdown import Countdown
     from intertask.views.estimate import estimate
 
@@ -253,7 +253,7 @@ def _ready(loaded, which: tuple[bool, str, bool]):
     """The graph, judged and saved, its runs to do, and why others that are not finished are left."""
     from intertask.execution.shared import shared_folder
     from intertask.files import results_root
-    from intertask.studies.plan import graph_of
+    from intertask.studies.graph import graph_of
 
     graph = graph_of(*loaded)
     todo, left = _to_do(graph, *which)
@@ -266,7 +266,8 @@ def _ready(loaded, which: tuple[bool, str, bool]):
 
 def _say_plan(loaded, where: str, which: tuple[bool, str, bool], at_a_time: tuple[int, int]) -> None:
     """What `run` would do: the job of a cluster that is a file, then the graph and its costs."""
-    from intertask.studies.plan import planned_graph, workers_for
+    from intertask.execution.schedule import workers_for
+    from intertask.studies.graph import planned_graph
     from intertask.views.dry_run import dry_run_page
 
     if where.endswith(YAML):
@@ -338,7 +339,7 @@ def _say_end(name: str, todo: int, progress, left: dict[str, str]) -> None:
 @app.command()
 def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
-    from intertask.studies.plan import graph_of
+    from intertask.studies.graph import graph_of
 
     graph = graph_of(*_load(study, mini, quick))
     todo = _unfinished(graph)
@@ -357,7 +358,7 @@ def status(
     ] = "",
 ) -> None:
     """Says which runs are finished, failed and missing."""
-    from intertask.studies.plan import graph_of
+    from intertask.studies.graph import graph_of
     from intertask.studies.status import missing_runs, read_study
     from intertask.views.explained import explained
     from intertask.views.live import running_runs

@@ -1,7 +1,10 @@
-"""In which order runs start, and when the last of them will have ended."""
+"""How many runs there are at a time, in which order they start, and when the last of them will have ended."""
 
 from graphlib import TopologicalSorter
 from heapq import heapify, heappop, heappush
+
+from intertask.files import processors
+from intertask.origin import cards, devices
 
 
 def longest_paths(parents: dict[str, list[str]], seconds: dict[str, float]) -> dict[str, float]:
@@ -37,3 +40,12 @@ def time_left(
         now, ended = heappop(ending)
         sorter.done(ended)
     return now
+
+
+def workers_for(todo: int, threads: int, asked: int = 0, per_card: int = 1, device: str = "auto") -> int:
+    """How many runs at a time: as many as the GPUs hold, at most; where there are none, those that were asked for, else
+    as many as the processors carry at the study's threads per run. Never more than there are to do."""
+    gpus = () if device == "cpu" else cards() or [one for one in devices() if one == "mps"]
+    held = len(gpus) * per_card
+    default = held or max(1, processors() // threads)
+    return min(asked or default, held or asked or default, max(1, todo))
