@@ -61,11 +61,16 @@ def studies_in(results: Path) -> list[str]:
 def how_to_run(study: str) -> str:
     """The command for a study of this name, as results are named: with the file that is there, if one is."""
     params = project_root() / "params"
-    name, *flags = re.fullmatch(r"(.*?)(-mini)?(-quick)?", study, re.DOTALL).groups(default="")
-    for file, given in ((study, []), (name, flags)):
+    for file, flags in ((study, []), form_of(study)):
         if (params / f"{file}.yaml").is_file():
-            return " ".join(["intertask run", file, *(f"-{flag}" for flag in given if flag)])
+            return " ".join(["intertask run", file, *flags])
     return "intertask run FILE.yaml, with its own file"
+
+
+def form_of(study: str) -> tuple[str, list[str]]:
+    """A study's name without what `--mini` and `--quick` add to it, and these."""
+    name, *added = re.fullmatch(r"(.*?)(-mini)?(-quick)?", study, re.DOTALL).groups(default="")
+    return name, [f"-{one}" for one in added if one]
 
 
 def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | None = None) -> str:
