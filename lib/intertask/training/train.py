@@ -4,7 +4,7 @@ import ctypes
 import math
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -195,7 +195,6 @@ class Best:
             self.evaluations_since += 1
 
 
-@dataclass
 class Progress:
     """How far the training is: `position` goes from 0 to `total`, in steps or in the share of `max_examples` seen.
 
@@ -203,19 +202,13 @@ class Progress:
     shortest`) the training ends before it, as the released code of Weller et al. 2022 does.
     """
 
-    run: Run
-    mixture: Mixture
-    per_epoch: int = field(init=False)
-    total: int = field(init=False)
-    step: int = 0
-    epochs: int = 0
-
-    def __post_init__(self) -> None:
-        self.per_epoch = len(self.mixture.batches)
-        self.total = self.run.max_steps or max(1, math.ceil(self.per_epoch * self.run.num_train_epochs))
-        if self.run.max_examples:
-            each = sum(len(index) for batch in self.mixture.batches for task, index in batch if task == 0)
-            self.total = max(1, math.ceil(self.run.max_examples * self.per_epoch / max(each, 1)))
+    def __init__(self, run: Run, mixture: Mixture):
+        self.run, self.mixture, self.step, self.epochs = run, mixture, 0, 0
+        self.per_epoch = len(mixture.batches)
+        self.total = run.max_steps or max(1, math.ceil(self.per_epoch * run.num_train_epochs))
+        if run.max_examples:
+            each = sum(len(index) for batch in mixture.batches for task, index in batch if task == 0)
+            self.total = max(1, math.ceil(run.max_examples * self.per_epoch / max(each, 1)))
 
     @property
     def position(self) -> float:
