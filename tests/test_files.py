@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from intertask import files
+from intertask.execution.schedule import workers_for
 from intertask.files import csv_text, private_folder, processors, writing
-from intertask.studies.plan import workers_for
 
 
 def test_where_a_process_is_bound_to_no_processors_all_are_counted(monkeypatch):

@@ -16,8 +16,7 @@ from platform import python_version
 from typing import Any, TypeVar
 
 from intertask import RESULT_VERSION
-from intertask.errors import IntertaskError
-from intertask.files import read_sealed, uncollected, write_sealed
+from intertask.files import state, uncollected
 from intertask.packing import ALIGNED, pack, unpack
 
 Made = TypeVar("Made")
@@ -47,51 +46,40 @@ def remembered(kind: str, inputs: Any, make: Callable[[], Made], size: int = 0) 
     size: bytes of what may be too large to be kept for ever. Its kind then takes no more than MOST: what was longest
     unused gives way, and what finds no place by itself is made every time.
     """
-    key = hashlib.sha256(json.dumps([RESULT_VERSION, _libraries(), inputs]).encode()).hexdigest()[:32]
-    folder = cache_folder()
-    if folder is None or _of_others(folder) or _of_others(folder / kind):
+    if (path := _path_of(kind, [RESULT_VERSION, _libraries(), inputs])) is None:
         return make()
-    path = folder / kind / f"{key}.kept"
     with suppress(OSError, ValueError):
         return _read(path)
     if size and not _made_room(path.parent, size):
         return make()
-    with _alone(folder, key):
+    with _alone(path):
         with suppress(OSError, ValueError):  # another has made it meanwhile
             return _read(path)
         made = make()
-        header, buffers = pack(made)
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-                unfinished = Path(scratch) / path.name
-                _write(unfinished, key, header, buffers)
-                os.replace(unfinished, path)
+        _keep(path, made)
     return made
 
 
 def remember(kind: str, name: Any, what: dict[str, Any]) -> None:
     """Leaves something for `recall`, in place of what is there; name, what: as JSON can hold. At worst it is lost."""
     if path := _path_of(kind, name):
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_sealed(path, path.stem, json.dumps({"what": what}))
+        _keep(path, what)
 
 
 @uncollected()
 def recall(kind: str, name: Any) -> dict[str, Any]:
     """What `remember` left last; empty where there is nothing, or it is not whole. It may be out of date."""
-    if path := _path_of(kind, name):
-        with suppress(OSError, IntertaskError):
-            return read_sealed(path, path.stem, "", ["what"])["what"]
+    with suppress(OSError, ValueError):
+        return _read(path) if (path := _path_of(kind, name)) else {}
     return {}
 
 
 def _path_of(kind: str, name: Any) -> Path | None:
+    """None where there is no folder of this user's own."""
     folder = cache_folder()
     if folder is None or _of_others(folder) or _of_others(folder / kind):
         return None
-    return folder / kind / f"{hashlib.sha256(json.dumps(name).encode()).hexdigest()[:32]}.json"
+    return folder / kind / f"{hashlib.sha256(json.dumps(name).encode()).hexdigest()[:32]}.kept"
 
 
 def _made_room(folder: Path, size: int) -> bool:
@@ -128,19 +116,30 @@ def _libraries() -> list[str]:
 
 
 @contextmanager
-def _alone(folder: Path, key: str) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[None]:
     """Waits for other processes that are making the same; where files cannot be locked, it goes on at once."""
     with ExitStack() as opened:
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = opened.enter_context(open(folder / "lock", "ab"))
-            fcntl.lockf(lock, fcntl.LOCK_EX, 1, int(key[:8], 16))  # one byte of it for every key
+            path.parents[1].mkdir(parents=True, exist_ok=True)
+            lock = opened.enter_context(open(path.parents[1] / "lock", "ab"))
+            fcntl.lockf(lock, fcntl.LOCK_EX, 1, int(path.stem[:8], 16))  # one byte of it for every key
         yield
 
 
-def _write(path: Path, key: str, header: bytes, buffers: list[memoryview]) -> None:
-    """The buffers, the header, in 8 bytes where that begins, and the digest of the key and of all this."""
-    digest = hashlib.sha256(key.encode())
+def _keep(path: Path, value: Any) -> None:
+    """Writes a file whole or, where that cannot be, not at all."""
+    header, buffers = pack(value)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            unfinished = Path(scratch) / path.name
+            _write(unfinished, header, buffers)
+            os.replace(unfinished, path)
+
+
+def _write(path: Path, header: bytes, buffers: list[memoryview]) -> None:
+    """The buffers, the header, in 8 bytes where that begins, and the digest of the file's name and of all this."""
+    digest = hashlib.sha256(path.stem.encode())
     with path.open("wb") as file:
         for buffer in buffers:
             for part in (buffer, bytes(-buffer.nbytes % ALIGNED)):
@@ -170,18 +169,10 @@ def _read(path: Path) -> Any:
 
 def while_unchanged(key: Hashable, make: Callable[[], tuple[Made, Iterable[Path]]]) -> Made:
     """What `make` gave, with the files and folders that it was made from, as long as none of these has changed."""
-    if key not in _known or any(_state(path) != state for path, state in _known[key][1].items()):
+    if key not in _known or any(state(path) != before for path, before in _known[key][1].items()):
         value, paths = make()
-        _known[key] = value, {os.fspath(path): _state(path) for path in paths}
+        _known[key] = value, {os.fspath(path): state(path) for path in paths}
     return _known[key][0]
 
 
 _known: dict = {}
-
-
-def _state(path: Path | str) -> tuple[int, ...]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size

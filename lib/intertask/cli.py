@@ -130,6 +130,7 @@ def _place_of_csv(path: Path | None) -> Path | None:
     return path
 
 
+Csv = Annotated[Path | None, typer.Option(help="the file to write instead of standard output", callback=_place_of_csv)]
 Mini = Annotated[bool, typer.Option("--mini", help="the same study on the mini suite")]
 Quick = Annotated[bool, typer.Option("--quick", help="with --mini: fewer tasks and seeds, every stage and notebook")]
 StudyName = Annotated[
@@ -208,9 +209,9 @@ def run(
     from intertask.execution.execute import execute
     from intertask.execution.here import WARM, Here
     from intertask.execution.redo import compared, former_aside
+    from intertask.execution.schedule import workers_for
     from intertask.files import project_root, results_root
     from intertask.origin import cards
-    from intertask.studies.plan import workers_for
     from intertask.views.countdown import Countdown
     from intertask.views.estimate import estimate
 
@@ -252,7 +253,7 @@ def _ready(loaded, which: tuple[bool, str, bool]):
     """The graph, judged and saved, its runs to do, and why others that are not finished are left."""
     from intertask.execution.shared import shared_folder
     from intertask.files import results_root
-    from intertask.studies.plan import graph_of
+    from intertask.studies.graph import graph_of
 
     graph = graph_of(*loaded)
     todo, left = _to_do(graph, *which)
@@ -265,7 +266,8 @@ def _ready(loaded, which: tuple[bool, str, bool]):
 
 def _say_plan(loaded, where: str, which: tuple[bool, str, bool], at_a_time: tuple[int, int]) -> None:
     """What `run` would do: the job of a cluster that is a file, then the graph and its costs."""
-    from intertask.studies.plan import planned_graph, workers_for
+    from intertask.execution.schedule import workers_for
+    from intertask.studies.graph import planned_graph
     from intertask.views.dry_run import dry_run_page
 
     if where.endswith(YAML):
@@ -337,7 +339,7 @@ def _say_end(name: str, todo: int, progress, left: dict[str, str]) -> None:
 @app.command()
 def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     """Validates a study, its encoders and its data; starts nothing."""
-    from intertask.studies.plan import graph_of
+    from intertask.studies.graph import graph_of
 
     graph = graph_of(*_load(study, mini, quick))
     todo = _unfinished(graph)
@@ -356,7 +358,7 @@ def status(
     ] = "",
 ) -> None:
     """Says which runs are finished, failed and missing."""
-    from intertask.studies.plan import graph_of
+    from intertask.studies.graph import graph_of
     from intertask.studies.status import missing_runs, read_study
     from intertask.views.explained import explained
     from intertask.views.live import running_runs
@@ -409,9 +411,7 @@ def scores(
     study: StudyName,
     mini: Mini = False,
     quick: Quick = False,
-    csv: Annotated[
-        Path | None, typer.Option(help="the file to write; default: standard output", callback=_place_of_csv)
-    ] = None,
+    csv: Csv = None,
 ) -> None:
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
@@ -455,9 +455,7 @@ def report(
 def predict_rows(
     run: RunName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet, labelled or not")],
-    csv: Annotated[
-        Path | None, typer.Option(help="the file to write; default: standard output", callback=_place_of_csv)
-    ] = None,
+    csv: Csv = None,
     task: Annotated[str, typer.Option(help="which of its tasks, where the run trained several")] = "",
 ) -> None:
     """Predicts each row of a file with a run that kept its encoder, and scores it where labels are there."""
@@ -618,9 +616,7 @@ def check_task(
 @app.command()
 def tasks(
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="only the tasks of this format")] = "",
-    csv: Annotated[
-        Path | None, typer.Option(help="write the table to this file instead", callback=_place_of_csv)
-    ] = None,
+    csv: Csv = None,
 ) -> None:
     """Lists the catalogue: sizes, metrics, source, licence, and whether a task's data is at hand now."""
     from intertask.views import listing

@@ -234,14 +234,22 @@ def sync(path: Path) -> None:
 
 def file_digest(path: Path) -> bytes:
     """SHA-256 of a file's bytes, computed again only when the file has changed."""
-    found = os.stat(path)
-    return _file_digest(os.path.abspath(path), found.st_ino, found.st_mtime_ns, found.st_size)
+    return _file_digest(os.path.abspath(path), state(path))
 
 
 @cache
-def _file_digest(path: str, inode: int, modified: int, size: int) -> bytes:
+def _file_digest(path: str, _: tuple[int, ...]) -> bytes:
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
+
+
+def state(path: Path | str) -> tuple[int, ...]:
+    """By what a file or folder that has changed differs from what it was: inode, size and times; () of none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def processors() -> int:

@@ -1,9 +1,11 @@
 """Values as JSON and buffers, and back: plain values, arrays and frames, and nothing that could run code when read."""
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imported where a value needs them: the catalogue is read without pandas
+    import numpy as np
     import pandas as pd
 
 ALIGNED = 64
@@ -55,7 +57,7 @@ def _packed(value: Any, buffers: list[memoryview]) -> Any:
     if isinstance(value, np.generic):
         return ["scalar", _packed(np.asarray(value), buffers)]
     if isinstance(value, np.ndarray) and value.dtype == object:
-        return ["objects", value.shape, _packed(value.ravel().tolist(), buffers)]
+        return ["objects", value.shape, _packed_cells(value.ravel(), buffers)]
     if isinstance(value, np.ndarray) and not value.dtype.hasobject and value.dtype.fields is None:
         buffers.append(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
         return ["array", value.dtype.str, value.shape, len(buffers) - 1]
@@ -82,15 +84,19 @@ def _packed_column(column: "pd.Series | pd.Index", buffers: list[memoryview]) ->
             stream.write_table(table)
         buffers.append(memoryview(sink.getvalue()))
         return ["text", str(column.dtype), len(buffers) - 1]
-    values = column.to_numpy()
     if not isinstance(column.dtype, np.dtype):
         raise TypeError(f"expected columns of numbers, texts or objects to keep, found {column.dtype}")
-    if values.dtype != object:
-        return _packed(values, buffers)
-    kinds = {(cell.dtype, cell.ndim) if isinstance(cell, np.ndarray) else None for cell in values}
-    if len(kinds) != 1 or None in kinds or values[0].dtype.hasobject:
-        return ["cells", _packed(values.tolist(), buffers)]
-    shapes, flat = np.array([cell.shape for cell in values]), np.concatenate([cell.ravel() for cell in values])
+    return _packed(column.to_numpy(), buffers)
+
+
+def _packed_cells(cells: "np.ndarray", buffers: list[memoryview]) -> list:
+    """A list; arrays of one type as one, with their shapes."""
+    import numpy as np
+
+    kinds = {(cell.dtype, cell.ndim) if isinstance(cell, np.ndarray) else None for cell in cells}
+    if len(kinds) != 1 or None in kinds or cells[0].dtype.hasobject:
+        return _packed(cells.tolist(), buffers)
+    shapes, flat = np.array([cell.shape for cell in cells]), np.concatenate([cell.ravel() for cell in cells])
     return ["arrays", _packed(shapes, buffers), _packed(flat, buffers)]
 
 
@@ -108,55 +114,43 @@ def _packed_index(index: "pd.Index", buffers: list[memoryview]) -> list:
 
 
 def _unpacked(node: Any, parts: list[memoryview]) -> Any:
+    """Raises ValueError on what another version has packed."""
     if not isinstance(node, list):
         return node
+    if node[0] == "plain":
+        return node[1]
+    import numpy as np
+    import pandas as pd
+
     match node:
-        case ["plain", value]:
-            return value
         case ["list", items]:
             return [_unpacked(item, parts) for item in items]
         case ["tuple", items]:
             return tuple(_unpacked(item, parts) for item in items)
         case ["dict", items]:
             return {_unpacked(key, parts): _unpacked(value, parts) for key, value in items}
-        case ["frame", index, names, columns]:
-            import pandas as pd
-
-            content = dict(enumerate(_unpacked(column, parts) for column in columns))
-            frame = pd.DataFrame(content, index=_unpacked(index, parts), copy=False)
-            return frame.set_axis(_unpacked(names, parts), axis="columns")
-    return _unpacked_array(node, parts)
-
-
-def _unpacked_array(node: list, parts: list[memoryview]) -> Any:
-    import numpy as np
-
-    match node:
         case ["array", kind, shape, number]:
             return np.frombuffer(parts[number], kind).reshape(shape)
         case ["scalar", array]:
             return _unpacked(array, parts)[()]
         case ["objects", shape, items]:
-            return _objects(_unpacked(items, parts)).reshape(shape)
-        case ["cells", items]:
-            return _objects(_unpacked(items, parts))
+            array = np.empty(math.prod(shape), dtype=object)
+            for place, item in enumerate(_unpacked(items, parts)):  # one by one, or lists of one length would be rows
+                array[place] = item
+            return array.reshape(shape)
         case ["arrays", shapes, flat]:
-            shapes, flat = _unpacked(shapes, parts), _unpacked(flat, parts)
-            ends = np.cumsum(shapes.prod(axis=1))[:-1]
-            cells = np.split(flat, ends)
-            return _objects([cell.reshape(shape) for cell, shape in zip(cells, shapes, strict=True)])
-    return _unpacked_pandas(node, parts)
-
-
-def _unpacked_pandas(node: list, parts: list[memoryview]) -> Any:
-    import pandas as pd
-
-    match node:
+            shapes = _unpacked(shapes, parts)
+            cells = np.split(_unpacked(flat, parts), np.cumsum(shapes.prod(axis=1))[:-1])
+            return [cell.reshape(shape) for cell, shape in zip(cells, shapes, strict=True)]
         case ["text", kind, number]:
             import pyarrow
 
             with pyarrow.ipc.open_stream(pyarrow.py_buffer(parts[number])) as stream:
                 return pd.array(stream.read_all()["text"], dtype=kind)
+        case ["frame", index, names, columns]:
+            content = dict(enumerate(_unpacked(column, parts) for column in columns))
+            frame = pd.DataFrame(content, index=_unpacked(index, parts), copy=False)
+            return frame.set_axis(_unpacked(names, parts), axis="columns")
         case ["range", bounds, name]:
             return pd.RangeIndex(*bounds, name=name)
         case ["index", values, name]:
@@ -165,13 +159,4 @@ def _unpacked_pandas(node: list, parts: list[memoryview]) -> Any:
         case ["levels", levels, codes, names]:
             levels, codes = ([_unpacked(part, parts) for part in given] for given in (levels, codes))
             return pd.MultiIndex(levels, codes, names=_unpacked(names, parts), verify_integrity=False)
-
-
-def _objects(items: list) -> Any:
-    """An array of objects in one dimension, even where all are lists of one length."""
-    import numpy as np
-
-    array = np.empty(len(items), dtype=object)
-    for place, item in enumerate(items):
-        array[place] = item
-    return array
+    raise ValueError(f"nothing that is packed so: {node[0]}")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
@@ -50,15 +49,10 @@ class Further(Strict):
     Without them both have the same labels, and the name stands for it all.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    ALONE = "task"
 
     task: str
     labels: dict[LabelName, LabelName] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: Any) -> Any:
-        return {"task": value} if isinstance(value, str) else value
 
     @model_serializer(mode="wrap")
     def _to_name(self, fields: SerializerFunctionWrapHandler) -> Any:
@@ -71,17 +65,12 @@ class Further(Strict):
 class Member(Strict):
     """One task of a mixture, and which of its examples: as the parameters of a run of the same names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    ALONE = "task"
 
     task: str
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1)
     evaluate_on: list[Further] = []
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: Any) -> Any:
-        return {"task": value} if isinstance(value, str) else value
 
     @property
     def label(self) -> str:
@@ -96,8 +85,6 @@ class Run(Strict):
 
     What each means, its unit and its legal values stand here; the notebook's parameters cell repeats them.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: str = said(..., "a task of the catalogue or of task_file", STUDY)
     task_file: str = said("", "YAML with tasks of your own; empty: the catalogue alone", STUDY)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
@@ -205,11 +205,14 @@ class _Lines:
 class Strict(BaseModel):
     """A model of what users write: a truth value is never taken for a number, and a number is finite."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, extra="forbid", frozen=True)
+    ALONE: ClassVar[str | None] = None
+    """The key whose value may stand for all: `mini/bert` for `{encoder: mini/bert}`."""
 
     @model_validator(mode="before")
     @classmethod
-    def _no_truth_for_a_number(cls, values: Any) -> Any:
+    def _as_written(cls, values: Any) -> Any:
+        values = {cls.ALONE: values} if cls.ALONE and isinstance(values, str) else values
         for name, value in values.items() if isinstance(values, Mapping) else ():
             if type(value) in (bool, list, dict) and name in _without_truth(cls):
                 for keys, found in _truths(value, (name,)):

@@ -13,6 +13,11 @@ LABELS = [0, 1, 0, 1]
 BEFORE, AFTER = [1, 1, 0, 1], [0, 1, 0, 0]
 
 
+@pytest.fixture(autouse=True)
+def results(monkeypatch, tmp_path):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+
+
 def made(folder, target="mini/rte", seeds=3, but=()):
     """A cell's runs and restarts, with predictions: of the first seed alone as before."""
     make_store(folder, lambda *_: 60.0, targets=[target], supporting=["mini/mnli"], seeds=seeds)
@@ -26,7 +31,7 @@ def made(folder, target="mini/rte", seeds=3, but=()):
 
 
 def test_examples_flip_where_most_restarts_turn(tmp_path):
-    found = flips(*made(tmp_path), results=tmp_path)
+    found = flips(*made(tmp_path))
     assert found[["change", "before", "after"]].to_numpy().tolist() == [
         ["right after", "0 of 3", "2 of 3"],
         ["wrong after", "3 of 3", "1 of 3"],
@@ -38,16 +43,16 @@ def test_examples_flip_where_most_restarts_turn(tmp_path):
 
 
 def test_half_of_the_restarts_are_not_most(tmp_path):
-    found = flips(*made(tmp_path, seeds=2), results=tmp_path)
+    found = flips(*made(tmp_path, seeds=2))
     assert found["change"].tolist() == ["wrong after"]
 
 
 def test_a_number_is_neither_right_nor_wrong(tmp_path):
     with pytest.raises(IntertaskError, match="asks for a number"):
-        flips(*made(tmp_path, "mini/stsb"), results=tmp_path)
+        flips(*made(tmp_path, "mini/stsb"))
 
 
 def test_predictions_that_are_not_at_hand_are_said(tmp_path):
     runs, pairs = made(tmp_path, but=made(tmp_path / "first")[1]["after_run"].tolist()[:1])
     with pytest.raises(IntertaskError, match="found those of 5 runs of 6"):
-        flips(runs, pairs, results=tmp_path)
+        flips(runs, pairs)

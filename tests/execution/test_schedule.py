@@ -13,11 +13,11 @@ import pytest
 
 from intertask import origin
 from intertask.errors import IntertaskError
-from intertask.execution import execute, here, worker
+from intertask.execution import execute, here, schedule, worker
 from intertask.execution.execute import End, Ledger
-from intertask.execution.schedule import longest_paths, time_left
+from intertask.execution.schedule import longest_paths, time_left, workers_for
 from intertask.run import Run
-from intertask.studies import claims, plan, store
+from intertask.studies import claims, store
 from intertask.studies.status import missing_runs
 from intertask.tasks.catalogue import catalogue
 from intertask.views.countdown import Countdown
@@ -273,9 +273,9 @@ def test_each_run_has_the_card_with_the_fewest_runs(machine, tmp_path, monkeypat
 
 @pytest.mark.parametrize(("asked", "per_card", "at_a_time"), [(0, 1, 2), (0, 3, 6), (1, 3, 1), (9, 1, 2)])
 def test_a_card_holds_as_many_runs_as_the_user_says(asked, per_card, at_a_time, monkeypatch):
-    monkeypatch.setattr(plan, "cards", lambda: ("0", "1"))
-    assert plan.workers_for(100, 1, asked, per_card) == at_a_time
-    assert plan.workers_for(1, 1, asked, per_card) == 1
+    monkeypatch.setattr(schedule, "cards", lambda: ("0", "1"))
+    assert workers_for(100, 1, asked, per_card) == at_a_time
+    assert workers_for(1, 1, asked, per_card) == 1
 
 
 @pytest.mark.parametrize(
@@ -293,12 +293,12 @@ def test_cards_are_named_as_the_driver_itself_may_see_them(visible, found, monke
 
 
 def test_a_mac_has_one_gpu_and_on_processors_gpus_do_not_count(monkeypatch):
-    monkeypatch.setattr(plan, "processors", lambda: 8)
-    monkeypatch.setattr(plan, "cards", lambda: ("0", "1"))
-    assert [plan.workers_for(99, 2, per_card=3, device=device) for device in ("auto", "cuda", "cpu")] == [6, 6, 4]
-    monkeypatch.setattr(plan, "cards", lambda: ())
-    monkeypatch.setattr(plan, "devices", lambda: ("mps", "cpu"))
-    assert [plan.workers_for(99, 2, device=device) for device in ("auto", "mps", "cpu")] == [1, 1, 4]
+    monkeypatch.setattr(schedule, "processors", lambda: 8)
+    monkeypatch.setattr(schedule, "cards", lambda: ("0", "1"))
+    assert [workers_for(99, 2, per_card=3, device=device) for device in ("auto", "cuda", "cpu")] == [6, 6, 4]
+    monkeypatch.setattr(schedule, "cards", lambda: ())
+    monkeypatch.setattr(schedule, "devices", lambda: ("mps", "cpu"))
+    assert [workers_for(99, 2, device=device) for device in ("auto", "mps", "cpu")] == [1, 1, 4]
 
 
 def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):

@@ -25,6 +25,13 @@ def printed(monkeypatch):
     return lambda name: pd.read_csv(PUBLISHED / f"{name}.csv")
 
 
+@pytest.fixture
+def own(monkeypatch, tmp_path):
+    """A results folder of the test's own."""
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    return tmp_path
+
+
 def made(folder, **tables):
     (folder / "published").mkdir()
     for name, rows in tables.items():
@@ -32,13 +39,13 @@ def made(folder, **tables):
     return [f"published/{name}" for name in tables]
 
 
-def test_deltas_side_by_side_by_hand(tmp_path):
+def test_deltas_side_by_side_by_hand(own):
     names = made(
-        tmp_path,
+        own,
         one="a,,x,50\na,,y,60\na,,z,60\na,s,x,53\na,s,y,58\na,s,z,61\n",
         two="b,,x,40\nb,,y,40\nb,,z,40\nb,s,x,44\nb,s,y,41\nb,s,z,45\nb,t,x,39\n",
     )
-    table = literature.effects(names, results=tmp_path)
+    table = literature.effects(names)
     assert literature.found(table, "s", "x")["delta"].tolist() == [3, 4]
     assert literature.found(table, "*", "x")["supporting"].tolist() == ["s", "s", "t"]
     pairs = literature.shared_pairs(table)
@@ -55,19 +62,19 @@ def test_deltas_side_by_side_by_hand(tmp_path):
     assert "within" not in words
 
 
-def test_equal_encoders_of_two_tables_stay_apart_and_nothing_shared_is_said(tmp_path):
-    names = made(tmp_path, one="a,,x,50\na,s,x,53\n", two="a,,x,40\na,s,x,44\n", three="a,,x,44\n")
-    table = literature.effects(names, results=tmp_path)
+def test_equal_encoders_of_two_tables_stay_apart_and_nothing_shared_is_said(own):
+    names = made(own, one="a,,x,50\na,s,x,53\n", two="a,,x,40\na,s,x,44\n", three="a,,x,44\n")
+    table = literature.effects(names)
     assert table["setting"].tolist() == [f"a, all training data, published/{name}" for name in ("one", "two")]
-    lone = literature.effects(names[:1], results=tmp_path)
+    lone = literature.effects(names[:1])
     assert "nothing to compare" in literature.agreement_in_words(literature.agreement(lone))
 
 
-def test_tables_without_transfer_have_no_deltas_and_a_name_counts_once(tmp_path):
-    names = made(tmp_path, one="a,,x,50\na,s,x,53\n", two="a,,x,44\n")
-    assert len(literature.effects([names[0]] * 2, results=tmp_path)) == 1
+def test_tables_without_transfer_have_no_deltas_and_a_name_counts_once(own):
+    names = made(own, one="a,,x,50\na,s,x,53\n", two="a,,x,44\n")
+    assert len(literature.effects([names[0]] * 2)) == 1
     with pytest.raises(IntertaskError, match="after a supporting task"):
-        literature.effects(names[1:], results=tmp_path)
+        literature.effects(names[1:])
 
 
 @pytest.mark.parametrize("name", ["wang2019_glue", "phang2018_glue", "phang2018_submission"])
@@ -141,9 +148,9 @@ def test_claims(printed):
     assert table["follows"].isna().sum() == 1  # one word, "almost", is the reader's to judge
 
 
-def test_an_altered_cell_is_noticed(tmp_path, printed):
+def test_an_altered_cell_is_noticed(own):
     """The audit reads the tables: one QQP cell turned makes its claim follow, one average makes it fail."""
-    folder = tmp_path / "published"
+    folder = own / "published"
     folder.mkdir()
     for path in PUBLISHED.glob("*.csv"):
         text = path.read_text()
@@ -152,8 +159,8 @@ def test_an_altered_cell_is_noticed(tmp_path, printed):
         if path.stem == "wang2019_glue":
             text = text.replace("average,validation,main,78.8", "average,validation,main,77.8")
         (folder / path.name).write_text(text)
-    assert audit.claims(tmp_path).set_index("claim").loc["qqp harms every target", "follows"]
-    short = literature.averages_in_short(literature.averages(tmp_path)).set_index(["source", "table"])
+    assert audit.claims().set_index("claim").loc["qqp harms every target", "follows"]
+    short = literature.averages_in_short(literature.averages()).set_index(["source", "table"])
     assert short.loc[("wang2019_glue", 3), "follow"] == 39
 
 

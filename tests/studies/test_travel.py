@@ -62,7 +62,7 @@ def test_what_is_exported_is_read_where_it_is_imported(to, options, made, tmp_pa
     assert said(0, "scores", "made") == before and "6 of 6" in said(0, "status", "made")
     said(0, "report", "made")
     assert (laptop / "made" / "report" / "index.html").is_file()
-    assert [store.has_encoder(store.read(run_id)) for run_id in store.run_ids()].count(True) == (not options)
+    assert [store.has_encoder(run_id) for run_id in store.run_ids()].count(True) == (not options)
     assert "9 runs there already; 0 of 1 studies" in said(0, "pool", "import", tmp_path / to)
 
 

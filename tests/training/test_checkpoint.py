@@ -91,7 +91,8 @@ def same(one, other) -> None:
 
 def kill_at(monkeypatch, name: str, count: int, how=None) -> None:
     """Has the call of that number of a function of the training be the last."""
-    genuine, calls = getattr(LOOP, name), []
+    owner = LOOP if hasattr(LOOP, name) else LOOP.Training
+    genuine, calls = getattr(owner, name), []
 
     def call(*given):
         calls.append(given)
@@ -99,7 +100,7 @@ def kill_at(monkeypatch, name: str, count: int, how=None) -> None:
             how() if how else killed()
         return genuine(*given)
 
-    monkeypatch.setattr(LOOP, name, call)
+    monkeypatch.setattr(owner, name, call)
 
 
 def killed():

@@ -17,7 +17,7 @@ from intertask.training.mixing import (
     weights,
 )
 from intertask.training.model import build_model, head_key
-from intertask.training.train import train_step
+from intertask.training.train import Clock, Training
 from intertask.weighting import loss_scales, probabilities, reweighted
 from made_task import write_fruit
 
@@ -238,9 +238,9 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(model, batch_loss):
     found = []
     for parts, at_once in [(1, {}), (4, {}), (2, {"train": 1})]:
         run, model.at_once = Run(task="any", gradient_accumulation_steps=parts, batch_loss=batch_loss), at_once
-        unscaled = torch.amp.GradScaler("cpu", enabled=False)
-        loss = train_step(run, model, batch, scales, np.random.default_rng(0), unscaled)
-        found.append((loss, gradients(model)))
+        training = Training(run, model, Clock())
+        training.scales = scales
+        found.append((training.gradient(batch), gradients(model)))
     for loss, gradient in found[1:]:
         torch.testing.assert_close(found[0][0], loss)
         torch.testing.assert_close(found[0][1], gradient, atol=1e-6, rtol=1e-4)

@@ -1,7 +1,5 @@
 """The cells of a matrix, one encoder and limit at a time, and what stands behind one of them, for `lab.explore`."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -138,11 +136,11 @@ def cell_budgets(runs: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     return roles.assign(when=roles["when"].str.removesuffix("_run")).join(own, on="run").reset_index(drop=True)
 
 
-def cell_curves(budgets: pd.DataFrame, target: str, results: Path | None = None) -> pd.DataFrame:
+def cell_curves(budgets: pd.DataFrame, target: str) -> pd.DataFrame:
     """The dev scores while the runs of `cell_budgets` trained: columns when, seed, examples, main; none of a table."""
     parts = [pd.DataFrame(columns=["when", "seed", "examples", "main"])]
     for row in budgets.itertuples():
-        path = store.folder_of(row.run, results) / "curve.csv"
+        path = store.folder_of(row.run) / "curve.csv"
         if path.is_file():
             curve = pd.read_csv(path)
             curve = curve[curve["task"] == target] if "task" in curve else curve

@@ -1,7 +1,5 @@
 """Which examples a supporting task turned from wrong to right, and which the other way."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -12,7 +10,7 @@ from intertask.tasks.load import Task, load_task
 from intertask.views.overview import shown_texts
 
 
-def flips(runs: pd.DataFrame, pairs: pd.DataFrame, task_file: str = "", results: Path | None = None) -> pd.DataFrame:
+def flips(runs: pd.DataFrame, pairs: pd.DataFrame, task_file: str = "") -> pd.DataFrame:
     """The examples of one cell's reported split that most restarts get right after and not before, or the reverse.
 
     pairs: the cell's rows of `restart_pairs`; one of which a run is not done is left out. Right: no error at all, by
@@ -23,7 +21,7 @@ def flips(runs: pd.DataFrame, pairs: pd.DataFrame, task_file: str = "", results:
     pairs = pairs.dropna(subset="delta")
     ids = [*pairs["before_run"], *pairs["after_run"]]
     own = runs[runs["run"].isin(ids) & (runs["task"] == runs["target"])]
-    rows = read_predictions(own, results=results)
+    rows = read_predictions(own)
     if not ids or len({*ids} - {*rows["run"]}):
         raise IntertaskError(
             "Which examples flip is not known: it takes the predictions of two done runs of a seed at least, and "

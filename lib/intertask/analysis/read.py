@@ -54,9 +54,9 @@ def read_runs(study: str, results: Path | None = None, predictions: bool = False
 def read_both(study: str, results: Path | None = None, predictions: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What `read_runs` and `read_scores` give, from one reading of the store; predictions: as of `read_runs`."""
     results = Path(results or results_root())
-    if score_tables.find_table(study, results):
-        return read_runs(study, results), read_scores(study, results)
-    runs, records = _frame_and_records(study, results, ["predictions"] if predictions else ())
+    runs, records = _frame_and_records(study, results, ["predictions"] * predictions)
+    if path := score_tables.find_table(study, results):
+        return runs, score_tables.as_scores(score_tables.tidy(path, unit="points"), study)[SCORE_COLUMNS]
     return runs, _scores(study, runs, records)
 
 
@@ -96,10 +96,7 @@ def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
 
     A run that is not done has no row. Regime, supporting, target and limit are empty where they do not apply.
     """
-    results = Path(results or results_root())
-    if path := score_tables.find_table(study, results):
-        return score_tables.as_scores(score_tables.tidy(path, unit="points"), study)[SCORE_COLUMNS]
-    return _scores(study, *_frame_and_records(study, results))
+    return read_both(study, results)[1]
 
 
 @uncollected()

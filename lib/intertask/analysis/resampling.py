@@ -59,6 +59,11 @@ def _divided(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(a, b, where=b > 0, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)))
 
 
+def _mean_ratio(right: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The mean of the ratios in the last dimension, of those whose divisor is not 0."""
+    return _divided(_divided(right, counted).sum(-1), (counted > 0).sum(-1))
+
+
 def _accuracy(labels: pd.Series, predictions: pd.Series) -> Metric:
     """Of a target with several labels, all of them."""
     labels, predictions = (x.map(tuple) if np.ndim(x.iloc[0]) else x for x in (labels, predictions))
@@ -85,12 +90,7 @@ def _macro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
 
     binarizer = MultiLabelBinarizer().fit([*labels, *predictions])
     gold, given = (binarizer.transform(cells).astype(float) for cells in (labels, predictions))
-
-    def of(counts: np.ndarray) -> np.ndarray:
-        occurs = counts @ (gold + given)
-        return _divided(_divided(2 * counts @ (gold * given), occurs).sum(-1), (occurs > 0).sum(-1))
-
-    return of
+    return lambda counts: _mean_ratio(2 * counts @ (gold * given), counts @ (gold + given))
 
 
 def _mean_of(share: Callable, labels: pd.Series, predictions: pd.Series) -> Metric:
@@ -115,9 +115,7 @@ def _f1_macro(labels: pd.Series, predictions: pd.Series) -> Metric:
 
     def of(counts: np.ndarray) -> np.ndarray:
         found = confusion(counts)
-        occurs = found.sum(-1) + found.sum(-2)
-        f1 = _divided(2 * np.diagonal(found, axis1=-2, axis2=-1), occurs)
-        return _divided(f1.sum(-1), (occurs > 0).sum(-1))
+        return _mean_ratio(2 * np.diagonal(found, axis1=-2, axis2=-1), found.sum(-1) + found.sum(-2))
 
     return of
 
@@ -128,8 +126,7 @@ def _balanced_accuracy(labels: pd.Series, predictions: pd.Series) -> Metric:
 
     def of(counts: np.ndarray) -> np.ndarray:
         found = confusion(counts)
-        there = found.sum(-1)
-        return _divided(_divided(np.diagonal(found, axis1=-2, axis2=-1), there).sum(-1), (there > 0).sum(-1))
+        return _mean_ratio(np.diagonal(found, axis1=-2, axis2=-1), found.sum(-1))
 
     return of
 

@@ -15,14 +15,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
 from intertask.metrics import METRICS
 from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
-from intertask.studies.study import Notebook, Open, read_source
+from intertask.studies.study import Notebook, read_source
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_file
 from intertask.written import NOTHING, UNPRINTED, Strict, faults_in_words
@@ -60,10 +60,9 @@ def _single(value: Any) -> Any:
 Values = dict[str, Annotated[Any, AfterValidator(_single)]]
 
 
-class TableFile(Open):
+class TableFile(Strict):
     """One of several files, and what its columns mean where that is not as for the others."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     ALONE = "file"
 
     file: str = Field(description="a CSV, relative to the source file")
@@ -76,8 +75,6 @@ Files = Annotated[list[TableFile], BeforeValidator(lambda given: given if isinst
 
 class TableSource(Strict):
     """What a file says of a table of scores: where it is, what its columns mean, and which notebooks are to read it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: str
     paper: str = Field("", description="whose scores these are")

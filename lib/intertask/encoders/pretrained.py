@@ -314,14 +314,11 @@ def _kind_reads_ahead(kind: type, config: str) -> bool:
     layers = kind.config_class.attribute_map.get("num_hidden_layers", "num_hidden_layers")
     if count := values.get(layers):
         # what is said of each layer is said of the first
-        values = {name: value[:1] if _is_list_of(value, count) else value for name, value in values.items()}
+        listed = [name for name, value in values.items() if isinstance(value, list) and len(value) == count]
+        values |= {name: values[name][:1] for name in listed}
         values[layers] = 1
     with torch.random.fork_rng(devices=[]):
         return reads_ahead(kind(kind.config_class(**values | {"vocab_size": 8, "pad_token_id": 0})))
-
-
-def _is_list_of(value, count: int) -> bool:
-    return isinstance(value, list) and len(value) == count
 
 
 def checkpoint_gradients(encoder) -> None:

@@ -11,14 +11,14 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from distributed import Client, Future
 from distributed.deploy import Cluster as DaskCluster
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from intertask import origin
 from intertask.errors import IntertaskError, refusal
@@ -43,8 +43,6 @@ LATE_COMERS = 20.0
 
 class ClusterFile(Strict):
     """What a YAML file says of a cluster: the class that starts it, its options, and how many workers it has."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: str = Field(alias="class", pattern=r"^\w+(\.\w+)+$")
     options: dict[str, Any] = {}
@@ -145,7 +143,7 @@ class Cluster:
         self._known: dict[str, Known] = {}  # by address
         self._running: dict[str, tuple[str, str, Future | None]] = {}  # per request's token its run and its worker
         self._told: queue.Queue[tuple[str, int, str]] = queue.Queue()
-        self._said: set[str] = set()
+        self._say_once = cache(say)
         self._due = self._lost_since = time.monotonic()
 
     def __enter__(self) -> "Cluster":
@@ -361,11 +359,6 @@ class Cluster:
     def _slots(self, one: Known) -> int:
         amounts = [one.resources.get(name, 0) / need + 1e-9 for name, need in self._needs().items()]
         return int(min(one.threads, *amounts))
-
-    def _say_once(self, words: str) -> None:
-        if words not in self._said:
-            self._said.add(words)
-            self.say(words)
 
 
 def _introduced(one: Known, future: Future) -> None:

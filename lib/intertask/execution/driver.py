@@ -14,7 +14,7 @@ from pathlib import Path
 from intertask.errors import refusal
 from intertask.files import now, project_root, results_root, write
 from intertask.studies import claims
-from intertask.studies.status import read_study
+from intertask.studies.status import form_of, read_study
 from intertask.studies.study import study_name
 
 
@@ -87,8 +87,7 @@ def command_of(study: str) -> list[str]:
     file = Path(read_study(study)["file"] or study)
     if not file.is_file():
         raise refusal(file, "the study's file", "none", "Put it back, or run the study by hand.")
-    form = study.removeprefix(study_name(file))
-    return ["run", str(file), *(f"--{flag}" for flag in ("mini", "quick") if f"-{flag}" in form)]
+    return ["run", str(file), *form_of(study.removeprefix(study_name(file)))[1]]
 
 
 def run_log(study: str) -> Path:

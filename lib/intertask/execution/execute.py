@@ -4,9 +4,10 @@ import math
 import shutil
 import signal
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from intertask.execution.worker import BUSY, DONE, FAILED, STOPPED
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import claims, store
-from intertask.studies.status import failure
+from intertask.studies.status import failure, with_orphans
 
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
@@ -83,16 +84,14 @@ class Ledger:
     def __post_init__(self):
         self.waiting = set(self.runs)
         self._attempts: dict[str, int] = {}  # at a run, before the one under way
-        self._lost, self._ready, self._children = Counter(), [], defaultdict(list)
+        self._lost, self._ready = Counter(), []
         self._order = {run_id: place for place, run_id in enumerate(self.runs)}
-        self._needs = {i: len(self.waiting.intersection(run.parents)) for i, run in self.runs.items()}
-        for run_id, run in self.runs.items():
-            for parent in self.waiting.intersection(run.parents):
-                self._children[parent].append(run_id)
-            self._may_start(run_id)
+        self._sorter = TopologicalSorter({i: self.waiting.intersection(run.parents) for i, run in self.runs.items()})
+        self._sorter.prepare()
+        self._may_start(*self._sorter.get_ready())
 
-    def _may_start(self, run_id: str) -> None:
-        if not self._needs[run_id] and run_id in self.waiting:
+    def _may_start(self, *run_ids: str) -> None:
+        for run_id in run_ids:
             heappush(self._ready, (-self.urgency[run_id], self._order[run_id], run_id))
 
     def next(self) -> str | None:
@@ -140,20 +139,14 @@ class Ledger:
 
     def finish(self, run_id: str) -> None:
         self.done.append(run_id)
-        for child in self._children[run_id]:
-            self._needs[child] -= 1
-            self._may_start(child)
+        self._sorter.done(run_id)
+        self._may_start(*self._sorter.get_ready())
 
     def fail(self, run_id: str, reason: str) -> None:
         """What starts from a run that failed, directly or through others, fails with it."""
         self.failed[run_id] = reason
-        orphans = [(child, run_id) for child in self._children[run_id]]
-        while orphans:
-            orphan, parent = orphans.pop()
-            if orphan in self.waiting:
-                self.waiting.remove(orphan)
-                self.failed[orphan] = f"not started: its parent {parent} failed"
-                orphans += [(child, orphan) for child in self._children[orphan]]
+        self.failed |= with_orphans(self.runs, self.failed.get)
+        self.waiting -= self.failed.keys()
 
 
 def _attempts(run_id: str) -> int:

@@ -1,7 +1,10 @@
-"""In which order runs start, and when the last of them will have ended."""
+"""How many runs there are at a time, in which order they start, and when the last of them will have ended."""
 
-from collections import defaultdict
+from graphlib import TopologicalSorter
 from heapq import heapify, heappop, heappush
+
+from intertask.files import processors
+from intertask.origin import cards, devices
 
 
 def longest_paths(parents: dict[str, list[str]], seconds: dict[str, float]) -> dict[str, float]:
@@ -22,22 +25,27 @@ def time_left(
     parents: of the runs that wait, parents first, each with its `seconds`; running: what those under way still need.
     """
     urgency = longest_paths(parents, {run_id: seconds[run_id] for run_id in parents})
-    needs, children = {}, defaultdict(list)
-    for run_id, needed in parents.items():
-        needs[run_id] = [parent for parent in needed if parent in parents or parent in running]
-        for parent in needs[run_id]:
-            children[parent].append(run_id)
-    ready = [(-urgency[run_id], run_id) for run_id, needed in needs.items() if not needed]
-    ending, now = [(left, run_id) for run_id, left in running.items()], 0.0
-    heapify(ready)
+    known = parents.keys() | running.keys()
+    sorter = TopologicalSorter({run_id: known.intersection(parents.get(run_id, ())) for run_id in known})
+    sorter.prepare()
+    ready, ending, now = [], [(left, run_id) for run_id, left in running.items()], 0.0
     heapify(ending)
-    while ready or ending:
+    while sorter:
+        for run_id in sorter.get_ready():
+            if run_id not in running:
+                heappush(ready, (-urgency[run_id], run_id))
         while ready and len(ending) < workers:
             run_id = heappop(ready)[1]
             heappush(ending, (now + seconds[run_id], run_id))
         now, ended = heappop(ending)
-        for child in children[ended]:
-            needs[child].remove(ended)
-            if not needs[child]:
-                heappush(ready, (-urgency[child], child))
+        sorter.done(ended)
     return now
+
+
+def workers_for(todo: int, threads: int, asked: int = 0, per_card: int = 1, device: str = "auto") -> int:
+    """How many runs at a time: as many as the GPUs hold, at most; where there are none, those that were asked for, else
+    as many as the processors carry at the study's threads per run. Never more than there are to do."""
+    gpus = () if device == "cpu" else cards() or [one for one in devices() if one == "mps"]
+    held = len(gpus) * per_card
+    default = held or max(1, processors() // threads)
+    return min(asked or default, held or asked or default, max(1, todo))

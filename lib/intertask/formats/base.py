@@ -178,11 +178,7 @@ class Format:
         return {"labels": torch.as_tensor(encoded.labels[encoded.targets_of(index)[0]], dtype=self.label_type)}
 
     def head(self, encoder: nn.Module, pooling: str, dropout: float | None = None) -> nn.Module:
-        """A fresh task head; `dropout` 0–1 of what it reads, None: as the encoder's or, of spans, the head's paper.
-
-        Its `reads` takes from the encoder's outputs and the batch what it needs, without weights of its own: one vector
-        per sequence, or one per token; called with that and the batch, it returns the logits.
-        """
+        """A fresh `heads.Head`; `dropout` 0–1 of what it reads, None: as the encoder's or, of spans, their paper's."""
         raise NotImplementedError
 
     def loss(self, logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:

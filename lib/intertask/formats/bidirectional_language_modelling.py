@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from intertask.formats.base import frame, pad
+from intertask.formats.heads import Head
 from intertask.formats.vocabulary import VocabularyFormat
 
 
@@ -58,7 +59,7 @@ class BidirectionalLanguageModelling(VocabularyFormat):
         return self.score(rows.assign(prediction=likeliest, **counts))
 
 
-class DirectionsHead(nn.Module):
+class DirectionsHead(Head):
     """One layer to the vocabulary, for the states of both directions (Peters et al. 2018), which lie beside each other.
 
     In training it gives logits, (2 words, types), the forward ones first; else of each the log-probability of the right
@@ -68,9 +69,6 @@ class DirectionsHead(nn.Module):
     def __init__(self, width: int, types: int):
         super().__init__()
         self.linear = nn.Linear(width, types)
-
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return outputs.last_hidden_state
 
     def forward(self, states: torch.Tensor, batch) -> torch.Tensor:
         words = states[batch["attention_mask"].bool()]

@@ -6,13 +6,13 @@ from torch.nn import functional
 
 from intertask.encoders.pretrained import reads_ahead
 from intertask.encoders.word_tokenizer import reads_words
-from intertask.formats.heads import rate
+from intertask.formats.heads import Head, rate
 
 NO_TOKEN = -100
 """What stands in a batch's labels where there is no token; cross-entropy leaves it out."""
 
 
-class Decoder(nn.Module):
+class Decoder(Head):
     """An LSTM as wide as the encoder's states; a projection halves what it gives, and a softmax chooses the word.
 
     It begins with the largest of the encoder's states in each place or, where the encoder's first token is for the
@@ -35,9 +35,6 @@ class Decoder(nn.Module):
         self.projection = nn.Linear(2 * size if attention else size, size // 2)
         self.output = nn.Linear(size // 2, end + 1)
         self.dropout = nn.Dropout(rate(encoder, dropout))
-
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return outputs.last_hidden_state
 
     def forward(self, states: torch.Tensor, batch) -> torch.Tensor:
         """In training (examples, words, vocabulary): the logits of each word after the right ones before it.

@@ -11,7 +11,15 @@ from intertask.encoders.pretrained import reads_ahead
 from intertask.errors import IntertaskError
 
 
-class TokenHead(nn.Module):
+class Head(nn.Module):
+    """What a format puts on an encoder: called with what it `reads` and the batch, it returns the logits."""
+
+    def reads(self, outputs, batch) -> torch.Tensor:
+        """What it needs of the encoder's outputs, without weights of its own: one vector per sequence, or per token."""
+        return outputs.last_hidden_state
+
+
+class TokenHead(Head):
     """Dropout and one linear layer on every token (Devlin et al. 2019, sections 4.2 and 5.3), drawn as its own."""
 
     def __init__(self, encoder: nn.Module, outputs: int, dropout: float | None = None):
@@ -20,9 +28,6 @@ class TokenHead(nn.Module):
         self.linear = nn.Linear(encoder.config.hidden_size, outputs)
         nn.init.normal_(self.linear.weight, std=getattr(encoder.config, "initializer_range", 0.02))
         nn.init.zeros_(self.linear.bias)
-
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return outputs.last_hidden_state
 
     def forward(self, hidden: torch.Tensor, batch) -> torch.Tensor:
         return self.linear(self.dropout(hidden))
@@ -88,7 +93,7 @@ SIZES["logistic"] = Size(512, 0.2, hidden=False)
 """Three from Wang et al. 2019, Table 5; one after Phang et al. 2018, appendix A, who state no width and no dropout."""
 
 
-class SentenceHead(nn.Module):
+class SentenceHead(Head):
     """A projection of every word, of each of its outputs the largest, and a hidden layer (Wang et al. 2019, section 5).
 
     Of a pair, whose texts were read apart, the hidden layer reads [u; v; u · v; u - v] (Mou et al. 2016), or without
@@ -105,9 +110,6 @@ class SentenceHead(nn.Module):
         self.hidden = nn.Linear(vector, width) if size.hidden else None
         self.dropout = nn.Dropout(size.dropout if dropout is None else dropout)
         self.linear = nn.Linear(width if size.hidden else vector, outputs)
-
-    def reads(self, outputs, batch) -> torch.Tensor:
-        return outputs.last_hidden_state
 
     def forward(self, states: torch.Tensor, batch) -> torch.Tensor:
         words, mask = self.projection(states), batch["attention_mask"].bool()
@@ -142,7 +144,7 @@ class CrossAttention(nn.Module):
         return read_both_ways(self.lstm, read, mask)
 
 
-class TiedHead(nn.Module):
+class TiedHead(Head):
     """Of the chosen tokens; a decoder that is the encoder's input embeddings and nothing else, as in GPT."""
 
     def __init__(self, encoder: nn.Module):

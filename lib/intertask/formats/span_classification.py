@@ -14,6 +14,7 @@ from torch import nn
 
 from intertask.errors import refusal, row_name
 from intertask.formats.columns import label_text, listed, shows, whole
+from intertask.formats.heads import Head
 from intertask.formats.label_sets import LabelSets
 from intertask.formats.spans import SpanFormat, unit_places
 
@@ -86,7 +87,7 @@ class SpanClassification(LabelSets, SpanFormat):
         return cells.map(lambda ids: [i for i in ids if i in scored])
 
 
-class SpanHead(nn.Module):
+class SpanHead(Head):
     """Each span of a target projected and pooled with weights of its own; a layer over both; an output per label."""
 
     def __init__(self, width: int, outputs: int, spans: int, dropout: float):
@@ -99,9 +100,6 @@ class SpanHead(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(PROJECTED, outputs),
         )
-
-    def reads(self, outputs, batch):
-        return outputs.last_hidden_state
 
     def forward(self, hidden, batch):
         vectors = [pool(hidden, batch["sequence"], batch["spans"][:, k]) for k, pool in enumerate(self.pools)]

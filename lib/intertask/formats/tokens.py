@@ -126,7 +126,8 @@ def _framed(
     read, starts, sizes = [], [], []
     most = WORDS * max_length if overlap is None and tokenizer.truncation_side == "right" else None
     for column in columns:
-        distinct = _distinct(column)
+        # its distinct texts and the number of each, however Arrow has it in memory
+        distinct = (column.combine_chunks() if hasattr(column, "chunks") else column).dictionary_encode()
         encode = partial(_encode, distinct.dictionary, tokenizer.backend_tokenizer, offsets, most)
         read.append(_in_chunks(encode, len(distinct.dictionary)))
         starts.append(bounds(read[-1]["lengths"])[distinct.indices])
@@ -144,11 +145,6 @@ def _framed(
         starts, kept, more = _windows(starts, sizes, room, overlap)
     types = "token_type_ids" in tokenizer.model_input_names
     return _in_chunks(partial(_lay, frame, read, starts, kept, types), len(kept[0])) | more
-
-
-def _distinct(column):
-    """A column as its distinct texts and the number of each, however Arrow has it in memory."""
-    return (column.combine_chunks() if hasattr(column, "chunks") else column).dictionary_encode()
 
 
 def _longest_first(sizes: list[np.ndarray], room: int) -> list[np.ndarray]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from intertask.files import results_root
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 
 
-def effects(studies: Iterable[str], confidence: float = 0.95, results: Path | None = None) -> pd.DataFrame:
+def effects(studies: Iterable[str], confidence: float = 0.95) -> pd.DataFrame:
     """The `transfer_table` of several studies or tables, one below the other, with the column `source`.
 
     `setting`: the encoder with its data limits, in words; where two studies have the same, with the study. A study
@@ -29,7 +28,7 @@ def effects(studies: Iterable[str], confidence: float = 0.95, results: Path | No
     """
     found = []
     for name in dict.fromkeys(studies):
-        runs = read_runs(name, results)
+        runs = read_runs(name)
         if ((runs["regime"] == "stilts") & ~runs["substituted"]).any():
             found.append(transfer_table(runs, confidence).assign(source=name))
     if not found:
@@ -110,23 +109,23 @@ def agreement_in_words(table: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n\nDeltas of zero have no sign and are left out."
 
 
-def published(name: str, results: Path | None = None) -> pd.DataFrame:
+def published(name: str) -> pd.DataFrame:
     """One of the papers' tables as it was printed, with the columns that only this table has."""
-    path = find_table(f"published/{name}", Path(results or results_root()))
+    path = find_table(f"published/{name}", results_root())
     if not path:
         raise IntertaskError(f"There is no table {name} in results/published of the project.")
     return pd.read_csv(path, keep_default_na=False, na_values="")
 
 
-def averages(results: Path | None = None) -> pd.DataFrame:
+def averages() -> pd.DataFrame:
     """Every printed average beside the mean of the row's own cells: columns source, table, row, average, split,
     limit, printed, recomputed, difference, n.
 
     A task's metrics are averaged first; Wang's WNLI counts at least as the majority. Missing where a cell is.
     """
-    rows = [*_glue_averages("wang2019_glue", results, floor=True), *_glue_averages("phang2018_glue", results)]
-    rows += _glue_averages("phang2018_submission", results)
-    figure = published("pruksachatkun2020_transfer", results).query("part == 'targets'")
+    rows = [*_glue_averages("wang2019_glue", floor=True), *_glue_averages("phang2018_glue")]
+    rows += _glue_averages("phang2018_submission")
+    figure = published("pruksachatkun2020_transfer").query("part == 'targets'")
     for supporting, own in figure.groupby(figure["supporting"].fillna("none"), sort=False):
         value = "score" if supporting == "none" else "delta"
         cells, mean = own[own["target"] != "average"], own.loc[own["target"] == "average", value].item()
@@ -136,9 +135,9 @@ def averages(results: Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"limit": "Int64"})
 
 
-def _glue_averages(name: str, results: Path | None, floor: bool = False) -> list[dict]:
+def _glue_averages(name: str, floor: bool = False) -> list[dict]:
     """floor: whether WNLI counts at least as its majority, the one majority that the table then holds."""
-    table = published(name, results)
+    table = published(name)
     rows = []
     keys = [key for key in ("table", "row", "encoder", "limit", "split") if key in table]
     for _, own in table.groupby(keys, sort=False, dropna=False):

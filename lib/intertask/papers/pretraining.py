@@ -58,7 +58,8 @@ def by_row(own: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     where runs are missing; * where the rule for WNLI changed what enters the average. `average`: the mean over targets
     of their main scores, over the seeds for which none is missing; `runs`: those of each target.
     """
-    texts = own.groupby([*ROW, "target"], sort=False).apply(_cell, scores=_by_metric(scores), include_groups=False)
+    measured = scores[scores["metric"] != "main"] if scores["metric"].ne("main").any() else scores
+    texts = own.groupby([*ROW, "target"], sort=False).apply(_cell, scores=measured, include_groups=False)
     wide = texts.unstack("target").reindex(columns=own["target"].unique()).fillna("")
     expected = own.groupby([*ROW, "target"], sort=False)["run"].size().groupby(ROW).max()
     average = (
@@ -68,11 +69,6 @@ def by_row(own: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     table = wide.reindex(order)
     table.insert(0, "average", average.reindex(order))
     return table.assign(runs=expected.reindex(order)).rename_axis(columns=None)
-
-
-def _by_metric(scores: pd.DataFrame) -> pd.DataFrame:
-    measured = scores[scores["metric"] != "main"]
-    return measured if len(measured) else scores
 
 
 def _cell(runs: pd.DataFrame, scores: pd.DataFrame) -> str:

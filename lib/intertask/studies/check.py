@@ -59,7 +59,9 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
     for one in study.report:
         verdict.tried(notebook_parameters, one)
     for model, base in _ready_made(study, todo.values()):
-        verdict.tried(_check_ready_made, model, base)
+        from intertask.studies.ready import check_ready_made  # here: with torch
+
+        verdict.tried(check_ready_made, model, base)
     load = cache(partial(verdict.tried, _trainable))
     for runs in _alike(todo.values()):
         found = verdict.tried(_known_readable, runs, load) or []
@@ -73,12 +75,6 @@ def _ready_made(study: Study, runs: Iterable[Run]) -> dict[tuple[str, str], None
     starts = {run.encoder for run in runs if not run.parent}
     found = [(one.model, one.base) for _, own in study.expanded_parts() for one in own.supporting if one.model]
     return dict.fromkeys(pair for pair in found if pair[0] in starts)
-
-
-def _check_ready_made(model: str, base: str) -> None:
-    from intertask.studies.ready import check_ready_made
-
-    check_ready_made(model, base)
 
 
 def _limits_above_the_data(runs: Iterable[Run]) -> Iterator[str]:

@@ -137,7 +137,8 @@ class Observer:
         if last and not self._over(last):
             return None
         number = last.number + 1 if last else 1
-        attempt = Attempt(path, number, platform.node(), self.machine, os.getpid(), _job(), now())
+        job = next((os.environ[name] for name in JOBS if name in os.environ), "")
+        attempt = Attempt(path, number, platform.node(), self.machine, os.getpid(), job, now())
         told = {name: getattr(attempt, name) for name in TOLD}
         return attempt if _make(attempt.file, json.dumps(told) + "\n") else None
 
@@ -235,10 +236,6 @@ def attempt_of(name: str) -> tuple[str, int] | None:
     """What was attempted, and the number, of an attempt's name; None: it is no such name."""
     found = re.fullmatch(r"(.+)\.([0-9]+)", name)
     return (found[1], int(found[2])) if found else None
-
-
-def _job() -> str:
-    return next((os.environ[name] for name in JOBS if name in os.environ), "")
 
 
 @contextmanager

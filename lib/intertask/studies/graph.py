@@ -9,9 +9,11 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from intertask.encoders.mini import PRETRAINING
+from intertask.errors import IntertaskError
 from intertask.files import now, results_root, uncollected, write_sealed
 from intertask.run import BEST_OF, Member, Run, digest
 from intertask.studies.length import steps, training_examples, training_size
+from intertask.studies.status import edited_since
 from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.weighting import DYNAMIC
 
@@ -92,6 +94,20 @@ class Graph:
     def counted(self, where: dict[str, Any]) -> int:
         """How many runs have a row that agrees with all of `where`, such as {stage: target, regime: mtl}."""
         return len({row.run for row in self.rows if all(str(getattr(row, key)) == str(where[key]) for key in where)})
+
+
+def graph_of(name: str, study: Study, planned: bool = False) -> Graph:
+    """Its runs; refused where the results hold another study of that name. planned: as in `expand`."""
+    edited_since(name, study.file, study.given)  # for its refusal alone
+    return expand(name, study, planned)
+
+
+def planned_graph(name: str, study: Study) -> tuple[Graph, str]:
+    """The graph, and what is not at hand: then its runs have makeshift ids."""
+    try:
+        return graph_of(name, study), ""
+    except IntertaskError as error:
+        return graph_of(name, study, planned=True), str(error)
 
 
 @uncollected()

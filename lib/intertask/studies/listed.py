@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from stat import S_ISREG
 
 from intertask.cache import recall, remember
+from intertask.files import state
 from intertask.studies import store
 
 WORTH = 1000
@@ -28,13 +28,13 @@ def checking(results: Path) -> Iterator[Callable[[str], None]]:
 
     def check(run_id: str) -> None:
         for place in known:  # the first that has it, as `store.folder_of`
-            if state := _state(f"{place}/{run_id}/run.json"):  # before it is read: what changes meanwhile is read again
+            if now := list(state(f"{place}/{run_id}/run.json")):  # before it is read: what changes then is read again
                 break
         seen = known[place]
-        if state and run_id in seen and seen[run_id][0] == state and _as_listed(f"{place}/{run_id}", seen[run_id][1]):
+        if now and run_id in seen and seen[run_id][0] == now and _as_listed(f"{place}/{run_id}", seen[run_id][1]):
             return
         files = store.read(run_id, results)["files"]
-        seen[run_id] = [state, {name: file["bytes"] for name, file in files.items()}]
+        seen[run_id] = [now, {name: file["bytes"] for name, file in files.items()}]
         fresh[place] += 1
 
     yield check
@@ -49,16 +49,6 @@ def checking(results: Path) -> Iterator[Callable[[str], None]]:
 def _known(place: str) -> dict[str, list]:
     """Per run the state of its record's file, and the files that it lists with their bytes."""
     return recall("listed", [place, store.RECORD_KEYS])
-
-
-def _state(path: str) -> list[int]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return []
-    if not S_ISREG(found.st_mode):
-        return []
-    return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
 def _as_listed(folder: str, files: dict[str, int]) -> bool:

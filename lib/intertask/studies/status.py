@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,16 @@ def studies_in(results: Path) -> list[str]:
 def how_to_run(study: str) -> str:
     """The command for a study of this name, as results are named: with the file that is there, if one is."""
     params = project_root() / "params"
-    name, *flags = re.fullmatch(r"(.*?)(-mini)?(-quick)?", study, re.DOTALL).groups(default="")
-    for file, given in ((study, []), (name, flags)):
+    for file, flags in ((study, []), form_of(study)):
         if (params / f"{file}.yaml").is_file():
-            return " ".join(["intertask run", file, *(f"-{flag}" for flag in given if flag)])
+            return " ".join(["intertask run", file, *flags])
     return "intertask run FILE.yaml, with its own file"
+
+
+def form_of(study: str) -> tuple[str, list[str]]:
+    """A study's name without what `--mini` and `--quick` add to it, and these."""
+    name, *added = re.fullmatch(r"(.*?)(-mini)?(-quick)?", study, re.DOTALL).groups(default="")
+    return name, [f"-{one}" for one in added if one]
 
 
 def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | None = None) -> str:
@@ -172,8 +178,8 @@ def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:
     todo, damaged, read = {}, [], set()
     for run_id, run in reversed(runs.items()):
         try:
-            record = store.read(run_id, results, ["predictions", "encoder"] if run_id in read else ["predictions"])
-            if run.keep_encoder is not True or store.has_encoder(record):
+            store.read(run_id, results, ["predictions", "encoder"] if run_id in read else ["predictions"])
+            if run.keep_encoder is not True or store.has_encoder(run_id):
                 continue
         except FileNotFoundError:
             pass
@@ -208,10 +214,15 @@ def _best_on(target: str, record: dict[str, Any], others: Collection[str]) -> bo
 
 def failed_before(todo: dict[str, Run]) -> dict[str, str]:
     """Of the runs to do, parents first, those that failed of themselves, with the reason, and those that need one."""
+    return with_orphans(todo, partial(failure, own=True))
+
+
+def with_orphans(runs: dict[str, Run], reason_of: Callable[[str], str | None]) -> dict[str, str]:
+    """Of runs, parents first, those for whose failure there is a reason, and those that need one of them."""
     found: dict[str, str] = {}
-    for run_id, run in todo.items():
+    for run_id, run in runs.items():
         if lost := [parent for parent in run.parents if parent in found]:
             found[run_id] = f"not started: its parent {lost[0]} failed"
-        elif reason := failure(run_id, own=True):
+        elif reason := reason_of(run_id):
             found[run_id] = reason
     return found

@@ -105,22 +105,21 @@ def left_behind(path: str) -> bool:
 
 def finished(run_id: str, with_encoder: bool = False, whole: Collection[str] = ()) -> bool:
     """Whether the pool holds the run as `read` wants it, and its encoder if that is needed."""
-    try:
-        record = read(run_id, whole=whole)
-    except (FileNotFoundError, IntertaskError):
-        return False
-    return not with_encoder or has_encoder(record)
+    with suppress(FileNotFoundError, IntertaskError):
+        read(run_id, whole=whole)
+        return not with_encoder or has_encoder(run_id)
+    return False
 
 
-def has_encoder(record: dict[str, Any]) -> bool:
-    return (folder_of(record["id"], with_encoder=True) / "encoder").is_dir()
+def has_encoder(run_id: str) -> bool:
+    return (folder_of(run_id, with_encoder=True) / "encoder").is_dir()
 
 
 def required(run_id: str, whole: Collection[str] = ()) -> dict[str, Any]:
     """The record of a run without which another cannot start."""
     with suppress(FileNotFoundError):
         record = read(run_id, whole=whole)
-        if "encoder" not in whole or has_encoder(record):
+        if "encoder" not in whole or has_encoder(run_id):
             return record
     raise IntertaskError(
         f"Run {run_id}, from which this one starts, is not in {pool()}{' with its encoder' * ('encoder' in whole)}. "

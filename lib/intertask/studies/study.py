@@ -93,15 +93,8 @@ Settings = Annotated[
 class Open(Strict):
     """Keys of its own, and beside them, where they stand, settings: those of KNOWN, or any."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
     KNOWN: ClassVar[tuple[set[str], str] | None] = None
-    ALONE: ClassVar[str | None] = None
-    """The key whose value may stand for all: `mini/bert` for `{encoder: mini/bert}`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_value_alone(cls, value: Any) -> Any:
-        return {cls.ALONE: value} if cls.ALONE and isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _settings_are_known(self) -> Self:
@@ -339,7 +332,7 @@ def _seeds(given: Any) -> Any:
 class Study(Strict):
     """What a study file may say."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(frozen=False)
 
     title: str
     paper: str = Field("", description="whose experiment this is")

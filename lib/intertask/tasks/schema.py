@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.written import Strict, Written
@@ -33,8 +33,6 @@ class TaskEntry(Strict):
 
     A column with a dot leads into a struct or into a list of structs.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
     # Hub id of a data set, owner/name; the same folder in a mirror.

@@ -237,7 +237,8 @@ def stored_model(run: Run, folder: Path) -> Model:
         form = find_format(entry.format)(entry, both_orders=run.both_orders, classifier=run.classifier)
         parts.append(Part(name, Task(entry, {}), form, kept["head"], {}))
     heads = fresh_heads(run, encoder, parts)
-    load_heads(heads, folder)
+    for key, head in heads.items():
+        head.load_state_dict(stored_head(folder, key))
     try:
         taken = computed_by(run.device, run.precision)
     except IntertaskError:  # it was made on another machine
@@ -260,9 +261,3 @@ def save_model(model: Model, folder: Path) -> None:
         added = {name: weights for name, weights in model.encoder.state_dict().items() if ".lora_" in name}
         save_file(added, folder / STORED_ADAPTER)
     save_encoder(merged(model.encoder) if model.tuning == "lora" else model.encoder, model.tokenizer, folder)
-
-
-def load_heads(heads: torch.nn.ModuleDict, folder: Path) -> None:
-    """Fills in heads with those that were stored beside the encoder under the same keys."""
-    for key, head in heads.items():
-        head.load_state_dict(stored_head(folder, key))

@@ -4,7 +4,7 @@ import ctypes
 import math
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -195,7 +195,6 @@ class Best:
             self.evaluations_since += 1
 
 
-@dataclass
 class Progress:
     """How far the training is: `position` goes from 0 to `total`, in steps or in the share of `max_examples` seen.
 
@@ -203,19 +202,13 @@ class Progress:
     shortest`) the training ends before it, as the released code of Weller et al. 2022 does.
     """
 
-    run: Run
-    mixture: Mixture
-    per_epoch: int = field(init=False)
-    total: int = field(init=False)
-    step: int = 0
-    epochs: int = 0
-
-    def __post_init__(self) -> None:
-        self.per_epoch = len(self.mixture.batches)
-        self.total = self.run.max_steps or max(1, math.ceil(self.per_epoch * self.run.num_train_epochs))
-        if self.run.max_examples:
-            each = sum(len(index) for batch in self.mixture.batches for task, index in batch if task == 0)
-            self.total = max(1, math.ceil(self.run.max_examples * self.per_epoch / max(each, 1)))
+    def __init__(self, run: Run, mixture: Mixture):
+        self.run, self.mixture, self.step, self.epochs = run, mixture, 0, 0
+        self.per_epoch = len(mixture.batches)
+        self.total = run.max_steps or max(1, math.ceil(self.per_epoch * run.num_train_epochs))
+        if run.max_examples:
+            each = sum(len(index) for batch in mixture.batches for task, index in batch if task == 0)
+            self.total = max(1, math.ceil(run.max_examples * self.per_epoch / max(each, 1)))
 
     @property
     def position(self) -> float:
@@ -280,22 +273,61 @@ class Training:
     def step(self) -> None:
         """One batch."""
         batch, ends_epoch = next(self.batches)
-        self.losses.add(train_step(self.run, self.model, batch, self.scales, self.rng, self.scaler))
+        self.losses.add(self.gradient(batch))
         self.progress.step += 1
         self.progress.epochs += ends_epoch  # before update, which sets the next step's rate by the position
-        update(self.model, self.optimizer, self.schedule, self.run.max_grad_norm, self.scaler)
+        self.update()
         self.due = self.progress.evaluates(ends_epoch)
+
+    def update(self) -> None:
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.run.max_grad_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def gradient(self, batch: Batch) -> torch.Tensor:
+        """That of one batch; returns its loss, not fetched: on a GPU that would wait for the step to end."""
+        run, model = self.run, self.model
+        before = generators(self.rng, model.device)
+        micro = micro_batches(batch, run.gradient_accumulation_steps)
+
+        def gradient(rows: int) -> torch.Tensor:
+            total = 0.0
+            for part in (part for whole in micro for part in at_most(whole, rows)):
+                shares = weights(batch, part, self.scales, run.batch_loss)
+                first, *others = [loss * one for loss, one in zip(model.losses(part, self.rng), shares, strict=True)]
+                loss = sum(others, start=first)
+                self.scaler.scale(loss).backward()
+                total = total + loss.detach()
+            return total
+
+        def undo() -> None:
+            restore(before, self.rng, model.device)
+            for trained in model.parameters():
+                trained.grad = None
+
+        return memory.halving(model.at_once, "train", max(map(size, micro)), gradient, undo)
 
     def evaluated(self, found: list[dict[str, float]]) -> dict[str, float]:
         """Takes note of the metrics of all tasks; returns what of it is told: mean loss and mean dev score."""
-        progress, scores = self.progress, [metrics["main"] for metrics in found]
+        progress, mixture, scores = self.progress, self.mixture, [metrics["main"] for metrics in found]
         at = {"step": progress.step, "epoch": progress.step / progress.per_epoch, "train_loss": self.losses.mean()}
-        self.curve += rows_of_curve(at, self.model, self.mixture, found)
-        select(self.bests, scores, progress.step, self.model)
-        self.schedule.evaluated(float(np.mean(scores)))
-        self.mixture.reweigh(scores)
+        self.curve += [
+            at | {"examples": int(mixture.seen[place]), "task": part.name, "p": mixture.p[place]} | metrics
+            for place, (part, metrics) in enumerate(zip(self.model.parts, found, strict=True))
+        ]
+        mean = float(np.mean(scores))
+        if self.run.selection == "average":  # all hold the same
+            self.bests[0].update(mean, progress.step, self.model)
+        else:
+            for best, score in zip(self.bests, scores, strict=True):
+                best.update(score, progress.step, self.model)
+        self.schedule.evaluated(mean)
+        mixture.reweigh(scores)
         self.due = False
-        return {"loss": at["train_loss"], "score": float(np.mean(scores))}
+        return {"loss": at["train_loss"], "score": mean}
 
     def state(self) -> dict[str, Any]:
         """By parts, of which those called best… never change."""
@@ -372,57 +404,6 @@ def fit(training: Training) -> None:
                 told.tell()
             checkpoints.consider()
     clock.stop("train")
-
-
-def select(bests: list[Best], scores: list[float], step: int, model: Model) -> None:
-    """Each task's best checkpoint, or one for all by the mean of their scores: then every place holds the same Best."""
-    if bests[0] is bests[-1]:
-        bests[0].update(float(np.mean(scores)), step, model)
-        return
-    for best, score in zip(bests, scores, strict=True):
-        best.update(score, step, model)
-
-
-def rows_of_curve(at: dict[str, float], model: Model, mixture: Mixture, found: list[dict[str, float]]) -> list[dict]:
-    """One row per task: when, the joint loss since the last evaluation, how often it is drawn, and its dev metrics."""
-    return [
-        at | {"examples": int(mixture.seen[place]), "task": part.name, "p": mixture.p[place]} | metrics
-        for place, (part, metrics) in enumerate(zip(model.parts, found, strict=True))
-    ]
-
-
-def train_step(
-    run: Run, model: Model, batch: Batch, scales: np.ndarray, rng: np.random.Generator, scaler: torch.amp.GradScaler
-) -> torch.Tensor:
-    """The gradient of one batch; returns its loss, not fetched: on a GPU that would wait for the step to end."""
-    before = generators(rng, model.device)
-    micro = micro_batches(batch, run.gradient_accumulation_steps)
-
-    def gradient(rows: int) -> torch.Tensor:
-        total = 0.0
-        for part in (part for whole in micro for part in at_most(whole, rows)):
-            weighted = zip(model.losses(part, rng), weights(batch, part, scales, run.batch_loss), strict=True)
-            first, *others = [loss * weight for loss, weight in weighted]
-            loss = sum(others, start=first)
-            scaler.scale(loss).backward()
-            total = total + loss.detach()
-        return total
-
-    def undo() -> None:
-        restore(before, rng, model.device)
-        for trained in model.parameters():
-            trained.grad = None
-
-    return memory.halving(model.at_once, "train", max(map(size, micro)), gradient, undo)
-
-
-def update(model: Model, optimizer, schedule: "Linear | Plateau", max_grad_norm: float, scaler) -> None:
-    scaler.unscale_(optimizer)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
-    scaler.step(optimizer)
-    scaler.update()
-    schedule.step()
-    optimizer.zero_grad(set_to_none=True)
 
 
 class Losses:

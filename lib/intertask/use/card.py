@@ -177,17 +177,10 @@ def _use(chosen: Chosen, entry, kind: str, adapter: bool) -> list[str]:
 
 def _training(chosen: Chosen, stages: list[dict]) -> list[str]:
     lines = ["| stage | tasks | training examples | steps | seed | run |", "|---|---|---|---|---|---|"]
-    for place, record in enumerate(stages):
+    for place, record in enumerate(stages, 1):
         sizes = ", ".join(f"{own['sizes']['train']:,}" for own in record["tasks"].values())
-        cells = [
-            str(place + 1),
-            _tasks_of(record),
-            sizes,
-            f"{record['steps']:,}",
-            str(record["seed"]),
-            f"`{record['id']}`",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+        taken = f"{record['steps']:,} | {record['seed']} | `{record['id']}`"
+        lines.append(f"| {place} | {_tasks_of(record)} | {sizes} | {taken} |")
     record = chosen.record
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     made = f"Finished {record['finished']} on {record['device']} in {chosen.precision}; {versions}"

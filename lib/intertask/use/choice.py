@@ -10,7 +10,7 @@ import yaml
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.status import failure, how_to_run, kept_studies, read_study
+from intertask.studies.status import failure, form_of, how_to_run, kept_studies, read_study
 from intertask.views.inventory import find_run
 
 OF_A_CELL = ("encoder", "part", "regime", "mixing", "supporting", "limit", "supporting_limit")
@@ -112,14 +112,10 @@ def _of_study(study: str, task: str, rule: str) -> tuple[str, str]:
     if not scores:
         raise refusal(study, f"finished runs on {task}", "none", f"Run it first: {how_to_run(study)}")
     if rule == "best":
-        return max(scores, key=lambda run: (scores[run], _kept(run))), task
+        return max(scores, key=lambda run: (scores[run], store.has_encoder(run))), task
     runs = max(cells.values(), key=lambda runs: fmean(scores[run] for run in runs))
     middle = median(scores[run] for run in runs)
-    return min(runs, key=lambda run: (abs(scores[run] - middle), not _kept(run))), task
-
-
-def _kept(run_id: str) -> bool:
-    return store.has_encoder({"id": run_id})
+    return min(runs, key=lambda run: (abs(scores[run] - middle), not store.has_encoder(run))), task
 
 
 def study_command(study: str, named: bool = False) -> str:
@@ -127,8 +123,7 @@ def study_command(study: str, named: bool = False) -> str:
     if "FILE.yaml" not in (words := how_to_run(study)):
         return words
     file = Path(read_study(study)["file"] or "FILE.yaml")
-    flags = [f"-{flag}" for flag in ("-mini", "-quick") if flag in study.removeprefix(file.stem)]
-    return " ".join(["intertask run", file.name if named else str(file), *flags])
+    return " ".join(["intertask run", file.name if named else str(file), *form_of(study.removeprefix(file.stem))[1]])
 
 
 def _study_of(run_id: str) -> str:

@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from intertask.execution.schedule import workers_for
 from intertask.run import Run
-from intertask.studies.graph import Graph, Row
-from intertask.studies.plan import planned_graph, workers_for
+from intertask.studies.graph import Graph, Row, planned_graph
 from intertask.studies.status import unfinished
 from intertask.studies.study import study_from
 from intertask.views.countdown import duration
