@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -106,7 +107,8 @@ def check_splits(entry: TaskEntry, found: Iterable[str], available: Iterable[str
     required = ["test"] if entry.evaluation_only else ["train", "validation"]
     if missing := [split for split in required if split not in found]:
         there = f"{', '.join(available) or 'none'} (no {missing[0]})"
-        remedy = f"Name the source's split under `splits: {{{missing[0]}: ...}}`, or supply the data."
+        key = "its file under `files" if entry.files else "the source's split under `splits"
+        remedy = f"Name {key}: {{{missing[0]}: ...}}`, or supply the data."
         raise refusal(f"Task '{entry.name}'", f"the splits {' and '.join(required)}", there, remedy)
 
 
@@ -247,4 +249,6 @@ def hex_digest(path: Path) -> str:
     try:
         return file_digest(path).hex()
     except OSError as error:
-        raise refusal(path, "a readable data file", str(error), "Check the path in the task's entry.") from None
+        near = get_close_matches(path.name, [other.name for other in path.parent.glob("*")], n=1)
+        remedy = "Check the path in the task's entry." + (f" Did you mean '{near[0]}'?" if near else "")
+        raise refusal(path, "a readable data file", error.strerror, remedy) from None
