@@ -28,7 +28,7 @@ LINES = [
     ("  format: yes", "key 'format': expected a number or text, found True"),
     ("  format: [classification]", "key 'format': expected a valid string"),
     ("  format:", "key 'format': expected a valid string, found None"),
-    ("  inputs: text", "key 'inputs': expected a valid list, found 'text'"),
+    ("  inputs: text", "key 'inputs': expected a valid list, found 'text'. Write [text]."),
     ("  inputs: []", "key 'inputs': expected List should have at least 1 item"),
     ("  inputs: [5]", "key 'inputs.0': expected a valid string, found 5"),
     ("  inputs: [no]", "key 'inputs.0': expected a number or text, found False"),

@@ -319,7 +319,9 @@ def _known_keys(content: dict[str, Any], known: Collection[str], where: str = ""
     for key in content:
         if key not in known:
             at = (*where.split()[1:], key)
-            raise IntertaskError(f"there is no key {key!r} in a study{where}.{did_you_mean(key, known)}", at)
+            training = f" It is a training setting: train: {{{key}: …}}." if key in SETTINGS else ""
+            hint = training or did_you_mean(key, known)
+            raise IntertaskError(f"there is no key {key!r} in a study{where}.{hint}", at)
     return content
 
 

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,7 @@ import yaml
 
 from intertask import hub
 from intertask.cache import remembered, while_unchanged
-from intertask.errors import refusal
+from intertask.errors import nearest, refusal
 from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry
 
@@ -249,6 +248,5 @@ def hex_digest(path: Path) -> str:
     try:
         return file_digest(path).hex()
     except OSError as error:
-        near = get_close_matches(path.name, [other.name for other in path.parent.glob("*")], n=1)
-        remedy = "Check the path in the task's entry." + (f" Did you mean '{near[0]}'?" if near else "")
+        remedy = "Check the path in the task's entry." + nearest(path.name, [one.name for one in path.parent.glob("*")])
         raise refusal(path, "a readable data file", error.strerror, remedy) from None
