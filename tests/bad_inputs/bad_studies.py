@@ -103,6 +103,9 @@ LINES = [
     ("threads: 1.5", "threads: input should be a valid integer"),
     ("device: gpu", "Did you mean 'cuda'?"),
     ("class_weight: balanced", "there is no key 'class_weight' in a study. It is a training setting: train: {class_w"),
+    ("lr: 1.0e-3", "there is no key 'lr' in a study. Here it is learning_rate."),
+    ("train: {fp16: true}", "Here it is precision: float16, or bfloat16."),
+    ("train: {xyzzy: 1}", "Choices: amsgrad, batch_loss, "),
     ("device: tpu", "device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
     ("device: [cpu]", "device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
     # training settings
@@ -241,6 +244,7 @@ TEXTS = [
         "expected at most 100,000 values, found",
     ),
     ("title: [" + "a, " * 100_000 + "]\n", "expected at most 100,000 values, found"),
+    ("t: {format: classification, inputs: [text]}\n", "expected a study, found a file of tasks. `intertask task check"),
     ("title: T\n", "encoders: field required, found none"),
     (
         "title: T\nencoders: [mini/bilstm]\ntargets: [rte]\nregimes: [single]\nseeds: 1\ntarget: {reuse_head: true}\n",

@@ -137,6 +137,7 @@ NAMES = [
 TEXTS = [
     ("", "expected a mapping of task names to entries, found nothing"),
     ("- t\n", "expected a mapping of task names to entries, found ['t']"),
+    ("title: T\nencoders: [mini/bert]\n", "expected a file of tasks, found a study, as `title` says. `intertask check"),
     ("t: 5\n", "line 1, task 't': expected a mapping of keys, found 5"),
     ("t:\n", "line 1, task 't': expected a mapping of keys, found None"),
     (TASKS + TASKS, "line 6: expected each key once, found 't' in line 1 already"),

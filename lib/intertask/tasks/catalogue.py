@@ -61,6 +61,8 @@ def read_entries(path: Path) -> dict[str, TaskEntry]:
 @cache
 def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
     written = parsed_yaml(path, text, "a mapping of task names to entries", "Begin with `my_task:`.")
+    if isinstance(written.content.get("title"), str):
+        raise refusal(path, "a file of tasks", "a study, as `title` says", f"`intertask check {path}` reads it.")
 
     def parse() -> list[dict]:
         return [parse_entry(name, fields, written).model_dump() for name, fields in written.content.items()]
