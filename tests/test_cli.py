@@ -70,7 +70,8 @@ def test_every_problem_of_the_data_is_named_at_once(command, study, tmp_path):
 def test_a_dry_run_shows_the_graph_and_starts_nothing(study, tmp_path):
     output = said(0, "run", study, "--dry-run")
     assert "fruit after ripeness" in output and "6 trainings (6 roles), 0 done, 6 to do" in output
-    assert "workers (a guess" in output and "MB of disk" in output
+    assert "worker" in output and " (a guess" in output and "MB of disk" in output
+    assert "all examples: 1 run fruit" in said(0, "run", changed(study, seeds=1), "--dry-run")
     assert not (tmp_path / "results").exists()
 
 

@@ -394,7 +394,8 @@ def studies() -> None:
 
 
 RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="a run's id, or its beginning", autocompletion=_runs_to_complete)
+    str,
+    typer.Argument(metavar="RUN", help="a run's id, or its beginning, or its folder", autocompletion=_runs_to_complete),
 ]
 
 
@@ -548,11 +549,17 @@ def export_pool(
     *named, to = given
     if len(named) > 1:
         raise refusal("pool export", "[STUDY] TO", " ".join(given), "Name one study, or none.")
+    if not named and to in kept_studies():
+        found = f"a study, {to}, and no TO"
+        raise refusal("pool export", "[STUDY] TO", found, f"Say where it goes: intertask pool export {to} TO.")
     names = [_name(study, mini, quick) for study in named] or kept_studies()
     runs = store.run_ids()
     if named:
         own = {row["run"] for row in read_study(names[0])["runs"]}
         runs = [run_id for run_id in runs if run_id in own]
+    if not runs:
+        found = f"none in {store.pool()}"
+        raise refusal("pool export", "finished runs", found, "Run a study, or set INTERTASK_RESULTS to where they lie.")
     folders = {run_id: store.folder_of(run_id, with_encoder=encoders) for run_id in runs}
     if not travel.export_to({name: study_folder(name) for name in names}, folders, Path(to), encoders, say):
         raise typer.Exit(1)

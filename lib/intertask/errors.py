@@ -37,10 +37,15 @@ def error_words(error: Exception) -> str:
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The hint " Did you mean 'x'?" where a choice is close to `name`, else " Choices: a, b, c."; "" without any."""
+    named = list(dict.fromkeys(choices))
+    return nearest(name, named) or (f" Choices: {', '.join(named)}." if named else "")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The hint " Did you mean 'x'?" where a choice is close to `name`, capitals aside, else ""."""
     by_lower = {choice.lower(): choice for choice in choices}
-    if close := get_close_matches(name.lower(), by_lower, n=1):
-        return f" Did you mean '{by_lower[close[0]]}'?"
-    return f" Choices: {', '.join(by_lower.values())}." if by_lower else ""
+    close = get_close_matches(name.lower(), by_lower, n=1)
+    return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
 def row_name(place: tuple[str, int]) -> str:

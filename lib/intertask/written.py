@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, nearest, refusal
 
 MOST_VALUES = 100_000  # of a file, with what aliases make of it: ten lines of them can stand for a billion
 DEEPEST = 40  # collections in collections
@@ -275,6 +274,18 @@ def _in_words(item: Mapping[str, Any], written: Written | None) -> str:
         return f"{where}{key}: {inner}"
     if item["type"] == "missing":
         return f"{where}{key}: field required, found none"
-    near = get_close_matches(str(item["input"]), re.findall("'([^']+)'", item.get("ctx", {}).get("expected", "")), n=1)
-    hint = f". Did you mean '{near[0]}'?" if near else ""
-    return f"{where}{key}: {error or item['msg'].lower()}, found {item['input']!r:.200}{hint}"
+    hint = alone(item) or _meant(str(item["input"]), item.get("ctx", {}).get("expected", ""))
+    said = error or item["msg"].lower().removesuffix(" after validation, not 0")
+    return f"{where}{key}: {said}, found {item['input']!r:.200}" + (f".{hint}" if hint else "")
+
+
+def alone(item: Mapping[str, Any]) -> str:
+    """The hint of brackets where pydantic found one value in place of a list, else ""."""
+    value = item["input"]
+    return f" Write [{value}]." if item["type"] == "list_type" and isinstance(value, str | int | float) else ""
+
+
+def _meant(said: str, expected: str) -> str:
+    """The hint of one of the names in `expected`; what is no processor is not taken for cpu."""
+    names = re.findall("'([^']+)'", expected)
+    return nearest("cuda" if said == "gpu" and "cuda" in names else said, names)

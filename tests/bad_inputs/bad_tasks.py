@@ -28,7 +28,7 @@ LINES = [
     ("  format: yes", "key 'format': expected a number or text, found True"),
     ("  format: [classification]", "key 'format': expected a valid string"),
     ("  format:", "key 'format': expected a valid string, found None"),
-    ("  inputs: text", "key 'inputs': expected a valid list, found 'text'"),
+    ("  inputs: text", "key 'inputs': expected a valid list, found 'text'. Write [text]."),
     ("  inputs: []", "key 'inputs': expected List should have at least 1 item"),
     ("  inputs: [5]", "key 'inputs.0': expected a valid string, found 5"),
     ("  inputs: [no]", "key 'inputs.0': expected a number or text, found False"),
@@ -137,6 +137,7 @@ NAMES = [
 TEXTS = [
     ("", "expected a mapping of task names to entries, found nothing"),
     ("- t\n", "expected a mapping of task names to entries, found ['t']"),
+    ("title: T\nencoders: [mini/bert]\n", "expected a file of tasks, found a study, as `title` says. `intertask check"),
     ("t: 5\n", "line 1, task 't': expected a mapping of keys, found 5"),
     ("t:\n", "line 1, task 't': expected a mapping of keys, found None"),
     (TASKS + TASKS, "line 6: expected each key once, found 't' in line 1 already"),

@@ -273,6 +273,13 @@ def test_what_a_sampling_never_draws_is_known_before(folder, mixing, said):
     assert said or not any("no example" in sentence for sentence in found.remarks)
 
 
+def test_targets_that_nothing_is_compared_with_are_said(folder):
+    words = "regimes: without single there is no score of a target alone, and no transfer is told."
+    content = study(folder).model_dump() | {"supporting": ["ripeness"]}
+    for regimes in (["stilts"], ["single", "stilts"]):
+        assert (words in examined(Study(**content | {"regimes": regimes}), {}).remarks) == (regimes == ["stilts"])
+
+
 def test_what_a_run_is_too_short_for_is_said(folder):
     """64 examples in batches of 8, once."""
     found = verdict(folder, warmup_steps=9, eval_steps=8).remarks

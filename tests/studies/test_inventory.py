@@ -35,6 +35,7 @@ def test_a_run_is_found_by_its_beginning_and_shown(results):
     path = next(results.glob("runs/fruit*/run.json"))
     record = json.JSONDecoder().raw_decode(path.read_text())[0]
     output = said(0, "show", record["id"][:-2])
+    assert said(0, "show", f"{path.parent}/") == output
     score = record["tasks"]["fruit"]["scores"]["validation"]["accuracy"]
     assert record["id"] in output and f"accuracy {score:.1f}" in output
     assert "parameters that were set" in output

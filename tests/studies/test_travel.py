@@ -74,6 +74,14 @@ def test_an_archive_tells_nothing_of_who_made_it(made, tmp_path):
     assert "found one of theirs" in said(2, "pool", "export", made / "out")
 
 
+def test_a_study_is_not_taken_for_the_place_where_everything_goes(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "Say where it goes: intertask pool export made TO." in said(2, "pool", "export", "made")
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "new"))
+    assert "expected finished runs, found none in" in said(2, "pool", "export", "out")
+    assert not (tmp_path / "made").exists() and not (tmp_path / "out").exists()
+
+
 def test_a_run_without_its_encoder_is_given_it_by_an_equal_one(made, tmp_path, monkeypatch):
     first = store.run_ids()[0]
     said(0, "pool", "export", tmp_path / "bare", "--no-encoders")

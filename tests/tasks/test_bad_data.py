@@ -18,7 +18,7 @@ def rows(*labels):
     "train, changes, parts",
     [
         ("txt,stars\na,1\n", {}, ["train.csv", "one column 'text'", "0 among ['txt', 'stars']", "Did you mean 'txt'?"]),
-        ("text,text,stars\na,b,1\n", {}, ["train.csv", "one column 'text'", "2 among", "Correct"]),
+        ("text,text,stars\na,b,1\n", {}, ["train.csv", "one column 'text'", "2 among", "Rename the others"]),
         ("text\na\n", {}, ["train.csv", "one column 'stars'", "0 among ['text']", "Correct the entry's columns"]),
         ("text,stars,when\na,1,2\n", {}, ["only columns that the entry", "'when'", "`unused: ['when']`"]),
         (rows("good", "goood"), {"labels": NAMES}, ["row 2", "one of bad, good", "'goood'", "Did you mean 'good'?"]),
@@ -30,7 +30,7 @@ def rows(*labels):
         (rows("good", 1), {"labels": NAMES}, ["row 1", "all as numbers or all as names", "'good'", "row 2", "one way"]),
         (rows(1.5, 2.5), {}, ["row 1", "a name or a whole number", "1.5", "format: regression"]),
         ("text,stars\n", {}, ["train.csv", "at least one row", "none", "Supply"]),
-        ("", {}, ["train.csv", "one column 'text'", "0 among []", "Correct"]),
+        ("", {}, ["train.csv", "one column 'text'", "an empty file", "Write rows"]),
         (rows(1, 1), {}, ["train.csv", "at least two different labels", "only '1'", "Supply rows"]),
         (rows(1, 1), {"format": "regression"}, ["at least two different labels", "only '1'", "Supply rows"]),
         ("text,stars\na,1\nb\n", {}, ["train.csv, row 2 (line 3)", "2 well-formed fields", "1 fields", "cut off"]),
@@ -88,12 +88,18 @@ def test_row_number_is_that_of_the_second_file(refused, own_task):
 
 
 @pytest.mark.parametrize(
-    "text, found", [(None, "found null"), (7, "found 7 (int)"), (["a"], "found ['a'] (list)"), ("\ud800", "'\\ud800'")]
+    "text, found",
+    [
+        (None, "found null. Fill"),
+        (7, "found 7 (int). Write it as text"),
+        (["a"], "found ['a'] (list)"),
+        ("\ud800", "'\\ud800'"),
+    ],
 )
 def test_text_that_is_none(refused, own_task, text, found):
     bad = [{"text": "a", "stars": 1}, {"text": text, "stars": 2}]
     task_file = own_task({"t.jsonl": bad}, files={"train": "t.jsonl", "validation": "dev.csv"})
-    parts = ["t.jsonl, row 2, column 'text'", "text in valid UTF-8", found, "Fill"]
+    parts = ["t.jsonl, row 2, column 'text'", "text in valid UTF-8", found]
     refused(lambda: load_task("reviews", task_file), *parts)
 
 
@@ -134,13 +140,15 @@ def test_bad_json(refused, own_task, content, parts):
 def test_missing_file_and_unknown_ending(refused, own_task):
     task_file = own_task(files={"train": "no.csv", "validation": "dev.csv"})
     refused(lambda: load_task("reviews", task_file), "no.csv", "a readable data file", "No such file", "Check the path")
+    task_file = own_task(files={"train": "trian.csv", "validation": "dev.csv"})
+    refused(lambda: load_task("reviews", task_file), "found No such file or directory.", "Did you mean 'train.csv'?")
     task_file = own_task({"t.xlsx": "x"}, files={"train": "t.xlsx", "validation": "dev.csv"})
     refused(lambda: load_task("reviews", task_file), "t.xlsx", ".csv, .tsv, .jsonl", "'.xlsx'", "Convert")
 
 
 def test_missing_validation_split(refused, own_task):
     task_file = own_task(files={"train": "train.csv", "dev": "dev.csv"})
-    parts = ["the splits train and validation", "train, dev (no validation)", "`splits: {validation: ...}`"]
+    parts = ["the splits train and validation", "train, dev (no validation)", "Name its file under `files: {validation"]
     refused(lambda: load_task("reviews", task_file), "Task 'reviews'", *parts)
 
 

@@ -88,7 +88,7 @@ def test_numbers_as_label_names_become_text():
         ({**RTE, "lables": ["a"]}, ["only keys of a task entry", "'lables'", "Did you mean 'labels'?"]),
         ({**RTE, "name": "x"}, ["only keys of a task entry", "'name'", "Choices"]),
         ({**RTE, "labels": [False, True]}, ["key 'labels.0'", "found False", "put quotes around it"]),
-        ({**RTE, "inputs": "a"}, ["key 'inputs'", "a valid list", "found 'a'", "Mend the key"]),
+        ({**RTE, "inputs": "a"}, ["key 'inputs'", "a valid list", "found 'a'", "Write [a]."]),
         (
             {**RTE, "format": "clasification"},
             ["the name of a format", "found 'clasification'", "Did you mean 'class"],
@@ -141,6 +141,10 @@ def test_own_file_is_relative_to_itself(own_task, tmp_path):
 def test_unknown_task_is_refused(refused, own_task):
     refused(lambda: find_entry("mini/rt"), "Unknown task 'mini/rt'", "Did you mean 'mini/rte'?")
     refused(lambda: find_entry("review", own_task()), "Unknown task 'review'", "Did you mean 'reviews'?")
+    refused(lambda: find_entry("xyz", own_task()), "has reviews; `intertask tasks` lists the catalogue.")
+    refused(
+        lambda: find_entry("xyz"), "lists the catalogue; a file with tasks of your own is named by `task_file: my_ta"
+    )
 
 
 def test_name_of_the_catalogue_is_refused(refused, tmp_path):

@@ -140,7 +140,7 @@ def test_the_command_writes_to_standard_output_or_a_file(tmp_path, rte):
     assert one.exit_code == 0, one.output
     assert one.stdout.splitlines()[0] == "row,prediction,p(entailment),p(not_entailment)"
     assert len(one.stdout.splitlines()) == 5 and "4 labelled rows: accuracy" in one.stderr
-    assert "4 rows predicted, 1 of them cut at max_length 64" in one.stderr
+    assert "4 rows predicted, 1 of them cut at max_length 64" in one.stderr and "\r" not in one.stderr  # no bar
     csv = tmp_path / "out.csv"
     two = CliRunner().invoke(app, ["predict", str(rte[1]), str(tmp_path / "two.tsv"), "--csv", str(csv)])
     assert csv.read_text() == one.stdout and f"{csv}: 4 rows predicted" in two.stdout
@@ -187,7 +187,7 @@ def test_a_label_that_the_task_drops_is_predicted_and_not_scored(tmp_path):
         ("t.tsv", DEV + "a\tb\t\n", ["t.tsv, row 4", "a label in every row of a labelled split", "null"]),
         ("t.tsv", DEV + "a\tb\n", ["t.tsv, row 4 (line 5)", "3 well-formed fields", "2 fields"]),
         ("t.tsv", "sentence1\tsentence2\n", ["t.tsv", "at least one row", "none"]),
-        ("t.csv", "", ["t.csv", "one column 'sentence1'", "0 among []"]),
+        ("t.csv", "", ["t.csv", "one column 'sentence1'", "an empty file"]),
         ("t.jsonl", '{"sentence1": "", "sentence2": ""}\n{"sentence1": ""}\n', ["row 2, column 'sentence2'", "null"]),
         ("t.jsonl", '{"sentence1": "a"\n', ["t.jsonl, row 1 (line 1)", "valid JSON"]),
         ("t.csv", b"sentence1,sentence2\n\xff,b\n", ["t.csv, line 2", "text in UTF-8", "iconv"]),

@@ -91,6 +91,12 @@ def all_said(own_task, rows, **keys):
     return " ".join(findings(load_task("reviews", own_task({"t.jsonl": rows}, files=files, **keys))))
 
 
+def test_a_split_of_another_name_is_told(own_task):
+    files = {"train": "train.csv", "validation": "dev.csv", "tset": "dev.csv"}
+    assert "tset: neither train, validation nor test" in " ".join(findings(load_task("reviews", own_task(files=files))))
+    assert "neither train" not in " ".join(findings(load_task("reviews", own_task())))
+
+
 def test_texts_that_a_writer_marked_or_that_are_the_same(own_task):
     plain = {"inputs": ["a", "b"], "label": "y"}
     rows = [{"a": "'one'", "b": 'so \\"called\\"', "y": 0}, {"a": "'two'", "b": "\u200b", "y": 1}]

@@ -15,6 +15,7 @@ from intertask.errors import did_you_mean, refusal, row_name
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = r"[+-]?\d{1,18}"
+_FRACTION = r"[+-]?\d*[.,]\d+"
 _LITERAL = re.compile(r"""\[\s*((['"]|[.+-]?\d)[^][]*|\[.*\]\s*)?\]|\{\s*(['"].*)?\}""", re.DOTALL)
 
 UNLABELLED = {"", "-1", "-100"}
@@ -28,6 +29,8 @@ def as_text(column: pd.Series) -> pd.Series:
         value = column[fault].iloc[0]
         found = "null" if is_null(value) else f"{value!r} ({type(value).__name__})"
         remedy = "Fill or drop the row (empty text is allowed)."
+        if isinstance(value, int | float) and not is_null(value):
+            remedy = "Write it as text, in quotes."
         raise refusal(f"{first_row(fault)}, column '{column.name}'", "text in valid UTF-8", found, remedy)
     return column.astype("str")
 
@@ -61,7 +64,7 @@ def infer_labels(texts: pd.Series) -> list[str]:
     """The distinct labels of train, in numerical order if all are whole numbers, else in alphabetical order."""
     check_gold(texts, [])
     names, numbers = sorted(texts.unique()), are_numbers(texts)
-    fractions = texts.str.fullmatch(r"[+-]?\d*[.,]\d+")
+    fractions = texts.str.fullmatch(_FRACTION)
     if fractions.any():
         remedy = "Use `format: regression`, or list `labels` in the entry."
         raise refusal(label_row(fractions), "a name or a whole number", texts[fractions].iloc[0], remedy)
@@ -141,7 +144,10 @@ def are_numbers(texts: pd.Series) -> bool:
         name, number = texts[~numbers].iloc[0], texts[numbers].iloc[0]
         found = f"the name '{name}' here and the number {number} in {first_row(numbers)}"
         expected = "labels of one column all as numbers or all as names"
-        raise refusal(label_row(~numbers), expected, found, "Write all of them in one way.")
+        remedy = "Write all of them in one way."
+        if texts[~numbers].str.fullmatch(_FRACTION).all():
+            remedy = "Use `format: regression`, or write all of them in one way."
+        raise refusal(label_row(~numbers), expected, found, remedy)
     return numbers.any()
 
 

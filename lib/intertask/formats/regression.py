@@ -1,5 +1,7 @@
 """Regression on one text or a pair: one output, squared error (STS-B as in Devlin et al. 2019)."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import torch
@@ -32,9 +34,8 @@ class Regression(PooledFormat):
         fault = ~(np.isfinite(values) & values.between(low, high))
         if fault.any():
             expected = f"a number from {low:g} to {high:g}" if self._bounds else "a finite number"
-            remedy = "Correct the row, or `label_range` in the entry"
-            remedy += "; labels far from most others want `outliers: true`." if self._bounds else "."
-            raise refusal(label_row(fault), expected, f"'{texts[fault].iloc[0]}'", remedy)
+            said = texts[fault].iloc[0]
+            raise refusal(label_row(fault), expected, f"'{said}'", _mending(said, values[fault].iloc[0]))
         return values
 
     def loss(self, logits, batch):
@@ -76,3 +77,12 @@ class Regression(PooledFormat):
     def _ends(self) -> tuple[float, float]:
         """The labels that the outputs 0 and 1 stand for."""
         return self.entry.label_range or (0.0, 1.0)
+
+
+def _mending(said: str, value: float) -> str:
+    """What to do with a label that is no number of the range."""
+    if np.isfinite(value):
+        return "Correct the row, or `label_range` in the entry; labels far from most others want `outliers: true`."
+    if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", said):
+        return "Write decimals with a point."
+    return "Correct the row; labels that are names want `format: classification`."

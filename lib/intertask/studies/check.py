@@ -51,6 +51,8 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
     """
     remarks = (_limits_above_the_data, _not_stratified, _beyond_the_end, _never_told)
     verdict = Verdict(remarks=[sentence for one in remarks for sentence in one(todo.values())])
+    if all("single" not in part.regimes for _, part in study.expanded_parts()):
+        verdict.remarks.append("regimes: without single there is no score of a target alone, and no transfer is told.")
     verdict.tried(_check_threads, todo.values())
     if study.report_on == "test":
         for target in dict.fromkeys(target for _, part in study.expanded_parts() for target in part.targets):

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "limit": "Limits are keys of the study: limits: [1000] of the targets, supporting_limits: [1000].",
     "holdout": "It is a key of the study: holdout: 0.5.",
     "device": "It is a key of the study: device: cpu.",
+    **dict.fromkeys(("fp16", "bf16"), "Here it is precision: float16, or bfloat16."),
     "random_weights": "It is an encoder's: encoders: [{encoder: mini/bert, random_weights: true}].",
 }
 """What one may look for among the settings, and where it is said."""
@@ -75,7 +76,7 @@ def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
         raise IntertaskError(f"expected settings such as {{learning_rate: 2.0e-5}}, found {values!r}")
     for name in values:
         if name not in known:
-            hint = f" {ELSEWHERE[name]}" if name in ELSEWHERE else did_you_mean(name, known)
+            hint = f" {ELSEWHERE[name]}" if name in ELSEWHERE else did_you_mean(name, sorted(known))
             raise IntertaskError(f"there is no {what} {name!r}.{hint}", at=(name,))
     sampling = values.get("sampling", "")
     if isinstance(sampling, list) or sampling in DYNAMIC:  # these need to know the tasks
@@ -312,7 +313,10 @@ def _known_keys(content: dict[str, Any], known: Collection[str], where: str = ""
     for key in content:
         if key not in known:
             at = (*where.split()[1:], key)
-            raise IntertaskError(f"there is no key {key!r} in a study{where}.{did_you_mean(key, known)}", at)
+            hint = f" {ELSEWHERE[key]}" if key in ELSEWHERE else did_you_mean(key, known)
+            if key in SETTINGS:
+                hint = f" It is a training setting: train: {{{key}: …}}."
+            raise IntertaskError(f"there is no key {key!r} in a study{where}.{hint}", at)
     return content
 
 
@@ -503,6 +507,9 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
     short = study_name(path) + "-mini" * mini + "-quick" * quick
     written = parsed_yaml(path, text, "keys such as title, encoders and targets", BEGIN)
     content, own = written.content, written.content
+    if any(isinstance(entry, dict) and "format" in entry for entry in content.values()):
+        remedy = f"`intertask task check {path.name}` shows them; a study names the file: task_file: {path.name}."
+        raise refusal(path, "a study", "a file of tasks", remedy)
     if {"source", "predictions"} & content.keys():
         raise IntertaskError(
             f"{path}: expected a study, found a table of scores (source), for which nothing is run: "

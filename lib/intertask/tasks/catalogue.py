@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from intertask.cache import remembered
-from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.errors import IntertaskError, nearest, refusal
 from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry, parse_entry
 from intertask.written import parsed_yaml, yaml_text
@@ -12,13 +12,18 @@ from intertask.written import parsed_yaml, yaml_text
 
 def find_entry(name: str, task_file: str = "") -> TaskEntry:
     """The entry called `name`, of the catalogue or of the user's `task_file` (YAML)."""
-    entries = dict(catalogue())
-    if task_file:
-        entries |= own_entries(Path(task_file), yaml_text(Path(task_file)))
+    own = own_entries(Path(task_file), yaml_text(Path(task_file))) if task_file else {}
+    entries = catalogue() | own
     if name not in entries:
+        listed = "`intertask tasks` lists the catalogue"
+        others = (
+            f"{task_file} has {', '.join(own)}; {listed}."
+            if own
+            else (f"{listed}; a file with tasks of your own is named by `task_file: my_tasks.yaml`.")
+        )
         raise IntertaskError(
-            f"Unknown task '{name}': expected a task of the catalogue or of a task file "
-            f"(task_file: '{task_file}').{did_you_mean(name, entries)}"
+            f"Unknown task '{name}': expected a task of the catalogue or of a task file."
+            f"{nearest(name, entries) or f' {others}'}"
         )
     return entries[name]
 
@@ -56,6 +61,8 @@ def read_entries(path: Path) -> dict[str, TaskEntry]:
 @cache
 def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
     written = parsed_yaml(path, text, "a mapping of task names to entries", "Begin with `my_task:`.")
+    if isinstance(written.content.get("title"), str):
+        raise refusal(path, "a file of tasks", "a study, as `title` says", f"`intertask check {path}` reads it.")
 
     def parse() -> list[dict]:
         return [parse_entry(name, fields, written).model_dump() for name, fields in written.content.items()]

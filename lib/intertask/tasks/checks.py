@@ -14,6 +14,9 @@ from intertask.errors import did_you_mean, refusal
 from intertask.formats import Format
 from intertask.tasks.schema import TaskEntry
 
+PARTED = {"\t": "name it .tsv", ";": "write commas instead", "|": "write commas instead", ",": "name it .csv"}
+"""What else than its kind's own sign may part the fields of a table, and what to do then."""
+
 
 def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None:
     """Refuses columns that are missing, doubled or named nowhere in the entry.
@@ -26,17 +29,28 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
     where = file_of(frame)
     for column in needed:
         if columns.count(column) != 1:
-            found = f"{columns.count(column)} among {columns}"
-            remedy = "Correct the entry's columns or the file." + did_you_mean(column, map(str, columns))
-            if not {*needed} & {*columns}:
-                remedy += " A file without a header has its names under `columns`"
-                remedy += "; has this one other signs between its fields?" if len(columns) == 1 else "."
+            remedy = _for_column(column, columns, headed=bool({*needed} & {*columns}))
+            found = f"{columns.count(column)} among {columns}" if columns else "an empty file"
             raise refusal(where, f"one column '{column}'", found, remedy)
     for column in dict.fromkeys([*entry.choices, *entry.spans, *entry.group, entry.label]):
         _check_key(frame, *column.partition(".")[::2])
     if spare := [column for column in columns if column not in {*needed, entry.label_column, *entry.unused}]:
         remedy = f"Add `unused: {spare}` to the entry to leave out what it does not read, or make it an input."
         raise refusal(where, f"only columns that the entry of '{entry.name}' names", f"'{spare[0]}'", remedy)
+
+
+def _for_column(column: str, columns: list[str], headed: bool) -> str:
+    """What to do where a column is not there once; headed: others of the entry's are there."""
+    if not columns:
+        return "Write rows into it; a table begins with a line of its columns' names."
+    if column in columns:
+        return "Rename the others, or take them out of the file."
+    remedy = "Correct the entry's columns or the file." + did_you_mean(column, map(str, columns))
+    if not headed:
+        remedy += " A file without a header has its names under `columns`"
+        signs = [sign for sign in PARTED if len(columns) == 1 and sign in columns[0]]
+        remedy += f"; where {signs[0]!r} parts the fields, {PARTED[signs[0]]}." if signs else "."
+    return remedy
 
 
 def _check_key(frame: pd.DataFrame, column: str, key: str) -> None:

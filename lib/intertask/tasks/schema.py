@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
-from intertask.written import Strict, Written
+from intertask.written import Strict, Written, alone
 
 PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"  # begins with no dot: names become those of files
 NAME = f"^{PART}(/{PART})*$"
@@ -288,4 +288,4 @@ def _readable(place: Callable[..., str], error: ValidationError) -> IntertaskErr
         first["msg"].removeprefix("Input should be ").removeprefix("Value error, "),
         f"{first['input']!r:.200}",
     )
-    return refusal(f"{place(*first['loc'])}, key '{key}'", expected, found, f"Mend the key '{key}'.")
+    return refusal(f"{place(*first['loc'])}, key '{key}'", expected, found, alone(first) or f"Mend the key '{key}'.")

@@ -16,7 +16,7 @@ import yaml
 
 from intertask import hub
 from intertask.cache import remembered, while_unchanged
-from intertask.errors import refusal
+from intertask.errors import nearest, refusal
 from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry
 
@@ -106,7 +106,8 @@ def check_splits(entry: TaskEntry, found: Iterable[str], available: Iterable[str
     required = ["test"] if entry.evaluation_only else ["train", "validation"]
     if missing := [split for split in required if split not in found]:
         there = f"{', '.join(available) or 'none'} (no {missing[0]})"
-        remedy = f"Name the source's split under `splits: {{{missing[0]}: ...}}`, or supply the data."
+        key = "its file under `files" if entry.files else "the source's split under `splits"
+        remedy = f"Name {key}: {{{missing[0]}: ...}}`, or supply the data."
         raise refusal(f"Task '{entry.name}'", f"the splits {' and '.join(required)}", there, remedy)
 
 
@@ -247,4 +248,5 @@ def hex_digest(path: Path) -> str:
     try:
         return file_digest(path).hex()
     except OSError as error:
-        raise refusal(path, "a readable data file", str(error), "Check the path in the task's entry.") from None
+        remedy = "Check the path in the task's entry." + nearest(path.name, [one.name for one in path.parent.glob("*")])
+        raise refusal(path, "a readable data file", error.strerror, remedy) from None

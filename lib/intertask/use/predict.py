@@ -13,6 +13,7 @@ from typing import TextIO
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from intertask.errors import refusal
 from intertask.files import csv_text, writing
@@ -22,7 +23,6 @@ from intertask.run import Run
 from intertask.tasks.data_files import read_parts
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.splits import has_labels, other_rows
-from intertask.training.bar import bar
 from intertask.training.model import Model, Part, stored_model, stored_tasks
 from intertask.training.train import give_memory_back, predict
 from intertask.use.choice import kept_run, run_folder
@@ -109,7 +109,7 @@ def _predicted(run: Run, model: Model, part: Part, parts: _Rows, stream: TextIO)
     """Writes the predictions; returns what scores read of them, and how many rows lost tokens to max_length."""
     form, cut, found = part.format, 0, []
     form.keeps_logits, form.most_cut = True, 1.0  # also where runs do not store them; of spans what is cut is said
-    with bar(total=parts.count, unit="row", desc=part.name) as shown:
+    with tqdm(total=parts.count, unit="row", desc=part.name, leave=False, disable=None) as shown:  # None: no terminal
         for place, rows in enumerate(parts):
             made = pd.DataFrame(columns=["row", "label", "prediction", "logits"])
             if len(told := rows[rows["spans"].map(len) > 0] if form.several_targets else rows):

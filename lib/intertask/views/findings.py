@@ -14,6 +14,7 @@ from pandas.api.types import is_float_dtype
 from intertask.formats.columns import shows
 from intertask.metrics import begun_spans
 from intertask.tasks.load import Task
+from intertask.views.listing import SPLIT_ORDER
 from intertask.views.overview import shortened
 from intertask.written import NOTHING
 
@@ -44,6 +45,8 @@ def _sizes(task: Task) -> Iterator[str]:
     dev = len(task.splits.get("validation", []))
     if 0 < dev < SMALL:
         yield f"validation has {dev} examples: one of them is {100 / dev:.1f} points of accuracy."
+    if task.entry.files and (others := [split for split in task.splits if split not in SPLIT_ORDER]):
+        yield f"{', '.join(others)}: neither train, validation nor test, and scored beside them as a split of its own."
     for split, size in task.entry.sizes.items():
         if split in task.splits and len(task.splits[split]) != size:
             yield f"{split} has {len(task.splits[split])} examples; the entry's `sizes` says {size}."

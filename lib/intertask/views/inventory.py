@@ -41,14 +41,17 @@ def states() -> Iterator[tuple[str, str]]:
 def find_run(beginning: str, among: Iterable[str] | None = None, where: object = None) -> str:
     """The id of the one run that begins so: of those in the pool, or `among` others, which are somewhere else.
 
-    Raises IntertaskError where there is none, or several.
+    A folder stands for the run of its name. Raises IntertaskError where there is none, or several.
     """
+    if (folder := Path(beginning)).is_dir():
+        beginning = folder.resolve().name
     names = store.run_ids() if among is None else sorted(among)
     found = [name for name in names if name == beginning] or [name for name in names if name.startswith(beginning)]
     if len(found) == 1:
         return found[0]
     if found:
-        raise IntertaskError(f"{len(found)} runs begin with {beginning!r}: {', '.join(found[:10])}. Give more of one.")
+        listed = ", ".join(found[:10]) + f" and {len(found) - 10} more" * (len(found) > 10)
+        raise IntertaskError(f"{len(found)} runs begin with {beginning!r}: {listed}. Give more of one.")
     near = get_close_matches(beginning, names, n=1, cutoff=0.4)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise IntertaskError(f"There is no run {beginning!r} among the {len(names)} in {where or store.pool()}.{hint}")
