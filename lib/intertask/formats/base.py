@@ -82,6 +82,7 @@ class Format:
     label_dtype: type = np.int64
     one_label = False  # an example has exactly one, an id: a held-out part then has as many of each
     group = "group"  # the column of predictions that says which of them a metric takes together
+    several_columns = False  # the entry may name a column of 0 and 1 for each of them
     several_targets = False  # an example holds targets, each with a list of labels: the column holds lists of lists
 
     # What it can do.

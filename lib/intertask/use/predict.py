@@ -89,10 +89,11 @@ class _Rows:
         self.entry, self.parts = entry, partial(read_parts, file, ROWS_IN_MEMORY, columns)
         first = next(self.parts())
         other_rows(entry, first, labelled=False)  # before its labels are looked at: the columns
-        self.labelled = entry.label_column in first and any(has_labels(entry, raw) for raw in self.parts())
+        there = {*entry.label_columns} <= {*first}
+        self.labelled = there and any(has_labels(entry, raw) for raw in self.parts())
         self.count = sum(len(rows) for rows in self)
         self.said = f"{file}: {self.count} rows" + ", without labels" * (not self.labelled)
-        read = {*entry.inputs, *entry.structured_columns, entry.label_column}
+        read = {*entry.inputs, *entry.structured_columns, *entry.label_columns}
         if unread := [str(column) for column in first if column not in read]:
             self.said += f"; not read: {', '.join(unread)}"
 
