@@ -93,6 +93,7 @@ class Format:
     separate_directions = False  # what it predicts of one side must not be seen from the other
     needs_room = False  # `encode` refuses a max_length that cuts too much
     keeps_logits = True  # they are worth storing with the predictions (a vocabulary's are not)
+    thresholds_within: tuple[float, float] | None = None  # where one for predictions lies; None: it has none
     writes = False  # its predictions are texts that a model makes up
     baseline = "the majority's"  # whose scores `floor` gives
     shared_head: str | None = None  # key of the head that tasks of the same shape may share (Weller et al. 2022, code)

@@ -26,6 +26,7 @@ class MultiLabel(LabelSets, PooledFormat):
 
     keys = ("labels", "separator", "threshold", "allow_empty")
     several_columns = True
+    thresholds_within = (0, 1)
     baseline = "that of the best answer for all"
 
     @property
