@@ -220,13 +220,13 @@ OWN = {
         label: kinds
         allow_empty: true
         threshold: {apple: 0.3}
-        metrics: [micro_f1, macro_f1, samples_f1, accuracy]
+        metrics: [f1_micro, f1_macro, f1_samples, accuracy]
         """,
     ),
     "columns.csv": (label_columns, "format: multi_label\ninputs: [text]\nlabel: [plum, red]"),
     "columns.jsonl": (
         label_truths,
-        "format: multi_label\ninputs: [text]\nlabel: [plum, red]\nthreshold: {red: 0.3}\nmetrics: [macro_f1]",
+        "format: multi_label\ninputs: [text]\nlabel: [plum, red]\nthreshold: {red: 0.3}\nmetrics: [f1_macro]",
     ),
     "qa.csv": (question, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer"),
     "unsure.csv": (unsure, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer\nunanswerable: true"),
@@ -342,7 +342,7 @@ def test_columns_of_labels_are_trained_alone_before_and_alongside_and_predict_fi
     assert ["without labels; not read: id" in line for line in said if "rows;" in line or "rows, " in line] == [
         False, False, True, True, True
     ]  # fmt: skip
-    assert "4 labelled rows: micro_f1 66.7" in said[2]
+    assert "4 labelled rows: f1_micro 66.7" in said[2]
     write_rows(tmp_path / "one.csv", [{"text": "a", "plum": 1}])
     with pytest.raises(IntertaskError, match="one.csv: expected one column 'red', found 0 among"):
         predict_file(str(folder), tmp_path / "one.csv", None)
@@ -409,7 +409,7 @@ def test_a_study_of_own_tasks_is_checked_run_and_scored_from_the_command_line(tm
         "run", study, "--workers", 1, results=tmp_path / "results", start=command
     )
     scores = succeed("scores", study, results=tmp_path / "results")
-    assert "edge_probing,validation,micro_f1," in scores and "qa,validation,token_f1," in scores
+    assert "edge_probing,validation,f1_micro," in scores and "qa,validation,token_f1," in scores
 
 
 ODD = [

@@ -148,9 +148,9 @@ def test_the_floor_is_the_best_answer_for_all():
     # y alone: 2 x 3 / (4 + 6); x and y: 2 x 5 / (8 + 6); all three: 2 x 6 / (12 + 6)
     labels = [[0, 1], [0, 1], [1], [2]]
     assert form().majority(pd.Series(labels)).tolist() == [[0, 1]] * 4
-    assert form().floor(table(labels, labels))["micro_f1"] == pytest.approx(100 * 10 / 14)
+    assert form().floor(table(labels, labels))["f1_micro"] == pytest.approx(100 * 10 / 14)
     assert form(metrics=["accuracy"]).floor(table(labels, labels))["main"] == 50
-    empty = form(metrics=["samples_f1"], allow_empty=True)
+    empty = form(metrics=["f1_samples"], allow_empty=True)
     assert empty.floor(table([[], [], [], [1]], [[]] * 4))["main"] == 75
 
 

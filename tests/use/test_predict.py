@@ -253,13 +253,17 @@ def test_a_run_that_cannot_predict_is_refused_and_says_how_to_make_one(tmp_path,
     fails("mini-mnli", "There is no run 'mini-mnli'")
     fails(rte[1], "a task that the run trained", "Name one of mini/rte", task="mini/cola")
     predict_file(str(rte[1]), file, tmp_path / "out.csv", task="mini/rte", say=lambda _: None)
+    former = find_entry("mini/rte").content() | {"metrics": ["micro_f1"]}
+    words = {"mini/rte": ["a run scored by accuracy, f1", "found micro_f1", "Train it with this version"]}
     for task in ("mini/text", "mini/translation"):
+        words[task] = [task, "a task that gives each text a label", find_entry(task).format]
+    for task, said in words.items():
         folder = shutil.copytree(rte[1], tmp_path / rte[1].name, dirs_exist_ok=True)
-        told = {task: {"head": "task:", "entry": find_entry(task).content()}}
+        told = {task: {"head": "task:", "entry": former if task == "mini/rte" else find_entry(task).content()}}
         heads = folder / "encoder" / HEADS
         save_file(load_file(heads), heads, {WHOSE: json.dumps(told)})
         reseal(folder)
-        fails(folder, task, "a task that gives each text a label", find_entry(task).format)
+        fails(folder, *said)
     one = tmp_path / "same.csv"
     one.write_text(DEV.replace("\t", ","))
     refused(lambda: predict_file(str(rte[1]), one, one), "another file than the one that is read")

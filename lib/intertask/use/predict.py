@@ -86,6 +86,9 @@ def _which(folder: Path, task: str) -> tuple[str, TaskEntry]:
     if form.writes or not form.labelled:
         remedy = "Name a run of a task of labels, numbers or answers."
         raise refusal(name, "a task that gives each text a label, a number or an answer", tasks[name].format, remedy)
+    if absent := [metric for metric in tasks[name].metrics if metric not in form.metrics]:
+        remedy = "Train it with this version, or predict with the one that trained it."
+        raise refusal(folder.parent.name, f"a run scored by {', '.join(form.metrics)}", ", ".join(absent), remedy)
     return name, tasks[name]
 
 
