@@ -72,10 +72,11 @@ def reseal(folder: Path, run: str = "", **changes) -> None:
     write_sealed(folder / "run.json", run or folder.name, json.dumps(record))
 
 
-def write_predictions(results: Path, run: str, split: str, labels, predictions) -> None:
-    """The predictions of one split of the run's task, as a finished run leaves them."""
+def write_predictions(results: Path, run: str, split: str, labels, predictions, **more) -> None:
+    """The predictions of one split of the run's task, as a finished run leaves them; more: columns, also `row`."""
     folder = results / "runs" / run
     rows = {"split": split, "row": range(len(labels)), "label": list(labels), "prediction": predictions}
+    rows |= more
     path = folder / "predictions" / f"{json.loads((folder / 'run.json').read_text())['task']}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_parquet(path, index=False)

@@ -18,7 +18,7 @@ def test_two_metric_tasks_are_averaged():
     )
 
 
-def test_macro_f1_counts_every_class_alike():
+def test_f1_macro_counts_every_class_alike():
     # class 1: 4 / (4 + 1 + 1); class 0: TP 1, FP 1, FN 1, so 2 / 4
     assert score(["f1_macro"], LABELS, PREDICTIONS)["main"] == pytest.approx(100 * (2 / 3 + 1 / 2) / 2)
 
@@ -68,11 +68,11 @@ SETS = [[0, 1], [1], [], [2]], [[0], [1, 2], [], []]
 
 def test_f1_of_label_sets_by_hand():
     # micro: 2 x 2 / (4 + 3); labels: 1, 2/3, 0; examples: 2/3, 2/3, 1 (nothing in nothing), 0
-    expected = {"micro_f1": 400 / 7, "macro_f1": 500 / 9, "samples_f1": 100 * (2 / 3 + 2 / 3 + 1 + 0) / 4}
+    expected = {"f1_micro": 400 / 7, "f1_macro": 500 / 9, "f1_samples": 100 * (2 / 3 + 2 / 3 + 1 + 0) / 4}
     scores = score(list(expected), *map(list, SETS))
     assert {name: scores[name] for name in expected} == pytest.approx(expected, abs=1e-6)
-    assert METRICS["macro_f1"]([[0]], [[0, 1]]) == 0.5  # a label that is predicted and nowhere there counts
-    assert METRICS["macro_f1"]([[]], [[]]) == 0.0 and METRICS["samples_f1"]([[]], [[]]) == 1.0
+    assert METRICS["f1_macro"]([[0]], [[0, 1]]) == 0.5  # a label that is predicted and nowhere there counts
+    assert METRICS["f1_macro"]([[]], [[]]) == 0.0 and METRICS["f1_samples"]([[]], [[]]) == 1.0
 
 
 def equals_scikit_learn(labels, predictions):
@@ -83,7 +83,7 @@ def equals_scikit_learn(labels, predictions):
     gold, given = made.transform(labels), made.transform(predictions)
     for kind, zero in {"micro": 0.0, "macro": 0.0, "samples": 1.0}.items():
         theirs = f1_score(gold, given, average=kind, zero_division=zero)
-        assert METRICS[f"{kind}_f1"](labels, predictions) == pytest.approx(theirs, abs=1e-12), kind
+        assert METRICS[f"f1_{kind}"](labels, predictions) == pytest.approx(theirs, abs=1e-12), kind
         assert 0 < theirs < 1
 
 

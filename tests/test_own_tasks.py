@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -17,6 +18,9 @@ from intertask.errors import IntertaskError
 from intertask.formats import FORMATS
 from intertask.run import Run
 from intertask.training import prepare, train
+from intertask.training.record import save
+from intertask.use.export import export_run
+from intertask.use.predict import predict_file
 from intertask.views import run_view
 from made_driver import command
 from made_study import succeed, write_study
@@ -110,6 +114,14 @@ def label_text(i, text, fruit, adjective):
 
 def label_list(i, text, fruit, adjective):
     return {"first": text, "second": f"a {adjective} one", "kinds": [fruit, adjective][: i % 3]}
+
+
+def label_columns(i, text, fruit, adjective):
+    return {"text": text, "plum": int(fruit == "plum"), "red": int(adjective == "red")}
+
+
+def label_truths(i, text, fruit, adjective):
+    return {"text": text, "plum": fruit == "plum", "red": "True" if adjective == "red" else 0.0}
 
 
 def question(i, text, fruit, adjective):
@@ -208,8 +220,13 @@ OWN = {
         label: kinds
         allow_empty: true
         threshold: {apple: 0.3}
-        metrics: [micro_f1, macro_f1, samples_f1, accuracy]
+        metrics: [f1_micro, f1_macro, f1_samples, accuracy]
         """,
+    ),
+    "columns.csv": (label_columns, "format: multi_label\ninputs: [text]\nlabel: [plum, red]"),
+    "columns.jsonl": (
+        label_truths,
+        "format: multi_label\ninputs: [text]\nlabel: [plum, red]\nthreshold: {red: 0.3}\nmetrics: [f1_macro]",
     ),
     "qa.csv": (question, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer"),
     "unsure.csv": (unsure, "format: extractive_qa\ninputs: [question, passage]\nlabel: answer\nunanswerable: true"),
@@ -284,6 +301,53 @@ def test_a_task_of_every_format_is_checked_and_trained(file, tmp_path, left_to_r
     plt.close("all")
 
 
+def test_columns_of_labels_are_trained_alone_before_and_alongside_and_predict_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "results"))
+    other = write_task(tmp_path, "classification.csv", *OWN["classification.csv"])
+    entries = yaml.safe_load(Path(other).read_text().replace("own:", "fruit:"))
+    task_file = write_task(tmp_path, "columns.csv", *OWN["columns.csv"])
+    Path(task_file).write_text(yaml.safe_dump(yaml.safe_load(Path(task_file).read_text()) | entries))
+    values = {"learning_rate": 5e-3, "num_train_epochs": 12, "per_device_train_batch_size": 8, "max_length": 32}
+    run = Run(task="own", task_file=task_file, keep_encoder=True, **values)
+    result = train(run, prepare(run), run.encoder)
+    folder = save(result, run)
+    assert result.main.task.entry.labels == ["plum", "red"] and result.main.task.splits["train"]["label"][0] == [1]
+    assert result.main.scores["validation"]["main"] > 90 > result.main.majority["validation"]["main"]
+    after = Run(
+        task="fruit", task_file=task_file, parent=run.id(), alongside=["own"], **values | {"num_train_epochs": 1}
+    )
+    mixed = train(after, prepare(after), folder / "encoder").tasks
+    assert {name: one.task.entry.labels for name, one in mixed.items()} == {
+        "fruit": ["apple", "plum"],
+        "own": ["plum", "red"],
+    }
+
+    exported = export_run(str(folder), tmp_path / "exported", say=lambda _: None)
+    assert json.loads((exported / "config.json").read_text())["id2label"] == {"0": "plum", "1": "red"}
+    said = []
+    rows = [{"text": text, "plum": int(fruit == "plum"), "red": 0, "id": i} for text, fruit, _, i in sentences(4)]
+    for name, changes in {
+        "labelled.csv": {},
+        "zeros.jsonl": {"plum": 0, "red": False},
+        "hidden.csv": {"plum": -1, "red": -1},
+        "empty.jsonl": {"plum": None, "red": None},
+        "without.csv": {"plum": ..., "red": ...},
+    }.items():
+        told = [{key: one for key, one in (row | changes).items() if one is not ...} for row in rows]
+        write_rows(tmp_path / name, told)
+        predict_file(str(folder), tmp_path / name, tmp_path / f"{name}.out", say=said.append)
+        table = pd.read_csv(tmp_path / f"{name}.out")
+        assert table["prediction"].tolist() == ['["red"]', '["plum", "red"]', "[]", '["plum"]']
+        assert table.columns.tolist() == ["row", "prediction", "p(plum)", "p(red)"]
+    assert ["without labels; not read: id" in line for line in said if "rows;" in line or "rows, " in line] == [
+        False, False, True, True, True
+    ]  # fmt: skip
+    assert "4 labelled rows: f1_micro 66.7" in said[2]
+    write_rows(tmp_path / "one.csv", [{"text": "a", "plum": 1}])
+    with pytest.raises(IntertaskError, match="one.csv: expected one column 'red', found 0 among"):
+        predict_file(str(folder), tmp_path / "one.csv", None)
+
+
 def test_what_a_threshold_would_reach_stands_below_the_scores(tmp_path):
     result = trained(write_task(tmp_path, "unsure.csv", *OWN["unsure.csv"]))
     table = run_view.score_table(result).loc[("own", "validation")]
@@ -345,7 +409,7 @@ def test_a_study_of_own_tasks_is_checked_run_and_scored_from_the_command_line(tm
         "run", study, "--workers", 1, results=tmp_path / "results", start=command
     )
     scores = succeed("scores", study, results=tmp_path / "results")
-    assert "edge_probing,validation,micro_f1," in scores and "qa,validation,token_f1," in scores
+    assert "edge_probing,validation,f1_micro," in scores and "qa,validation,token_f1," in scores
 
 
 ODD = [
@@ -427,6 +491,7 @@ def spoiled(folder, file: str, number: int, changes: dict) -> str:
         ("tagging.jsonl", {"tags": []}, ["as many tags as words", "found 0"]),
         ("tagging.jsonl", {"words": ["the", "\u200b", "plum", "is", "1"]}, ["words", "one character that shows"]),
         ("multi_label.csv", {"kinds": ""}, ["a label or several", "allow_empty"]),
+        ("columns.csv", {"red": 2}, ["label column 'red': expected 0 or 1, or false or true, found '2'"]),
         ("regression.csv", {"ripeness": 7}, ["a number from 0 to 5", "'7'"]),
         ("classification.csv", {"fruit": ""}, ["a label in every row", "null"]),
     ],

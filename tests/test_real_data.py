@@ -27,7 +27,7 @@ def encoder(tmp_path_factory):
         ("hellaswag", {"accuracy", "main"}, {"validation": 1000}, {"validation"}),
         ("wic", {"accuracy", "main"}, {"validation": 638, "test": 1400}, {"validation"}),
         ("wsc", {"accuracy", "main"}, {"validation": 104, "test": 146}, {"validation"}),
-        ("edge/semeval", {"micro_f1", "main"}, {"validation": 1200, "test": 2717}, {"validation", "test"}),
+        ("edge/semeval", {"f1_micro", "main"}, {"validation": 1200, "test": 2717}, {"validation", "test"}),
         ("multirc", {"f1", "question_exact_match", "main"}, {"validation": 4848, "test": 2243}, {"validation"}),
         ("ud/eos", {"accuracy", "main"}, {"validation": 660, "test": 658}, {"validation", "test"}),
     ],
@@ -37,7 +37,7 @@ def test_a_task_trains_and_all_its_splits_are_predicted(
 ):
     monkeypatch.setenv("INTERTASK_HUB", str(hub))
     monkeypatch.setenv("INTERTASK_CORPORA", str(shared / "original"))
-    spans = "micro_f1" in metrics or task in ("wic", "wsc")  # of which at most 5 % may be cut
+    spans = "f1_micro" in metrics or task in ("wic", "wsc")  # of which at most 5 % may be cut
     run = Run(task=task, encoder=encoder, limit=64, num_train_epochs=1, max_length=256 if spans else 16)
     result = train(run, prepare(run), encoder)
     assert set(result.main.scores) == scored and set(result.main.scores["validation"]) == metrics

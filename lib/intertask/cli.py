@@ -458,13 +458,21 @@ def predict_rows(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON lines or Parquet, labelled or not")],
     csv: Csv = None,
     task: Annotated[str, typer.Option(help="which of its tasks, where the run trained several")] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="the probability from which on labels are predicted, or how far above the best answer's score that of "
+            "none must be; default: the task's",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Predicts each row of a file with a run that kept its encoder, and scores it where labels are there."""
     from intertask.use.predict import predict_file
 
     if not csv:
         sys.stdout.reconfigure(encoding="utf-8")  # as in a file: it is read by programs
-    predict_file(run, file, csv, task, partial(say, err=not csv))
+    predict_file(run, file, csv, task, threshold, partial(say, err=not csv))
 
 
 @app.command()

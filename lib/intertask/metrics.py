@@ -26,13 +26,6 @@ def f1(labels, predictions) -> float:
     return float(f1_score(labels, predictions, pos_label=1, average="binary", zero_division=0.0))
 
 
-def f1_macro(labels, predictions) -> float:
-    """The unweighted mean of the classes' F1, as SuperGLUE scores CB; 0 for a class that is never predicted."""
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(labels, predictions, average="macro", zero_division=0.0))
-
-
 def balanced_accuracy(labels, predictions) -> float:
     """The unweighted mean of the share of each class that is found, of the classes that there are."""
     labels, predictions = np.asarray(labels), np.asarray(predictions)
@@ -64,7 +57,7 @@ def _correlation(name: str, labels, predictions) -> float:
     return float(np.nan_to_num(value))
 
 
-def micro_f1(labels, predictions) -> float:
+def f1_micro(labels, predictions) -> float:
     """F1 over all decisions whether a target has a label (Tenney et al. 2019); both arguments hold lists of ids.
 
     0 where nothing is predicted rightly.
@@ -119,14 +112,18 @@ def span_f1(labels, predictions, groups, names: Sequence[str]) -> float:
     return 2 * int(found["right"].sum()) / max(int(found["spans"].sum()), 1)
 
 
-def macro_f1(labels, predictions) -> float:
-    """The unweighted mean of the F1 of each label that any target has or is given; both arguments hold lists of ids."""
-    common = [{*gold} & {*given} for gold, given in zip(labels, predictions, strict=True)]
-    gold, given, both = (Counter(chain.from_iterable(sets)) for sets in (labels, predictions, common))
-    return float(np.mean([2 * both[i] / (gold[i] + given[i]) for i in gold | given] or 0.0))
+def f1_macro(labels, predictions) -> float:
+    """The unweighted mean of the F1 of each class that any target has or is given, as SuperGLUE scores CB.
+
+    Both arguments hold ids, or lists of ids where a target may have several.
+    """
+    sets = [[{*np.atleast_1d(one).tolist()} for one in cells] for cells in (labels, predictions)]
+    common = [gold & given for gold, given in zip(*sets, strict=True)]
+    gold, given, both = (Counter(chain.from_iterable(found)) for found in (*sets, common))
+    return float(np.mean([2 * both[i] / (gold[i] + given[i]) for i in sorted(gold | given)] or 0.0))
 
 
-def samples_f1(labels, predictions) -> float:
+def f1_samples(labels, predictions) -> float:
     """The mean over targets of the F1 of their lists of ids; 1 where nothing is there and nothing is predicted.
 
     (As scikit-learn's `f1_score` with `average="samples", zero_division=1`.)
@@ -226,12 +223,12 @@ def bleu(labels: Sequence[str], predictions: Sequence[str]) -> float:
 
 
 OF_VALUES = (accuracy, balanced_accuracy, f1, f1_macro, matthews_correlation, pearson, spearman)
-OF_VALUES += (micro_f1, macro_f1, samples_f1, exact_match, token_f1)
+OF_VALUES += (f1_micro, f1_macro, f1_samples, exact_match, token_f1)
 METRICS = {metric.__name__: metric for metric in OF_VALUES}
 
 OF_CLASSES = ("accuracy", "f1", "f1_macro", "balanced_accuracy", "matthews_correlation", "question_exact_match")
 OF_NUMBERS = ("pearson", "spearman")
-OF_LABEL_SETS = ("micro_f1", "macro_f1", "samples_f1", "accuracy")
+OF_LABEL_SETS = ("f1_micro", "f1_macro", "f1_samples", "accuracy")
 OF_ANSWERS = ("exact_match", "token_f1")
 OF_TAGS = ("accuracy", "span_f1")
 OF_TOKENS = ("perplexity", "token_accuracy", "bleu")

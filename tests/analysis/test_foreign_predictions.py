@@ -6,10 +6,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from intertask.analysis.cells import restart_pairs
+from intertask.analysis.flips import flips
 from intertask.analysis.inference import transfer_intervals
 from intertask.analysis.read import read_predictions, read_runs, read_scores
 from intertask.analysis.score_tables import keep
 from intertask.errors import IntertaskError
+from intertask.metrics import span_counts, span_f1
 from made_store import make_store, write_predictions
 
 GOLD = [0, 1] * 10
@@ -88,6 +91,54 @@ def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path
     assert read_runs("theirs").set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx(60)
 
 
+SENTENCES = (
+    "B-x I-x O", "O B-y", "S-x O B-x", "O", "B-x I-y O O", "B-x B-x", "I-x I-x O B-y", "O B-x E-x", "B-x", "B-y O S-y"
+)  # fmt: skip
+
+
+def tags_said(key) -> list[list[str]]:
+    """Of sentences in which the run is wrong, the tags backwards."""
+    sentences = [one.split() for one in (*SENTENCES, *SENTENCES)]
+    return [one[::-1] if row in WRONG[key] else one for row, one in enumerate(sentences)]
+
+
+@pytest.mark.parametrize("as_written", [list, " ".join])
+def test_spans_of_tags_are_counted_and_paired_as_those_of_our_own_runs(as_written, results, tmp_path):
+    def tagged(rows, key):
+        both = zip(rows, (*SENTENCES, *SENTENCES), tags_said(key), strict=True)
+        return [row | {"target": as_written(gold.split()), "said": as_written(own)} for row, gold, own in both]
+
+    keep(source(tmp_path, SAID, change=tagged, metric="span_f1"), "theirs", results)
+    found, names = intervals("theirs"), sorted({tag for one in SENTENCES for tag in one.split()})
+    scores = read_runs("theirs").set_index(["regime", "seed"])["score"]
+    gold = [tag for one in (*SENTENCES, *SENTENCES) for tag in one.split()]
+    groups = [row for row, one in enumerate((*SENTENCES, *SENTENCES)) for _ in one.split()]
+    words = {key: [tag for one in tags_said(key) for tag in one] for key in WRONG}
+    ids = {key: [[names.index(tag) for tag in one] for one in (gold, own)] for key, own in words.items()}
+    assert scores.to_dict() == {key: pytest.approx(100 * span_f1(*one, groups, names)) for key, one in ids.items()}
+
+    make_store(
+        results, lambda target, task, seed: float(scores["stilts" if task else "single", seed]), name="own",
+        targets=["mini/wnut17"], supporting=["mini/mnli"], seeds=2,
+    )  # fmt: skip
+    runs = read_runs("own", results)
+    for row in runs[runs["stage"] == "target"].itertuples():
+        counts = span_counts(*ids[row.regime, row.seed], groups, names)
+        write_predictions(results, row.run, "validation", *ids[row.regime, row.seed], row=groups, **counts)
+    runs, scores = read_runs("own", predictions=True), read_scores("own").query("metric != 'main'")
+    own = transfer_intervals(runs, scores.assign(metric="span_f1"), read_predictions(runs))
+    over = ["examples", "examples_low", "examples_high", "both_low", "both_high", "examples_detectable"]
+    pd.testing.assert_frame_equal(found[over], own[over])
+    assert found["examples"].tolist() == [20] and found["examples_low"].notna().all()
+
+
+def test_which_examples_flip_is_not_shown_of_them(results, tmp_path):
+    keep(source(tmp_path, RIGHT, target="mini/rte"), "theirs", results)
+    runs = read_runs("theirs")
+    with pytest.raises(IntertaskError, match="is not shown of scores that were not measured here"):
+        flips(runs, restart_pairs(runs, "stilts - single"))
+
+
 def unread(rows, key):
     """One answer of one run, wrong in any case, as a harness logs what its filter does not find."""
     return [{**rows[0], "said": "[invalid]"}, *rows[1:]] if key == ("single", 0) else rows
@@ -134,6 +185,14 @@ def doubled(rows, key):
     return [row | {"acc": 2 * row["acc"]} for row in rows]
 
 
+def filtered(rows, key):
+    return [row | {"filter": name} for row in rows for name in ("strict", "flexible")]
+
+
+def cut(rows, key):
+    return [row | {"target": ["B-x", "O"], "said": ["B-x"]} for row in rows]
+
+
 def later(rows, key):
     return [row | {"doc_id": row["doc_id"] + 90} for row in rows]
 
@@ -146,7 +205,11 @@ def later(rows, key):
         ({"rows": "doc_id"}, None, {}, "there is no column 'rows' to map to. Did you mean 'row'"),
         (RIGHT, shorter, {}, "the same examples of every run, found row 19 with other labels, or not in each .1 such"),
         (SAID, relabelled, {}, "the same examples of every run, found row 1 with other labels"),
-        (RIGHT, lambda rows, _: rows + rows[:1], {}, "row 21: expected each example once, found 0 twice"),
+        (RIGHT, lambda rows, _: rows + rows[:1], {}, "row 21: expected each example once, found 0 twice. Map what"),
+        (RIGHT, filtered, {}, "row 2: expected .* found 0 twice. Keep the lines of one filter: strict or flexible."),
+        (RIGHT, None, {"metric": "span_f1"}, "found no label and no prediction among"),
+        (SAID, None, {"metric": "span_f1"}, "row 1, label: expected tags in IOB2 or BIOES, a list .* 'not_entailment'"),
+        (SAID, cut, {"metric": "span_f1"}, "row 1, prediction: expected as many tags as the label has, found 1 for 2"),
         (RIGHT | {"right": "filtered_resps"}, None, {}, r"row 1, right: expected one value, found \['"),
         (RIGHT, doubled, {}, "row 9, right: expected 1 or 0, found 2.0"),
         (RIGHT | {"row": "said"}, None, {}, "row: expected the example's number in the split, from 0 on, found '"),

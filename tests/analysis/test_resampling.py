@@ -27,9 +27,9 @@ def made(kind, rng):
     return labels, np.where(rng.random(N) < 0.6, labels, rng.integers(0, kind, N))
 
 
-KINDS = {"f1_macro": [2, 3], "matthews_correlation": [2, 3], "pearson": ["numbers"], "spearman": ["numbers"]}
+KINDS = {"f1_macro": [2, 3, "sets"], "matthews_correlation": [2, 3], "pearson": ["numbers"], "spearman": ["numbers"]}
 KINDS |= {"balanced_accuracy": [2, 3]}
-KINDS |= {"micro_f1": ["sets"], "macro_f1": ["sets"], "samples_f1": ["sets"]}
+KINDS |= {"f1_micro": ["sets"], "f1_samples": ["sets"]}
 KINDS |= {"exact_match": ["answers"], "token_f1": ["answers"], "accuracy": [3, "sets"], "f1": [2]}
 KINDS |= {"span_f1": []}  # of words, not of examples: below
 

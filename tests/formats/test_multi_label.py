@@ -15,6 +15,7 @@ from intertask.views.run_view import f1_by_label
 
 ROWS = [{"text": "a", "kinds": ["x", "y"]}, {"text": "b", "kinds": ["y"]}, {"text": "c", "kinds": ["z"]}]
 FILES = {"files": {"train": "train.jsonl", "validation": "dev.jsonl"}, "format": "multi_label", "label": "kinds"}
+FILES_OF_TWO = {"train": "train.csv", "validation": "train.csv"}
 
 
 def form(**fields) -> MultiLabel:
@@ -68,6 +69,53 @@ def test_a_bad_row_is_refused_with_its_place(loaded, refused, row, fields, parts
     refused(lambda: loaded([*ROWS, {"text": "d"} | row], **fields), "train.jsonl, row 4", "'kinds'", *parts)
 
 
+SIGNS = {"label": ["x", "y"], "files": {"train": "train.csv", "validation": "dev.csv", "test": "test.csv"}}
+
+
+def signs(own_task, test="text,x,y\na,-1,-1\nb,-1,-1\n", train="text,x,y\na,1,0\nb,0,0\nc,1.0,TRUE\n", **fields):
+    contents = {"train.csv": train, "dev.csv": "text,y,x\na,false,1\n", "test.csv": test}
+    return own_task(contents, **{"format": "multi_label"} | SIGNS | fields)
+
+
+def test_columns_of_0_and_1_are_labels_of_their_names(own_task):
+    task = load_task("reviews", signs(own_task))
+    assert task.entry.labels == ["x", "y"] and task.splits["train"]["label"].tolist() == [[0], [], [0, 1]]
+    assert task.splits["validation"]["label"].tolist() == [[0]] and "label" not in task.splits["test"]
+    zeros = load_task("reviews", signs(own_task, "text,x,y\na,0,0\n"))
+    assert zeros.splits["test"]["label"].tolist() == [[]]
+    for hidden in ("text\na\n", "text,y,x\na,,\n"):
+        assert "label" not in load_task("reviews", signs(own_task, hidden)).splits["test"]
+    years = signs(own_task, "text\na\n", "text,x,2020\na,1,0\nb,0,1\n", label=["2020", "x"], files=FILES_OF_TWO)
+    assert load_task("reviews", years).splits["train"]["label"].tolist() == [[1], [0]]
+
+
+@pytest.mark.parametrize(
+    "train, test, fields, parts",
+    [
+        ("text,x,y\na,1,0\nb,0,2\n", "", {}, ["train.csv, row 2, label column 'y'", "0 or 1", "found '2'"]),
+        ("text,x,y\na,1,0\nb,,1\n", "", {}, ["train.csv, row 2, label column 'x'", "0 or 1", "found ''"]),
+        ("text,x,y\na,1,0\nb,-1,-1\n", "", {}, ["row 2, label column 'x, y'", "a label in every row", "found -1"]),
+        ("text,x,y\na,1,0\nb,0,1\n", "text,x\na,1\n", {}, ["test.csv", "one column 'y'", "0 among ['text', 'x']"]),
+        ("text,x\na,1\n", "", {}, ["train.csv", "one column 'y'", "found 0"]),
+        ("text,x,y,z\na,1,0,1\n", "", {}, ["only columns that the entry of 'reviews' names", "'z'"]),
+        ("text,x,y\na,0,0\nb,0,0\n", "", {}, ["at least two different labels in train", "only 'none'"]),
+        ("", "", {"labels": ["x", "y"]}, ["no labels beside label columns"]),
+        ("", "", {"separator": ","}, ["no separator beside label columns"]),
+        ("", "", {"allow_empty": True}, ["no allow_empty beside label columns"]),
+        ("", "", {"format": "classification"}, ["one label column for classification", "['x', 'y']"]),
+        ("", "", {"label": ["x"]}, ["labels, two or more", "['x']"]),
+        ("", "", {"label": ["x", "x"]}, ["each column in one role", "'x' twice"]),
+        ("", "", {"label": ["x", "text"]}, ["each column in one role", "'text' twice"]),
+        ("", "", {"label": ["x", 1]}, ["key 'label.1'", "a valid string", "found 1"]),
+        ("", "", {"label": ["x", "y.z"]}, ["in a column of its own", "'x, y.z'"]),
+        ("", "", {"threshold": {"z": 0.4}}, ["threshold", "labels of the task", "'z'"]),
+    ],
+)  # fmt: skip
+def test_columns_that_are_none_of_labels_are_refused(own_task, refused, train, test, fields, parts):
+    given = {key: text for key, text in {"train": train, "test": test}.items() if text}
+    refused(lambda: load_task("reviews", signs(own_task, **given, **fields)), *parts)
+
+
 def test_thresholds_of_labels_that_are_not_there_and_labels_that_never_vary(loaded, refused):
     refused(lambda: loaded(threshold={"xx": 0.3}), "Task 'reviews', threshold", "'xx'", "Did you mean 'x'?")
     refused(lambda: loaded(threshold=1.5), "threshold", "less than 1")
@@ -100,9 +148,9 @@ def test_the_floor_is_the_best_answer_for_all():
     # y alone: 2 x 3 / (4 + 6); x and y: 2 x 5 / (8 + 6); all three: 2 x 6 / (12 + 6)
     labels = [[0, 1], [0, 1], [1], [2]]
     assert form().majority(pd.Series(labels)).tolist() == [[0, 1]] * 4
-    assert form().floor(table(labels, labels))["micro_f1"] == pytest.approx(100 * 10 / 14)
+    assert form().floor(table(labels, labels))["f1_micro"] == pytest.approx(100 * 10 / 14)
     assert form(metrics=["accuracy"]).floor(table(labels, labels))["main"] == 50
-    empty = form(metrics=["samples_f1"], allow_empty=True)
+    empty = form(metrics=["f1_samples"], allow_empty=True)
     assert empty.floor(table([[], [], [], [1]], [[]] * 4))["main"] == 75
 
 

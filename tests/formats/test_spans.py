@@ -119,20 +119,20 @@ def test_loss_is_the_mean_over_targets_and_labels():
     assert loss.item() == pytest.approx(np.log(2) / 2)
 
 
-def test_micro_f1_decides_every_label_and_accuracy_takes_the_likeliest():
+def test_f1_micro_decides_every_label_and_accuracy_takes_the_likeliest():
     logits = np.array([[1.0, 0.0, -1.0], [-2.0, -3.0, -1.0]])
     assert form().predict(logits) == [[0, 1], []]
     assert form(metrics=["accuracy"]).predict(logits) == [[0], [2]]
 
 
-def test_micro_f1_by_hand_with_and_without_the_labels_that_do_not_count():
+def test_f1_micro_by_hand_with_and_without_the_labels_that_do_not_count():
     table = pd.DataFrame({"label": [[0], [1, 2], []], "prediction": [[0, 1], [1], [2]]})
     # right: 0 and 1; predicted 4, asked 3: 2 · 2 / 7
-    assert form().score(table)["micro_f1"] == pytest.approx(100 * 4 / 7)
+    assert form().score(table)["f1_micro"] == pytest.approx(100 * 4 / 7)
     # without y: asked [0], [2]; predicted [0], [], [2]; right 1: 2 · 1 / 4
-    assert form(unscored_labels=["y"]).score(table)["micro_f1"] == pytest.approx(50)
+    assert form(unscored_labels=["y"]).score(table)["f1_micro"] == pytest.approx(50)
     # without x and y by pattern: right 0
-    assert form(unscored_labels=["[xy]"]).score(table)["micro_f1"] == 0
+    assert form(unscored_labels=["[xy]"]).score(table)["f1_micro"] == 0
 
 
 def test_the_majority_is_the_most_frequent_set_of_labels_that_count():

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -146,6 +147,37 @@ def test_the_command_writes_to_standard_output_or_a_file(tmp_path, rte):
     assert csv.read_text() == one.stdout and f"{csv}: 4 rows predicted" in two.stdout
 
 
+def test_the_threshold_that_was_best_on_dev_reaches_there_what_the_run_recorded(tmp_path, refused):
+    outcome, folder = kept("mini/squad_v2")
+    file, details = written(dev_of("mini/squad_v2"), tmp_path / "dev.jsonl"), outcome.details["validation"]
+    for name in ("exact_match", "token_f1"):
+        best = details[f"best_{name}_threshold"]
+        table, said = predicted(folder, file, threshold=best)
+        assert f"{name} {details[f'best_{name}']:.1f} (" in said[-1]
+        assert said[1].startswith(
+            f"No answer is given where it scores more than {best:g} above the best answer; best ("
+        )
+        assert f"{best:.4g} for {name} on validation" in said[1]
+    assert (table["prediction"] == "").sum() == (outcome.predictions["no_answer"] > best).sum()
+    assert "scores more than 0 above" in predicted(folder, file)[1][1]
+    one = CliRunner().invoke(app, ["predict", str(folder), str(file), "--threshold", "-1e9"])
+    assert one.exit_code == 0 and set(pd.read_csv(StringIO(one.stdout), keep_default_na=False)["prediction"]) == {""}
+    refused(lambda: predicted(folder, file, threshold=math.nan), "--threshold: expected a number between -inf and inf")
+
+
+def test_a_threshold_of_labels_is_that_of_all_of_them(tmp_path, rte, refused):
+    _, folder = kept("mini/goemotions")
+    file = written(dev_of("mini/goemotions"), tmp_path / "dev.parquet")
+    table, said = predicted(folder, file, threshold=0.3)
+    columns = [name for name in table if name.startswith("p(")]
+    given = [[name[2:-1] for name in columns if row[name] >= 0.3] for _, row in table.iterrows()]
+    assert [json.loads(cell) for cell in table["prediction"]] == given and any(given)
+    refused(lambda: predicted(folder, file, threshold=1.0), "--threshold: expected a number between 0 and 1, found 1.0")
+    (tmp_path / "two.tsv").write_text(DEV)
+    words = "--threshold: expected several labels, or questions that may have no answer, found classification"
+    refused(lambda: predicted(rte[1], tmp_path / "two.tsv", threshold=0.3), words)
+
+
 def test_probabilities_by_hand():
     def table(task, predictions, logits, rows, of=None):
         form = find_format(task.format)(task)
@@ -221,13 +253,17 @@ def test_a_run_that_cannot_predict_is_refused_and_says_how_to_make_one(tmp_path,
     fails("mini-mnli", "There is no run 'mini-mnli'")
     fails(rte[1], "a task that the run trained", "Name one of mini/rte", task="mini/cola")
     predict_file(str(rte[1]), file, tmp_path / "out.csv", task="mini/rte", say=lambda _: None)
+    former = find_entry("mini/rte").content() | {"metrics": ["micro_f1"]}
+    words = {"mini/rte": ["a run scored by accuracy, f1", "found micro_f1", "Train it with this version"]}
     for task in ("mini/text", "mini/translation"):
+        words[task] = [task, "a task that gives each text a label", find_entry(task).format]
+    for task, said in words.items():
         folder = shutil.copytree(rte[1], tmp_path / rte[1].name, dirs_exist_ok=True)
-        told = {task: {"head": "task:", "entry": find_entry(task).content()}}
+        told = {task: {"head": "task:", "entry": former if task == "mini/rte" else find_entry(task).content()}}
         heads = folder / "encoder" / HEADS
         save_file(load_file(heads), heads, {WHOSE: json.dumps(told)})
         reseal(folder)
-        fails(folder, task, "a task that gives each text a label", find_entry(task).format)
+        fails(folder, *said)
     one = tmp_path / "same.csv"
     one.write_text(DEV.replace("\t", ","))
     refused(lambda: predict_file(str(rte[1]), one, one), "another file than the one that is read")

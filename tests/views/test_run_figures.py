@@ -1,4 +1,6 @@
+import numpy as np
 import pandas as pd
+import pytest
 
 from intertask.views import run_figures
 
@@ -22,3 +24,21 @@ def test_confusion_counts_and_shows_names_literally(ax):
 def test_regression_scatter(ax):
     assert run_figures.regression_scatter([0.0, 5.0], [1.0, 4.0], ax) is ax
     assert list(ax.lines[0].get_ydata()) == [1, 4] and list(ax.lines[1].get_xdata()) == [0, 5]
+
+
+@pytest.mark.parametrize(
+    "most, labels, places, ticks",
+    [
+        # half the range's length for ten times as far from its other end: 500 lies 10 lengths from 0, -450 from 50
+        ((0, 50), [0, 25, 50, 500, -450], [0, 0.5, 1, 1.5, -0.5], [-100, 0, 20, 40, 100]),
+        ((1900, 2000), [1900, 2000, 2900, 11900], [0, 1, 1.5, 2], [1920, 1960, 2000, 10000]),
+    ],
+)
+def test_a_scatter_with_outliers_is_logarithmic_where_they_are(ax, most, labels, places, ticks):
+    run_figures.regression_scatter(labels, labels, ax, most)
+    for axis in (ax.xaxis, ax.yaxis):
+        scale = axis.get_transform()
+        assert scale.transform(np.array(labels)) == pytest.approx(places)
+        assert scale.inverted().transform(np.array(places)) == pytest.approx(labels)
+        assert axis.get_ticklocs().tolist() == ticks
+    assert ax.get_xlabel() == f"true label (logarithmic outside {most[0]} to {most[1]})"

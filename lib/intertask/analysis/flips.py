@@ -16,10 +16,15 @@ def flips(runs: pd.DataFrame, pairs: pd.DataFrame, task_file: str = "") -> pd.Da
     pairs: the cell's rows of `restart_pairs`; one of which a run is not done is left out. Right: no error at all, by
     the task's format; most: more than half of the restarts. Columns: change (`right after` or `wrong after`), before
     and after (`2 of 5`: so many restarts are right), the right label and the texts. Raises IntertaskError where the
-    predictions are not at hand, and where nothing is right or wrong.
+    predictions are not at hand or another tool's, and where nothing is right or wrong.
     """
     pairs = pairs.dropna(subset="delta")
     ids = [*pairs["before_run"], *pairs["after_run"]]
+    if any(":" in run for run in ids):
+        raise IntertaskError(
+            "Which examples flip is not shown of scores that were not measured here: they say no labels by name, and a "
+            "row may be of another order than the task's."
+        )
     own = runs[runs["run"].isin(ids) & (runs["task"] == runs["target"])]
     rows = read_predictions(own)
     if not ids or len({*ids} - {*rows["run"]}):

@@ -172,7 +172,8 @@ def _foreign(runs: pd.DataFrame, split: str, results: Path) -> Iterator[pd.DataF
             key = [*score_tables.RUN_KEY, "split"]
             asked = own[[*key, "run"]].assign(split=split or own["split"])
             found = found.astype(asked[key].dtypes).merge(asked, on=key)
-            yield from (one[["run", "row", "label", "prediction"]] for _, one in found.groupby("run", sort=False))
+            columns = [name for name in ("run", "row", "label", "prediction", *OF_SPANS) if name in found]
+            yield from (one[columns] for _, one in found.groupby("run", sort=False))
 
 
 def _in_pool(run: str, results: Path | None) -> bool:

@@ -75,7 +75,7 @@ def _f1(labels: pd.Series, predictions: pd.Series) -> Metric:
     return _ratio(2 * gold * given, gold + given)
 
 
-def _micro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
+def _f1_micro(labels: pd.Series, predictions: pd.Series) -> Metric:
     right = [2 * len({*gold} & {*given}) for gold, given in zip(labels, predictions, strict=True)]
     return _ratio(right, labels.map(len) + predictions.map(len))
 
@@ -84,10 +84,11 @@ def _span_f1(right: pd.Series, spans: pd.Series) -> Metric:
     return _ratio(2 * right, spans)
 
 
-def _macro_f1(labels: pd.Series, predictions: pd.Series) -> Metric:
-    """The mean over the labels that occur in the drawn rows, as a label or as a prediction."""
+def _f1_macro(labels: pd.Series, predictions: pd.Series) -> Metric:
+    """The mean over the classes that occur in the drawn rows, as a label or as a prediction."""
     from sklearn.preprocessing import MultiLabelBinarizer  # half a second of import, which most figures need not pay
 
+    labels, predictions = (cells.map(lambda one: np.atleast_1d(one).tolist()) for cells in (labels, predictions))
     binarizer = MultiLabelBinarizer().fit([*labels, *predictions])
     gold, given = (binarizer.transform(cells).astype(float) for cells in (labels, predictions))
     return lambda counts: _mean_ratio(2 * counts @ (gold * given), counts @ (gold + given))
@@ -107,17 +108,6 @@ def _confusion(labels: pd.Series, predictions: pd.Series) -> Metric:
 def _matthews(labels: pd.Series, predictions: pd.Series) -> Metric:
     confusion = _confusion(labels, predictions)
     return lambda counts: np.nan_to_num(matthews(confusion(counts)))
-
-
-def _f1_macro(labels: pd.Series, predictions: pd.Series) -> Metric:
-    """The mean over the classes that occur in the drawn rows, as a label or as a prediction."""
-    confusion = _confusion(labels, predictions)
-
-    def of(counts: np.ndarray) -> np.ndarray:
-        found = confusion(counts)
-        return _mean_ratio(2 * np.diagonal(found, axis1=-2, axis2=-1), found.sum(-1) + found.sum(-2))
-
-    return of
 
 
 def _balanced_accuracy(labels: pd.Series, predictions: pd.Series) -> Metric:
@@ -167,8 +157,8 @@ def _weighted_correlation(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> n
 
 
 BY_COUNTS = {
-    "accuracy": _accuracy, "balanced_accuracy": _balanced_accuracy, "f1": _f1, "f1_macro": _f1_macro,
-    "micro_f1": _micro_f1, "macro_f1": _macro_f1, "samples_f1": partial(_mean_of, set_f1), "span_f1": _span_f1,
+    "accuracy": _accuracy, "balanced_accuracy": _balanced_accuracy, "f1": _f1,
+    "f1_micro": _f1_micro, "f1_macro": _f1_macro, "f1_samples": partial(_mean_of, set_f1), "span_f1": _span_f1,
     "exact_match": partial(_mean_of, any_equal), "token_f1": partial(_mean_of, best_overlap),
     "matthews_correlation": _matthews, "pearson": _pearson, "spearman": _spearman,
 }  # fmt: skip

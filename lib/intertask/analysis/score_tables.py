@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
-from intertask.metrics import METRICS
+from intertask.metrics import METRICS, SPAN_TAG, span_counts
 from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.studies.study import Notebook, read_source
@@ -181,7 +181,8 @@ def _kept_table(path: Path, digest: str | None) -> Path | None:
 
 
 def kept_predictions(name: str, results: Path) -> pd.DataFrame | None:
-    """The predictions that were kept with a table, if any: columns RUN_KEY, split, row, label, prediction."""
+    """The predictions that were kept with a table, if any: columns RUN_KEY, split, row, label, prediction
+    and, of span_f1, right and spans."""
     digest = study_folder(name, results) and read_study(name, results).get("predictions")
     if not digest:
         return None
@@ -247,28 +248,32 @@ def logged_answers(path: Path, columns: dict, values: dict) -> tuple[pd.DataFram
 
     columns, values: as in `TableSource`, of TABLE_COLUMNS and EXAMPLE. A CSV, TSV, JSON lines or Parquet, as another
     tool logs what it says of each example: `row`, the example's number in the split, and its `label` and `prediction`,
-    or only whether that is `right`, 1 or 0. `metric` is accuracy unless it is said. Raises IntertaskError that names
-    the file.
+    or only whether that is `right`, 1 or 0. `metric` is accuracy unless it is said; of span_f1 label and prediction are
+    the tags of a sentence. Raises IntertaskError that names the file.
     """
     raw = _renamed(read_file(path), columns, values, [*TABLE_COLUMNS, *EXAMPLE], path)
-    needed = ["encoder", "target", "row", *(["right"] if "right" in raw else ["label", "prediction"])]
+    of_spans = "metric" in raw and set(raw["metric"]) == {"span_f1"}
+    needed = ["encoder", "target", "row", *(["right"] if "right" in raw and not of_spans else ["label", "prediction"])]
     if absent := [name for name in needed if name not in raw]:
         found = f"no {' and no '.join(absent)} among {', '.join(raw)}"
         remedy = "Say under columns what they are called there; of a log that says no prediction, what is `right`."
         raise refusal(path, f"columns {', '.join(needed)}", found, remedy)
     raw.index = range(1, len(raw) + 1)
-    if "right" in raw:
+    if "right" in raw and not of_spans:
         right = pd.to_numeric(_answer(raw["right"], path), errors="coerce")
         if (odd := ~right.isin([0, 1])).any():
             remedy = "Map a column that says of each example whether it is right."
             raise refusal(f"{path}, row {odd.idxmax()}, right", "1 or 0", f"{raw['right'][odd.idxmax()]}", remedy)
         raw = raw.assign(label=1, prediction=right)
-    own = _alike(pd.DataFrame({name: _answer(raw[name], path) for name in ("row", "label", "prediction")}))
+    own = raw[["row"]].apply(_answer, path=path)
+    own = own.join(_spans(raw, path) if of_spans else _alike(raw[["label", "prediction"]].apply(_answer, path=path)))
     key = [name for name in TABLE_COLUMNS if name in raw and name not in ("score", "majority")]
     groups = raw.groupby(key, sort=False, dropna=False).ngroup()
     if (twice := own.assign(run=groups).duplicated(["run", "row"])).any():
         place = twice.idxmax()
         remedy = "Map what tells runs apart, such as seed, or take one out."
+        if "filter" in raw and raw["filter"].nunique() > 1:  # of lm-evaluation-harness, which logs an example for each
+            remedy = f"Keep the lines of one filter: {' or '.join(map(str, raw['filter'].unique()))}."
         raise refusal(f"{path}, row {place}", "each example once", f"{own['row'][place]} twice", remedy)
     scores = raw.loc[~groups.duplicated(), key].assign(**({} if "metric" in key else {"metric": "accuracy"}))
     scores = scores.set_axis(groups[~groups.duplicated()])
@@ -291,6 +296,28 @@ def _answer(column: pd.Series, path: Path) -> pd.Series:
     return found.astype("int64")
 
 
+def _spans(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Of each sentence its tags, as texts, and what `span_counts` says of all its words together."""
+    tags = raw[["label", "prediction"]].map(lambda said: said.split() if isinstance(said, str) else said)
+    for place, label, prediction in tags.itertuples():
+        for name, said in (("label", label), ("prediction", prediction)):
+            if not pd.api.types.is_list_like(said) or not all(_is_span_tag(tag) for tag in said):
+                expected, remedy = "tags in IOB2 or BIOES, a list or a text with blanks", "Map the column of tags."
+                raise refusal(f"{path}, row {place}, {name}", expected, f"{raw[name][place]!r:.80}", remedy)
+        if len(label) != len(prediction):
+            found, remedy = f"{len(prediction)} for {len(label)} words", "Log a tag for each word."
+            raise refusal(f"{path}, row {place}, prediction", "as many tags as the label has", found, remedy)
+    names = sorted({tag for said in (*tags["label"], *tags["prediction"]) for tag in said})
+    label, prediction = (tags[name].explode().dropna() for name in ("label", "prediction"))
+    ids = (said.map(names.index) for said in (label, prediction))
+    counts = pd.DataFrame(span_counts(*ids, label.index, names), label.index).groupby(level=0).sum()
+    return tags.map(" ".join).join(counts.reindex(tags.index, fill_value=0))
+
+
+def _is_span_tag(tag: Any) -> bool:
+    return isinstance(tag, str) and (tag == "O" or bool(SPAN_TAG.fullmatch(tag)))
+
+
 def _alike(own: pd.DataFrame) -> pd.DataFrame:
     """Labels and predictions as numbers where all are (one that was not understood is none), else as texts.
 
@@ -304,8 +331,10 @@ def _alike(own: pd.DataFrame) -> pd.DataFrame:
 
 
 def _score(metric: str, own: pd.DataFrame, path: Path) -> float:
+    if "spans" in own:
+        return 2 * own["right"].sum() / max(own["spans"].sum(), 1)
     if metric not in COUNTED:
-        expected = f"one of {', '.join(COUNTED)}"
+        expected = f"one of {', '.join(COUNTED)}, or span_f1 in all rows of the file"
         raise refusal(f"{path}, metric", expected, f"{metric}", "Take one that follows from such predictions.")
     return METRICS[metric](own["label"].to_numpy(), own["prediction"].to_numpy())
 

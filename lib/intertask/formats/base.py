@@ -82,6 +82,7 @@ class Format:
     label_dtype: type = np.int64
     one_label = False  # an example has exactly one, an id: a held-out part then has as many of each
     group = "group"  # the column of predictions that says which of them a metric takes together
+    several_columns = False  # the entry may name a column of 0 and 1 for each of them
     several_targets = False  # an example holds targets, each with a list of labels: the column holds lists of lists
 
     # What it can do.
@@ -92,6 +93,7 @@ class Format:
     separate_directions = False  # what it predicts of one side must not be seen from the other
     needs_room = False  # `encode` refuses a max_length that cuts too much
     keeps_logits = True  # they are worth storing with the predictions (a vocabulary's are not)
+    thresholds_within: tuple[float, float] | None = None  # where one for predictions lies; None: it has none
     writes = False  # its predictions are texts that a model makes up
     baseline = "the majority's"  # whose scores `floor` gives
     shared_head: str | None = None  # key of the head that tasks of the same shape may share (Weller et al. 2022, code)

@@ -78,8 +78,8 @@ def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) 
     begin at 0, as a card's do; otherwise a 0 must be among them.
     """
     ids = {spelled(name): i for i, name in enumerate(names)}
-    numbers = [texts for texts in splits if are_numbers(texts)]
-    if numbers and not any(re.fullmatch(_WHOLE, name) for name in ids):
+    own = any(re.fullmatch(_WHOLE, name) for name in ids)
+    if numbers := [texts for texts in splits if not own and are_numbers(texts)]:
         if not counted:
             check_count(pd.concat(numbers), len(names))
             _check_order(pd.concat(numbers), names)

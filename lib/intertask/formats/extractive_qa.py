@@ -38,6 +38,10 @@ class ExtractiveQA(AnswerFormat):
     keys = ("unanswerable",)
     needs_room = True
 
+    @property
+    def thresholds_within(self):
+        return (-np.inf, np.inf) if self.entry.unanswerable else None
+
     def label_names(self, raw):
         """As SQuAD 2.0 has it, accepted answers of which normalising leaves nothing are left out beside others."""
         names = super().label_names(raw)
@@ -104,15 +108,19 @@ class ExtractiveQA(AnswerFormat):
         return torch.stack(losses).mean() if losses else 0.0 * logits[batch["passage"]].sum()
 
     def predict(self, logits, encoded, index):
-        return _said(self._answers(logits, encoded, index))
+        return self._said(self._answers(logits, encoded, index))
 
     def predictions(self, logits, encoded, index, batch):
         found = self._answers(logits, encoded, index)
-        table = self.framed(_said(found), encoded, index)
+        table = self.framed(self._said(found), encoded, index)
         if not self.entry.unanswerable:
             return table
         answers, no_answer = zip(*found, strict=True)
         return table.assign(answer=answers, no_answer=no_answer)
+
+    def _said(self, answers: list[tuple[str, float]]) -> list[str]:
+        threshold = self.entry.threshold or 0.0  # only `intertask predict` has another
+        return ["" if no_answer > threshold else answer for answer, no_answer in answers]
 
     def _answers(self, logits, encoded, index) -> list[tuple[str, float]]:
         windows = np.split(logits, np.cumsum(encoded.counts[index])[:-1])
@@ -150,10 +158,6 @@ class ExtractiveQA(AnswerFormat):
         answered = rows["label"].map(lambda answers: answers != NO_ANSWER)
         more = super().balance(rows[answered], most) if answered.any() else {}
         return {"% without an answer": f"{100 * (1 - answered.mean()):.1f}"} | more
-
-
-def _said(answers: list[tuple[str, float]]) -> list[str]:
-    return ["" if no_answer > 0 else answer for answer, no_answer in answers]
 
 
 class BoundsHead(TokenHead):

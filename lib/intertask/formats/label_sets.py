@@ -13,7 +13,7 @@ class LabelSets:
     """Labels and predictions are lists of ids, one list for each prediction."""
 
     metrics = OF_LABEL_SETS
-    default_metrics = ("micro_f1",)
+    default_metrics = ("f1_micro",)
     figure = "label_f1"
     label_dtype: type = object
     cuts: np.ndarray | float = 0.0  # the logits from which on a label is predicted

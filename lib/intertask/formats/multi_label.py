@@ -4,17 +4,29 @@ import numpy as np
 import pandas as pd
 
 from intertask.errors import refusal, row_name
-from intertask.formats.columns import check_gold, is_literal, is_null, label_ids, label_text
+from intertask.formats.columns import (
+    UNLABELLED,
+    check_gold,
+    is_literal,
+    is_null,
+    label_ids,
+    label_row,
+    label_text,
+    spelled,
+)
 from intertask.formats.label_sets import LabelSets
 from intertask.formats.pooled import PooledFormat
 
 THRESHOLD = 0.5
+TRUTHS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class MultiLabel(LabelSets, PooledFormat):
     """Predicted is each label whose probability reaches its `threshold`; a label without one has 0.5."""
 
     keys = ("labels", "separator", "threshold", "allow_empty")
+    several_columns = True
+    thresholds_within = (0, 1)
     baseline = "that of the best answer for all"
 
     @property
@@ -34,14 +46,17 @@ class MultiLabel(LabelSets, PooledFormat):
         return np.log(shares / (1 - shares)).astype(np.float32)
 
     def label_names(self, raw):
-        """Per row the list of its labels: of a list, or of a text whose parts the entry's `separator` parts."""
+        """Per row the list of its labels: of a list, of a text whose parts the entry's `separator` parts, or of columns
+        of 0 and 1; of these, of a row in which all mark what has no label, that mark."""
+        if isinstance(self.entry.label, list):
+            return self._names_of_columns(raw[self.entry.label])
         column = raw[self.entry.label]
         rows = [self._names(value, where) for where, value in column.items()]
         return pd.Series(rows, index=column.index, name=column.name, dtype=object)
 
     def columns(self, raw, labels):
-        """Refuses a row without a label, unless the entry says `allow_empty`."""
-        if labels is not None and not self.entry.allow_empty:
+        """Refuses a row without a label, unless the entry says `allow_empty` or the row has a 0 for each."""
+        if labels is not None and not self.entry.allow_empty and not isinstance(self.entry.label, list):
             for where, names in labels.items():
                 if not names:
                     remedy = "Fill or drop the row or, where none is an answer too, say `allow_empty: true`."
@@ -56,7 +71,7 @@ class MultiLabel(LabelSets, PooledFormat):
 
     def numbered(self, frame, ids):
         """Each row's ids, sorted."""
-        labels = frame["label"].rename(self.entry.label)
+        labels = frame["label"].rename(self.entry.label_said)
         one = iter(label_ids(self.ids(labels).astype("str"), ids).tolist())
         return labels.map(lambda row: sorted([next(one) for _ in row]))
 
@@ -88,6 +103,7 @@ class MultiLabel(LabelSets, PooledFormat):
             return []
         if not isinstance(value, list | tuple | np.ndarray):
             remedy = 'Write a list in JSONL or Parquet or, in a CSV, say what parts them, as in `separator: ","`.'
+            remedy += " Columns of 0 and 1 are named each: `label: [toxic, insult]`."
             raise refusal(self._place(where), "a list of labels", f"{value!r:.80}", remedy)
         names = [label_text(one, where, self.entry.label) for one in value]
         if len(set(names)) < len(names):
@@ -95,5 +111,21 @@ class MultiLabel(LabelSets, PooledFormat):
             raise refusal(self._place(where), "each label once", f"{names}"[:80], remedy)
         return names
 
+    def _names_of_columns(self, raw: pd.DataFrame) -> pd.Series:
+        """A row in which every column marks what has no label has that mark for its label."""
+        said = raw.map(lambda value: "" if is_null(value) else spelled(str(value)).lower())
+        hidden = said.isin(UNLABELLED).all(axis=1)
+        faults = ~said[~hidden].isin([*TRUTHS])
+        for name in faults.columns[faults.any()]:
+            where, found = label_row(faults[name]), raw.loc[faults.index, name][faults[name]].iloc[0]
+            remedy = "Mend the cell or, where nothing is known of the row, drop it."
+            raise refusal(where, "0 or 1, or false or true", "null" if is_null(found) else f"{found!r:.80}", remedy)
+        names = [spelled(name) for name in raw]
+        rows = [
+            [row[0]] if without else [name for name, one in zip(names, row, strict=True) if TRUTHS[one]]
+            for row, without in zip(said.itertuples(index=False), hidden, strict=True)
+        ]
+        return pd.Series(rows, index=raw.index, name=self.entry.label_said, dtype=object)
+
     def _place(self, where: tuple[str, int]) -> str:
-        return f"{row_name(where)}, label column '{self.entry.label}'"
+        return f"{row_name(where)}, label column '{self.entry.label_said}'"

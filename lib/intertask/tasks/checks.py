@@ -21,10 +21,10 @@ PARTED = {"\t": "name it .tsv", ";": "write commas instead", "|": "write commas 
 def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None:
     """Refuses columns that are missing, doubled or named nowhere in the entry.
 
-    The label column may be missing where the split is not `labelled`.
+    The label column, or all of several, may be missing where the split is not `labelled`.
     """
     columns = list(frame.columns)
-    label = [entry.label_column] if labelled and entry.label else []
+    label = entry.label_columns if labelled or {*entry.label_columns} & {*columns} else []
     needed = list(dict.fromkeys([*entry.inputs, *entry.structured_columns, *entry.tags, *label]))
     where = file_of(frame)
     for column in needed:
@@ -32,9 +32,9 @@ def check_columns(frame: pd.DataFrame, entry: TaskEntry, labelled: bool) -> None
             remedy = _for_column(column, columns, headed=bool({*needed} & {*columns}))
             found = f"{columns.count(column)} among {columns}" if columns else "an empty file"
             raise refusal(where, f"one column '{column}'", found, remedy)
-    for column in dict.fromkeys([*entry.choices, *entry.spans, *entry.group, entry.label]):
+    for column in dict.fromkeys([*entry.choices, *entry.spans, *entry.group, entry.label_said]):
         _check_key(frame, *column.partition(".")[::2])
-    if spare := [column for column in columns if column not in {*needed, entry.label_column, *entry.unused}]:
+    if spare := [column for column in columns if column not in {*needed, *entry.unused}]:
         remedy = f"Add `unused: {spare}` to the entry to leave out what it does not read, or make it an input."
         raise refusal(where, f"only columns that the entry of '{entry.name}' names", f"'{spare[0]}'", remedy)
 
@@ -67,13 +67,16 @@ def _check_key(frame: pd.DataFrame, column: str, key: str) -> None:
         raise refusal(f"{file_of(frame)}, column '{column}'", f"structs with the key '{key}'", found, remedy)
 
 
-def all_hidden(labels: pd.Series, known: Collection[str] | None) -> bool:
-    """True where no row has a label: all are null, or all -1, the Hub's mark for a hidden one, or all lists empty.
+def all_hidden(labels: pd.Series, form: Format, known: Collection[str] | None) -> bool:
+    """True where no row has a label: all are null, or all -1, the Hub's mark for a hidden one, or all lists empty;
+    columns that say 0 hide nothing.
 
     Where labels are names or numbers also where all rows say the same that is no number and none like the `known`
     ones, as MultiNLI's "hidden".
     """
     said = set(labels.explode().explode().dropna())
+    if not said and isinstance(form.entry.label, list):
+        return False
     if known is None or len(said) != 1:
         return said <= {""} or said == {"-1"}
     (mark,) = said

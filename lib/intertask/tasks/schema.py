@@ -1,6 +1,6 @@
 """The fields of one task entry: where the data is, what is read and what is predicted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
@@ -62,8 +62,9 @@ class TaskEntry(Strict):
     spans: Annotated[list[Annotated[Column, Field(pattern="^[^:]+(:[^:]+)?$")]], Field(max_length=2)] = []
     span_unit: Literal["words", "characters"] = "words"
     # Of multi_label and span_classification also a list of names, of tagging a name for each word; of extractive_qa and
-    # cloze a text, several, or SQuAD's {text, answer_start}; of sequence_to_sequence the text to write.
-    label: str = ""
+    # cloze a text, several, or SQuAD's {text, answer_start}; of sequence_to_sequence the text to write. Of multi_label
+    # also several columns, one of 0 and 1 for each label, which has its name.
+    label: str | list[Column] = ""
     # Of what is written, in which words or pieces of words, learned from train, and how many types of them: None, as
     # many as train has, at most 20,000 (Wang et al. 2019, appendix B: words of English, pieces of translations).
     vocabulary: Literal["", "words", "bpe"] = ""
@@ -123,8 +124,23 @@ class TaskEntry(Strict):
         return _roots([*self.choices, *self.spans, *self.group])
 
     @property
-    def label_column(self) -> str:
-        return self.label.partition(".")[0]
+    def label_columns(self) -> list[str]:
+        """The columns that hold labels: none, one, or one for each label."""
+        return [column.partition(".")[0] for column in self._labels_in]
+
+    @property
+    def label_said(self) -> str:
+        """The label column or columns, as a refusal names them."""
+        return ", ".join(self._labels_in)
+
+    @property
+    def named_labels(self) -> list[str] | None:
+        """The label names, in id order, as far as the entry says them: also those of label columns."""
+        return self.label if isinstance(self.label, list) else self.labels
+
+    @property
+    def _labels_in(self) -> list[str]:
+        return self.label if isinstance(self.label, list) else [self.label] if self.label else []
 
     @property
     def evaluation_only(self) -> bool:
@@ -202,7 +218,7 @@ class TaskEntry(Strict):
             raise IntertaskError(f"expected {expected} for {self.format}, found {self.inputs}. Mend them.")
 
     def _check_columns(self) -> None:
-        label = [self.label_column] if self.label and self.label_column not in self.structured_columns else []
+        label = [column for column in self.label_columns if column not in self.structured_columns]
         group = [column for column in self.group if column not in self.inputs]  # texts that are equal may be the group
         structured = _roots([*self.choices, *self.spans, *group])
         named = [*self.inputs, *structured, *label, *self.tags, *self.unused]
@@ -226,20 +242,22 @@ class TaskEntry(Strict):
         from intertask.formats.columns import spelled
 
         if self.label and not form.labelled:
-            raise IntertaskError(f"expected no label for {self.format}, found '{self.label}'. Take it out.")
+            raise IntertaskError(f"expected no label for {self.format}, found '{self.label_said}'. Take it out.")
         if form.labelled and not self.label:
             raise IntertaskError(f"expected the label column for {self.format}, found no key label. Add it.")
         if self.drop_label is not None and (form.several_targets or form.label_dtype is object):
             raise IntertaskError(
                 f"expected drop_label where an example has one label, found it for {self.format}. Take it out."
             )
-        if "." in self.label and "spans" not in form.keys:
+        if "." in self.label_said and "spans" not in form.keys:
             raise IntertaskError(
-                f"expected the label of {self.format} in a column of its own, found '{self.label}', a key within one. "
-                "Write it as a column."
+                f"expected the label of {self.format} in a column of its own, found '{self.label_said}', a key within "
+                "one. Write it as a column."
             )
-        names = self.labels or []
-        if self.labels is not None and len(set(names)) < 2:
+        if isinstance(self.label, list):
+            self._check_label_columns(form)
+        names = self.named_labels or []
+        if self.named_labels is not None and len(set(names)) < 2:
             raise IntertaskError(f"expected labels, two or more, found {names}. Mend them.")
         if len(set(map(spelled, names))) < len(names):
             raise IntertaskError(f"expected each label name once, found {names}. Take the double out.")
@@ -247,6 +265,14 @@ class TaskEntry(Strict):
             raise IntertaskError("expected label_range beside outliers, where most labels are, found none. Add it.")
         if self.label_range and self.label_range[0] >= self.label_range[1]:
             raise IntertaskError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")
+
+    def _check_label_columns(self, form: type) -> None:
+        if not form.several_columns:
+            raise IntertaskError(f"expected one label column for {self.format}, found {self.label}. Name one.")
+        if found := [key for key in ("labels", "separator", "allow_empty") if getattr(self, key)]:
+            raise IntertaskError(
+                f"expected no {found[0]} beside label columns, whose names and zeros say it, found it. Take it out."
+            )
 
 
 def _roots(columns: list[str]) -> list[str]:
@@ -270,16 +296,17 @@ def parse_entry(name: str, fields: Any, where: str | Written) -> TaskEntry:
     try:
         return TaskEntry.model_validate({**fields, "name": name})
     except ValidationError as error:
-        raise _readable(place, error) from None
+        raise _readable(place, error, fields) from None
     except IntertaskError as error:
         raise IntertaskError(f"{place(*error.at)}: {error}") from None
 
 
-def _readable(place: Callable[..., str], error: ValidationError) -> IntertaskError:
-    first = error.errors()[0]
-    key = ".".join(map(str, first["loc"]))
+def _readable(place: Callable[..., str], error: ValidationError, fields: dict[str, Any]) -> IntertaskError:
+    key = error.errors()[0]["loc"][0]
+    first = max((one for one in error.errors() if one["loc"][0] == key), key=lambda one: len(one["loc"]))
     if first["type"] == "missing":
         return refusal(place(), f"the key '{key}'", "none", "Add it.")
+    keys = _keys(first["loc"], fields) or [key]
     if key == "name":
         first["msg"] = (
             f"at most {LONGEST_NAME} letters, digits, _ . and -, in parts joined by /, none begun with a dot or -"
@@ -288,4 +315,15 @@ def _readable(place: Callable[..., str], error: ValidationError) -> IntertaskErr
         first["msg"].removeprefix("Input should be ").removeprefix("Value error, "),
         f"{first['input']!r:.200}",
     )
-    return refusal(f"{place(*first['loc'])}, key '{key}'", expected, found, alone(first) or f"Mend the key '{key}'.")
+    key = ".".join(map(str, keys))
+    return refusal(f"{place(*keys)}, key '{key}'", expected, found, alone(first) or f"Mend the key '{key}'.")
+
+
+def _keys(path: Sequence[str | int], fields: Any) -> list[str | int]:
+    """Of pydantic's path what the fields have: not which of several types it tried."""
+    keys: list[str | int] = []
+    for part in path:
+        if part in fields if isinstance(fields, dict) else isinstance(part, int) and isinstance(fields, list):
+            keys.append(part)
+            fields = fields[part]
+    return keys

@@ -172,7 +172,7 @@ def _layout(entry: TaskEntry, asked: bool) -> tuple[dict[str, list[str]], Path |
         found = f"'{entry.config}' among the configs {', '.join(configs) or 'none'}"
         remedy = "Name one of these under `config`." if configs else "Name its data under `files` instead."
         raise refusal(card, f"a config with data files for task '{entry.name}'", found, remedy)
-    return configs[name], card, names.get(name, {}).get(entry.label_column)
+    return configs[name], card, names.get(name, {}).get(entry.label_said)
 
 
 def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[str, list[str]]]]:

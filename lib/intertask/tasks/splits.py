@@ -22,7 +22,7 @@ def checked_splits(entry: TaskEntry, source: Source) -> tuple[list[str] | None, 
     read = find_format(entry.format)
     named = "labels" in read.keys
     card = source.card_labels if named else None
-    given = entry.labels or card
+    given = entry.named_labels or card
     labels = _labels(read(entry), raw, given or [])
     used = {split: _used(read(entry), frame, labels[split]) for split, frame in raw.items()}
     said = [_said(read(entry), frame["label"]) for frame in used.values() if named and "label" in frame]
@@ -44,12 +44,12 @@ def _labels(form: Format, raw: dict[str, pd.DataFrame], given: list[str]) -> dic
     for split, frame in raw.items():
         must = split in ("train", "validation")
         checks.check_columns(frame, entry, must)
-        found[split] = form.label_names(frame) if entry.label and entry.label_column in frame else None
+        found[split] = form.label_names(frame) if _has_columns(entry, frame) else None
     if entry.drop_label is not None:
         _check_dropped(entry, found)
     known = _known(form, given if found.get("train") is None else [*given, *_said(form, found["train"])])
     for split, labels in found.items():
-        if labels is not None and split not in ("train", "validation") and checks.all_hidden(labels, known):
+        if labels is not None and split not in ("train", "validation") and checks.all_hidden(labels, form, known):
             found[split] = None
     return found
 
@@ -64,8 +64,13 @@ def _known(form: Format, names: Iterable[str]) -> set[str] | None:
 def has_labels(entry: TaskEntry, raw: pd.DataFrame) -> bool:
     """Whether these rows of any file say labels of the task."""
     form = find_format(entry.format)(entry)
-    there = entry.label and entry.label_column in raw
-    return bool(there) and not checks.all_hidden(form.label_names(raw), _known(form, entry.labels or ()))
+    return _has_columns(entry, raw) and not checks.all_hidden(
+        form.label_names(raw), form, _known(form, entry.labels or ())
+    )
+
+
+def _has_columns(entry: TaskEntry, raw: pd.DataFrame) -> bool:
+    return bool(entry.label) and {*entry.label_columns} <= {*raw}
 
 
 def other_rows(entry: TaskEntry, raw: pd.DataFrame, labelled: bool) -> pd.DataFrame:
@@ -102,7 +107,7 @@ def _check_dropped(entry: TaskEntry, found: dict[str, pd.Series | None]) -> None
 
 def _said(form: Format, labels: pd.Series) -> pd.Series:
     """What the label column says, of an example's several targets too, as text."""
-    return form.ids(labels).astype("str").rename(form.entry.label)
+    return form.ids(labels).astype("str").rename(form.entry.label_said)
 
 
 def _used(form: Format, raw: pd.DataFrame, labels: pd.Series | None) -> pd.DataFrame:

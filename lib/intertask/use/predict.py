@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -34,23 +34,37 @@ ROUNDED = 6
 """Of probabilities, and of predicted numbers."""
 
 
-def predict_file(run: str, file: Path, csv: Path | None, task: str = "", say: Callable[[str], None] = print) -> None:
+def predict_file(
+    run: str,
+    file: Path,
+    csv: Path | None,
+    task: str = "",
+    threshold: float | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
     """Predicts each row of a file; writes a CSV whole or not at all, or to standard output, and says what was scored.
 
     run: the id of a finished run, its beginning, or a run's folder; task: which of those it trained, "" where it is
-    one. The rows stand in the file's order with `row`, counted from 1 without the header, `prediction` and, where the
-    labels have names, `p(<label>)` of each, 0-1. Of words and spans every cell is a list as JSON. Raises IntertaskError
-    before the model is loaded, unless a question leaves its passage no room.
+    one; threshold: from which on labels, or no answer, are predicted, None: the task's. The rows stand in the file's
+    order with `row`, counted from 1 without the header, `prediction` and, where the labels have names, `p(<label>)` of
+    each, 0-1. Of words and spans every cell is a list as JSON. Raises IntertaskError before the model is loaded, unless
+    a question leaves its passage no room.
     """
-    _, kept = kept_run(folder := run_folder(run))
+    record, kept = kept_run(folder := run_folder(run))
     folder = folder / "encoder"
     name, entry = _which(folder, task)
+    if threshold is not None:
+        _refuse_no_threshold(entry, threshold)
     rows = _Rows(entry, file)
     if csv and csv.exists() and csv.samefile(file):
         raise refusal("--csv", "another file than the one that is read", str(csv), "Name another file.")
     say(rows.said)
+    if entry.unanswerable:
+        say(_no_answer_in_words(threshold or 0.0, record["tasks"][name]))
     model = stored_model(kept, folder)
     part = next(part for part in model.parts if part.name == name)
+    if threshold is not None:
+        part.format.entry = part.format.entry.model_copy(update={"threshold": threshold})
     if (first := model.parts[0].name) != name and kept.selection == "each":
         say(f"The encoder is that of the best checkpoint for {first}: for {name} it may not be its best one.")
     with writing(csv) if csv else nullcontext(sys.stdout) as stream:
@@ -72,7 +86,33 @@ def _which(folder: Path, task: str) -> tuple[str, TaskEntry]:
     if form.writes or not form.labelled:
         remedy = "Name a run of a task of labels, numbers or answers."
         raise refusal(name, "a task that gives each text a label, a number or an answer", tasks[name].format, remedy)
+    if absent := [metric for metric in tasks[name].metrics if metric not in form.metrics]:
+        remedy = "Train it with this version, or predict with the one that trained it."
+        raise refusal(folder.parent.name, f"a run scored by {', '.join(form.metrics)}", ", ".join(absent), remedy)
     return name, tasks[name]
+
+
+def _refuse_no_threshold(entry: TaskEntry, threshold: float) -> None:
+    within = find_format(entry.format)(entry).thresholds_within
+    if within is None:
+        remedy = "Leave --threshold out."
+        raise refusal("--threshold", "several labels, or questions that may have no answer", entry.format, remedy)
+    if not within[0] < threshold < within[1]:
+        remedy = "Name one of these."
+        raise refusal("--threshold", f"a number between {within[0]} and {within[1]}", f"{threshold}", remedy)
+
+
+def _no_answer_in_words(threshold: float, outcome: dict[str, Any]) -> str:
+    """From where on no answer is given, and from where on it would have been best on dev, if the run recorded that."""
+    dev = {split: said for split, said in outcome.get("details", {}).items() if split.startswith("validation")}
+    best = [
+        f"{value:.4g} for {name.removeprefix('best_').removesuffix('_threshold')} on {split}"
+        for split, said in dev.items()
+        for name, value in said.items()
+        if name.endswith("_threshold")
+    ]
+    words = f"No answer is given where it scores more than {threshold:g} above the best answer"
+    return f"{words}; best (--threshold) were {', '.join(best)}." if best else f"{words}."
 
 
 class _Rows:
@@ -89,10 +129,11 @@ class _Rows:
         self.entry, self.parts = entry, partial(read_parts, file, ROWS_IN_MEMORY, columns)
         first = next(self.parts())
         other_rows(entry, first, labelled=False)  # before its labels are looked at: the columns
-        self.labelled = entry.label_column in first and any(has_labels(entry, raw) for raw in self.parts())
+        there = {*entry.label_columns} <= {*first}
+        self.labelled = there and any(has_labels(entry, raw) for raw in self.parts())
         self.count = sum(len(rows) for rows in self)
         self.said = f"{file}: {self.count} rows" + ", without labels" * (not self.labelled)
-        read = {*entry.inputs, *entry.structured_columns, entry.label_column}
+        read = {*entry.inputs, *entry.structured_columns, *entry.label_columns}
         if unread := [str(column) for column in first if column not in read]:
             self.said += f"; not read: {', '.join(unread)}"
 

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 from matplotlib import color_sequences
 from matplotlib.axes import Axes
+from matplotlib.scale import FuncScale
+from matplotlib.ticker import MaxNLocator
 
 from intertask.views.drawing import ALERT, FAINT, INK, text
 from intertask.views.matrix import matrix
 
 MOST_CURVES = 8  # that a reader can tell apart
+DECADE = 0.5  # its length on an axis that is logarithmic outside a range, as a share of the range's
 
 
 def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
@@ -77,11 +80,40 @@ def answer_overlap(overlap: pd.Series, ax: Axes) -> Axes:
     return ax
 
 
-def regression_scatter(labels, predictions, ax: Axes) -> Axes:
-    """Predicted against true value, one dot per example, with the line where both are equal."""
+def regression_scatter(labels, predictions, ax: Axes, most: tuple[float, float] | None = None) -> Axes:
+    """Predicted against true value, one dot per example, with the line where both are equal.
+
+    most: the range in which most labels are, where some are far from them: outside it both axes are logarithmic.
+    """
     ax.plot(labels, predictions, "o", color=INK, alpha=0.3, markersize=4)
     ends = [min(labels), max(labels)]
     ax.plot(ends, ends, "--", color=FAINT, label="equal")
-    ax.set(xlabel="true label", ylabel="predicted")
+    beyond = ""
+    if most:
+        _logarithmic_outside(ax, *most)
+        beyond = f" (logarithmic outside {most[0]:g} to {most[1]:g})"
+    ax.set(xlabel=f"true label{beyond}", ylabel="predicted")
     ax.legend(loc="best")
     return ax
+
+
+def _logarithmic_outside(ax: Axes, low: float, high: float) -> None:
+    """Both axes: from low to high even; what is ten times as far from the farther of both lies DECADE further out."""
+
+    def drawn_at(values):
+        shares = (np.asarray(values, float) - low) / (high - low)
+        above, below = np.log10(np.maximum(shares, 1)), np.log10(np.maximum(1 - shares, 1))
+        return np.clip(shares, 0, 1) + DECADE * (above - below)
+
+    def value_at(places):
+        places = np.asarray(places, float)
+        above, below = (10 ** (np.maximum(outside, 0) / DECADE) - 1 for outside in (places - 1, -places))
+        return low + (high - low) * (np.clip(places, 0, 1) + above - below)
+
+    powers, room = 10.0 ** np.arange(-9, 19), (high - low) / 2
+    inside, outside = MaxNLocator(3).tick_values(low, high), np.concatenate([-powers, powers])
+    ticks = {*inside[(inside >= low) & (inside <= high)], *outside[(outside < low - room) | (outside > high + room)]}
+    for name, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+        ax.set(**{f"{name}scale": FuncScale(axis, (drawn_at, value_at))})
+        ends = axis.get_view_interval()
+        axis.set_ticks(sorted(tick for tick in ticks if min(ends) <= tick <= max(ends)))

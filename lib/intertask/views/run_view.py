@@ -137,7 +137,8 @@ def predictions(result: Result, task: str = "") -> Figure | None:
     figure, ax = plt.subplots()
     if form.figure == "scatter":
         figure.set_size_inches(4, 4)
-        run_figures.regression_scatter(rows["label"], rows["prediction"], ax)
+        most = form.entry.label_range if form.entry.outliers else None
+        run_figures.regression_scatter(rows["label"], rows["prediction"], ax, most)
     elif form.figure == "overlap":
         figure.set_size_inches(6, 3)
         run_figures.answer_overlap(pd.Series(100 * (1 - form.error(rows))), ax)
