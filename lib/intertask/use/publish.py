@@ -234,6 +234,7 @@ def _marked(folder: Path) -> tuple[str, str]:
 
 def _mlflow(study: str) -> Books:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # of its own seven, the last comes after minutes
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # or it tells of every table of a new store
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
 
