@@ -9,6 +9,7 @@ import papermill
 import pytest
 
 from intertask.execution.worker import execute_notebook
+from intertask.report.page import notebook_page
 from intertask.run import Run
 from intertask.studies.study import MIXED
 
@@ -65,6 +66,12 @@ def test_it_defines_nothing_and_keeps_its_cells_short(notebook):
         nodes = list(ast.walk(ast.parse(cell.source)))
         assert not any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda) for node in nodes)
         assert cell in parameters(notebook) or len(cell.source.splitlines()) <= LONGEST
+
+
+def test_every_figure_is_described_for_who_cannot_see_it(notebook):
+    """In the metadata of its cell, where the pages of a report and nbconvert's classic template find it."""
+    drawing = re.compile(r"plt\.show\(\)|run_view\.(curve|predictions)\(")
+    assert not [cell.id for cell in code(notebook) if drawing.search(cell.source) and not cell.metadata.get("alt")]
 
 
 def test_prose_is_no_shorter_than_half_the_code(notebook):
@@ -144,3 +151,5 @@ def test_it_runs_from_end_to_end_without_a_warning(name, settings, shown, tmp_pa
     executed = nbformat.read(tmp_path / "executed.ipynb", as_version=4)
     outputs = [output for cell in code(executed) for output in cell.outputs]
     assert shown in str(outputs) and not [output for output in outputs if output.get("name") == "stderr"]
+    html = notebook_page(executed)["html"]
+    assert "<img" in html and not re.search("<img(?![^>]* alt=)|without a description", html.replace("\n", " "))

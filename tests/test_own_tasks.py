@@ -491,6 +491,7 @@ def spoiled(folder, file: str, number: int, changes: dict) -> str:
         ("tagging.jsonl", {"tags": []}, ["as many tags as words", "found 0"]),
         ("tagging.jsonl", {"words": ["the", "\u200b", "plum", "is", "1"]}, ["words", "one character that shows"]),
         ("multi_label.csv", {"kinds": ""}, ["a label or several", "allow_empty"]),
+        ("columns.jsonl", {"red": 0.5}, ["label column 'red': expected 0 or 1, or false or true, found '0.5'"]),
         ("columns.csv", {"red": 2}, ["label column 'red': expected 0 or 1, or false or true, found '2'"]),
         ("regression.csv", {"ripeness": 7}, ["a number from 0 to 5", "'7'"]),
         ("classification.csv", {"fruit": ""}, ["a label in every row", "null"]),

@@ -119,7 +119,7 @@ class MultiLabel(LabelSets, PooledFormat):
         for name in faults.columns[faults.any()]:
             where, found = label_row(faults[name]), raw.loc[faults.index, name][faults[name]].iloc[0]
             remedy = "Mend the cell or, where nothing is known of the row, drop it."
-            raise refusal(where, "0 or 1, or false or true", "null" if is_null(found) else f"{found!r:.80}", remedy)
+            raise refusal(where, "0 or 1, or false or true", "null" if is_null(found) else f"'{found}'"[:80], remedy)
         names = [spelled(name) for name in raw]
         rows = [
             [row[0]] if without else [name for name, one in zip(names, row, strict=True) if TRUTHS[one]]
