@@ -228,3 +228,10 @@ def test_a_file_without_tables_is_refused(results, tmp_path):
     path.write_text("title: Theirs\npredictions: []\n")
     with pytest.raises(IntertaskError, match="expected a file under source or predictions, found none"):
         keep(path, "theirs", results)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path, results):
+    path = source(tmp_path, RIGHT)
+    path.write_text(path.read_text().replace("single1.jsonl", "sngle1.jsonl"))
+    with pytest.raises(IntertaskError, match=r"sngle1.jsonl: expected a readable data file.* Did you mean 'single1.js"):
+        keep(path, "theirs", results)

@@ -202,6 +202,8 @@ def test_what_could_have_been_seen_in_words(store):
         f"- **mini/rte**: with 3 seeds you could have seen differences of {least:.1f} points; on 50 examples" in words
     )
     assert "p < 0.05 in 80% of studies" in words and len(words.splitlines()) == 4
+    alone = inference.detectable_in_words(tested.assign(detectable=np.nan), intervals().reset_index())
+    assert "- **mini/rte**: on 50 examples, these models held fixed, you could have seen differences of" in alone
 
 
 def held_out(target, supporting, seed):

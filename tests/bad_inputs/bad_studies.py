@@ -106,6 +106,7 @@ LINES = [
     ("lr: 1.0e-3", "there is no key 'lr' in a study. Here it is learning_rate."),
     ("train: {fp16: true}", "Here it is precision: float16, or bfloat16."),
     ("train: {xyzzy: 1}", "Choices: amsgrad, batch_loss, "),
+    ("sorce: scores.csv", "Did you mean 'source'?"),
     ("device: tpu", "device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
     ("device: [cpu]", "device: input should be 'auto', 'cpu', 'cuda' or 'mps'"),
     # training settings

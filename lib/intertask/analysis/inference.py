@@ -136,10 +136,12 @@ def detectable_in_words(table: pd.DataFrame, intervals: pd.DataFrame, confidence
     lines = []
     for (encoder, limit, target), own in both.groupby([*BASELINE, "target"], sort=False, dropna=False):
         by_seeds = own.groupby("n", sort=False)["detectable"].first().dropna().items()
-        seen = [f"with {n} seeds you could have seen differences of {least:.1f} points" for n, least in by_seeds]
+        differences = "you could have seen differences of"
+        seen = [f"with {n} seeds {differences} {least:.1f} points" for n, least in by_seeds]
         examples, least = own[["examples", "examples_detectable"]].dropna().median()
         if pd.notna(least):
-            seen.append(f"on {examples:.0f} examples, these models held fixed, of {least:.1f}")
+            also = f"of {least:.1f}" if seen else f"{differences} {least:.1f} points"
+            seen.append(f"on {examples:.0f} examples, these models held fixed, {also}")
         name = f"{target} ({panel_name(encoder, limit)})" if several else target
         nothing = "nothing can be said without two pairs that differ, of runs that learned"
         lines.append(f"- **{name}**: {'; '.join(seen) or nothing}.")

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from intertask.encoders.mini import PRETRAINING
-from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.errors import IntertaskError, did_you_mean, nearest, refusal
 from intertask.files import project_root
 from intertask.run import MIXING, Further, Member, Run
 from intertask.studies.graph import REGIMES, TOGETHER, Row
@@ -309,11 +309,15 @@ def _refuse_twice(name: str, values: list[Any]) -> None:
         raise IntertaskError(f"{name} names {twice[0]} twice.", at=tuple(name.split(".")))
 
 
+OF_A_TABLE = ("source", "predictions")
+"""The keys by which a file describes a table of scores rather than a study."""
+
+
 def _known_keys(content: dict[str, Any], known: Collection[str], where: str = "") -> dict[str, Any]:
     for key in content:
         if key not in known:
             at = (*where.split()[1:], key)
-            hint = f" {ELSEWHERE[key]}" if key in ELSEWHERE else did_you_mean(key, known)
+            hint = f" {ELSEWHERE[key]}" if key in ELSEWHERE else nearest(key, OF_A_TABLE) or did_you_mean(key, known)
             if key in SETTINGS:
                 hint = f" It is a training setting: train: {{{key}: …}}."
             raise IntertaskError(f"there is no key {key!r} in a study{where}.{hint}", at)
@@ -493,7 +497,7 @@ def read_source(path: Path) -> Written:
 
 def is_source(path: Path) -> bool:
     """Whether a YAML file describes a table of scores, rather than a study."""
-    return bool({"source", "predictions"} & read_source(path).content.keys())
+    return bool({*OF_A_TABLE} & read_source(path).content.keys())
 
 
 def load_study(name: str, mini: bool = False, quick: bool = False) -> tuple[str, Study]:
@@ -510,7 +514,7 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
     if any(isinstance(entry, dict) and "format" in entry for entry in content.values()):
         remedy = f"`intertask task check {path.name}` shows them; a study names the file: task_file: {path.name}."
         raise refusal(path, "a study", "a file of tasks", remedy)
-    if {"source", "predictions"} & content.keys():
+    if {*OF_A_TABLE} & content.keys():
         raise IntertaskError(
             f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
             "`intertask report` and `intertask scores` read it."

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, nearest, refusal
 from intertask.hub import POINTER
 from intertask.tasks.conllu import parse_conllu
 
@@ -66,13 +66,22 @@ def _frames_of(path: Path, columns: Sequence[str], most: int | None) -> Iterator
     if columns and path.suffix in _NAMING:
         remedy = "Take `columns` out, or name in it the splits whose files have no header."
         raise refusal(path, "columns that the file itself names", f"`columns: {list(columns)}`", remedy)
-    with open(path, "rb") as stream:  # `sources.hex_digest` has refused one that cannot be read
-        start = stream.read(100).lstrip().lower()
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(100).lstrip().lower()
+    except OSError as error:
+        raise unreadable(path, error) from None
     if other := next((other for begin, other in _OTHERS.items() if start.startswith(begin.lower())), None):
         found, remedy = other
         if found != "Parquet" or path.suffix != ".parquet":
             raise refusal(path, f"what a {path.suffix} file holds", found, remedy)
     return _READERS[path.suffix](path, columns, most)
+
+
+def unreadable(path: Path, error: OSError) -> IntertaskError:
+    """The refusal of a data file that cannot be opened, with the one of its folder that may be meant."""
+    remedy = "Check the path." + nearest(path.name, [one.name for one in path.parent.glob("*")])
+    return refusal(path, "a readable data file", error.strerror, remedy)
 
 
 def _framed(rows: Iterable, columns: Sequence[str] | None, most: int | None) -> Iterator[pd.DataFrame]:

@@ -16,8 +16,9 @@ import yaml
 
 from intertask import hub
 from intertask.cache import remembered, while_unchanged
-from intertask.errors import nearest, refusal
+from intertask.errors import refusal
 from intertask.files import file_digest
+from intertask.tasks.data_files import unreadable
 from intertask.tasks.schema import TaskEntry
 
 CONVERTED = "refs/convert/parquet"
@@ -248,5 +249,4 @@ def hex_digest(path: Path) -> str:
     try:
         return file_digest(path).hex()
     except OSError as error:
-        remedy = "Check the path in the task's entry." + nearest(path.name, [one.name for one in path.parent.glob("*")])
-        raise refusal(path, "a readable data file", error.strerror, remedy) from None
+        raise unreadable(path, error) from None
