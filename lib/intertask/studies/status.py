@@ -1,6 +1,7 @@
 """What became of a study's runs, from their records: those that are not as they were written count as missing."""
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Collection
@@ -198,17 +199,9 @@ def is_best(study: str, record: dict[str, Any]) -> bool:
     with suppress(IntertaskError):
         rows = [row for row in read_study(study)["runs"] if row["stage"] == "target"]
         targets = {row["target"] for row in rows if row["run"] == record["id"]}
-        others = {target: {row["run"] for row in rows if row["target"] == target} for target in targets}
-        return not targets or any(_best_on(target, record, others[target] - {record["id"]}) for target in targets)
-    return True
-
-
-def _best_on(target: str, record: dict[str, Any], others: Collection[str]) -> bool:
-    own = store.dev_score(record, target)
-    for other in others:
-        with suppress(FileNotFoundError, IntertaskError):  # not done yet, or damaged
-            if store.dev_score(store.read(other), target) >= own:
-                return False
+        others = {one: {row["run"] for row in rows if row["target"] == one} - {record["id"]} for one in targets}
+        found = {one: [store.dev_score(run, one) for run in store.sound(runs)] for one, runs in others.items()}
+        return not targets or any(store.dev_score(record, one) > max(found[one], default=-math.inf) for one in targets)
     return True
 
 

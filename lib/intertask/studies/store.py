@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -101,6 +101,13 @@ def left_behind(path: str) -> bool:
     """Whether a run's file that is not there may be so since its results were copied: no part of an encoder may."""
     folder = Path(path).parent
     return folder.name != "encoder" or not folder.is_dir()
+
+
+def sound(run_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The records of those of the runs that are finished, and not damaged."""
+    for run_id in run_ids:
+        with suppress(FileNotFoundError, IntertaskError):
+            yield read(run_id)
 
 
 def finished(run_id: str, with_encoder: bool = False, whole: Collection[str] = ()) -> bool:

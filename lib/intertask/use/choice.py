@@ -102,12 +102,10 @@ def _of_study(study: str, task: str, rule: str) -> tuple[str, str]:
         task = targets[0]
     if task not in targets:
         raise refusal("--task", f"a target of {study}: {', '.join(targets)}", task or "none", "Name one of these.")
-    scores, cells = {}, {}
-    for row in (row for row in rows if row["target"] == task):
-        try:
-            scores[row["run"]] = store.dev_score(store.read(row["run"]), task)
-        except (FileNotFoundError, IntertaskError):  # missing or damaged, as `status` says
-            continue
+    own, cells = [row for row in rows if row["target"] == task], {}
+    # without those that are missing or damaged, as `status` says
+    scores = {record["id"]: store.dev_score(record, task) for record in store.sound(row["run"] for row in own)}
+    for row in (row for row in own if row["run"] in scores):
         cells.setdefault(tuple(row[name] for name in OF_A_CELL), []).append(row["run"])
     if not scores:
         raise refusal(study, f"finished runs on {task}", "none", f"Run it first: {how_to_run(study)}")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from intertask.errors import IntertaskError
@@ -52,15 +51,12 @@ def _in_its_role(run_id: str, index: list[dict[str, Any]], rows: list[dict[str, 
 
 def _beside_the_nearest(run_id: str, runs: dict[str, Run]) -> Iterator[str]:
     """The difference from the finished run of these tasks and encoder that differs in least; of equals the last."""
-    ours, records = _fields(runs[run_id].identity()), []
-    for other in store.run_ids(_kind(run_id)):
-        if _kind(other) == _kind(run_id) and other != run_id:
-            with suppress(FileNotFoundError, IntertaskError):
-                records.append(store.read(other))
+    ours, kind = _fields(runs[run_id].identity()), _kind(run_id)
+    others = [other for other in store.run_ids(kind) if _kind(other) == kind and other != run_id]
+    records = sorted(store.sound(others), key=lambda record: record["finished"], reverse=True)
     if not records:
         yield "No other run of its tasks and encoder is finished."
         return
-    records.sort(key=lambda record: record["finished"], reverse=True)
     near = min(records, key=lambda record: len(_differing(ours, _fields(record["identity"]))))
     yield f"Of {len(records)} finished runs of its tasks and encoder {near['id']} is the nearest. It differs in"
     yield from _differences(ours, _fields(near["identity"]), runs, "  ")
