@@ -6,7 +6,7 @@ import pandas as pd
 
 from intertask.papers.literature import GLUE, averages, follows, published
 
-Claim = tuple[str, str, str, str, bool | None, str]
+PrintedClaim = tuple[str, str, str, str, bool | None, str]
 """Where it stands; in our words; what is printed; what the cells give; whether it follows, None where a word such as
 "almost" leaves it open; how to find out."""
 
@@ -35,7 +35,7 @@ def audit() -> pd.DataFrame:
 
 
 def claims() -> pd.DataFrame:
-    """One row per sentence or layout: the paper, and what a Claim says of it.
+    """One row per sentence or layout: the paper, and what a PrintedClaim says of it.
 
     Only what the tables in `results/published` can decide is listed; a claim that does not follow may still be true of
     the numbers behind the rounded ones.
@@ -47,7 +47,7 @@ def claims() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"follows": "boolean"})
 
 
-def _wang() -> Iterator[Claim]:
+def _wang() -> Iterator[PrintedClaim]:
     glue = "wang2019_glue.csv, validation"
     scores = published("wang2019_glue").query("split == 'validation'")
     own = scores[scores["regime"] != "same_task"]
@@ -94,7 +94,7 @@ def _diagonal(scores: pd.DataFrame, encoder: str, suffix: str) -> tuple[str, boo
     return f"{int(equal.sum())} of {len(equal)} cells are equal", bool(equal.all())
 
 
-def _phang() -> Iterator[Claim]:
+def _phang() -> Iterator[PrintedClaim]:
     table = published("phang2018_glue")
     test = table[(table["split"] == "test") & (table["target"] == "average")].set_index("row")["score"]
     for encoder, gain in (("BERT", 1.4), ("GPT", 2.8)):
@@ -118,7 +118,7 @@ def _phang() -> Iterator[Claim]:
         yield where, claim, "the best", found, bool(equal.all()), how
 
 
-def _pruksachatkun() -> Iterator[Claim]:
+def _pruksachatkun() -> Iterator[PrintedClaim]:
     figure, table = published("pruksachatkun2020_transfer"), "pruksachatkun2020_transfer.csv"
     targets = figure[(figure["part"] == "targets") & (figure["target"] != "average")]
     deltas = targets[targets["supporting"].notna()]
@@ -145,7 +145,7 @@ def _pruksachatkun() -> Iterator[Claim]:
         yield "section 4.1", claim, "all", f"not {named}" if named else "all", harmed.empty, how
 
 
-def _weller() -> Iterator[Claim]:
+def _weller() -> Iterator[PrintedClaim]:
     """Of the table of Talmor and Berant 2019, which the paper speaks of."""
     table = published("talmor2019_multiqa")
     mixed = table["supporting"] == "Multi-75K"
