@@ -353,8 +353,7 @@ def status(
     mini: Mini = False,
     quick: Quick = False,
     explain: Annotated[
-        str,
-        typer.Option(metavar="RUN", help="say in what this one differs from the nearest finished run"),
+        str, typer.Option(metavar="RUN", help="say in what this one differs from the nearest finished run")
     ] = "",
 ) -> None:
     """Says which runs are finished, failed and missing."""
@@ -408,12 +407,7 @@ def show(run: RunName) -> None:
 
 
 @app.command()
-def scores(
-    study: StudyName,
-    mini: Mini = False,
-    quick: Quick = False,
-    csv: Csv = None,
-) -> None:
+def scores(study: StudyName, mini: Mini = False, quick: Quick = False, csv: Csv = None) -> None:
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
     from intertask.analysis.score_tables import find_table
@@ -494,8 +488,7 @@ def submit(
 @app.command("export")
 def export_model(
     what: Annotated[
-        str,
-        typer.Argument(metavar="STUDY|RUN", help="a study, or a run's id or its beginning, or its folder"),
+        str, typer.Argument(metavar="STUDY|RUN", help="a study, or a run's id or its beginning, or its folder")
     ],
     to: Annotated[Path, typer.Argument(metavar="FOLDER", help="new or empty")],
     task: Annotated[str, typer.Option(metavar="TASK", help="which, where there are several")] = "",

@@ -6,13 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from intertask import RESULT_VERSION
 from intertask.encoders.mini import ON_ELMO
@@ -144,8 +138,7 @@ class Run(Strict):
         "first", "first (token), pooler (the encoder's own), mean (of the tokens) or last (token)"
     )
     classifier: Literal["linear", "small", "medium", "large", "logistic"] = said(
-        "linear",
-        "on the pooled vector; or on all words: small, medium, large (Wang 2019), logistic (Phang)",
+        "linear", "on the pooled vector; or on all words: small, medium, large (Wang 2019), logistic (Phang)"
     )
     both_orders: bool = said(False, "read pairs of symmetric tasks both ways and add the vectors")
     class_weight: Literal["balanced"] | dict[LabelName, Annotated[float, Field(gt=0)]] | None = said(
@@ -198,9 +191,7 @@ class Run(Strict):
         "auto", "float32, bfloat16 or float16; auto: bfloat16 on CUDA cards that have it, else float32"
     )
     keep_encoder: bool | Annotated[str, Field(pattern=f"^{BEST_OF}.+")] = said(
-        False,
-        "store the best checkpoint's encoder; best of STUDY: if it beats all others there so far",
-        STUDY,
+        False, "store the best checkpoint's encoder; best of STUDY: if it beats all others there so far", STUDY
     )
 
     @model_validator(mode="before")
@@ -333,6 +324,10 @@ class Run(Strict):
         more = len(self.members) - len(names)
         parts = ["+".join(names) + (f"+{more}" if more else ""), self.encoder.rstrip("/").rsplit("/", 1)[-1]]
         return re.sub(r"[^A-Za-z0-9._+]+", "-", ".".join([*parts, f"s{self.seed}"])).strip("-.")[:60]
+
+
+MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
+"""The parameters that a mixture may set for itself."""
 
 
 def digest(identity: Mapping[str, Any]) -> str:

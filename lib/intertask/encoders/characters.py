@@ -30,16 +30,12 @@ def character_ids(words: Sequence[str]) -> torch.Tensor:
 def with_boundaries(ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Sentences between two words that mark where they begin and end: ids (batch, words + 2, MAX_CHARACTERS), mask."""
     batch, longest = mask.shape
-    first, last = (_mark(mark).to(ids) for mark in (_BEGIN_SENTENCE, _END_SENTENCE))
     around = ids.new_full((batch, longest + 2, ids.shape[-1]), PADDING)
     around[:, 1:-1] = ids * mask[..., None]
-    around[:, 0] = first
-    around[torch.arange(batch), mask.sum(1) + 1] = last
+    fill = [_FILL] * (MAX_CHARACTERS - 3)
+    around[:, 0] = ids.new_tensor([_BEGIN, _BEGIN_SENTENCE, _END, *fill])
+    around[torch.arange(batch), mask.sum(1) + 1] = ids.new_tensor([_BEGIN, _END_SENTENCE, _END, *fill])
     return around, functional.pad(mask, (2, 0), value=1)
-
-
-def _mark(character: int) -> torch.Tensor:
-    return torch.tensor([_BEGIN, character, _END] + [_FILL] * (MAX_CHARACTERS - 3))
 
 
 class CharacterCNN(nn.Module):

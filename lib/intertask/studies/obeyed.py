@@ -5,14 +5,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from intertask.errors import IntertaskError, did_you_mean
-from intertask.run import MIXING, Run
+from intertask.run import MIXED
 from intertask.studies.graph import OBEYING, TOGETHER
 
 if TYPE_CHECKING:
     from intertask.studies.study import Study
 
 ALSO_ALONE = {"num_train_epochs", "max_steps", "per_device_train_batch_size", "eval_steps", "early_stopping_patience"}
-OF_MIXTURES = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING} - ALSO_ALONE
+OF_MIXTURES = MIXED - ALSO_ALONE
 """The parameters of a run that mean nothing where one task is trained."""
 
 

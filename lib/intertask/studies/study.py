@@ -21,25 +21,13 @@ from pydantic import (
 from intertask.encoders.mini import PRETRAINING
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import project_root
-from intertask.run import MIXING, Further, Member, Run
+from intertask.run import MIXED, Further, Member, Run
 from intertask.studies.graph import REGIMES, TOGETHER, Row
 from intertask.studies.obeyed import refuse_ignored
 from intertask.tasks.catalogue import counterpart
 from intertask.tasks.schema import OneOrMore
 from intertask.weighting import DYNAMIC
-from intertask.written import (
-    PLACED,
-    Strict,
-    Written,
-    escaped,
-    faults_in_words,
-    parsed_yaml,
-    read_yaml,
-    yaml_text,
-)
-
-MIXED = {name for name, field in Run.model_fields.items() if field.json_schema_extra["of"] == MIXING}
-"""The parameters of a run that a mixture may set for itself."""
+from intertask.written import PLACED, Strict, Written, escaped, faults_in_words, parsed_yaml, read_yaml, yaml_text
 
 SETTINGS = MIXED | {name for name, field in Run.model_fields.items() if not field.json_schema_extra["of"]}
 """Those that a study's `train`, `pretraining`, `intermediate` and `target` may set."""
