@@ -16,16 +16,8 @@ from intertask.errors import refusal
 from intertask.files import csv_text, file_digest, now, results_root, write, write_sealed
 from intertask.origin import COMPUTING, git_commit
 from intertask.run import BEST_OF, Run
+from intertask.studies import store
 from intertask.studies.status import is_best
-from intertask.studies.store import (
-    finished,
-    learned_file,
-    notebook_file,
-    predictions_file,
-    progress_file,
-    read,
-    swept_settings,
-)
 from intertask.training.model import save_model
 from intertask.training.train import Outcome, Result
 
@@ -87,11 +79,11 @@ def save(result: Result, run: Run) -> Path:
         save_model(result.model, folder / "encoder")
     (folder / "curve.csv").write_text(csv_text(result.curve, index=False), encoding="utf-8")
     for name, outcome in result.tasks.items():
-        path = predictions_file(folder, name)
+        path = store.predictions_file(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         outcome.predictions.dropna(axis="columns", how="all").to_parquet(path, index=False)
     for part in (part for part in result.model.parts if part.format.learned):
-        path = learned_file(folder, part.name)
+        path = store.learned_file(folder, part.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, part.format.learned)
     parameters = yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False)
@@ -108,11 +100,11 @@ def _is_best(result: Result, run: Run) -> bool:
 def compare(result: Result, run: Run) -> str:
     """One sentence: does a result agree with the pool's run of the same identity?"""
     run_id = run.id()
-    if not finished(run_id):
+    if not store.finished(run_id):
         if os.environ.get("INTERTASK_STAGING"):
             return f"This run enters the pool as {run_id} when its notebook has ended."
         return f"The pool holds no run {run_id} to compare with."
-    theirs = read(run_id)["tasks"]
+    theirs = store.read(run_id)["tasks"]
     if all(theirs[name]["scores"] == outcome.scores for name, outcome in result.tasks.items()):
         return f"Every score equals that of {run_id} in the pool."
     return (
@@ -122,7 +114,7 @@ def compare(result: Result, run: Run) -> str:
 
 def describe(result: Result, run: Run, folder: Path) -> Record:
     """The record of a finished training of which the files are in the folder; `run` as it was asked for."""
-    settings = swept_settings(run.settings_from) if run.settings_from else {}
+    settings = store.swept_settings(run.settings_from) if run.settings_from else {}
     device = result.model.device
     return Record(
         id=run.id(),
@@ -146,7 +138,7 @@ def describe(result: Result, run: Run, folder: Path) -> Record:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, FileDigest]]:
-    unsealed = notebook_file(folder), progress_file(folder)
+    unsealed = store.notebook_file(folder), store.progress_file(folder)
     for path in folder.rglob("*"):
         if path.is_file() and path not in unsealed:
             size, digest = path.stat().st_size, file_digest(path).hex()
