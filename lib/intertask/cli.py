@@ -325,8 +325,9 @@ def _say_end(name: str, todo: int, progress, left: dict[str, str]) -> None:
     """
     if failed := left | progress.failed:
         lines = "".join(f"\n{run_id}: {reason}" for run_id, reason in failed.items())
-        words = f"{len(failed)} of {todo + len(left)} runs failed. The same command tries again what was killed or had "
-        typer.secho(escaped(f"{words}no room, with --retry-failed the others too.{lines}"), fg="red", err=True)
+        words = f"{len(failed)} of {todo + len(left)} runs failed, or need one that did. The same command tries again "
+        again = "what was killed or had no room, with --retry-failed the others too."
+        typer.secho(escaped(f"{words}{again}{lines}"), fg="red", err=True)
     if progress.stopped or progress.too_long:
         why = signal.Signals(progress.stopped).name if progress.stopped else "what is left takes longer than --until"
         left = f"{todo - len(progress.done)} of {todo} runs are left to do"

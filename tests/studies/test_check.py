@@ -280,6 +280,14 @@ def test_targets_that_nothing_is_compared_with_are_said(folder):
         assert (words in examined(Study(**content | {"regimes": regimes}), {}).remarks) == (regimes == ["stilts"])
 
 
+def test_a_split_that_is_the_training_data_is_said(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "own")
+    tasks = yaml.safe_load((folder / "tasks.yaml").read_text())
+    tasks["fruit"]["files"]["validation"] = "train.csv"
+    (folder / "tasks.yaml").write_text(yaml.safe_dump(tasks))
+    assert verdict(folder).remarks[0] == "fruit: validation reads train.csv, which train reads too."
+
+
 def test_what_a_run_is_too_short_for_is_said(folder):
     """64 examples in batches of 8, once."""
     found = verdict(folder, warmup_steps=9, eval_steps=8).remarks

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.views import inventory
+from made_store import write_failure
 
 
 def said(code: int, *arguments) -> str:
@@ -46,6 +47,12 @@ def test_a_run_is_found_by_its_beginning_and_shown(results):
 def test_what_names_no_run_or_several_is_refused(results):
     assert "Did you mean 'fruit" in said(2, "show", "friut.bert.s0")
     assert "Give more of one" in said(2, "show", "fruit")
+
+
+def test_a_run_that_failed_is_said_to_have(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    write_failure(tmp_path, "fruit.bert.s0-0123456789ab", "the loss became NaN")
+    assert "found that it failed (cell 4: the loss became NaN)" in said(2, "show", "fruit.bert.s0")
 
 
 def test_names_are_completed(results):

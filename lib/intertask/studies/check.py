@@ -49,7 +49,7 @@ def examined(study: Study, todo: dict[str, Run]) -> Verdict:
 
     Of encoders it reads configurations, tokenizers and the headers of their weights.
     """
-    remarks = (_limits_above_the_data, _not_stratified, _beyond_the_end, _never_told)
+    remarks = (_trained_on, _limits_above_the_data, _not_stratified, _beyond_the_end, _never_told)
     verdict = Verdict(remarks=[sentence for one in remarks for sentence in one(todo.values())])
     if all("single" not in part.regimes for _, part in study.expanded_parts()):
         verdict.remarks.append("regimes: without single there is no score of a target alone, and no transfer is told.")
@@ -77,6 +77,15 @@ def _ready_made(study: Study, runs: Iterable[Run]) -> dict[tuple[str, str], None
     starts = {run.encoder for run in runs if not run.parent}
     found = [(one.model, one.base) for _, own in study.expanded_parts() for one in own.supporting if one.model]
     return dict.fromkeys(pair for pair in found if pair[0] in starts)
+
+
+def _trained_on(runs: Iterable[Run]) -> Iterator[str]:
+    """The splits that read a file of the same task's training data."""
+    for task, task_file in dict.fromkeys((m.task, run.task_file) for run in runs for m in run.members):
+        files = find_entry(task, task_file).files
+        for split, own in files.items():
+            if split != "train" and (same := [file for file in own if file in files.get("train", [])]):
+                yield f"{task}: {split} reads {Path(same[0]).name}, which train reads too."
 
 
 def _limits_above_the_data(runs: Iterable[Run]) -> Iterator[str]:

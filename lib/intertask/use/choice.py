@@ -10,8 +10,8 @@ import yaml
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.status import failure, form_of, how_to_run, kept_studies, read_study
-from intertask.views.inventory import find_run
+from intertask.studies.status import form_of, how_to_run, kept_studies, read_study
+from intertask.views.inventory import failed_runs, find_run
 
 OF_A_CELL = ("encoder", "part", "regime", "mixing", "supporting", "limit", "supporting_limit")
 """What runs of one configuration have in common in a study's index, beside the target."""
@@ -46,7 +46,7 @@ def choose(what: str, task: str = "", rule: str = "best") -> Chosen:
     if what in kept_studies():
         run_id, task = _of_study(what, task, rule)
         folder, study = store.folder_of(run_id, with_encoder=True), what
-    elif not ((Path(what) / "run.json").is_file() or store.run_ids(what) or _failed(what)):
+    elif not ((Path(what) / "run.json").is_file() or store.run_ids(what) or failed_runs(what)):
         remedy = did_you_mean(what, kept_studies()) or "`intertask studies` lists what there is."
         raise refusal(what, "a study that was run, a run's id or its beginning, or its folder", "none", remedy)
     else:
@@ -67,15 +67,7 @@ def run_folder(named: str) -> Path:
     """The folder of a finished run, by its id, the beginning of it, or as it is; refused where it failed or is none."""
     if (Path(named) / "run.json").is_file():
         return Path(named).resolve()
-    if not store.run_ids(named) and len(failed := _failed(named)) == 1:
-        remedy = "Make it anew: intertask run STUDY --retry-failed."
-        raise refusal(failed[0], "a finished run", f"that it failed ({failure(failed[0])})", remedy)
     return store.folder_of(find_run(named), with_encoder=True)
-
-
-def _failed(beginning: str) -> list[str]:
-    """The failed runs whose names begin so."""
-    return sorted(one.name for one in (store.pool() / ".failed").glob("*") if one.name.startswith(beginning))
 
 
 def kept_run(folder: Path, study: str = "") -> tuple[dict[str, Any], Run]:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, refusal
 from intertask.files import project_root
 from intertask.run import Run
 from intertask.studies import store
-from intertask.studies.status import kept_studies, read_study, study_folder
+from intertask.studies.status import failure, kept_studies, read_study, study_folder
 from intertask.studies.study import NO_STUDIES
 
 
@@ -52,9 +52,17 @@ def find_run(beginning: str, among: Iterable[str] | None = None, where: object =
     if found:
         listed = ", ".join(found[:10]) + f" and {len(found) - 10} more" * (len(found) > 10)
         raise IntertaskError(f"{len(found)} runs begin with {beginning!r}: {listed}. Give more of one.")
+    if among is None and len(failed := failed_runs(beginning)) == 1:
+        remedy = "Make it anew: intertask run STUDY --retry-failed."
+        raise refusal(failed[0], "a finished run", f"that it failed ({failure(failed[0])})", remedy)
     near = get_close_matches(beginning, names, n=1, cutoff=0.4)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise IntertaskError(f"There is no run {beginning!r} among the {len(names)} in {where or store.pool()}.{hint}")
+
+
+def failed_runs(beginning: str) -> list[str]:
+    """The failed runs whose names begin so."""
+    return sorted(one.name for one in (store.pool() / ".failed").glob("*") if one.name.startswith(beginning))
 
 
 def run_page(beginning: str) -> str:
