@@ -320,7 +320,7 @@ LONGEST_STUDY_NAME = 200
 
 
 def _seeds(given: Any) -> Any:
-    if isinstance(given, int) and given > MOST_SEEDS:
+    if not isinstance(given, list | int) or isinstance(given, int) and given > MOST_SEEDS:
         raise ValueError(f"expected at most {MOST_SEEDS:,} restarts, or a list of seeds")
     return list(range(given)) if isinstance(given, int) else given
 
