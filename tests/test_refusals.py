@@ -28,6 +28,7 @@ REACHED = {
     "formats/classification.py group_keys": "each task is loaded",
     "formats/cloze.py Cloze.columns": "each task is loaded",
     "formats/extractive_qa.py answer_spans": "each task is loaded",
+    "errors.py unreadable": "each task is loaded",
     "formats/multi_label.py *": "each task is loaded",
     "formats/multiple_choice.py *": "each task is loaded",
     "formats/regression.py Regression.numbered": "each task is loaded",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class IntertaskError(Exception):
@@ -46,6 +47,12 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     by_lower = {choice.lower(): choice for choice in choices}
     close = get_close_matches(name.lower(), by_lower, n=1)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+def unreadable(path: Path, error: OSError) -> IntertaskError:
+    """The refusal of a data file that cannot be opened, with the one of its folder that may be meant."""
+    remedy = "Check the path." + nearest(path.name, [one.name for one in path.parent.glob("*")])
+    return refusal(path, "a readable data file", error.strerror, remedy)
 
 
 def row_name(place: tuple[str, int]) -> str:

@@ -22,6 +22,7 @@ def rows(*labels):
         ("text\na\n", {}, ["train.csv", "one column 'stars'", "0 among ['text']", "Correct the entry's columns"]),
         ("text,stars,when\na,1,2\n", {}, ["only columns that the entry", "'when'", "`unused: ['when']`"]),
         (rows("good", "goood"), {"labels": NAMES}, ["row 2", "one of bad, good", "'goood'", "Did you mean 'good'?"]),
+        (rows('"a, b"', "c"), {"labels": ["a, b", "a"]}, ["row 2", "one of 'a, b', 'a'"]),
         (rows(0, 1, 2), {"labels": NAMES}, ["row 3", "an id from 0 to 1", "'2'", "Correct the row"]),
         (rows(1, 2, -1), {}, ["row 3, label column 'stars'", "a label in every row", "-1", "drop_label: -1"]),
         (rows(0, -1), {"labels": NAMES}, ["train.csv, row 2", "a label in every row", "-1", "drop_label: -1"]),

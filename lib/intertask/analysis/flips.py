@@ -22,8 +22,8 @@ def flips(runs: pd.DataFrame, pairs: pd.DataFrame, task_file: str = "") -> pd.Da
     ids = [*pairs["before_run"], *pairs["after_run"]]
     if any(":" in run for run in ids):
         raise IntertaskError(
-            "Which examples flip is not shown of scores that were not measured here: they say no labels by name, and a "
-            "row may be of another order than the task's."
+            "Which examples flip is not shown of scores that were not measured here: their predictions may name labels "
+            "and count rows in other ways than the task."
         )
     own = runs[runs["run"].isin(ids) & (runs["task"] == runs["target"])]
     rows = read_predictions(own)

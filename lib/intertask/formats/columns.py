@@ -116,7 +116,8 @@ def label_ids(texts: pd.Series, ids: dict[str, int]) -> pd.Series:
         value, places = texts[unknown].iloc[0], [name for name, i in ids.items() if name == str(i)]
         by_id = 0 < len(places) < len(ids) and re.fullmatch(_WHOLE, value)
         known = [name for name in ids if name not in places] or places
-        expected = f"an id from 0 to {len(places) - 1}" if by_id else f"one of {', '.join(known)}"
+        shown = map(repr, known) if any("," in name for name in known) else known
+        expected = f"an id from 0 to {len(places) - 1}" if by_id else f"one of {', '.join(shown)}"
         remedy = "Correct the row, or `labels` in the entry." + ("" if by_id else did_you_mean(value, known))
         raise refusal(label_row(unknown), expected, f"'{value}'", remedy)
     return texts.map(ids).astype("int64")

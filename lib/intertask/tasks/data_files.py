@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from intertask.errors import IntertaskError, nearest, refusal
+from intertask.errors import IntertaskError, refusal, unreadable
 from intertask.hub import POINTER
 from intertask.tasks.conllu import parse_conllu
 
@@ -76,12 +76,6 @@ def _frames_of(path: Path, columns: Sequence[str], most: int | None) -> Iterator
         if found != "Parquet" or path.suffix != ".parquet":
             raise refusal(path, f"what a {path.suffix} file holds", found, remedy)
     return _READERS[path.suffix](path, columns, most)
-
-
-def unreadable(path: Path, error: OSError) -> IntertaskError:
-    """The refusal of a data file that cannot be opened, with the one of its folder that may be meant."""
-    remedy = "Check the path." + nearest(path.name, [one.name for one in path.parent.glob("*")])
-    return refusal(path, "a readable data file", error.strerror, remedy)
 
 
 def _framed(rows: Iterable, columns: Sequence[str] | None, most: int | None) -> Iterator[pd.DataFrame]:

@@ -16,9 +16,8 @@ import yaml
 
 from intertask import hub
 from intertask.cache import remembered, while_unchanged
-from intertask.errors import refusal
+from intertask.errors import refusal, unreadable
 from intertask.files import file_digest
-from intertask.tasks.data_files import unreadable
 from intertask.tasks.schema import TaskEntry
 
 CONVERTED = "refs/convert/parquet"

@@ -85,7 +85,7 @@ def publish_study(study: str, to: str, say: Callable[[str], None] = print) -> No
     except IntertaskError:
         raise
     except Exception as error:  # whatever a tracker raises: its errors have no class in common
-        found = " ".join([f"{type(error).__name__}:", *str(error).split()[:40]])
+        found = " ".join([f"{type(error).__name__}:", *str(error).split()[:40]]).rstrip(".:")
         remedy = "Nothing is lost: what was written stays there, and the same command goes on."
         raise refusal(f"--to {to}", "that the tracker can be reached and written to", found, remedy) from error
     waiting = runs.loc[~runs["done"], "run"].nunique()
