@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from intertask import files
+from intertask.execution.here import Here
 from intertask.execution.schedule import workers_for
 from intertask.files import csv_text, private_folder, processors, writing
 
@@ -116,19 +117,30 @@ def test_a_full_place_is_passed_over_and_with_no_other_refused(temporary, tmp_pa
     assert not list(full.iterdir())
 
 
-def test_what_a_killed_process_left_is_removed_and_what_is_in_use_stays(temporary, tmp_path):
-    short = temporary(tmp_path / "unused")
-    own = short / "own"
+@pytest.fixture
+def left(temporary, tmp_path) -> Path:
+    """What a killed process left of its private folder; beside it lies a folder that only looks like one."""
+    own = temporary(tmp_path / "unused") / "own"
     temporary(own)
     process = multiprocessing.get_context("fork").Process(target=_killed_within)
     process.start()
     process.join(60)
     (own / "intertask-baseline").mkdir()
-    left = [path for path in own.iterdir() if (path / "left").exists()]
-    assert process.exitcode == 9 and len(left) == 1
+    (folder,) = [path for path in own.iterdir() if (path / "left").exists()]
+    assert process.exitcode == 9
+    return folder
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_in_use_stays(left):
     with private_folder() as folder, private_folder():
-        assert folder.is_dir() and not left[0].exists()
-    assert [path.name for path in own.iterdir()] == ["intertask-baseline"]
+        assert folder.is_dir() and not left.exists()
+    assert [path.name for path in left.parent.iterdir()] == ["intertask-baseline"]
+
+
+def test_a_driver_with_nothing_to_do_removes_it_too(left):
+    with Here(workers=1):
+        assert left.exists()
+    assert [path.name for path in left.parent.iterdir()] == ["intertask-baseline"]
 
 
 def _killed_within() -> None:

@@ -174,25 +174,22 @@ def uncollected() -> Iterator[None]:
 def private_folder() -> Iterator[Path]:
     """A folder of this user's alone, for sockets too: its path is short. It is removed at the end of the block.
 
-    It lies in TMPDIR if that can be written to and is short, else in one of OTHER_PLACES. The folders there of
-    processes that were killed are removed at the beginning and at the end. Raises IntertaskError without a place.
+    It lies in TMPDIR if that can be written to and is short, else in one of OTHER_PLACES. Those of processes that were
+    killed are removed at the beginning and at the end. Raises IntertaskError without a place.
     """
     folder, lock = _locked_folder()
-    _remove_abandoned(folder.parent)
+    remove_abandoned(folder.parent)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-        _remove_abandoned(folder.parent)
+        remove_abandoned(folder.parent)
 
 
 def _locked_folder() -> tuple[Path, int]:
     """A new folder and the descriptor that holds its lock, which is free when this process has ended."""
-    places = [*OTHER_PLACES]
-    with suppress(FileNotFoundError):  # of all that Python tries, it can write nowhere
-        places = [tempfile.gettempdir(), *OTHER_PLACES]
-    for place in places:
+    for place in (places := _places()):
         if len(os.fsencode(place)) > LONGEST_PLACE:
             continue
         with suppress(OSError):
@@ -210,9 +207,16 @@ def _locked_folder() -> tuple[Path, int]:
     raise refusal("TMPDIR", expected, f"none: {', '.join(places)}", "Set TMPDIR to one, or free some space.")
 
 
-def _remove_abandoned(place: Path) -> None:
-    """Removes the private folders that nobody holds."""
-    for folder in place.glob("intertask-????????"):
+def _places() -> list[str]:
+    """Where private folders may lie, the first choice first."""
+    with suppress(FileNotFoundError):  # of all that Python tries, it can write nowhere
+        return [tempfile.gettempdir(), *OTHER_PLACES]
+    return [*OTHER_PLACES]
+
+
+def remove_abandoned(*places: Path) -> None:
+    """Removes the private folders that nobody holds, of processes that were killed; places: by default all of them."""
+    for folder in (one for place in places or _places() for one in Path(place).glob("intertask-????????")):
         with suppress(OSError):  # another user's, another process's, or removed meanwhile
             lock = os.open(folder / HELD, os.O_RDONLY | os.O_NOFOLLOW)
             try:

@@ -67,6 +67,7 @@ def chaos(study: Path, results: Path, expected: dict, seconds: float, draw: rand
     while time.monotonic() < end:
         if 0 in [driver.poll() for driver in drivers]:
             ended(drivers)
+            wait_for(lambda family=family: not [process for process in family if running(process)], 30)
             succeed("run", study, "--retry-failed", results=results)  # removes what those killed last have left
             rounds += 1
             if faults := compared("kills", results, expected):

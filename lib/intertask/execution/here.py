@@ -22,7 +22,7 @@ from intertask.errors import IntertaskError
 from intertask.execution import worker
 from intertask.execution.execute import End
 from intertask.execution.lifeline import DRIVER
-from intertask.files import private_folder, project_root, results_root
+from intertask.files import private_folder, project_root, remove_abandoned, results_root
 from intertask.run import Run
 
 FORKSERVER = multiprocessing.get_context("forkserver")
@@ -105,6 +105,7 @@ class Here:
             one.pipe.close()
         for one in list(self._running.values()):
             self.finish(one)
+        remove_abandoned()  # also of former processes, where there was nothing to do
 
     def submit(self, run_id: str, run: Run) -> None:
         self.start(job_of(run_id, run, self.timeout, self.warm))
