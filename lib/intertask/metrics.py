@@ -9,7 +9,6 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from itertools import chain
 
 import numpy as np
 
@@ -71,6 +70,11 @@ SPAN_TAG = re.compile(r"([BIES])(?:-(.+))?")
 """The tag of a word in a span, in IOB2 (B, I) or BIOES (E the last, S the only one), and its type; else O is."""
 
 
+def is_span_tag(tag: str) -> bool:
+    """Whether it is one of IOB2 or BIOES."""
+    return tag == "O" or bool(SPAN_TAG.fullmatch(tag))
+
+
 def span_type(tag: str) -> str | None:
     match = SPAN_TAG.fullmatch(tag)
     return match and match[2]
@@ -117,10 +121,15 @@ def f1_macro(labels, predictions) -> float:
 
     Both arguments hold ids, or lists of ids where a target may have several.
     """
-    sets = [[{*np.atleast_1d(one).tolist()} for one in cells] for cells in (labels, predictions)]
-    common = [gold & given for gold, given in zip(*sets, strict=True)]
-    gold, given, both = (Counter(chain.from_iterable(found)) for found in (*sets, common))
-    return float(np.mean([2 * both[i] / (gold[i] + given[i]) for i in sorted(gold | given)] or 0.0))
+    from sklearn.metrics import f1_score
+    from sklearn.preprocessing import MultiLabelBinarizer
+
+    if np.ndim(next(iter(labels))):
+        binarizer = MultiLabelBinarizer().fit([*labels, *predictions])
+        if not binarizer.classes_.size:
+            return 0.0
+        labels, predictions = map(binarizer.transform, (labels, predictions))
+    return float(f1_score(labels, predictions, average="macro", zero_division=0.0))
 
 
 def f1_samples(labels, predictions) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from intertask.analysis.read import read_predictions
+from intertask.analysis.read import in_pool, read_predictions
 from intertask.errors import IntertaskError
 from intertask.formats.base import Format
 from intertask.tasks.load import Task, load_task
@@ -20,7 +20,7 @@ def flips(runs: pd.DataFrame, pairs: pd.DataFrame, task_file: str = "") -> pd.Da
     """
     pairs = pairs.dropna(subset="delta")
     ids = [*pairs["before_run"], *pairs["after_run"]]
-    if any(":" in run for run in ids):
+    if not all(map(in_pool, ids)):
         raise IntertaskError(
             "Which examples flip is not shown of scores that were not measured here: their predictions may name labels "
             "and count rows in other ways than the task."

@@ -129,7 +129,7 @@ def read_records(runs: pd.DataFrame, results: Path | None = None) -> dict[str, d
     Empty for a table of scores, whose runs left no record.
     """
     done = runs.loc[runs["done"], "run"].unique()
-    return {run: store.read(run, results) for run in done if _in_pool(run, results)}
+    return {run: store.read(run, results) for run in done if in_pool(run, results)}
 
 
 def read_settings(study: str, results: Path | None = None) -> dict:
@@ -152,7 +152,7 @@ def read_predictions(runs: pd.DataFrame, split: str = "", results: Path | None =
     parts = [pd.DataFrame({"run": [], "row": [], "label": [], "prediction": []})]
     for run, task, own in runs.loc[runs["done"], ["run", "task", "split"]].drop_duplicates().itertuples(index=False):
         path = store.predictions_file(store.folder_of(run, results), task)
-        if _in_pool(run, results) and path.is_file():
+        if in_pool(run, results) and path.is_file():
             store.read(run, results, whole=["predictions"])
             wanted = [("split", "==", split or own)]
             there = parquet.read_schema(path).names
@@ -176,7 +176,8 @@ def _foreign(runs: pd.DataFrame, split: str, results: Path) -> Iterator[pd.DataF
             yield from (one[columns] for _, one in found.groupby("run", sort=False))
 
 
-def _in_pool(run: str, results: Path | None) -> bool:
+def in_pool(run: str, results: Path | None = None) -> bool:
+    """Whether a run was executed, and is not a row of a table of scores."""
     return (store.folder_of(run, results) / "run.json").is_file()
 
 

@@ -88,7 +88,8 @@ def _f1_macro(labels: pd.Series, predictions: pd.Series) -> Metric:
     """The mean over the classes that occur in the drawn rows, as a label or as a prediction."""
     from sklearn.preprocessing import MultiLabelBinarizer  # half a second of import, which most figures need not pay
 
-    labels, predictions = (cells.map(lambda one: np.atleast_1d(one).tolist()) for cells in (labels, predictions))
+    if not np.ndim(labels.iloc[0]):
+        labels, predictions = (cells.map(lambda one: [one]) for cells in (labels, predictions))
     binarizer = MultiLabelBinarizer().fit([*labels, *predictions])
     gold, given = (binarizer.transform(cells).astype(float) for cells in (labels, predictions))
     return lambda counts: _mean_ratio(2 * counts @ (gold * given), counts @ (gold + given))

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from intertask.errors import IntertaskError, did_you_mean, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
-from intertask.metrics import METRICS, SPAN_TAG, span_counts
+from intertask.metrics import METRICS, is_span_tag, span_counts
 from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.studies.study import Notebook, read_source
@@ -301,7 +301,7 @@ def _spans(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     tags = raw[["label", "prediction"]].map(lambda said: said.split() if isinstance(said, str) else said)
     for place, label, prediction in tags.itertuples():
         for name, said in (("label", label), ("prediction", prediction)):
-            if not pd.api.types.is_list_like(said) or not all(_is_span_tag(tag) for tag in said):
+            if not pd.api.types.is_list_like(said) or not all(is_span_tag(str(tag)) for tag in said):
                 expected, remedy = "tags in IOB2 or BIOES, a list or a text with blanks", "Map the column of tags."
                 raise refusal(f"{path}, row {place}, {name}", expected, f"{raw[name][place]!r:.80}", remedy)
         if len(label) != len(prediction):
@@ -312,10 +312,6 @@ def _spans(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
     ids = (said.map(names.index) for said in (label, prediction))
     counts = pd.DataFrame(span_counts(*ids, label.index, names), label.index).groupby(level=0).sum()
     return tags.map(" ".join).join(counts.reindex(tags.index, fill_value=0))
-
-
-def _is_span_tag(tag: Any) -> bool:
-    return isinstance(tag, str) and (tag == "O" or bool(SPAN_TAG.fullmatch(tag)))
 
 
 def _alike(own: pd.DataFrame) -> pd.DataFrame:

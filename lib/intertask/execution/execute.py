@@ -4,7 +4,7 @@ import math
 import shutil
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -18,7 +18,7 @@ from intertask.execution.worker import BUSY, DONE, FAILED, STOPPED
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import claims, store
-from intertask.studies.status import failure, with_orphans
+from intertask.studies.status import failure
 
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
@@ -84,7 +84,10 @@ class Ledger:
     def __post_init__(self):
         self.waiting = set(self.runs)
         self._attempts: dict[str, int] = {}  # at a run, before the one under way
-        self._lost, self._ready = Counter(), []
+        self._lost, self._ready, self._children = Counter(), [], defaultdict(list)
+        for run_id, run in self.runs.items():
+            for parent in run.parents:
+                self._children[parent].append(run_id)
         self._order = {run_id: place for place, run_id in enumerate(self.runs)}
         self._sorter = TopologicalSorter({i: self.waiting.intersection(run.parents) for i, run in self.runs.items()})
         self._sorter.prepare()
@@ -145,8 +148,10 @@ class Ledger:
     def fail(self, run_id: str, reason: str) -> None:
         """What starts from a run that failed, directly or through others, fails with it."""
         self.failed[run_id] = reason
-        self.failed |= with_orphans(self.runs, self.failed.get)
-        self.waiting -= self.failed.keys()
+        for child in self._children[run_id]:
+            if child in self.waiting:
+                self.waiting.remove(child)
+                self.fail(child, f"not started: its parent {run_id} failed")
 
 
 def _attempts(run_id: str) -> int:

@@ -9,7 +9,7 @@ from intertask.errors import refusal, row_name
 from intertask.formats.columns import is_literal, is_text, label_text, listed, shows
 from intertask.formats.heads import TokenHead
 from intertask.formats.spans import SpanFormat
-from intertask.metrics import OF_TAGS, SPAN_TAG, begun_spans, span_counts, span_type
+from intertask.metrics import OF_TAGS, begun_spans, is_span_tag, span_counts, span_type
 
 
 class Tagging(SpanFormat):
@@ -56,7 +56,7 @@ class Tagging(SpanFormat):
     def numbered(self, frame, ids):
         """Refuses tags that say nothing of spans, where these are scored."""
         names, labels = self.entry.labels, super().numbered(frame, ids)
-        if self.of_spans and (wrong := {name for name in names if name != "O" and not SPAN_TAG.fullmatch(name)}):
+        if self.of_spans and (wrong := {name for name in names if not is_span_tag(name)}):
             said = self.ids(labels).map(names.__getitem__)
             said = said[said.isin(wrong)]
             where = row_name(said.index[0]) if len(said) else f"Task '{self.entry.name}'"

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,15 +206,10 @@ def is_best(study: str, record: dict[str, Any]) -> bool:
 
 def failed_before(todo: dict[str, Run]) -> dict[str, str]:
     """Of the runs to do, parents first, those that failed of themselves, with the reason, and those that need one."""
-    return with_orphans(todo, partial(failure, own=True))
-
-
-def with_orphans(runs: dict[str, Run], reason_of: Callable[[str], str | None]) -> dict[str, str]:
-    """Of runs, parents first, those for whose failure there is a reason, and those that need one of them."""
     found: dict[str, str] = {}
-    for run_id, run in runs.items():
+    for run_id, run in todo.items():
         if lost := [parent for parent in run.parents if parent in found]:
             found[run_id] = f"not started: its parent {lost[0]} failed"
-        elif reason := reason_of(run_id):
+        elif reason := failure(run_id, own=True):
             found[run_id] = reason
     return found

@@ -72,7 +72,7 @@ def publish_study(study: str, to: str, say: Callable[[str], None] = print) -> No
     if not records:
         raise refusal(study, "a study with finished runs", "none", "Train some first; a table of scores has no runs.")
     try:
-        with _alone(results_root() / f".{to}"):
+        with _alone(to):
             there, write, where = TRACKERS[to](study)
             new = [run for run, record in records.items() if there.get(run) != record["finished"]]
             for run in new:
@@ -93,13 +93,13 @@ def publish_study(study: str, to: str, say: Callable[[str], None] = print) -> No
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(to: str) -> Iterator[None]:
     """What is done in the block is done by one process at a time, or a run that both miss would be written twice."""
-    with claims.claim(path) as ours:
+    with claims.claim(path := results_root() / f".{to}") as ours:
         if ours is None:
             other = claims.latest(path)
             found = f"process {other.pid} on {other.host}, which is at it since {other.since}"
-            raise refusal(f"--to {path.name[1:]}", "one that writes at a time", found, "Wait until it has ended.")
+            raise refusal(f"--to {to}", "one that writes at a time", found, "Wait until it has ended.")
         yield
 
 
