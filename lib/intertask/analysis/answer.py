@@ -21,6 +21,7 @@ from intertask.analysis.transfer import (
     transfer_table,
 )
 from intertask.errors import IntertaskError
+from intertask.views.countdown import number_of
 from intertask.views.drawing import signed
 
 
@@ -63,24 +64,20 @@ def _tested_in_words(own: pd.DataFrame, family: int, confidence: float) -> str:
     """How many pairs are clear, of how many; of none that is tested, why, and where the differences lie."""
     known, tested = own["delta"].dropna(), int(own["p"].count())
     why = ", ".join(f"{note} ({count})" for note, count in own.loc[own["p"].isna(), "note"].value_counts().items())
-    pairs = _counted(len(own), "pair", "of a supporting task and a target")
+    pairs = number_of(len(own), "pair", "of a supporting task and a target")
     if not tested:
         words = f"Whether a supporting task helps cannot be said: of {pairs} none can be tested: {why}."
         if known.empty:
             return words
         above = int((known > 0).sum())
-        return f"{words} Without a test: {_counted(len(known), 'difference')}, {above} above zero, {_between(known)}."
+        return f"{words} Without a test: {number_of(len(known), 'difference')}, {above} above zero, {_between(known)}."
     clear = own["p_holm"] < 1 - confidence
     gains, losses = int((clear & (own["delta"] > 0)).sum()), int((clear & (own["delta"] < 0)).sum())
-    level = f"p < {1 - confidence:.2g} after Holm's correction over {_counted(family, 'test')}"
+    level = f"p < {1 - confidence:.2g} after Holm's correction over {number_of(family, 'test')}"
     left = own.loc[~clear & own["p"].notna(), "delta"]
     words = f"Of {pairs}: clear gains {gains}, clear losses {losses} ({level}), left open {len(left)}"
     words += f", {_between(left)}." if len(left) else "."
     return f"{words} Not tested: {why}." if why else words
-
-
-def _counted(number: int, one: str, more: str = "") -> str:
-    return f"{number} {one}{'s' * (number != 1)} {more}".strip()
 
 
 def _between(values: pd.Series) -> str:
@@ -104,7 +101,7 @@ def _tasks_in_words(own: pd.DataFrame, confidence: float) -> list[str]:
 def _mean_in_words(mean) -> str:
     if not mean.n:
         return "no pair of runs is done"
-    targets = f"{mean.n} of {_counted(mean.n_expected, 'target')}"
+    targets = f"{mean.n} of {number_of(mean.n_expected, 'target')}"
     interval = f" {_interval(mean)}" if pd.notna(mean.low) else ", without an interval"
     return f"on average over {targets} {signed(mean.delta)} points{interval}"
 

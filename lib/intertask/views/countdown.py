@@ -86,6 +86,11 @@ class Countdown:
         self.look_due = time.monotonic() + (time.monotonic() - began) / self.COST
 
 
+def number_of(number: int, one: str, more: str = "") -> str:
+    """A number of things, as "1 run" or "2 runs left"."""
+    return f"{number} {one}{'s' * (number != 1)} {more}".strip()
+
+
 def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

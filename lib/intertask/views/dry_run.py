@@ -9,7 +9,7 @@ from intertask.run import Run
 from intertask.studies.graph import Graph, Row, planned_graph
 from intertask.studies.status import unfinished
 from intertask.studies.study import study_from
-from intertask.views.countdown import duration
+from intertask.views.countdown import duration, number_of
 from intertask.views.estimate import estimate
 
 
@@ -24,7 +24,7 @@ def dry_run_page(graph: Graph, todo: dict[str, Run], workers: int, absent: str =
         lines.append(f"Not everything is at hand, so what is finished already cannot be told: {absent}")
     disk = f"{expected.bytes / 1e6:.0f} MB of disk"
     return "\n".join(
-        [*lines, f"About {duration(seconds)} with {_counted(workers, 'worker')} ({expected.source}) and {disk}."]
+        [*lines, f"About {duration(seconds)} with {number_of(workers, 'worker')} ({expected.source}) and {disk}."]
     )
 
 
@@ -37,10 +37,6 @@ def draft_page(path: Path, text: str) -> tuple[Graph, str, str]:
     return graph, absent, "\n".join([*damaged, page])
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
 def _roles(graph: Graph) -> Iterator[str]:
     keys = ("stage", "regime", "mixing", "part", "encoder", "limit", "supporting_limit")
     by_role: dict[tuple, list[Row]] = {}
@@ -48,7 +44,7 @@ def _roles(graph: Graph) -> Iterator[str]:
         by_role.setdefault(tuple(getattr(row, key) for key in keys), []).append(row)
     for (stage, *how, limit, supporting_limit), rows in by_role.items():
         data = [f"{limit or 'all'} examples", f"{supporting_limit} of the supporting task" * bool(supporting_limit)]
-        yield f"{stage:12} {', '.join(filter(None, [*how, *data]))}: {_counted(len({row.run for row in rows}), 'run')}"
+        yield f"{stage:12} {', '.join(filter(None, [*how, *data]))}: {number_of(len({row.run for row in rows}), 'run')}"
         yield textwrap.fill(_tasks(stage, rows), 120, initial_indent=" " * 13, subsequent_indent=" " * 13)
     for count in graph.study.counts:
         paper = "not stated" if count.paper is None else f"{count.paper:,}"
