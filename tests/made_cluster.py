@@ -29,7 +29,7 @@ class DaskCluster:
         self.file.unlink(missing_ok=True)
         place = ("--host", "127.0.0.1", "--port", self.port, "--scheduler-file", str(self.file))
         self.scheduler = self._start("scheduler", "scheduler", *place)
-        wait_for(self.file.is_file, 60)
+        wait_for(self.file.is_file)
 
     def start_worker(self, *arguments: str) -> subprocess.Popen:
         declared = ("--nthreads", str(self.cores), "--resources", f"cores={self.cores}")

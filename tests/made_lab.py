@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conftest import absent
-from made_study import wait_for
+from made_study import HANGING, wait_for
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -49,7 +49,7 @@ def jupyter_lab(root: Path, **environment: str) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=root, stdout=stream, stderr=stream, env=settings)
     try:
         address = re.compile(r"http://127\.0\.0\.1:\d+/")
-        wait_for(lambda: address.search(log.read_text()) or server.poll() is not None, 60)
+        wait_for(lambda: address.search(log.read_text()) or server.poll() is not None)
         found = address.search(log.read_text())
         assert found, f"JupyterLab did not start:\n{log.read_text()}"
         yield f"{found.group()}{{}}?token={token}"
@@ -70,6 +70,7 @@ def browser_page(width: int = 1400, dark: bool = False) -> Iterator:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         scheme = "dark" if dark else "light"
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.set_default_timeout(HANGING * 1000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)

@@ -16,6 +16,9 @@ from intertask.studies.claims import PUBLISHED, attempt_of
 from made_driver import drive
 from made_task import write_fruit
 
+HANGING = 300
+"""Seconds after which what a test waits for is taken to hang, however much else the machine does: no measure."""
+
 STUDY = {
     "title": "Does ripeness help fruit?",
     "supporting": ["ripeness"],
@@ -53,12 +56,12 @@ def write_study(folder: Path, **changes) -> Path:
 
 def succeed(*arguments, results: Path, start=drive) -> str:
     process = start(*arguments, results=results)
-    output = process.communicate(timeout=300)[0]
+    output = process.communicate(timeout=HANGING)[0]
     assert process.returncode == 0, output
     return output
 
 
-def wait_for(condition, seconds: float = 300):
+def wait_for(condition, seconds: float = HANGING):
     """Asks until the condition holds; fails after `seconds`."""
     end = time.monotonic() + seconds
     while not (found := condition()):

@@ -12,6 +12,7 @@ import pytest
 
 from intertask import cache
 from intertask.cache import remembered
+from made_study import HANGING
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
 
@@ -156,7 +157,7 @@ def test_a_user_whom_the_machine_does_not_know_does_without():
     remembered("test", "x", Maker(1))  # with all that is imported on the way
     process = PROCESSES.Process(target=nobody_known)
     process.start()
-    process.join(60)
+    process.join(HANGING)
     assert process.exitcode == 0
 
 
@@ -204,7 +205,7 @@ def slowly(began, go, made):
     def make():
         made.put(os.getpid())
         began.set()
-        go.wait(60)
+        go.wait(HANGING)
         return large()
 
     began.set()
@@ -216,17 +217,17 @@ def start(go, made):
     began = PROCESSES.Event()
     process = PROCESSES.Process(target=slowly, args=(began, go, made))
     process.start()
-    assert began.wait(60)
+    assert began.wait(HANGING)
     return process
 
 
 def test_of_two_processes_at_once_one_makes_it_and_both_have_it():
     go, made = PROCESSES.Event(), PROCESSES.Queue()
     both = [start(go, made), start(go, made)]
-    first = made.get(timeout=60)
+    first = made.get(timeout=HANGING)
     go.set()
     for process in both:
-        process.join(60)
+        process.join(HANGING)
         assert process.exitcode == 0
     assert made.empty() and first in [process.pid for process in both]
 
@@ -234,12 +235,12 @@ def test_of_two_processes_at_once_one_makes_it_and_both_have_it():
 def test_the_next_makes_it_where_one_died_over_it():
     never, go, made = PROCESSES.Event(), PROCESSES.Event(), PROCESSES.Queue()
     dead = start(never, made)
-    assert made.get(timeout=60) == dead.pid
+    assert made.get(timeout=HANGING) == dead.pid
     heir = start(go, made)
     dead.kill()
-    assert made.get(timeout=60) == heir.pid
+    assert made.get(timeout=HANGING) == heir.pid
     go.set()
-    heir.join(60)
+    heir.join(HANGING)
     assert heir.exitcode == 0
 
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import made_study  # noqa: E402
 from made_driver import command  # noqa: E402
-from made_study import records, scores, wait_for, write_study  # noqa: E402
+from made_study import HANGING, records, scores, wait_for, write_study  # noqa: E402
 
 succeed = partial(made_study.succeed, start=command)
 DRIVERS = WORKERS = 2
@@ -104,7 +104,7 @@ def ending(drivers: list[subprocess.Popen]) -> bool:
 
 def ended(drivers: list[subprocess.Popen]) -> None:
     for driver in drivers:
-        driver.communicate(timeout=300)
+        driver.communicate(timeout=HANGING)
 
 
 def victims(drivers: list[subprocess.Popen], kind: str) -> list[psutil.Process]:
@@ -152,7 +152,7 @@ def full_disk(study: Path, results: Path, expected: dict) -> list[str]:
         return []
     try:
         driver = command("run", study, results=results)
-        output = driver.communicate(timeout=300)[0]
+        output = driver.communicate(timeout=HANGING)[0]
         faults = (
             [] if driver.returncode == 2 and "MB free" in output else [f"full disk: expected a refusal, found {output}"]
         )
@@ -169,7 +169,7 @@ def moved(study: Path, results: Path, expected: dict) -> list[str]:
     driver = command("run", study, "--workers", WORKERS + 1, results=results)
     wait_for(lambda: records(results))
     results.rename(away := results.with_name("away"))
-    driver.communicate(timeout=300)
+    driver.communicate(timeout=HANGING)
     faults = ["moved: the folder was made again in its old place"] if results.exists() else []
     shutil.rmtree(results, ignore_errors=True)
     away.rename(results)

@@ -22,7 +22,7 @@ from faults import victims  # noqa: E402
 
 import made_study  # noqa: E402
 from made_driver import command  # noqa: E402
-from made_study import records, scores, wait_for, write_study  # noqa: E402
+from made_study import HANGING, records, scores, wait_for, write_study  # noqa: E402
 
 succeed = partial(made_study.succeed, start=command)
 
@@ -55,7 +55,7 @@ def main(
             wait_for(lambda driver=driver: driver.poll() is not None or under_way(results) - seen)
             if driver.poll() is not None:
                 driver = command("run", study, results=results)
-        driver.communicate(timeout=300)
+        driver.communicate(timeout=HANGING)
         succeed("run", study, results=results)
         (record,) = records(results).values()
         print(f"went on {record['resumed']} times, {record['steps']} steps, seconds {record['seconds']}")

@@ -15,7 +15,7 @@ from intertask.files import project_root  # noqa: E402
 from intertask.studies import claims, store  # noqa: E402
 from made_cluster import dask_cluster  # noqa: E402
 from made_driver import drive  # noqa: E402
-from made_study import STUDY, attempts, records, scores, wait_for, write_study  # noqa: E402
+from made_study import HANGING, STUDY, attempts, records, scores, wait_for, write_study  # noqa: E402
 
 PARAMS = project_root() / "params" / "clusters"
 
@@ -45,7 +45,7 @@ def test_scores_are_those_of_one_machine_and_a_killed_worker_loses_nothing(finis
     driver = run(tiny, tmp_path, cluster)
     wait_for(lambda: records(tmp_path) and carried(cluster.workers[0]))
     cluster.workers[0].kill()
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 0, output
     assert scores(tmp_path) == scores(finished)
 
@@ -58,7 +58,7 @@ def test_a_run_that_kills_its_worker_three_times_has_failed_and_the_study_goes_o
         wait_for(lambda number=number: attempts(tmp_path) == number)  # it has begun: else it could not be the cause
         (path,) = {file.with_suffix("") for file in tmp_path.glob("runs/.claims/*.1")}
         os.kill(claims.latest(path).pid, signal.SIGKILL)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output, output
 
 
@@ -68,7 +68,7 @@ def test_a_driver_that_is_stopped_gives_its_runs_back(tmp_path, cluster):
     driver = run(study, tmp_path, cluster)
     wait_for(lambda: carried(cluster.workers[1]))
     os.kill(driver.pid, signal.SIGTERM)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 143 and "1 of 1 runs are left to do" in output, output
     wait_for(lambda: not carried(cluster.workers[1]))
     assert not records(tmp_path)
@@ -81,7 +81,7 @@ def test_a_scheduler_that_is_started_anew_is_waited_for(finished, tiny, tmp_path
     cluster.scheduler.wait()
     cluster.start_scheduler()
     cluster.start_worker()
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 0 and "the scheduler does not answer; waiting" in output, output
     assert scores(tmp_path) == scores(finished)
 
@@ -90,7 +90,7 @@ def test_workers_that_declare_too_little_are_told_at_once(tiny, tmp_path):
     with dask_cluster(tmp_path / "dask", workers=0) as made:
         made.start_worker("--nthreads", "1", "--no-nanny")
         driver = run(tiny, tmp_path, made)
-        output = " ".join(driver.communicate(timeout=60)[0].split())
+        output = " ".join(driver.communicate(timeout=HANGING)[0].split())
     assert driver.returncode == 2, output
     assert "expected a worker that declares what a run needs (cores=1, and a thread), found" in output
     assert 'Start workers with --nthreads 1 --resources "cores=1".' in output
@@ -155,7 +155,7 @@ def test_a_file_that_is_wrong_is_refused(text, words, tmp_path, refused):
 )
 def test_where_no_cluster_is_it_is_said(given, words, tiny, tmp_path):
     driver = drive("run", tiny, *given, results=tmp_path)
-    assert words in driver.communicate(timeout=60)[0] and driver.returncode == 2
+    assert words in driver.communicate(timeout=HANGING)[0] and driver.returncode == 2
 
 
 def test_where_no_scheduler_answers_it_is_said(refused, monkeypatch):

@@ -21,7 +21,7 @@ from intertask.training.record import Record
 from intertask.training.train import Outcome
 from made_driver import command, drive
 from made_notebook import execute_notebook
-from made_study import own, predictions, read_only, records, scores, states, succeed
+from made_study import HANGING, own, predictions, read_only, records, scores, states, succeed
 
 PAPERMILL = str(Path(sys.executable).with_name("papermill"))
 
@@ -171,7 +171,7 @@ def small_disk(tmp_path):
 
 def test_no_run_starts_on_a_full_disk(tiny, small_disk):
     driver = drive("run", tiny, results=small_disk)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 2 and "Expected at least 200 MB free" in output and "Finished runs are safe" in output
 
 
@@ -184,7 +184,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(finished, tiny, tmp_pa
     shutil.rmtree(lost)
     before = states(tmp_path / "results")
     driver = command("run", tiny, results=tmp_path / "results", preexec_fn=nearly_full)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 1 and "File too large" in output
     assert not lost.exists() and states(tmp_path / "results") == before
 

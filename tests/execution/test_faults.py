@@ -23,6 +23,7 @@ from intertask.studies.claims import attempt_of
 from made_driver import drive
 from made_store import write_index, write_run
 from made_study import (
+    HANGING,
     STUDY,
     alive,
     failed_in_a_cell,
@@ -144,7 +145,7 @@ def test_a_kernel_that_the_system_kills_for_want_of_memory_has_failed(long, calm
     wait_for(lambda: list(tmp_path.glob("runs/.staging/*/progress.jsonl")) and kernels(driver))
     (folder / "cgroup.procs").write_text(str(kernels(driver)[0].pid))
     limit.write_text(str(2**20))
-    said = driver.communicate(timeout=300)[0]
+    said = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 1 and "DeadKernelError" in said and len(records(tmp_path)) == 1, said
     failed_in_a_cell(tmp_path)
     succeed("run", long, results=tmp_path)
@@ -199,7 +200,7 @@ def test_where_no_file_can_be_made_it_is_said_and_later_made_up_for(finished, ti
 def test_where_renames_come_late_two_drivers_do_each_run_once(finished, tiny, tmp_path, meets):
     meets("it takes long", ["a record", "publishes"])
     drivers = [drive("run", tiny, results=tmp_path) for _ in range(2)]
-    outputs = [driver.communicate(timeout=300)[0] for driver in drivers]
+    outputs = [driver.communicate(timeout=HANGING)[0] for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], outputs
     assert scores(tmp_path) == scores(finished) and published(tmp_path) == sorted(scores(tmp_path))
 
@@ -284,7 +285,7 @@ def test_clocks_that_are_put_back_and_forward_change_nothing(finished, tiny, tmp
             (tmp_path / "next").replace(clock)
             threading.Event().wait(0.3)
         assert moved.returncode == 0, moved.stdout.read()
-    assert steady.communicate(timeout=300)[0] and steady.returncode == 0
+    assert steady.communicate(timeout=HANGING)[0] and steady.returncode == 0
     assert scores(results) == scores(finished) and published(results) == sorted(scores(finished))
     ends = {path.read_text().partition(",")[0] for path in results.glob("runs/.claims/*.end")}
     assert ends <= {"published", "given back"}, "a lease was lost"

@@ -9,7 +9,7 @@ import yaml
 pytest.importorskip("dask_jobqueue", reason="the extra `cluster` is not installed")
 
 from made_driver import drive  # noqa: E402
-from made_study import records, scores, wait_for  # noqa: E402
+from made_study import HANGING, records, scores, wait_for  # noqa: E402
 
 
 def asked(*command: str) -> str:
@@ -42,7 +42,7 @@ def test_cancelled_jobs_are_replaced_and_scores_are_those_of_one_machine(finishe
     wait_for(lambda: records(tmp_path / "results") or driver.poll() is not None)
     cancelled = jobs(slurm)
     subprocess.run(["scancel", *cancelled], check=True)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 0 and cancelled, output
     assert scores(tmp_path / "results") == scores(finished)
-    wait_for(lambda: not jobs(slurm), 60)
+    wait_for(lambda: not jobs(slurm))

@@ -18,6 +18,7 @@ from intertask.run import Run
 from intertask.training import prepare, train
 from made_driver import command, drive
 from made_study import (
+    HANGING,
     STUDY,
     alive,
     attempts,
@@ -105,7 +106,7 @@ def test_a_killed_kernel_fails_its_run_and_one_with_a_killed_worker_begins_again
     worker = second.parent()
     worker.kill()
     first.send_signal(signal.SIGKILL)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 1
     assert (
         "1 of 2 runs failed, or need one that did. The same command tries again what was killed" in output
@@ -133,7 +134,7 @@ def test_a_run_that_kills_its_worker_three_times_has_failed_with_its_last_lines(
             stream.write("\n".join(f"said {i}" for i in range(20)))
         for one in family:
             one.kill()
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output
     assert "    said 10\n" in output and "    said 19\n" in output and "said 9\n" not in output
 
@@ -141,7 +142,7 @@ def test_a_run_that_kills_its_worker_three_times_has_failed_with_its_last_lines(
 def test_a_driver_that_is_asked_to_stop_says_what_stands_and_how_to_go_on(finished, tiny, tmp_path):
     driver = begun(tiny, tmp_path)
     os.kill(driver.pid, signal.SIGTERM)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     done = len(records(tmp_path))
     assert driver.returncode == 143 and 0 < done < 6
     assert f"(SIGTERM): {6 - done} of 6 runs are left to do; what is finished stays, and the same command" in output
@@ -157,7 +158,7 @@ def test_what_every_process_is_told_at_once_stops_a_study_in_order(number, code,
         wait_for(lambda: records(tmp_path) and kernels(driver))
         family = kin(driver)
         os.killpg(driver.pid, number)
-        output = driver.communicate(timeout=300)[0]
+        output = driver.communicate(timeout=HANGING)[0]
     done = len(records(tmp_path))
     assert driver.returncode == code and 0 < done < 6, output
     assert f"{6 - done} of 6 runs are left to do" in output and "failed" not in output
@@ -171,7 +172,7 @@ def test_a_driver_that_is_asked_twice_ends_at_once(tmp_path):
     family = wait_for(lambda: busy(driver)) + kin(driver)
     os.kill(driver.pid, signal.SIGINT)
     os.kill(driver.pid, signal.SIGTERM)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 143 and "Stopped at once" in output and not records(tmp_path)
     wait_for(lambda: not [process for process in family if alive(process)])
 
@@ -179,14 +180,14 @@ def test_a_driver_that_is_asked_twice_ends_at_once(tmp_path):
 def test_a_study_for_which_no_time_is_left_is_stopped(tmp_path):
     slow = write_study(tmp_path, seeds=1, train=STUDY["train"] | {"num_train_epochs": 10**6}, report=[])
     driver = drive("run", slow, "--until", int(time.time()) + 60, results=tmp_path)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 143 and "longer than --until): 3 of 3 runs are left to do" in output
 
 
 def test_a_killed_plain_kernel_fails_its_run(tmp_path):
     driver = drive("run", write_slow(tmp_path), "--plain-kernels", results=tmp_path)
     wait_for(lambda: busy(driver))[0].send_signal(signal.SIGKILL)
-    assert "DeadKernelError" in driver.communicate(timeout=300)[0] and driver.returncode == 1
+    assert "DeadKernelError" in driver.communicate(timeout=HANGING)[0] and driver.returncode == 1
     failed_in_a_cell(tmp_path)
 
 
@@ -197,7 +198,7 @@ def test_without_its_warm_process_and_the_folder_it_began_in_a_study_goes_on(fin
     lost = fork_server(driver)
     carried = kin(driver)
     lost.kill()
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 0, output
     assert scores(tmp_path) == scores(finished)
     assert not [process for process in carried if alive(process)]
@@ -216,7 +217,7 @@ def test_plain_kernels_give_the_same_scores_in_places_of_odd_names_too(finished,
 
 def test_two_drivers_of_many_workers_execute_each_run_once_and_give_the_same_scores(finished, tiny, tmp_path):
     drivers = [drive("run", tiny, "--workers", 8, results=tmp_path) for _ in range(2)]
-    outputs = [driver.communicate(timeout=300)[0] for driver in drivers]
+    outputs = [driver.communicate(timeout=HANGING)[0] for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], outputs
     assert scores(tmp_path) == scores(finished)
     assert published(tmp_path) == sorted(scores(tmp_path))
@@ -226,7 +227,7 @@ def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_starte
     diverging = {"learning_rate": 1e30, "warmup_steps": 0, "max_grad_norm": 1e30}
     study = write_study(tmp_path, seeds=1, intermediate=diverging)
     driver = drive("run", study, results=tmp_path)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 1
     assert "2 of 3 runs failed" in output and "not started: its parent ripeness" in output
     assert "IntertaskError: The loss became" in output and "cell " in output
@@ -237,7 +238,7 @@ def test_a_failing_run_names_its_cell_and_only_what_starts_from_it_is_not_starte
 
 def test_a_run_past_its_time_is_stopped(tmp_path):
     driver = drive("run", write_slow(tmp_path), "--timeout", 0.02, results=tmp_path)
-    output = driver.communicate(timeout=300)[0]
+    output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 1 and "wall-clock limit of a run (--timeout)" in output
     assert not records(tmp_path)
 
@@ -255,7 +256,7 @@ def test_a_run_whose_kernel_and_worker_are_killed_ends_as_an_undisturbed_one(tmp
         before = kept(tmp_path)
         wait_for(lambda before=before: kept(tmp_path) - before)
         victim(kernels(driver)[0]).kill()
-        assert driver.communicate(timeout=300)[0] and driver.returncode == code
+        assert driver.communicate(timeout=HANGING)[0] and driver.returncode == code
     ((name, record),) = records(tmp_path).items()
     assert record["resumed"] == 2 and not kept(tmp_path)
     assert "It goes on from step" in (tmp_path / "runs" / name / "notebook.ipynb").read_text()

@@ -6,6 +6,7 @@ import pytest
 
 from made_driver import drive
 from made_lab import browser_page, copied, jupyter_lab, serious
+from made_study import HANGING
 
 BAD = "<img src=x onerror=alert(1)>"
 
@@ -27,7 +28,6 @@ def page(root):
         jupyter_lab(root, INTERTASK_RESULTS=str(root / "own_results")) as address,
         browser_page() as page,
     ):
-        page.set_default_timeout(15_000)  # of a machine that does other things too
         page.set_viewport_size({"width": 1400, "height": 4000})  # what is out of sight, the Lab may leave out
         page.goto(address.format("lab/tree/notebooks/compose.ipynb"))
         page.wait_for_selector(".jp-Notebook h1")
@@ -42,7 +42,7 @@ def page(root):
 def accepted(root, *arguments, monkeypatch) -> str:
     monkeypatch.chdir(root)
     process = drive(*arguments, results=root / "own_results")
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=HANGING)[0]
     assert process.returncode == 0, output
     return output
 

@@ -57,11 +57,11 @@ def own_task(root, results) -> None:
 def page(root):
     with jupyter_lab(root, INTERTASK_RESULTS=str(root / "results")) as address, browser_page() as page:
         page.goto(address.format("lab/tree/notebooks/explore.ipynb"))
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.locator(".intertask-heatmap g.cell").first.wait_for(timeout=120_000)
+        page.locator(".intertask-heatmap g.cell").first.wait_for()
         yield page
 
 
@@ -92,10 +92,10 @@ def test_a_click_shows_what_stands_behind_a_cell(page):
 def test_examples_that_flip_are_searched(page):
     cell(page, "mini/mnli → mini/rte: ").click()
     flipped = page.locator("table.dataTable tbody tr")
-    wait_for(lambda: flipped.count() == 10, 20)
+    wait_for(lambda: flipped.count() == 10)
     assert "0 of 3" in flipped.nth(0).inner_text() and "right after" in flipped.nth(0).inner_text()
     page.get_by_label("Search:").fill("wrong after")
-    wait_for(lambda: flipped.count() == 1, 20)
+    wait_for(lambda: flipped.count() == 1)
 
 
 def test_a_cell_is_reached_by_keyboard_alone(page):
@@ -131,7 +131,7 @@ def test_dropdowns_and_a_second_study_with_the_difference(page):
     cell(page, "mini/mnli → mini/rte: 0.0 points", at=2).click()
     page.get_by_role("heading", name="mini/mnli → mini/rte, first minus second").wait_for()
     choose(page, "beside", "(none)")
-    wait_for(lambda: page.locator(".intertask-heatmap:visible").count() == 1, 20)
+    wait_for(lambda: page.locator(".intertask-heatmap:visible").count() == 1)
 
 
 def test_what_is_seen_is_saved(page):
@@ -159,7 +159,7 @@ def test_names_with_scripts_are_text(page):
     choose(page, "study", "evil")
     for place in (0, 1, 2, 5, 7):
         own = page.locator(".intertask-heatmap").first.get_by_role("gridcell").nth(place)
-        wait_for(lambda own=own: own.get_attribute("aria-label").startswith(tuple(EVIL)), 20)
+        wait_for(lambda own=own: own.get_attribute("aria-label").startswith(tuple(EVIL)))
         name = own.get_attribute("aria-label").split(": +")[0].split(": 0.0")[0]
         own.click()
         wait_for(lambda name=name: any(text.startswith(name) for text in page.locator("h4").all_inner_texts()), 20)
@@ -202,6 +202,6 @@ def test_the_picture_and_the_table_stay_when_the_kernel_is_gone(page, root):
     page.evaluate(RESTART)
     page.reload()
     picture = page.locator(".jp-OutputArea-output img")
-    picture.wait_for(timeout=60_000)
+    picture.wait_for()
     assert picture.evaluate("image => image.naturalWidth") > 200
     assert "mini/rte" in page.locator(".jp-OutputArea-output table").inner_text()

@@ -44,7 +44,7 @@ def repository(tmp_path_factory) -> Path:
 def page(repository):
     with jupyter_lab(repository) as address, browser_page() as page:
         page.goto(address.format(""))
-        page.wait_for_selector(".jp-Notebook h1", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook h1")
         yield page
 
 

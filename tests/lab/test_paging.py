@@ -39,18 +39,18 @@ def lab(root):
 
 def run_all(page, address):
     page.goto(address)
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    page.get_by_text("| Idle").wait_for(timeout=60_000)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.get_by_text("| Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
-    wait_for(lambda: all(re.match(r"\[\d", one) for one in prompts.all_inner_texts()), 120)
+    wait_for(lambda: all(re.match(r"\[\d", one) for one in prompts.all_inner_texts()))
 
 
 def test_a_long_table_comes_in_pages_with_a_search_and_one_library(lab, root):
     with browser_page() as page:
         run_all(page, lab.format("lab/tree/long.ipynb"))
-        page.locator(".dt-search input").nth(1).wait_for(timeout=60_000)
+        page.locator(".dt-search input").nth(1).wait_for()
         first = page.locator(".jp-OutputArea-output").first
         assert first.locator("tbody tr").count() == 10 and "1 to 10 of 119" in first.inner_text()
         first.get_by_label("Search").fill("onerror")

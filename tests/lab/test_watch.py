@@ -16,7 +16,7 @@ from intertask.studies.study import load_study
 from intertask.views import live
 from made_lab import browser_page, copied, jupyter_lab, serious
 from made_store import take_elsewhere, write_failure, write_index, write_run
-from made_study import write_study
+from made_study import HANGING, write_study
 
 NASTY = "<img src=x onerror=alert(1)>"
 
@@ -69,7 +69,7 @@ def test_a_study_that_is_gone_is_a_sentence(results):
             await asyncio.sleep(0.01)
         following.cancel()
 
-    asyncio.run(asyncio.wait_for(deleted(), 60))
+    asyncio.run(asyncio.wait_for(deleted(), HANGING))
     assert view.stop.disabled and view.go_on.disabled
 
 
@@ -107,7 +107,6 @@ def root(tmp_path, monkeypatch):
 
 def test_a_study_is_watched_through_a_failure_stopped_and_continued(root):
     with jupyter_lab(root) as address, browser_page() as page:
-        page.set_default_timeout(120_000)
         page.goto(address.format("lab/tree/watch.ipynb"))
         page.get_by_text("| Idle").wait_for()  # before, nothing can be executed
         page.locator(".jp-CodeCell .cm-content").first.click()
