@@ -147,8 +147,9 @@ def room(monkeypatch):
     monkeypatch.setattr(execute, "scarcity", lambda: None)
 
 
-def executed(runs, place, **options) -> Ledger:
-    return execute.execute(runs, place, Countdown(lambda: SECONDS, 1), **options)
+def executed(runs, place, slower: float = 1, **options) -> Ledger:
+    seconds = {run_id: slower * one for run_id, one in SECONDS.items()}
+    return execute.execute(runs, place, Countdown(lambda: seconds, 1), **options)
 
 
 def test_where_space_becomes_scarce_no_run_starts_and_those_under_way_end(runs, monkeypatch, capsys):
@@ -231,7 +232,7 @@ def test_what_does_not_stop_in_time_is_ended(runs, room, monkeypatch):
 
 
 def test_no_run_starts_that_takes_longer_than_what_is_left(runs, room):
-    progress = executed(runs, place := Made(1), until=time.monotonic() + 3.5)
+    progress = executed(runs, place := Made(1), slower=100, until=time.monotonic() + 350)
     assert place.began == ["a", "a1", "a2"] and progress.too_long == ["b", "a11"]
 
 
