@@ -32,7 +32,8 @@ def copied(folder: Path) -> Path:
 def jupyter_lab(root: Path, **environment: str) -> Iterator[str]:
     """The address, token included, of a JupyterLab that the command of `make lab` starts in a copy of the repository.
 
-    Its `{}` is the path: `lab/tree/notebooks/tour.ipynb` opens a notebook, and "" what the Lab opens by itself.
+    Its `{}` is the path: `lab/tree/notebooks/tour.ipynb` opens a notebook, "" what the Lab opens by itself, and
+    `lab/workspaces/NAME/tree/…` a notebook without those that were open before.
     """
     token, home, log = secrets.token_hex(), root / ".home", root / ".lab.log"
     home.mkdir(exist_ok=True)

@@ -68,7 +68,7 @@ def test_a_wide_table_has_rows_of_one_line_and_its_prose_in_sight(lab, root):
     output = new_output("execute_result", {"text/html": html}, execution_count=1)
     nbformat.write(new_notebook(cells=[new_code_cell("table", outputs=[output])]), root / "wide.ipynb")
     with browser_page() as page:
-        page.goto(lab.format("lab/tree/wide.ipynb"))
+        page.goto(lab.format("lab/workspaces/wide/tree/wide.ipynb"))
         rows = page.locator(".jp-OutputArea-output tbody tr")
         rows.first.wait_for()
         assert rows.count() == 3 and max(row.bounding_box()["height"] for row in rows.all()) < 40
@@ -81,7 +81,7 @@ def test_an_executed_run_opens_in_jupyterlab_with_its_outputs(lab, root):
     notebook = root / "notebooks" / "experiments" / "train.ipynb"
     execute_notebook(notebook, root / "run.ipynb", {"limit": 64, "num_train_epochs": 1})
     with browser_page() as page:
-        page.goto(lab.format("lab/tree/run.ipynb"))
+        page.goto(lab.format("lab/workspaces/run/tree/run.ipynb"))
         page.wait_for_selector(".jp-Notebook .jp-OutputArea-output")
         assert "What does this encoder learn" in page.inner_text(".jp-Notebook h1")
         assert json.loads((root / "run.ipynb").read_text())["metadata"]["papermill"]["exception"] is None
