@@ -228,8 +228,7 @@ def run(
     os.chdir(project_root())  # where we stand may be deleted before the last run starts
     with ExitStack() as places:
         if where:  # before: what computes there is part of the runs' identity
-            of, tell = loaded[1], partial(say, err=True)
-            options = (of.threads, timeout * 60, warm, workers, runs_per_gpu, tell, of.device)
+            options = (loaded[1], timeout * 60, warm, workers, runs_per_gpu, partial(say, err=True))
             place = places.enter_context(_clusters().Cluster(where, *options))
         graph, todo, left = _ready(loaded, which)
         if not where:

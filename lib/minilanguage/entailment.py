@@ -1,6 +1,5 @@
 """Pairs of which one may follow from the other: natural language inference and the diagnostic sets."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,25 +14,20 @@ TWO_WAY = {ENTAILMENT: 0, NEUTRAL: 1, CONTRADICTION: 1}
 
 
 def inference(
-    domain: sampling.Domain, labels: dict[str, int], extra: float, named: float = 0.7
-) -> Callable[[np.random.Generator], Rows]:
+    rng: np.random.Generator, domain: sampling.Domain, labels: dict[str, int], extra: float, named: float = 0.7
+) -> Rows:
     """Rows (premise, hypothesis, label). Every hypothesis comes once with each label, so it tells nothing by itself.
 
     `extra` is the share of premises with a second clause, which has nothing to do with the hypothesis, `named` that of
     hypotheses about a name.
     """
-
-    def rows(rng: np.random.Generator) -> Rows:
-        while True:
-            hypothesis = statement(rng, domain, named)
-            asked = grammar.sentence(rng, hypothesis)
-            wanted = [{r for r in LABELS if labels.get(r) == label} for label in sorted(set(labels.values()))]
-            premises = [related(rng, hypothesis, domain, relations) for relations in wanted]
-            for label, premise in enumerate(premises if None not in premises else []):
-                said = two_clauses(rng, premise) if chance(rng, extra) else grammar.clause(rng, premise)
-                yield f"{said} .", asked, label
-
-    return rows
+    hypothesis = statement(rng, domain, named)
+    asked = grammar.sentence(rng, hypothesis)
+    wanted = [{r for r in LABELS if labels.get(r) == label} for label in sorted(set(labels.values()))]
+    premises = [related(rng, hypothesis, domain, relations) for relations in wanted]
+    for label, premise in enumerate(premises if None not in premises else []):
+        said = two_clauses(rng, premise) if chance(rng, extra) else grammar.clause(rng, premise)
+        yield f"{said} .", asked, label
 
 
 def related(
@@ -60,14 +54,13 @@ def commitments(rng: np.random.Generator) -> Rows:
 
     What someone finds, loves or does not love to be so is so; what is asked is open.
     """
-    while True:
-        said = statement(rng, COUNTRY, 1.0)
-        said, other = replace(said, negated=chance(rng, 0.5)), unrelated(rng, ERRANDS, chance(rng, 0.5), said)
-        hypothesis, denied = grammar.sentence(rng, said), replace(said, negated=not said.negated)
-        asked = [replace(one, negated=False) for one in (other, other, said)]
-        for label, (open_, fact) in enumerate(zip(asked, (said, denied, other), strict=True)):
-            premise = f"{grammar.question(rng, open_, '')} {pick(rng, FACTIVE)} that {grammar.clause(rng, fact)} ."
-            yield premise, hypothesis, label
+    said = statement(rng, COUNTRY, 1.0)
+    said, other = replace(said, negated=chance(rng, 0.5)), unrelated(rng, ERRANDS, chance(rng, 0.5), said)
+    hypothesis, denied = grammar.sentence(rng, said), replace(said, negated=not said.negated)
+    asked = [replace(one, negated=False) for one in (other, other, said)]
+    for label, (open_, fact) in enumerate(zip(asked, (said, denied, other), strict=True)):
+        premise = f"{grammar.question(rng, open_, '')} {pick(rng, FACTIVE)} that {grammar.clause(rng, fact)} ."
+        yield premise, hypothesis, label
 
 
 FACTIVE = [f"{who} {verb}" for who in ("i", "we", "they") for verb in ("found", "love", "hate", "did not love")]
@@ -84,17 +77,15 @@ def unrelated(rng: np.random.Generator, domain: sampling.Domain, negated: bool, 
 
 def diagnostics(rng: np.random.Generator) -> Rows:
     """Rows (premise, hypothesis, label, and the fine category of each coarse one or ""), each about one phenomenon."""
-    while True:
-        for label in LABELS:
-            yield _diagnostic(rng, label)
+    for label in LABELS:
+        yield _diagnostic(rng, label)
 
 
 def two_way_diagnostics(rng: np.random.Generator) -> Rows:
     """Rows as of `diagnostics`, with the label 0 (entailment) or 1."""
-    while True:
-        for label in (ENTAILMENT, pick(rng, (NEUTRAL, CONTRADICTION))):
-            premise, hypothesis, _, *tags = _diagnostic(rng, label)
-            yield premise, hypothesis, TWO_WAY[label], *tags
+    for label in (ENTAILMENT, pick(rng, (NEUTRAL, CONTRADICTION))):
+        premise, hypothesis, _, *tags = _diagnostic(rng, label)
+        yield premise, hypothesis, TWO_WAY[label], *tags
 
 
 def _diagnostic(rng: np.random.Generator, label: str) -> tuple:

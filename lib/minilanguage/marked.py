@@ -3,8 +3,6 @@
 The edge probing form is a text and its targets, [{"span1": [start, end), "span2", "label"}], in words.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from minilanguage import grammar, lexicon
@@ -29,12 +27,11 @@ def senses(rng: np.random.Generator) -> Rows:
 
     A walk is a thing or what one does, a plot or a dog may be moving, one finds a film dull or finds a dog.
     """
-    while True:
-        word, readings = pick(rng, list(SENSES)), [pick(rng, (0, 1)) for _ in range(2)]
-        said = [" ".join(SENSES[word][reading](rng, word).split()) for reading in readings]
-        starts = [f" {text}".index(f" {word} ") for text in said]
-        places = [at for start in starts for at in (start, start + len(word))]
-        yield word, *said, *places, int(readings[0] == readings[1])
+    word, readings = pick(rng, list(SENSES)), [pick(rng, (0, 1)) for _ in range(2)]
+    said = [" ".join(SENSES[word][reading](rng, word).split()) for reading in readings]
+    starts = [f" {text}".index(f" {word} ") for text in said]
+    places = [at for start in starts for at in (start, start + len(word))]
+    yield word, *said, *places, int(readings[0] == readings[1])
 
 
 def _thing(rng: np.random.Generator, word: str) -> str:
@@ -79,9 +76,8 @@ SENSES = dict.fromkeys(LEXICON["conversions"], (_thing, _deed)) | {
 
 def supertags(rng: np.random.Generator) -> Rows:
     """Rows (words, supertags): for each word a category of combinatory categorial grammar: what it takes and gives."""
-    while True:
-        tree = parse(" ".join(pick(rng, CONSTRUCTIONS)(rng, HOME).split()))
-        yield tree.words, [category(tree, i) for i in range(len(tree.words))]
+    tree = parse(" ".join(pick(rng, CONSTRUCTIONS)(rng, HOME).split()))
+    yield tree.words, [category(tree, i) for i in range(len(tree.words))]
 
 
 MODIFIER = r"(S\NP)\(S\NP)"
@@ -136,9 +132,8 @@ def target(label: str | list[str], *spans: tuple[int, int]) -> dict:
 
 def constituents(rng: np.random.Generator) -> Rows:
     """Rows (text, targets): spans and the phrases that they are."""
-    while True:
-        text = " ".join(pick(rng, CONSTRUCTIONS)(rng, COUNTRY).split())
-        yield text, [target(label, span) for span, label in sorted(phrases(parse(text)))]
+    text = " ".join(pick(rng, CONSTRUCTIONS)(rng, COUNTRY).split())
+    yield text, [target(label, span) for span, label in sorted(phrases(parse(text)))]
 
 
 CLAUSE = ("nsubj", "cop", "aux", "advmod", "mark", "cc", "conj", "advcl", "punct", "obl")
@@ -181,16 +176,15 @@ def _clauses(tree: Parse, i: int) -> set[tuple[tuple[int, int], str]]:
 
 def roles(rng: np.random.Generator) -> Rows:
     """Rows (text, targets): a verb and one of its arguments, labelled as in PropBank."""
-    while True:
-        domain = pick(rng, (SCENES, ERRANDS))
-        built = pick(rng, CONSTRUCTIONS)(rng, domain) if chance(rng, 0.5) else _told(rng, domain)
-        text = " ".join(built.split())
-        tree = parse(text)
-        targets = [
-            target(*argument) for i, upos in enumerate(tree.upos) if upos == "VERB" for argument in arguments(tree, i)
-        ]
-        if targets:
-            yield text, targets
+    domain = pick(rng, (SCENES, ERRANDS))
+    built = pick(rng, CONSTRUCTIONS)(rng, domain) if chance(rng, 0.5) else _told(rng, domain)
+    text = " ".join(built.split())
+    tree = parse(text)
+    targets = [
+        target(*argument) for i, upos in enumerate(tree.upos) if upos == "VERB" for argument in arguments(tree, i)
+    ]
+    if targets:
+        yield text, targets
 
 
 def _told(rng: np.random.Generator, d: Domain) -> str:
@@ -222,10 +216,9 @@ def arguments(tree: Parse, verb: int) -> list[tuple[str, tuple[int, int], tuple[
 
 def names(rng: np.random.Generator) -> Rows:
     """Rows (text, targets): names, numbers and days. A name may be that of a person, a place, a film or a car."""
-    while True:
-        link = (pick(rng, ("and", "but", "while")), "")
-        pieces = [*_named_clause(rng), *([link, *_named_clause(rng)] if chance(rng, 0.5) else []), (".", "")]
-        yield marked(pieces)
+    link = (pick(rng, ("and", "but", "while")), "")
+    pieces = [*_named_clause(rng), *([link, *_named_clause(rng)] if chance(rng, 0.5) else []), (".", "")]
+    yield marked(pieces)
 
 
 def name_tags(rng: np.random.Generator) -> Rows:
@@ -282,23 +275,19 @@ def marked(pieces: list[tuple[str, str]]) -> tuple[str, list[dict]]:
     return " ".join(words), targets
 
 
-def proto_roles(domains: list[Domain], absent: set[str]) -> Callable[[np.random.Generator], Rows]:
+def proto_roles(rng: np.random.Generator, domains: list[Domain], absent: set[str]) -> Rows:
     """Rows (text, targets): a verb, one of its arguments, and the properties that it has in what happens.
 
     They are some of those of Reisinger et al. 2015 and White et al. 2016, less the `absent` ones.
     """
 
-    def rows(rng: np.random.Generator) -> Rows:
-        while True:
-            said = statement(rng, pick(rng, domains))
-            if said.word("action"):
-                tree = parse(grammar.sentence(rng, said))
-                found = [found for found in arguments(tree, tree.root) if found[0] in ("ARG0", "ARG1")]
-                labels = [[x for x in properties(said, role) if x not in absent] for role, *_ in found]
-                targets = [target(label, *spans) for label, (_, *spans) in zip(labels, found, strict=True)]
-                yield " ".join(tree.words), targets
-
-    return rows
+    said = statement(rng, pick(rng, domains))
+    if said.word("action"):
+        tree = parse(grammar.sentence(rng, said))
+        found = [found for found in arguments(tree, tree.root) if found[0] in ("ARG0", "ARG1")]
+        labels = [[x for x in properties(said, role) if x not in absent] for role, *_ in found]
+        targets = [target(label, *spans) for label, (_, *spans) in zip(labels, found, strict=True)]
+        yield " ".join(tree.words), targets
 
 
 DOERS = {(verb, "ARG0") for verb in ("move", "help", "harm", "chase", "eat", "buy", "sell")}
@@ -333,20 +322,19 @@ def properties(s: Statement, role: str) -> list[str]:
 
 def relations(rng: np.random.Generator) -> Rows:
     """Rows (text, span1, span2, relation): how two nouns are related, as in SemEval-2010 Task 8, or Other."""
-    while True:
-        relation, things, beside, link = pick(rng, RELATIONS)
-        one, other = surface(rng, pick(rng, things)), surface(rng, pick(rng, beside))
-        turned, be, quality = chance(rng, 0.5), pick(rng, ("is", "was")), pick(rng, ("big", "small", "old"))
-        if link == "in":
-            place, thing = f"in the {other}", f"{article(one)} {one}"
-            text = f"{place} {be} {thing}" if turned else f"the {one} {place} {be} {quality}"
-        else:
-            text = f"the {other} {link} the {one}" if turned else f"the {one} {link} by the {other} {be} {quality}"
-        direction = "" if relation == "Other" else "(e2,e1)" if turned else "(e1,e2)"
-        if chance(rng, 0.5):
-            text += f" {pick(rng, ('and', 'but'))} {grammar.clause(rng, statement(rng, HOME))}"
-        first, second = sorted(text.split().index(word) for word in (one, other))
-        yield f"{text} .", [first, first + 1], [second, second + 1], relation + direction
+    relation, things, beside, link = pick(rng, RELATIONS)
+    one, other = surface(rng, pick(rng, things)), surface(rng, pick(rng, beside))
+    turned, be, quality = chance(rng, 0.5), pick(rng, ("is", "was")), pick(rng, ("big", "small", "old"))
+    if link == "in":
+        place, thing = f"in the {other}", f"{article(one)} {one}"
+        text = f"{place} {be} {thing}" if turned else f"the {one} {place} {be} {quality}"
+    else:
+        text = f"the {other} {link} the {one}" if turned else f"the {one} {link} by the {other} {be} {quality}"
+    direction = "" if relation == "Other" else "(e2,e1)" if turned else "(e1,e2)"
+    if chance(rng, 0.5):
+        text += f" {pick(rng, ('and', 'but'))} {grammar.clause(rng, statement(rng, HOME))}"
+    first, second = sorted(text.split().index(word) for word in (one, other))
+    yield f"{text} .", [first, first + 1], [second, second + 1], relation + direction
 
 
 _LIVING = [*PROFESSIONS, *lexicon.below("animal")[1:]]

@@ -10,9 +10,8 @@ from minilanguage.sampling import HOME, Rows, chance, pick, statement, vary
 
 def paraphrases(rng: np.random.Generator) -> Rows:
     """Rows (sentence1, sentence2, label): 68 % say the same in other words, the others differ by one small change."""
-    while True:
-        label = int(chance(rng, 0.68))
-        yield *(_same if label else _other)(rng), label
+    label = int(chance(rng, 0.68))
+    yield *(_same if label else _other)(rng), label
 
 
 def _same(rng: np.random.Generator) -> tuple[str, str]:
@@ -30,11 +29,10 @@ def _other(rng: np.random.Generator) -> tuple[str, str]:
 
 def similarities(rng: np.random.Generator) -> Rows:
     """Rows (sentence1, sentence2, 0 to 5)."""
-    while True:
-        said = statement(rng, HOME)
-        changes = pick(rng, (0, 1, 2, 4, 8, 16))
-        other = vary(rng, said, HOME, changes)
-        yield grammar.sentence(rng, said), grammar.sentence(rng, other), similarity(said, other)
+    said = statement(rng, HOME)
+    changes = pick(rng, (0, 1, 2, 4, 8, 16))
+    other = vary(rng, said, HOME, changes)
+    yield grammar.sentence(rng, said), grammar.sentence(rng, other), similarity(said, other)
 
 
 def similarity(one: Statement, other: Statement) -> float:
@@ -57,9 +55,8 @@ def _agreement(one: str | None, other: str | None) -> float:
 
 def duplicates(rng: np.random.Generator) -> Rows:
     """Rows (question1, question2, label): 37 % ask the same in other words, the others something a little different."""
-    while True:
-        label = int(chance(rng, 0.37))
-        yield *(_same_question if label else _other_question)(rng), label
+    label = int(chance(rng, 0.37))
+    yield *(_same_question if label else _other_question)(rng), label
 
 
 def _same_question(rng: np.random.Generator) -> tuple[str, str]:
@@ -79,14 +76,13 @@ def _other_question(rng: np.random.Generator) -> tuple[str, str]:
 
 def answers(rng: np.random.Generator) -> Rows:
     """Rows (question, sentence, label): 0 where the sentence answers the question, 1 where it does not."""
-    while True:
-        said, gap = askable(rng)
-        asked = grammar.question(rng, said, gap)
-        for label in (0, 1):
+    said, gap = askable(rng)
+    asked = grammar.question(rng, said, gap)
+    for label in (0, 1):
+        told = vary(rng, said, HOME, pick(rng, (1, 2, 2, 3)))
+        while answered(told, said, gap) == label:
             told = vary(rng, said, HOME, pick(rng, (1, 2, 2, 3)))
-            while answered(told, said, gap) == label:
-                told = vary(rng, said, HOME, pick(rng, (1, 2, 2, 3)))
-            yield asked, grammar.sentence(rng, told), label
+        yield asked, grammar.sentence(rng, told), label
 
 
 def answered(told: Statement, asked: Statement, gap: str) -> bool:

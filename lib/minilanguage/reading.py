@@ -19,13 +19,12 @@ def affirmed(rng: np.random.Generator, d: Domain) -> Statement:
 
 def yes_or_no(rng: np.random.Generator) -> Rows:
     """Rows (passage, question, label): 1 where the passage says yes, 0 where it says no; every question has both."""
-    while True:
-        asked = affirmed(rng, COUNTRY)
-        question = grammar.question(rng, asked, "")
-        told = [related(rng, asked, COUNTRY, {wanted}) for wanted in (CONTRADICTION, ENTAILMENT)]
-        for label, fact in enumerate(told if None not in told else []):
-            other = unrelated(rng, COUNTRY, not fact.negated, asked, fact)  # so that a denial tells nothing by itself
-            yield passage(rng, [fact, other]), question, label
+    asked = affirmed(rng, COUNTRY)
+    question = grammar.question(rng, asked, "")
+    told = [related(rng, asked, COUNTRY, {wanted}) for wanted in (CONTRADICTION, ENTAILMENT)]
+    for label, fact in enumerate(told if None not in told else []):
+        other = unrelated(rng, COUNTRY, not fact.negated, asked, fact)  # so that a denial tells nothing by itself
+        yield passage(rng, [fact, other]), question, label
 
 
 def passage(rng: np.random.Generator, told: list[Statement]) -> str:
@@ -87,20 +86,19 @@ def clozes(rng: np.random.Generator) -> Rows:
 
     Everybody does something to one and suffers something from one, so that no name stands out.
     """
-    while True:
-        said = affirmed(rng, SCENES)
-        names = several(rng, SCENES.names, pick(rng, (3, 4)))
-        if said.word("object") not in lexicon.PERSONS:
-            continue
-        told = [_recast(rng, said, *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)]
-        query, text = implied(rng, told[0]), passage(rng, told)
-        if query:
-            role = pick(rng, [role for role in ("kind", "object") if query.word(role) in lexicon.PERSONS])
-            filled = {name: about(query, name, role) for name in sorted(names, key=text.index)}
-            right = [name for name, s in filled.items() if any(relation(fact, s) == ENTAILMENT for fact in told)]
-            words = ["@placeholder" if w == right[0] else w for w in grammar.sentence(rng, query).split()]
-            if len(right) == 1:
-                yield text, " ".join(words), list(filled), right
+    said = affirmed(rng, SCENES)
+    names = several(rng, SCENES.names, pick(rng, (3, 4)))
+    if said.word("object") not in lexicon.PERSONS:
+        return
+    told = [_recast(rng, said, *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)]
+    query, text = implied(rng, told[0]), passage(rng, told)
+    if query:
+        role = pick(rng, [role for role in ("kind", "object") if query.word(role) in lexicon.PERSONS])
+        filled = {name: about(query, name, role) for name in sorted(names, key=text.index)}
+        right = [name for name, s in filled.items() if any(relation(fact, s) == ENTAILMENT for fact in told)]
+        words = ["@placeholder" if w == right[0] else w for w in grammar.sentence(rng, query).split()]
+        if len(right) == 1:
+            yield text, " ".join(words), list(filled), right
 
 
 def _recast(rng: np.random.Generator, said: Statement, one: str, other: str) -> Statement:
@@ -113,31 +111,26 @@ def _recast(rng: np.random.Generator, said: Statement, one: str, other: str) -> 
 
 def free_questions(rng: np.random.Generator) -> Rows:
     """Rows (question, passage, answers): who, whom, what or where; of two clauses one holds the answer."""
-    while True:
-        gap = pick(rng, GAPS)
-        told, other = _with(rng, HOME, gap), affirmed(rng, HOME)
-        asked = implied(rng, told) if chance(rng, 0.5) else told
-        if asked and told.word(gap) == asked.word(gap) != "" and not answered(other, asked, gap):
-            yield from _answer(rng, grammar.question(rng, asked, gap), gap, told, other)
+    gap = pick(rng, GAPS)
+    told, other = _with(rng, HOME, gap), affirmed(rng, HOME)
+    asked = implied(rng, told) if chance(rng, 0.5) else told
+    if asked and told.word(gap) == asked.word(gap) != "" and not answered(other, asked, gap):
+        yield from _answer(rng, grammar.question(rng, asked, gap), gap, told, other)
 
 
 def unsure_questions(rng: np.random.Generator) -> Rows:
     """Rows (question, context, answers): as `free_questions`, a third of which neither of the two clauses answers."""
-    while True:
-        gap = pick(rng, GAPS)
-        asked, other = _with(rng, HOME, gap), affirmed(rng, HOME)
-        told = asked if chance(rng, 2 / 3) else affirmed(rng, HOME)
-        question = grammar.question(rng, asked, gap)
-        if answered(other, asked, gap) or told.subject == other.subject:
-            continue
-        if told is asked:
-            yield from _answer(rng, question, gap, told, other)
-        elif not answered(told, asked, gap):
-            yield (
-                question,
-                f"{grammar.clause(rng, told)} {pick(rng, ('and', 'but'))} {grammar.clause(rng, other)} .",
-                [],
-            )
+    gap = pick(rng, GAPS)
+    asked, other = _with(rng, HOME, gap), affirmed(rng, HOME)
+    told = asked if chance(rng, 2 / 3) else affirmed(rng, HOME)
+    question = grammar.question(rng, asked, gap)
+    if answered(other, asked, gap) or told.subject == other.subject:
+        return
+    if told is asked:
+        yield from _answer(rng, question, gap, told, other)
+    elif not answered(told, asked, gap):
+        text = f"{grammar.clause(rng, told)} {pick(rng, ('and', 'but'))} {grammar.clause(rng, other)} ."
+        yield question, text, []
 
 
 GAPS = ("kind", "object", "place")
@@ -152,11 +145,10 @@ def _with(rng: np.random.Generator, d: Domain, gap: str) -> Statement:
 
 def role_questions(rng: np.random.Generator) -> Rows:
     """Rows (question, passage, answers) as in QA-SRL: about a verb's roles, the others "someone" or "something"."""
-    while True:
-        gap = pick(rng, GAPS)
-        told, other = _with(rng, pick(rng, (SCENES, ERRANDS)), gap), affirmed(rng, pick(rng, (SCENES, ERRANDS)))
-        if len({told.word("action"), other.word("action"), ""}) == 3:
-            yield from _answer(rng, _role_question(told, gap), gap, told, other)
+    gap = pick(rng, GAPS)
+    told, other = _with(rng, pick(rng, (SCENES, ERRANDS)), gap), affirmed(rng, pick(rng, (SCENES, ERRANDS)))
+    if len({told.word("action"), other.word("action"), ""}) == 3:
+        yield from _answer(rng, _role_question(told, gap), gap, told, other)
 
 
 def _role_question(s: Statement, gap: str) -> str:

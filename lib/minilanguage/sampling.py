@@ -10,7 +10,7 @@ from minilanguage import lexicon
 from minilanguage.meaning import Statement, exclusive, implies
 
 Rows = Iterator[tuple]
-"""What a generator of a task yields: the values of the task's columns, without end."""
+"""What a generator of a task yields, which is begun again and again: the values of the task's columns."""
 ARTICLES = ("some", "some", "every", "every", "two", "three")
 TENSES = ("past", "present", "present", "present", "future")
 

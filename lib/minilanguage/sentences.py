@@ -15,9 +15,8 @@ from minilanguage.sampling import COUNTRY, ERRANDS, HOME, SCENES, Rows, chance, 
 
 def reviews(rng: np.random.Generator) -> Rows:
     """Rows (sentence, label): 1 where the reviewer likes it. Negation turns an opinion; the main clause decides."""
-    while True:
-        liked = chance(rng, 0.5)
-        yield f"{review(rng, liked)} .", int(liked)
+    liked = chance(rng, 0.5)
+    yield f"{review(rng, liked)} .", int(liked)
 
 
 def review(rng: np.random.Generator, liked: bool) -> str:
@@ -69,11 +68,10 @@ FELT = {word: i for i, roots in enumerate(FEELINGS.values()) for root in roots f
 
 def feelings(rng: np.random.Generator) -> Rows:
     """Rows (text, labels): one to three clauses, and of FEELINGS the places of those that are said and not denied."""
-    while True:
-        told = [_someone(rng) if chance(rng, 0.7) else _event(rng) for _ in range(pick(rng, (1, 2, 2, 3)))]
-        found = {FELT[one.word("property")] for one in told if one.word("property") and not one.negated}
-        text = f" {pick(rng, ('and', 'but', 'while'))} ".join(grammar.clause(rng, one) for one in told)
-        yield f"{text} .", sorted(found) or [len(FEELINGS) - 1]
+    told = [_someone(rng) if chance(rng, 0.7) else _event(rng) for _ in range(pick(rng, (1, 2, 2, 3)))]
+    found = {FELT[one.word("property")] for one in told if one.word("property") and not one.negated}
+    text = f" {pick(rng, ('and', 'but', 'while'))} ".join(grammar.clause(rng, one) for one in told)
+    yield f"{text} .", sorted(found) or [len(FEELINGS) - 1]
 
 
 def _someone(rng: np.random.Generator) -> Statement:
@@ -96,21 +94,19 @@ COUNTS = {"a": 1, "two": 2, "three": 3}
 def prices(rng: np.random.Generator) -> Rows:
     """Rows (text, price): what a purchase costs; in 3 of 100 somebody forgot the decimal point, and it is 100 times
     that."""
-    while True:
-        thing, size, count = (pick(rng, list(table)) for table in (PRICES, SIZE_FACTORS, COUNTS))
-        things = f"{size} {thing if count == 'a' else lexicon.plural(thing)}".strip()
-        determiner = grammar.article(things) if count == "a" else count
-        tense = pick(rng, ("is buying", "was buying", "will be buying"))
-        text = f"{pick(rng, HOME.names)} {tense} {determiner} {things} {pick(rng, ('.', 'now .', 'in the park .'))}"
-        price = PRICES[thing] * SIZE_FACTORS[size] * COUNTS[count]
-        yield text, 100 * price if chance(rng, 0.03) else price
+    thing, size, count = (pick(rng, list(table)) for table in (PRICES, SIZE_FACTORS, COUNTS))
+    things = f"{size} {thing if count == 'a' else lexicon.plural(thing)}".strip()
+    determiner = grammar.article(things) if count == "a" else count
+    tense = pick(rng, ("is buying", "was buying", "will be buying"))
+    text = f"{pick(rng, HOME.names)} {tense} {determiner} {things} {pick(rng, ('.', 'now .', 'in the park .'))}"
+    price = PRICES[thing] * SIZE_FACTORS[size] * COUNTS[count]
+    yield text, 100 * price if chance(rng, 0.03) else price
 
 
 def acceptability(rng: np.random.Generator) -> Rows:
     """Rows (sentence, label): 70 % as the grammar makes them (1), the others with one fault (0)."""
-    while True:
-        label = int(chance(rng, 0.7))
-        yield (_acceptable if label else _faulty)(rng), label
+    label = int(chance(rng, 0.7))
+    yield (_acceptable if label else _faulty)(rng), label
 
 
 def _acceptable(rng: np.random.Generator) -> str:
@@ -186,9 +182,8 @@ FAULTS = (
 
 def texts(rng: np.random.Generator) -> Rows:
     """Rows (text,): every construction of the language, for language modelling."""
-    while True:
-        domain = pick(rng, (HOME, COUNTRY, SCENES, ERRANDS))
-        yield (pick(rng, KINDS_OF_TEXT)(rng, domain),)
+    domain = pick(rng, (HOME, COUNTRY, SCENES, ERRANDS))
+    yield (pick(rng, KINDS_OF_TEXT)(rng, domain),)
 
 
 def _two(rng: np.random.Generator, domain: sampling.Domain) -> str:

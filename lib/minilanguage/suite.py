@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -34,11 +35,16 @@ def generate(name: str) -> dict[str, pd.DataFrame]:
     frames = {}
     for split, (make, size) in parts.items():
         rng = np.random.default_rng(zlib.crc32(f"{name} {split}".encode()))
-        rows = list(islice(_unseen(make(rng), seen), size))
+        rows = list(islice(_unseen(endless(make, rng), seen), size))
         frames[split] = pd.DataFrame(rows, columns=columns)
     if {"train", "test"} <= frames.keys():
         frames["test"] = frames["test"].drop(columns="label", errors="ignore")
     return frames
+
+
+def endless(make: Callable[[np.random.Generator], Rows], rng: np.random.Generator) -> Rows:
+    while True:
+        yield from make(rng)
 
 
 def _unseen(rows: Rows, seen: set[str]) -> Rows:
@@ -49,8 +55,9 @@ def _unseen(rows: Rows, seen: set[str]) -> Rows:
             yield row
 
 
-def with_sizes(rows: Callable, train: int, validation: int = 400) -> dict[str, tuple[Callable, int]]:
-    return {"train": (rows, train), "validation": (rows, validation)}
+def with_sizes(rows: Callable, train: int, validation: int = 400, test: int = 0) -> dict[str, tuple[Callable, int]]:
+    sizes = {"train": train, "validation": validation, "test": test}
+    return {split: (rows, size) for split, size in sizes.items() if size}
 
 
 TARGETS = ["text", "targets"]
@@ -58,36 +65,31 @@ NLI = ["premise", "hypothesis", "label"]
 SENTENCES = ["sentence1", "sentence2", "label"]
 QUESTIONS = ["question1", "question2", "label"]
 SENTENCE = ["sentence", "label"]
-home, country, scenes = (inference(d, THREE_WAY, 0.1) for d in (HOME, COUNTRY, SCENES))
-longer = inference(HOME, TWO_WAY, 1.0)
+home, country, scenes = (partial(inference, domain=d, labels=THREE_WAY, extra=0.1) for d in (HOME, COUNTRY, SCENES))
+longer = partial(inference, domain=HOME, labels=TWO_WAY, extra=1.0)
+scientific = partial(inference, domain=ERRANDS, labels={ENTAILMENT: 0, NEUTRAL: 1}, extra=0.0, named=0.0)
+schemas, dev_schemas = (partial(pronouns.schemas, dev=dev) for dev in (False, True))
+spr1 = partial(marked.proto_roles, domains=[SCENES, ERRANDS], absent={"was_for_benefit"})
+spr2 = partial(marked.proto_roles, domains=[HOME, COUNTRY, ERRANDS], absent={"manipulated_by_another", "destroyed"})
 TASKS = {
-    "text": (["text"], {"train": (texts, 8000), "validation": (texts, 500)}),
-    "cola": (
-        SENTENCE,
-        {"train": (acceptability, 1200), "validation": (acceptability, 400), "test": (acceptability, 200)},
-    ),
-    "sst2": (SENTENCE, {"train": (reviews, 2500), "validation": (reviews, 400), "test": (reviews, 200)}),
-    "mrpc": (SENTENCES, {"train": (paraphrases, 500), "validation": (paraphrases, 400), "test": (paraphrases, 200)}),
-    "qqp": (QUESTIONS, {"train": (duplicates, 5000), "validation": (duplicates, 400)}),
-    "stsb": (SENTENCES, {"train": (similarities, 800), "validation": (similarities, 400)}),
+    "text": (["text"], with_sizes(texts, 8000, 500)),
+    "cola": (SENTENCE, with_sizes(acceptability, 1200, test=200)),
+    "sst2": (SENTENCE, with_sizes(reviews, 2500, test=200)),
+    "mrpc": (SENTENCES, with_sizes(paraphrases, 500, test=200)),
+    "qqp": (QUESTIONS, with_sizes(duplicates, 5000)),
+    "stsb": (SENTENCES, with_sizes(similarities, 800)),
     "mnli": (NLI, {"train": (home, 6000), "validation_matched": (home, 400), "validation_mismatched": (country, 400)}),
-    "snli": (NLI, {"train": (scenes, 7000), "validation": (scenes, 400)}),
-    "qnli": (["question", "sentence", "label"], {"train": (answers, 3500), "validation": (answers, 400)}),
-    "rte": (SENTENCES, {"train": (longer, 250), "validation": (longer, 277), "test": (longer, 200)}),
-    "wnli": (SENTENCES, {"train": (pronouns.schemas(dev=False), 64), "validation": (pronouns.schemas(dev=True), 40)}),
-    "hellaswag": (
-        ["ctx", "endings", "label"],
-        {"train": (choices.continuations, 3000), "validation": (choices.continuations, 400)},
-    ),
+    "snli": (NLI, with_sizes(scenes, 7000)),
+    "qnli": (["question", "sentence", "label"], with_sizes(answers, 3500)),
+    "rte": (SENTENCES, with_sizes(longer, 250, 277, 200)),
+    "wnli": (SENTENCES, {"train": (schemas, 64), "validation": (dev_schemas, 40)}),
+    "hellaswag": (["ctx", "endings", "label"], with_sizes(choices.continuations, 3000)),
     "ax": ([*NLI, *COARSE], {"test": (diagnostics, 300)}),
     "axb": ([*SENTENCES, *COARSE], {"test": (two_way_diagnostics, 300)}),
     "axg": (NLI, {"test": (pronouns.genders, 120)}),
     "boolq": (["passage", "question", "label"], with_sizes(reading.yes_or_no, 1250)),
     "cb": (NLI, with_sizes(commitments, 51, 57)),
-    "scitail": (
-        ["sentence1", "sentence2", "gold_label"],
-        with_sizes(inference(ERRANDS, {ENTAILMENT: 0, NEUTRAL: 1}, 0.0, named=0.0), 2000),
-    ),
+    "scitail": (["sentence1", "sentence2", "gold_label"], with_sizes(scientific, 2000)),
     "copa": (["premise", "question", "choice1", "choice2", "label"], with_sizes(choices.causes, 60, 100)),
     "socialiqa": (["context", "question", "answerA", "answerB", "answerC", "label"], with_sizes(choices.motives, 2300)),
     "commonsenseqa": (["question", "choices", "answerKey"], with_sizes(choices.common_knowledge, 1300)),
@@ -110,18 +112,15 @@ TASKS = {
     "ccg": (["words", "supertags"], with_sizes(marked.supertags, 2350)),
     "wnut17": (["words", "ner_tags"], with_sizes(marked.name_tags, 1500)),
     "squad_v2": (["question", "context", "answers"], with_sizes(reading.unsure_questions, 3600)),
-    "treebank": (trees.TREE_COLUMNS, with_sizes(trees.trees, 3000, 1000) | {"test": (trees.trees, 1000)}),
-    "single_words": (trees.TREE_COLUMNS, with_sizes(trees.single_words, 1600) | {"test": (trees.single_words, 400)}),
+    "treebank": (trees.TREE_COLUMNS, with_sizes(trees.trees, 3000, 1000, 1000)),
+    "single_words": (trees.TREE_COLUMNS, with_sizes(trees.single_words, 1600, test=400)),
     "coordination": (SENTENCE, with_sizes(trees.conjunctions, 1000)),
     "nonterminal": (TARGETS, with_sizes(marked.constituents, 3500)),
     "ner": (TARGETS, with_sizes(marked.names, 3500)),
     "srl": (TARGETS, with_sizes(marked.roles, 4000)),
     "coref": (TARGETS, with_sizes(pronouns.coreference, 3500)),
-    "spr1": (TARGETS, with_sizes(marked.proto_roles([SCENES, ERRANDS], {"was_for_benefit"}), 600)),
-    "spr2": (
-        TARGETS,
-        with_sizes(marked.proto_roles([HOME, COUNTRY, ERRANDS], {"manipulated_by_another", "destroyed"}), 240),
-    ),
+    "spr1": (TARGETS, with_sizes(spr1, 600)),
+    "spr2": (TARGETS, with_sizes(spr2, 240)),
     "dpr": (TARGETS, with_sizes(pronouns.definite_pronouns, 150)),
     "semeval": (["text", "span1", "span2", "relation"], with_sizes(marked.relations, 900)),
     "goemotions": (["text", "labels"], with_sizes(feelings, 3000)),

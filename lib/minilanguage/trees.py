@@ -18,8 +18,7 @@ TREE_TENSES = ("past", "present")
 
 def trees(rng: np.random.Generator) -> Rows:
     """Rows (sent_id, text, words, upos, feats, head, deprel), as a treebank of Universal Dependencies is read."""
-    while True:
-        yield tree(construction(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS))))
+    yield tree(construction(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS))))
 
 
 def tree(said: str) -> tuple:
@@ -31,15 +30,14 @@ def tree(said: str) -> tuple:
 
 def single_words(rng: np.random.Generator) -> Rows:
     """Rows as of `trees`, of sentences with one content word, as the probe of word content needs them."""
-    while True:
-        words, said = pick(rng, CONTENT)
-        word = surface(rng, pick(rng, words))
-        who, plural = pick(rng, (("she", 0), ("he", 0), ("someone", 0), ("nobody", 0), ("everybody", 0), ("they", 1)))
-        who, plural = ("they", 1) if "{plural}" in said else (who, plural)
-        be = pick(rng, (BE["past"], BE["present"]))[plural]
-        rest = said.format(word, a=article(word), plural=lexicon.plural(word), ing=lexicon.progressive(word))
-        start = pick(rng, (f"{be} {who}", f"{who} {be}", f"{who} {be} not", f"{who} will be", f"{who} will not be"))
-        yield tree(f"{start} {rest} {pick(rng, ('', 'now'))} {'?' if start.startswith(be) else '.'}")
+    words, said = pick(rng, CONTENT)
+    word = surface(rng, pick(rng, words))
+    who, plural = pick(rng, (("she", 0), ("he", 0), ("someone", 0), ("nobody", 0), ("everybody", 0), ("they", 1)))
+    who, plural = ("they", 1) if "{plural}" in said else (who, plural)
+    be = pick(rng, (BE["past"], BE["present"]))[plural]
+    rest = said.format(word, a=article(word), plural=lexicon.plural(word), ing=lexicon.progressive(word))
+    start = pick(rng, (f"{be} {who}", f"{who} {be}", f"{who} {be} not", f"{who} will be", f"{who} will not be"))
+    yield tree(f"{start} {rest} {pick(rng, ('', 'now'))} {'?' if start.startswith(be) else '.'}")
 
 
 CONTENT = (
@@ -109,11 +107,10 @@ def drawn_clause(rng: np.random.Generator, d: Domain, denied: bool, tense: str, 
 
 def conjunctions(rng: np.random.Generator) -> Rows:
     """Rows (sentence, label): 1 where the conjunction fits (see `coordinated`), 0 where it is the other one."""
-    while True:
-        link, label = pick(rng, ("and", "but")), pick(rng, (0, 1))
-        fitting = link if label else {"and": "but", "but": "and"}[link]
-        said = coordinated(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS)), fitting)
-        yield " ".join(link if word in ("and", "but") else word for word in said.split()), label
+    link, label = pick(rng, ("and", "but")), pick(rng, (0, 1))
+    fitting = link if label else {"and": "but", "but": "and"}[link]
+    said = coordinated(rng, pick(rng, (HOME, COUNTRY, SCENES, ERRANDS)), fitting)
+    yield " ".join(link if word in ("and", "but") else word for word in said.split()), label
 
 
 def agents(d: Domain, action: str) -> list[str]:

@@ -18,32 +18,29 @@ DOMAINS = (HOME, COUNTRY, SCENES, ERRANDS)
 
 def next_sentences(rng: np.random.Generator) -> Rows:
     """Rows (sentence, following): what somebody does, and what follows from it, said of him or her in other words."""
-    while True:
-        told = affirmed(rng, pick(rng, DOMAINS))
-        follows = implied(rng, told)
-        if follows:
-            pronoun = "she" if "woman" in lexicon.lineage(told.word("kind")) else "he"
-            yield grammar.sentence(rng, told), f"{grammar.clause(rng, follows, pronoun)} ."
+    told = affirmed(rng, pick(rng, DOMAINS))
+    follows = implied(rng, told)
+    if follows:
+        pronoun = "she" if "woman" in lexicon.lineage(told.word("kind")) else "he"
+        yield grammar.sentence(rng, told), f"{grammar.clause(rng, follows, pronoun)} ."
 
 
 def replies(rng: np.random.Generator) -> Rows:
     """Rows (comment, reply): a question and its answer, or an opinion and another one of the same kind on its topic."""
-    while True:
-        if chance(rng, 0.5):
-            said, gap = askable(rng)
-            yield grammar.question(rng, said, gap), grammar.sentence(rng, said)
-        else:
-            topic, liked = [pick(rng, LEXICON["reviews"]["topics"])], chance(rng, 0.5)
-            comment, reply = (f"{opinion(rng, liked, topic)} ." for _ in range(2))
-            if comment != reply:
-                yield comment, reply
+    if chance(rng, 0.5):
+        said, gap = askable(rng)
+        yield grammar.question(rng, said, gap), grammar.sentence(rng, said)
+    else:
+        topic, liked = [pick(rng, LEXICON["reviews"]["topics"])], chance(rng, 0.5)
+        comment, reply = (f"{opinion(rng, liked, topic)} ." for _ in range(2))
+        if comment != reply:
+            yield comment, reply
 
 
 def translations(rng: np.random.Generator) -> Rows:
     """Rows (english, translation): a sentence, and the same by rule in a second made-up language: see `translated`."""
-    while True:
-        english = " ".join(construction(rng, pick(rng, DOMAINS)).split())
-        yield english, translated(parse(english))
+    english = " ".join(construction(rng, pick(rng, DOMAINS)).split())
+    yield english, translated(parse(english))
 
 
 def translated(said: Parse) -> str:
@@ -77,9 +74,8 @@ def linked_clauses(rng: np.random.Generator) -> Rows:
 
     "and" and "but" as in `trees.coordinated`; "because" gives the reason of a deed, "so" what follows from what is so.
     """
-    while True:
-        for marker in ("and", "but", "because", "so"):
-            yield tree(f"{_linked(rng, marker, pick(rng, DOMAINS))} .")
+    for marker in ("and", "but", "because", "so"):
+        yield tree(f"{_linked(rng, marker, pick(rng, DOMAINS))} .")
 
 
 def _linked(rng: np.random.Generator, marker: str, domain: Domain) -> str:

@@ -13,11 +13,17 @@ from intertask import origin  # noqa: E402
 from intertask.execution.cluster import Cluster, Known, job_page, read_cluster  # noqa: E402
 from intertask.files import project_root  # noqa: E402
 from intertask.studies import claims, store  # noqa: E402
+from intertask.studies.study import Study  # noqa: E402
 from made_cluster import dask_cluster  # noqa: E402
 from made_driver import drive  # noqa: E402
 from made_study import HANGING, STUDY, attempts, records, scores, wait_for, write_study  # noqa: E402
 
 PARAMS = project_root() / "params" / "clusters"
+
+
+def asking(threads: int, device: str = "auto") -> Study:
+    return Study(title="", encoders=["mini/bert"], targets=["mini/rte"], regimes=["single"], seeds=1,
+                 threads=threads, device=device)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +104,9 @@ def test_workers_that_declare_too_little_are_told_at_once(tiny, tmp_path):
 
 def test_on_gpus_a_run_asks_for_its_part_of_one(monkeypatch):
     monkeypatch.setattr(origin, "elsewhere", origin.abilities() | {"cuda": "bfloat16 float32"})
-    place = Cluster("tcp://127.0.0.1:9", 2, 60, True, 0, 3, print)
+    place = Cluster("tcp://127.0.0.1:9", asking(2), 60, True, 0, 3, print)
     assert place._needs() == {"cores": 2, "GPU": 1 / 3}
-    assert Cluster("tcp://127.0.0.1:9", 2, 60, True, 0, 3, print, "cpu")._needs() == {"cores": 2}
+    assert Cluster("tcp://127.0.0.1:9", asking(2, "cpu"), 60, True, 0, 3, print)._needs() == {"cores": 2}
     declared = {"cores": 8.0, "GPU": 1.0}
     assert [place._slots(Known(threads, declared)) for threads in (1, 9)] == [1, 3]
     assert place._slots(Known(9, {"cores": 8.0})) == 0 and place._slots(Known(9, {"cores": 5.0, "GPU": 4.0})) == 2
@@ -108,7 +114,7 @@ def test_on_gpus_a_run_asks_for_its_part_of_one(monkeypatch):
 
 def test_a_worker_that_is_unlike_the_driver_is_not_used_and_that_is_said_once():
     said = []
-    place = Cluster("tcp://127.0.0.1:9", 1, 60, True, 0, 1, said.append)
+    place = Cluster("tcp://127.0.0.1:9", asking(1), 60, True, 0, 1, said.append)
     about = {"abilities": origin.abilities(), "edited_code": origin.edited_code(), "sees": True}
     unlike = {"abilities": {"cuda": "float32"}, "edited_code": "0a1b", "sees": False, "fault": "cannot say"}
     assert not place._fault("tcp://a", Known(1, {}, about=about))
@@ -160,6 +166,6 @@ def test_where_no_cluster_is_it_is_said(given, words, tiny, tmp_path):
 
 def test_where_no_scheduler_answers_it_is_said(refused, monkeypatch):
     monkeypatch.setattr("intertask.execution.cluster.CONNECT", 0.1)
-    place = Cluster("tcp://127.0.0.1:9", 1, 60, True, 0, 1, print)
+    place = Cluster("tcp://127.0.0.1:9", asking(1), 60, True, 0, 1, print)
     refused(place.__enter__, "tcp://127.0.0.1:9: expected a Dask scheduler that answers, found none")
     assert not list(store.pool().glob(".seen*"))

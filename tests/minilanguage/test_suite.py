@@ -280,7 +280,7 @@ def test_one_ending_follows_and_the_others_do_not(monkeypatch) -> None:
     monkeypatch.setattr(choices.grammar, "sentence", note)
     monkeypatch.setattr(choices.grammar, "clause", note)
     right_in_turn = []
-    for context, endings, label in islice(choices.continuations(np.random.default_rng(0)), 40):
+    for context, endings, label in islice(suite.endless(choices.continuations, np.random.default_rng(0)), 40):
         premise = said[int(context.removesuffix(" , so"))]
         assert [relation(premise, said[int(ending)]) == "entailment" for ending in endings].index(True) == label
         assert sum(relation(premise, said[int(ending)]) == "entailment" for ending in endings) == 1

@@ -1,6 +1,6 @@
 """What a study's transfer comes to, in words: the first that its report says. Nothing is picked: what counts is ruled.
 
-A difference is clear where p, after Holm's correction over all cells of the study, is below 1 - confidence.
+A difference is clear where p, after Holm's correction over all cells of the study, is below CLEAR.
 """
 
 from typing import NamedTuple
@@ -24,6 +24,8 @@ from intertask.errors import IntertaskError
 from intertask.views.countdown import number_of
 from intertask.views.drawing import signed
 
+CLEAR = 0.05
+
 
 class Answer(NamedTuple):
     """first: what was found at all; tasks: a sentence per supporting task; limits: what the answer rests on."""
@@ -33,7 +35,7 @@ class Answer(NamedTuple):
     limits: list[str]
 
 
-def answer(runs: pd.DataFrame, confidence: float = 0.95) -> Answer:
+def answer(runs: pd.DataFrame) -> Answer:
     """Which supporting task helps which target, by how much and how surely; plain text, points, p two-sided.
 
     Compares `stilts` with `single`, of `read_runs`. Says so where there is nothing to compare, or nothing to test.
@@ -41,14 +43,14 @@ def answer(runs: pd.DataFrame, confidence: float = 0.95) -> Answer:
     try:
         if deltas(runs).empty:
             return Answer(_nothing_to_compare(runs), [], [])
-        table = with_tests(transfer_table(runs, confidence), runs, confidence)
+        table = with_tests(transfer_table(runs), runs)
     except IntertaskError as error:  # of runs that no mean may mix
         return Answer(f"No finding can be said in words. {error}", [], [])
     own = table[~table["control"]]
     if own.empty:
         return Answer("The study has no supporting task with true labels.", [], [control_in_words(table)])
-    first = _tested_in_words(own, int(table["family"].iloc[0]), confidence)
-    tasks = _tasks_in_words(own, confidence) if own["n"].any() else []
+    first = _tested_in_words(own, int(table["family"].iloc[0]))
+    tasks = _tasks_in_words(own) if own["n"].any() else []
     return Answer(first, tasks, _limits_in_words(runs, table, own))
 
 
@@ -60,7 +62,7 @@ def _nothing_to_compare(runs: pd.DataFrame) -> str:
     )
 
 
-def _tested_in_words(own: pd.DataFrame, family: int, confidence: float) -> str:
+def _tested_in_words(own: pd.DataFrame, family: int) -> str:
     """How many pairs are clear, of how many; of none that is tested, why, and where the differences lie."""
     known, tested = own["delta"].dropna(), int(own["p"].count())
     why = ", ".join(f"{note} ({count})" for note, count in own.loc[own["p"].isna(), "note"].value_counts().items())
@@ -71,9 +73,9 @@ def _tested_in_words(own: pd.DataFrame, family: int, confidence: float) -> str:
             return words
         above = int((known > 0).sum())
         return f"{words} Without a test: {number_of(len(known), 'difference')}, {above} above zero, {_between(known)}."
-    clear = own["p_holm"] < 1 - confidence
+    clear = own["p_holm"] < CLEAR
     gains, losses = int((clear & (own["delta"] > 0)).sum()), int((clear & (own["delta"] < 0)).sum())
-    level = f"p < {1 - confidence:.2g} after Holm's correction over {number_of(family, 'test')}"
+    level = f"p < {CLEAR:.2g} after Holm's correction over {number_of(family, 'test')}"
     left = own.loc[~clear & own["p"].notna(), "delta"]
     words = f"Of {pairs}: clear gains {gains}, clear losses {losses} ({level}), left open {len(left)}"
     words += f", {_between(left)}." if len(left) else "."
@@ -85,16 +87,16 @@ def _between(values: pd.Series) -> str:
     return f"from {least} to {most} points" if least != most else f"{least} points"
 
 
-def _tasks_in_words(own: pd.DataFrame, confidence: float) -> list[str]:
+def _tasks_in_words(own: pd.DataFrame) -> list[str]:
     """Per encoder, limits and supporting task: the mean over its targets, and every target that is clear."""
     several = len(own[PANEL].drop_duplicates()) > 1
     keys = CELL[:-1]
-    means = over_targets(own, confidence).set_index(keys)
+    means = over_targets(own).set_index(keys)
     sentences = []
     for mean, (key, cells) in zip(means.itertuples(), own.groupby(keys, sort=False, dropna=False), strict=True):
         *panel, supporting = key
         name = f"{supporting} ({panel_name(*panel)})" if several else supporting
-        sentences.append(f"{name}: {'; '.join([_mean_in_words(mean), *_clear_in_words(cells, confidence)])}.")
+        sentences.append(f"{name}: {'; '.join([_mean_in_words(mean), *_clear_in_words(cells)])}.")
     return sentences
 
 
@@ -106,8 +108,8 @@ def _mean_in_words(mean) -> str:
     return f"on average over {targets} {signed(mean.delta)} points{interval}"
 
 
-def _clear_in_words(cells: pd.DataFrame, confidence: float) -> list[str]:
-    clear = cells[cells["p_holm"] < 1 - confidence]
+def _clear_in_words(cells: pd.DataFrame) -> list[str]:
+    clear = cells[cells["p_holm"] < CLEAR]
     parts = {"gains": clear[clear["delta"] > 0], "losses": clear[clear["delta"] < 0]}
     said = [f"clear {what} on {', '.join(map(_cell, own.itertuples()))}" for what, own in parts.items() if len(own)]
     return said or ["on none clear"] * bool(cells["p"].count())

@@ -151,12 +151,12 @@ def detectable_in_words(table: pd.DataFrame, intervals: pd.DataFrame, confidence
     )
 
 
-def optimism(runs: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+def optimism(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """How much the dev rows that chose the checkpoint flatter: main score on them minus that on the reported ones.
 
     One row per encoder, limit and target of a study with `holdout` or `report_on: test`; none of another. select,
-    report: means over the runs; optimism: paired by run, in points, with Student's t over the n seeds: with `holdout` a
-    seed divides the dev set anew, and what its runs share is counted once. scores: of `read_scores`.
+    report: means over the runs; optimism: paired by run, in points, with Student's t (95 %) over the n seeds: with
+    `holdout` a seed divides the dev set anew, and what its runs share is counted once. scores: of `read_scores`.
     """
     others = runs.loc[(runs["stage"] == "target") & ~runs["split"].isin(CHOOSING), ["run", "task", "split"]]
     main = scores[(scores["metric"] == "main") & (scores["task"] == scores["target"])]
@@ -172,7 +172,7 @@ def optimism(runs: pd.DataFrame, scores: pd.DataFrame, confidence: float = 0.95)
     means = {name: (name, "mean") for name in ("select", "report")}
     over_runs = wide.groupby(keys, sort=False, dropna=False).agg(runs=("run", "size"), **means)
     by_seed = wide.groupby([*keys, "seed"], sort=False, dropna=False)["optimism"].mean().reset_index()
-    table = over_runs.reset_index().merge(mean_table(by_seed, keys, "optimism", confidence), on=keys)
+    table = over_runs.reset_index().merge(mean_table(by_seed, keys, "optimism", 0.95), on=keys)
     return table[[*keys, "runs", "n", "select", "report", "optimism", "low", "high", "note"]].astype({"limit": "Int64"})
 
 

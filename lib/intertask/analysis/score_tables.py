@@ -22,7 +22,7 @@ from intertask.files import FORMULA, csv_text, file_digest, now, project_root, w
 from intertask.metrics import METRICS, is_span_tag, span_counts
 from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
-from intertask.studies.study import Notebook, read_source
+from intertask.studies.study import OF_A_TABLE, Notebook, read_source
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_file
 from intertask.written import NOTHING, UNPRINTED, Strict, faults_in_words
@@ -134,26 +134,25 @@ def keep(path: Path, name: str, results: Path) -> None:
     _refuse_mixed_metrics(table, path)
     if predictions is not None:
         _refuse_other_examples(predictions, path)
-    text = csv_text(table, index=False)
-    if _is_kept(name, results, written.content, text, predictions):
+    texts = {SCORES_FILE: csv_text(table, index=False)}
+    if predictions is not None:
+        texts[PREDICTIONS_FILE] = predictions.to_json(orient="records", lines=True, force_ascii=False)
+    if _is_kept(name, results, written.content, texts):
         return
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": written.content}
     snapshot |= {"file": str(path), "written": now(), "runs": []}
     (results / name).mkdir(parents=True, exist_ok=True)
-    write(results / name / SCORES_FILE, text)
-    snapshot["source"] = file_digest(results / name / SCORES_FILE).hex()
-    if predictions is not None:
-        write(results / name / PREDICTIONS_FILE, _as_lines(predictions))
-        snapshot["predictions"] = file_digest(results / name / PREDICTIONS_FILE).hex()
+    for key, (file, text) in zip(OF_A_TABLE, texts.items(), strict=False):
+        write(results / name / file, text)
+        snapshot[key] = file_digest(results / name / file).hex()
     write_sealed(results / name / "study.json", name, json.dumps(snapshot, indent=1))
 
 
-def _is_kept(name: str, results: Path, given: dict[str, Any], text: str, predictions: pd.DataFrame | None) -> bool:
+def _is_kept(name: str, results: Path, given: dict[str, Any], texts: dict[str, str]) -> bool:
     with suppress(IntertaskError, OSError, ValueError):  # not yet, or damaged
-        same = (results / name / SCORES_FILE).read_text(encoding="utf-8") == text and find_table(name, results)
-        if predictions is not None:
-            same = same and (results / name / PREDICTIONS_FILE).read_text(encoding="utf-8") == _as_lines(predictions)
-        return bool(same) and read_study(name, results)["given"] == json.loads(json.dumps(given, default=str))
+        same = all((results / name / file).read_text(encoding="utf-8") == text for file, text in texts.items())
+        kept = same and find_table(name, results) and read_study(name, results)["given"]
+        return kept == json.loads(json.dumps(given, default=str))
     return False
 
 
@@ -188,10 +187,6 @@ def kept_predictions(name: str, results: Path) -> pd.DataFrame | None:
         return None
     path = _kept_table(results / name / PREDICTIONS_FILE, digest)
     return pd.read_json(path, lines=True, dtype=False)
-
-
-def _as_lines(predictions: pd.DataFrame) -> str:
-    return predictions.to_json(orient="records", lines=True, force_ascii=False)
 
 
 def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from intertask.execution.worker import STOPPED
 from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import store
+from intertask.studies.study import Study
 from intertask.written import Strict, faults_in_words, read_yaml
 
 CONNECT = 5.0
@@ -121,24 +122,14 @@ class Known:
 class Cluster:
     """The workers of a Dask cluster, as far as they compute alike, with this code, and see this results folder.
 
-    where: its address, its scheduler's file, or the YAML file that says how it is started; threads, device: of each
-    run; most: runs at a time (0: as many as there is room for); per_card: on one GPU; say: called with what a user
-    should know.
+    where: its address, its scheduler's file, or the YAML file that says how it is started; study: whose `threads` and
+    `device` each run has; most: runs at a time (0: as many as there is room for); per_card: on one GPU; say: called
+    with what a user should know.
     """
 
-    def __init__(
-        self,
-        where: str,
-        threads: int,
-        timeout: float,
-        warm: bool,
-        most: int,
-        per_card: int,
-        say: Callable,
-        device: str = "auto",
-    ):
-        self.where, self.threads, self.timeout, self.warm, self.per_card = where, threads, timeout, warm, per_card
-        self.most, self.say, self.device, self.own, self.client = most or math.inf, say, device, None, None
+    def __init__(self, where: str, study: Study, timeout: float, warm: bool, most: int, per_card: int, say: Callable):
+        self.where, self.study, self.timeout, self.warm, self.per_card = where, study, timeout, warm, per_card
+        self.most, self.say, self.own, self.client = most or math.inf, say, None, None
         self.file = read_cluster(Path(where)) if where.endswith((".yaml", ".yml")) else None
         self._known: dict[str, Known] = {}  # by address
         self._running: dict[str, tuple[str, str, Future | None]] = {}  # per request's token its run and its worker
@@ -190,8 +181,8 @@ class Cluster:
 
     def _needs(self) -> dict[str, float]:
         """What a run asks for of a worker's resources."""
-        cards = {"GPU": 1 / self.per_card} if origin.computed_by(self.device)["device"] == "cuda" else {}
-        return {"cores": self.threads} | cards
+        cards = {"GPU": 1 / self.per_card} if origin.computed_by(self.study.device)["device"] == "cuda" else {}
+        return {"cores": self.study.threads} | cards
 
     def _hear(self, token: str, future: Future) -> None:
         """From a thread of Dask's: a request is over."""

@@ -18,6 +18,9 @@ from intertask.studies.listed import checking
 SNAPSHOT_KEYS = ("name", "title", "study", "given", "file", "written", "runs")
 """Of a study's snapshot."""
 
+LOST = "not run: a run that it needs failed"
+"""Why a run is not finished that itself did not fail."""
+
 
 @uncollected()
 def read_study(study: str, results: Path | None = None) -> dict[str, Any]:
@@ -124,16 +127,21 @@ def why_missing(
     for run_id, needed in parents.items():
         if lost.intersection(needed):
             lost.add(run_id)
-        then = "not run: a run that it needs failed" if run_id in lost else "not run yet"
+        then = LOST if run_id in lost else "not run yet"
         reasons[run_id] = f"failed: {failures[run_id]}" if run_id in failures else then
     return reasons | (damaged or {})
 
 
 def missing_runs(index: list[dict[str, Any]], results: Path | None = None) -> dict[str, str]:
     """Per run of a study's index that is not finished, in the index's order, the reason."""
+    return became(index, results)[0]
+
+
+def became(index: list[dict[str, Any]], results: Path | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """Of the runs of a study's index that are not finished, in its order, why, and why the failed ones."""
     results = results or results_root()
     with checking(results) as check:
-        return _of_runs(index, results, check)[1]
+        return _of_runs(index, results, check)[1:]
 
 
 def of_runs(

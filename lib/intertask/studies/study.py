@@ -394,10 +394,6 @@ class Study(Strict):
         """The file that it was read from."""
         return self._file
 
-    @file.setter
-    def file(self, path: Path) -> None:
-        self._file = path
-
     @property
     def given(self) -> dict[str, Any]:
         """The keys and values from which it was made, without defaults."""
@@ -525,7 +521,7 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
     if study.task_file:
         study.task_file = str((path.parent / study.task_file).resolve())
     study.parts = [_with_models_beside(path.parent, part) for part in study.parts]
-    study.file = path
+    study._file = path
     return short, study
 
 

@@ -4,7 +4,7 @@ import fnmatch
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -31,14 +31,18 @@ QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
 def findings(task: Task) -> list[str]:
     """One sentence for each; empty where there is nothing to say."""
     of_texts = (_empty, _constant, _same_inputs, _signs_of_a_writer, _uneven, _places, _one_word, _begun_inside)
-    of_labels = (_unlabelled, _absent, _numbers, _outliers, _alike, _odd_names, _rare)
-    found = (_sizes, *of_texts, *of_labels, _repeated, _shared)
-    return [sentence for find in found for sentence in find(task)]
+    of_splits = _of_splits(task, *of_texts, _unlabelled, _absent, _numbers)
+    others = (_outliers, _alike, _odd_names, _rare, _repeated, _shared)
+    return [*_sizes(task), *of_splits, *(sentence for find in others for sentence in find(task))]
 
 
 def label_findings(task: Task) -> list[str]:
     """Those of labels that a split lacks, or of which train has few: a subset drawn from it may have fewer still."""
-    return [*_absent(task), *_rare(task)]
+    return [*_of_splits(task, _absent), *_rare(task)]
+
+
+def _of_splits(task: Task, *finders: Callable[[Task, str, pd.DataFrame], Iterator[str]]) -> Iterator[str]:
+    return (one for find in finders for split, frame in task.splits.items() for one in find(task, split, frame))
 
 
 def _sizes(task: Task) -> Iterator[str]:
@@ -52,63 +56,57 @@ def _sizes(task: Task) -> Iterator[str]:
             yield f"{split} has {len(task.splits[split])} examples; the entry's `sizes` says {size}."
 
 
-def _empty(task: Task) -> Iterator[str]:
-    for split, frame in task.splits.items():
-        texts = {column: ~frame[column].map(shows).astype(bool) for column in task.entry.inputs}
-        if "choices" in frame:
-            texts["choices"] = frame["choices"].map(lambda choices: not all(map(shows, choices))).astype(bool)
-        for column, empty in texts.items():
-            if empty.any():
-                count = _of(empty.sum(), frame)
-                yield f"{split}: {count} have an empty text in {column}, the first: number {_first(empty)}."
+def _empty(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    texts = {column: ~frame[column].map(shows).astype(bool) for column in task.entry.inputs}
+    if "choices" in frame:
+        texts["choices"] = frame["choices"].map(lambda choices: not all(map(shows, choices))).astype(bool)
+    for column, empty in texts.items():
+        if empty.any():
+            count = _of(empty.sum(), frame)
+            yield f"{split}: {count} have an empty text in {column}, the first: number {_first(empty)}."
 
 
-def _constant(task: Task) -> Iterator[str]:
-    for split, frame in task.splits.items():
-        for column in task.entry.inputs:
-            if len(frame) > 1 and frame[column].nunique() == 1:
-                yield f"{split}: every {column} is the same, '{shortened(frame[column].iloc[0])}'."
+def _constant(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    for column in task.entry.inputs:
+        if len(frame) > 1 and frame[column].nunique() == 1:
+            yield f"{split}: every {column} is the same, '{shortened(frame[column].iloc[0])}'."
 
 
-def _same_inputs(task: Task) -> Iterator[str]:
-    for split, frame in task.splits.items():
-        for one, other in combinations(task.entry.inputs, 2):
-            same = (frame[one] == frame[other]).sum()
-            if same > SELDOM * len(frame):
-                yield f"{split}: {_of(same, frame)} have the same text in {one} and {other}."
+def _same_inputs(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    for one, other in combinations(task.entry.inputs, 2):
+        same = (frame[one] == frame[other]).sum()
+        if same > SELDOM * len(frame):
+            yield f"{split}: {_of(same, frame)} have the same text in {one} and {other}."
 
 
-def _signs_of_a_writer(task: Task) -> Iterator[str]:
+def _signs_of_a_writer(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
     """What a writer of files may have put around or before characters of a text."""
-    for split, frame in task.splits.items():
-        for column in task.entry.inputs:
-            texts = frame[column].str.strip()
-            if (texts.str.startswith("[") & texts.str.endswith("]")).all():
-                yield f"{split}: every {column} looks like a list written as text; a list wants JSONL or Parquet."
-            if len(frame) > 1 and texts.str.fullmatch(QUOTED).all():
-                yield f"{split}: every {column} has quotation marks around it; are they a writer's?"
-            escaped = texts.str.contains(r'\\"')
-            if escaped.any() and not texts.str.contains(r'(?:^|[^\\])"').any():
-                yield f'{split}: {_of(escaped.sum(), frame)} have \\" in {column}, and none " alone; is it a writer\'s?'
+    for column in task.entry.inputs:
+        texts = frame[column].str.strip()
+        if (texts.str.startswith("[") & texts.str.endswith("]")).all():
+            yield f"{split}: every {column} looks like a list written as text; a list wants JSONL or Parquet."
+        if len(frame) > 1 and texts.str.fullmatch(QUOTED).all():
+            yield f"{split}: every {column} has quotation marks around it; are they a writer's?"
+        escaped = texts.str.contains(r'\\"')
+        if escaped.any() and not texts.str.contains(r'(?:^|[^\\])"').any():
+            yield f'{split}: {_of(escaped.sum(), frame)} have \\" in {column}, and none " alone; is it a writer\'s?'
 
 
-def _uneven(task: Task) -> Iterator[str]:
-    for split, frame in task.splits.items():
-        counts = frame["choices"].map(len) if "choices" in frame else pd.Series(dtype=int)
-        if counts.nunique() > 1:
-            yield f"{split}: {counts.min()} to {counts.max()} choices; those that an example lacks are never chosen."
-        if (same := counts > frame["choices"].map(lambda one: len(set(one))) if len(counts) else counts).any():
-            yield f"{split}: {_of(same.sum(), frame)} have a choice twice, the first: number {_first(same)}."
+def _uneven(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    counts = frame["choices"].map(len) if "choices" in frame else pd.Series(dtype=int)
+    if counts.nunique() > 1:
+        yield f"{split}: {counts.min()} to {counts.max()} choices; those that an example lacks are never chosen."
+    if (same := counts > frame["choices"].map(lambda one: len(set(one))) if len(counts) else counts).any():
+        yield f"{split}: {_of(same.sum(), frame)} have a choice twice, the first: number {_first(same)}."
 
 
-def _places(task: Task) -> Iterator[str]:
+def _places(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
     """Spans given in characters that begin or end within a word, as where counts begin at 1 or are those of bytes."""
     if task.entry.span_unit == "characters":
-        for split, frame in task.splits.items():
-            targets = [(row, target) for row, spans in enumerate(frame["spans"]) for target in spans]
-            within = sum(_within_words(task, frame, *one) for one in targets)
-            if within > SELDOM * len(targets):
-                yield f"{split}: {within} of {len(targets)} targets have a span that begins or ends within a word."
+        targets = [(row, target) for row, spans in enumerate(frame["spans"]) for target in spans]
+        within = sum(_within_words(task, frame, *one) for one in targets)
+        if within > SELDOM * len(targets):
+            yield f"{split}: {within} of {len(targets)} targets have a span that begins or ends within a word."
 
 
 def _within_words(task: Task, frame: pd.DataFrame, row: int, target: np.ndarray) -> bool:
@@ -117,40 +115,36 @@ def _within_words(task: Task, frame: pd.DataFrame, row: int, target: np.ndarray)
     return any(text[max(place - 1, 0) : place + 1].isalnum() and 0 < place < len(text) for text, place in edges)
 
 
-def _one_word(task: Task) -> Iterator[str]:
-    for split, frame in task.splits.items():
-        if task.entry.format == "tagging" and len(frame) > 1 and (frame["spans"].map(len) == 1).all():
-            yield f"{split}: every example is one word; in a .conll a blank line ends a sentence."
+def _one_word(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    if task.entry.format == "tagging" and len(frame) > 1 and (frame["spans"].map(len) == 1).all():
+        yield f"{split}: every example is one word; in a .conll a blank line ends a sentence."
 
 
-def _begun_inside(task: Task) -> Iterator[str]:
+def _begun_inside(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
     """Tags I and E before which nothing of their span stands: in IOB2 and BIOES a slip, in IOB1 the custom."""
-    for split, frame in task.splits.items():
-        if "span_f1" in task.entry.metrics and "label" in frame:
-            tags = task.form.labels(frame)
-            begun = begun_spans(tags, frame.index.repeat(frame["spans"].map(len)), task.entry.labels)[:, 0] >= 0
-            inside = sum(task.entry.labels[i][0] in "IE" for i in tags[begun])
-            if inside:
-                yield f"{split}: {inside} of {begun.sum()} spans begin with I- or E-, and are read as begun there."
+    if "span_f1" in task.entry.metrics and "label" in frame:
+        tags = task.form.labels(frame)
+        begun = begun_spans(tags, frame.index.repeat(frame["spans"].map(len)), task.entry.labels)[:, 0] >= 0
+        inside = sum(task.entry.labels[i][0] in "IE" for i in tags[begun])
+        if inside:
+            yield f"{split}: {inside} of {begun.sum()} spans begin with I- or E-, and are read as begun there."
 
 
-def _unlabelled(task: Task) -> Iterator[str]:
-    for split, frame in task.splits.items():
-        if task.entry.label and "label" not in frame:
-            yield f"{split} has no labels, or the same mark everywhere: it is predicted and not scored."
+def _unlabelled(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    if task.entry.label and "label" not in frame:
+        yield f"{split} has no labels, or the same mark everywhere: it is predicted and not scored."
 
 
-def _numbers(task: Task) -> Iterator[str]:
+def _numbers(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
     """Of labels that are numbers: those that never vary, and a -1 or -100 below all others, which may be a mark."""
-    for split, frame in task.splits.items():
-        if "label" in frame and is_float_dtype(frame["label"]):
-            labels = frame["label"]
-            if len(labels) > 1 and labels.nunique() == 1:
-                yield f"{split}: every label is {labels.iloc[0]:g}; no correlation can be told."
-            for mark in (-1, -100):
-                marked = labels == mark
-                if marked.any() and (labels[~marked] >= 0).all():
-                    yield f"{split}: {_of(marked.sum(), frame)} have the label {mark}; does it stand for none?"
+    if "label" in frame and is_float_dtype(frame["label"]):
+        labels = frame["label"]
+        if len(labels) > 1 and labels.nunique() == 1:
+            yield f"{split}: every label is {labels.iloc[0]:g}; no correlation can be told."
+        for mark in (-1, -100):
+            marked = labels == mark
+            if marked.any() and (labels[~marked] >= 0).all():
+                yield f"{split}: {_of(marked.sum(), frame)} have the label {mark}; does it stand for none?"
 
 
 def _outliers(task: Task) -> Iterator[str]:
@@ -165,14 +159,13 @@ def _outliers(task: Task) -> Iterator[str]:
             yield f"train: {of} have a label far from most, of which half are {low:g} to {high:g}; see `outliers`."
 
 
-def _absent(task: Task) -> Iterator[str]:
-    for split, frame in task.splits.items():
-        form = task.form_of(split)
-        if (labels := form.entry.labels) and "label" in frame:
-            present = set(form.ids(frame["label"]))
-            absent = [name for i, name in enumerate(labels) if i not in present]
-            if absent:
-                yield f"{split} lacks {len(absent)} of {len(labels)} labels: {_names(absent)}."
+def _absent(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    form = task.form_of(split)
+    if (labels := form.entry.labels) and "label" in frame:
+        present = set(form.ids(frame["label"]))
+        absent = [name for i, name in enumerate(labels) if i not in present]
+        if absent:
+            yield f"{split} lacks {len(absent)} of {len(labels)} labels: {_names(absent)}."
 
 
 def _alike(task: Task) -> Iterator[str]:

@@ -9,14 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from intertask.errors import IntertaskError
 from intertask.execution.driver import Driving, driver_of
 from intertask.execution.schedule import time_left
 from intertask.files import results_root
 from intertask.studies import claims, store
 from intertask.studies.claims import Attempt
-from intertask.studies.listed import checking
-from intertask.studies.status import failure, read_study
+from intertask.studies.status import LOST, became, read_study
 
 STATES = ("done", "running", "failed", "blocked", "waiting")
 """What becomes of a run; one is blocked when a run that it needs failed."""
@@ -99,11 +97,11 @@ def look(study: str, results: Path | None = None) -> State:
     """How far a study is. Raises IntertaskError where no study of that name was ever run into these results."""
     results = results or results_root()
     index = read_study(study, results)["runs"]
-    under_way, states = running_runs(results), {}
-    with checking(results) as check:
-        for row in index:
-            lost = any(states.get(parent) in ("failed", "blocked") for parent in row["parents"])
-            states[row["run"]] = _state(row["run"], under_way, lost, results, check)
+    under_way, (missing, failures) = running_runs(results), became(index, results)
+    states = {row["run"]: "running" if row["run"] in under_way else "done" for row in index}
+    for run_id, reason in missing.items():
+        if states[run_id] != "running":
+            states[run_id] = "failed" if run_id in failures else "blocked" if reason == LOST else "waiting"
     first: dict[str, str] = {}  # the stage of a run that several have
     stages: dict[str, Counter] = {}
     for row in index:
@@ -120,18 +118,7 @@ def look(study: str, results: Path | None = None) -> State:
         parents = {row["run"]: row["parents"] for row in index if states[row["run"]] == "waiting"}
         needed = {run_id: one.left(expected[run_id]) for run_id, one in running.items()}
         left = time_left(parents, expected, needed, driver.workers)
-    return State(stages, running, {one: failure(one, results) or "" for one in failed}, driver, left)
-
-
-def _state(run_id: str, under_way: dict[str, Running], lost: bool, results: Path, check) -> str:
-    if run_id in under_way:
-        return "running"
-    with suppress(FileNotFoundError, IntertaskError):
-        check(run_id)
-        return "done"
-    if failure(run_id, results) is not None:
-        return "failed"
-    return "blocked" if lost else "waiting"
+    return State(stages, running, {one: failures[one] for one in failed}, driver, left)
 
 
 def _modified(path: Path) -> int:
