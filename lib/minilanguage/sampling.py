@@ -93,10 +93,8 @@ def valid(s: Statement) -> bool:
     action, kind = s.word("action"), s.word("kind")
     able = not action or lexicon.frames()[action][0] in ("any", *lexicon.lineage(kind))
     plain = not any(implies(s.subject, (atom,)) or exclusive(s.subject, (atom,)) for atom in s.predicate)
-    countable = "kind" not in dict(s.predicate) or s.quantifier in (
-        "the",
-        "some",
-    )  # "all women are a singer" is no English
+    # "all women are a singer" is no English
+    countable = "kind" not in dict(s.predicate) or s.quantifier in ("the", "some")
     return able and plain and countable and s.word("object") != kind
 
 

@@ -1,5 +1,6 @@
 """Own files, read as they stand."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import minilanguage
 from intertask.tasks import load, rows
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_file
-from intertask.tasks.load import load_as, load_task
+from intertask.tasks.load import load_task, with_further
 
 
 def test_six_line_task(own_task):
@@ -211,20 +212,20 @@ ROWS = [{"said": "splendid", "stars": "5", "kind": "x;y"}, {"said": "awful", "st
 
 def test_a_further_task_is_read_with_the_inputs_and_label_ids_of_the_task(own_task):
     task_file = write_other(own_task(), ROWS)
-    rows = load_as(load_task("reviews", task_file), "other", task_file)
+    rows = with_further(load_task("reviews", task_file), "other", {}, task_file).splits["other"]
     assert rows["text"].tolist() == ["splendid", "awful"] and rows["kind"].tolist() == ["x;y", ""]
     assert rows["label"].tolist() == [2, 0]  # 1, 3, 5 in reviews
 
 
 def test_a_further_task_that_does_not_fit_is_refused(own_task, refused):
     task_file = write_other(own_task(), ROWS, labels=["5", "1"])
-    task = load_task("reviews", task_file)
-    refused(lambda: load_as(task, "other", task_file), "evaluate_on, other", "labels of reviews, ['1', '3', '5']")
+    call = partial(with_further, load_task("reviews", task_file), "other", {}, task_file)
+    refused(call, "evaluate_on, other", "labels of reviews, ['1', '3', '5']")
     write_other(task_file, ROWS, tags=[], inputs=["said", "kind"])
-    refused(lambda: load_as(task, "other", task_file), "as many inputs as reviews, ['text']", "['said', 'kind']")
+    refused(call, "as many inputs as reviews, ['text']", "['said', 'kind']")
 
 
 def test_a_further_task_without_labels_can_be_predicted(own_task):
     task_file = write_other(own_task(), [{"said": "splendid", "kind": ""}])
-    rows = load_as(load_task("reviews", task_file), "other", task_file)
+    rows = with_further(load_task("reviews", task_file), "other", {}, task_file).splits["other"]
     assert rows.to_dict("list") == {"text": ["splendid"], "kind": [""]}

@@ -115,23 +115,6 @@ def failure(run_id: str, results: Path | None = None, own: bool = False) -> str 
         return None if own else f"{path} says why, and cannot be read"
 
 
-def why_missing(
-    parents: dict[str, list[str]], failures: dict[str, str], damaged: dict[str, str] | None = None
-) -> dict[str, str]:
-    """One line for each run that is not finished; parents: what it needs, itself before its children in the order.
-
-    `failures` holds the reasons of those that failed; what needs one of these, directly or through others, is lost.
-    `damaged`: what is wrong with those that the pool holds and nobody can read.
-    """
-    lost, reasons = set(failures), {}
-    for run_id, needed in parents.items():
-        if lost.intersection(needed):
-            lost.add(run_id)
-        then = LOST if run_id in lost else "not run yet"
-        reasons[run_id] = f"failed: {failures[run_id]}" if run_id in failures else then
-    return reasons | (damaged or {})
-
-
 def missing_runs(index: list[dict[str, Any]], results: Path | None = None) -> dict[str, str]:
     """Per run of a study's index that is not finished, in the index's order, the reason."""
     return became(index, results)[0]
@@ -163,18 +146,21 @@ def of_runs(
 
 @uncollected()
 def _of_runs(index: list[dict[str, Any]], results: Path, read: Callable[[str], Any]) -> tuple[dict, dict, dict]:
-    records, parents, failures, damaged = {}, {}, {}, {}
+    """A run needs those before it; what needs one that failed, directly or through others, is lost."""
+    records, reasons, failures, lost = {}, {}, {}, set()
     for run_id, needed in {row["run"]: row["parents"] for row in index}.items():
         try:
             records[run_id] = read(run_id)
             continue
         except FileNotFoundError:
             if (reason := failure(run_id, results)) is not None:
-                failures[run_id] = reason
+                failures[run_id], reasons[run_id] = reason, f"failed: {reason}"
         except IntertaskError as error:
-            damaged[run_id] = str(error)
-        parents[run_id] = needed
-    return records, why_missing(parents, failures, damaged), failures
+            reasons[run_id] = str(error)
+        if run_id in failures or lost.intersection(needed):
+            lost.add(run_id)
+        reasons.setdefault(run_id, LOST if run_id in lost else "not run yet")
+    return records, reasons, failures
 
 
 def unfinished(runs: dict[str, Run]) -> tuple[dict[str, Run], list[str]]:

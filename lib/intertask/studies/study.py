@@ -74,9 +74,11 @@ def checked(values: Any, known: set[str], what: str) -> dict[str, Any]:
     return {name: getattr(run, name) for name in values}
 
 
-Settings = Annotated[
-    dict[str, Any], BeforeValidator(lambda values: checked(values, SETTINGS, "training setting")), PLACED
-]
+def _settings(known: set[str]) -> Any:
+    return Annotated[dict[str, Any], BeforeValidator(lambda given: checked(given, known, "training setting")), PLACED]
+
+
+Settings, OfPretraining = _settings(SETTINGS), _settings(SETTINGS | {"limit"})
 
 
 class Open(Strict):
@@ -84,6 +86,8 @@ class Open(Strict):
 
     model_config = ConfigDict(extra="allow")
     KNOWN: ClassVar[tuple[set[str], str] | None] = None
+    FOLDERS: ClassVar[tuple[str, ...]] = ()
+    """The keys that may name a folder beside the study."""
 
     @model_validator(mode="after")
     def _settings_are_known(self) -> Self:
@@ -94,6 +98,12 @@ class Open(Strict):
     @property
     def settings(self) -> dict[str, Any]:
         return self.model_extra
+
+    def beside(self, folder: Path, where: str) -> Self:
+        """With the full paths of what lies in a study's folder; what results call it stays. where: a key, in words."""
+        named = {key: getattr(self, key) for key in self.FOLDERS if getattr(self, key)}
+        places = {key: _beside(folder, source, where) for key, source in named.items()}
+        return self if places == named else self.model_copy(update=places | {"name": self.label})
 
 
 def _plain(name: str) -> str:
@@ -126,14 +136,10 @@ class Encoder(Open):
 
     KNOWN = SETTINGS | {"random_weights"}, "training setting"
     ALONE = "encoder"
+    FOLDERS = ("encoder",)
 
     encoder: str
     name: Name = Field("", description="what results call it; empty: the encoder with its settings")
-
-    def beside(self, folder: Path) -> Self:
-        """With the full path of an encoder that lies in a study's folder; what results call it stays."""
-        place = _beside(folder, self.encoder, "encoders")
-        return self if place == self.encoder else self.model_copy(update={"encoder": place, "name": self.label})
 
     @property
     def pretrained_here(self) -> bool:
@@ -160,6 +166,7 @@ class Supporting(Open):
 
     KNOWN = MIXED, "mixing setting"
     ALONE = "task"
+    FOLDERS = ("model", "base")
 
     tasks: OneOrMore = Field([], validation_alias=AliasChoices("task", "tasks"))
     model: str = Field("", description="ready-made: a Hub id, with @revision too, or a local folder")
@@ -197,12 +204,6 @@ class Supporting(Open):
                 f"supporting {self.label}: {', '.join(trained)} is of what is trained here, found a ready-made model. "
                 "Drop one."
             )
-
-    def beside(self, folder: Path) -> Self:
-        """As `Encoder.beside`, of a ready-made model and its base."""
-        places = {key: _beside(folder, getattr(self, key), "supporting") for key in ("model", "base") if self.model}
-        changed = any(place != getattr(self, key) for key, place in places.items())
-        return self.model_copy(update=places | {"name": self.label}) if changed else self
 
     @property
     def label(self) -> str:
@@ -367,11 +368,7 @@ class Study(Strict):
     threads: int = Field(1, ge=1, description="per run")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="what runs are computed on")
     train: Settings = Field({}, description="of the intermediate and the target stage")
-    pretraining: Annotated[
-        dict[str, Any],
-        BeforeValidator(lambda values: checked(values, SETTINGS | {"limit"}, "training setting")),
-        PLACED,
-    ] = {}
+    pretraining: OfPretraining = {}
     intermediate: Settings = {}
     target: Settings = {}
     per_task: dict[str, Settings] = Field({}, description="further settings of runs on that task alone, in any stage")
@@ -511,8 +508,8 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
             own = study.mini | (study.quick if quick else {})
             study = on_the_mini_suite(content, quick)
         refuse_ignored(study, own)
-        study.encoders = [one.beside(path.parent) for one in study.encoders]
-        study.supporting = [one.beside(path.parent) for one in study.supporting]
+        for key in ("encoders", "supporting"):
+            setattr(study, key, [one.beside(path.parent, key) for one in getattr(study, key)])
         _refuse_twice("encoders", [" ".join([one.encoder, *map(str, one.settings.items())]) for one in study.encoders])
     except ValidationError as error:
         raise IntertaskError(faults_in_words(error, written)) from None
@@ -526,10 +523,10 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
 
 
 def _with_models_beside(folder: Path, part: dict[str, Any]) -> dict[str, Any]:
-    """A part with full paths, as `Encoder.beside` and `Supporting.beside`."""
+    """A part with full paths, as `Open.beside`."""
     kinds = {"encoders": Encoder, "supporting": Supporting}
     placed = {
-        key: [kind.model_validate(one).beside(folder).model_dump() for one in part[key]]
+        key: [kind.model_validate(one).beside(folder, key).model_dump() for one in part[key]]
         for key, kind in kinds.items()
         if key in part
     }
@@ -556,19 +553,17 @@ def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
         of = {"task": counterpart, "tasks": names}
         return {key: of[key](own) if key in of else own for key, own in value.items()}
 
-    def further(values: list[Any]) -> list[Any]:
-        return once([supporting(value) for value in values])
+    def each_once(values: list[Any]) -> list[Any]:
+        found = [supporting(value) for value in values]
+        return [value for place, value in enumerate(found) if value not in found[:place]]
 
     def by_task(settings: dict[str, Any]) -> dict[str, Any]:
         return {counterpart(task): own for task, own in settings.items()}
 
-    def once(values: list[Any]) -> list[Any]:
-        return [value for place, value in enumerate(values) if value not in values[:place]]
-
     replace = {
         "targets": names,
-        "supporting": lambda values: once(list(map(supporting, values))),
-        "evaluate_on": lambda by: by_task({task: further(others) for task, others in by.items()}),
+        "supporting": each_once,
+        "evaluate_on": lambda by: by_task({task: each_once(others) for task, others in by.items()}),
         "per_task": by_task,
         "per_target": by_task,
         "parts": lambda parts: list(map(_counterparts, parts)),
@@ -586,9 +581,15 @@ def study_file(name: str) -> Path:
     params = project_root() / "params"
     if os.path.isfile(path := params / f"{name}.yaml"):
         return path.resolve()
+    hint = did_you_mean(name, studies_in_params())
+    raise IntertaskError(f"There is no study {name}: neither a file nor in {params}.{hint}")
+
+
+def studies_in_params() -> list[str]:
+    """The names of the studies in `params/`."""
+    params = project_root() / "params"
     files = [file.relative_to(params) for file in params.rglob("*.yaml")]
-    known = sorted(str(file.with_suffix("")) for file in files if file.parts[0] not in NO_STUDIES)
-    raise IntertaskError(f"There is no study {name}: neither a file nor in {params}.{did_you_mean(name, known)}")
+    return sorted(str(file.with_suffix("")) for file in files if file.parts[0] not in NO_STUDIES)
 
 
 TAKEN = {"runs", "by_hand", "published", "reports"}

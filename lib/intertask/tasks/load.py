@@ -98,12 +98,18 @@ def with_further(task: Task, name: str, labels: Mapping[str, str], task_file: st
     """The task with a split `name`: the rows of another classification, on which its models are scored too.
 
     labels: of each label of this task which one it is there; the split keeps the other's ids. Empty: both have the same
-    labels, in whatever order, and the split has the ids of this task. Raises IntertaskError if they do not fit.
+    labels, in whatever order, and the split has the ids of this task. Without labels, as the GLUE diagnostic set on the
+    Hub, its rows can be predicted and not scored. Raises IntertaskError if the two tasks do not fit.
     """
-    if not labels:
-        return replace(task, splits=task.splits | {name: load_as(task, name, task_file)})
     rows, other = _rows_for(task, name, task_file)
     where, mine, theirs = f"evaluate_on, {name}, labels", task.entry.labels, other.labels
+    if not labels:
+        if sorted(mine) != sorted(theirs):
+            expected = f"a classification with the labels of {task.entry.name}, {mine}"
+            remedy = f"Name another task, or say which each is: {{task: {name}, labels: {{{mine[0]}: ..., ...}}}}."
+            raise refusal(f"evaluate_on, {name}", expected, f"{other.format} with {theirs}", remedy)
+        rows = rows.assign(label=[mine.index(theirs[i]) for i in rows["label"]]) if "label" in rows else rows
+        return replace(task, splits=task.splits | {name: rows})
     if absent := [label for label in mine if label not in labels]:
         found, remedy = f"none for {', '.join(absent)}", f"Say which of {', '.join(theirs)} it is."
         raise refusal(where, f"one for each label of {task.entry.name}, {mine}", found, remedy)
@@ -113,21 +119,6 @@ def with_further(task: Task, name: str, labels: Mapping[str, str], task_file: st
             raise refusal(where, f"labels of {whose}", f"'{one}'", did_you_mean(one, known))
     told = Mapped(other, [theirs.index(labels[label]) for label in mine])
     return replace(task, splits=task.splits | {name: rows}, told=task.told | {name: told})
-
-
-def load_as(task: Task, name: str, task_file: str = "") -> pd.DataFrame:
-    """The rows of another classification, `scored_rows(name)`, with the inputs and the label ids of this task.
-
-    Without labels, as the GLUE diagnostic set on the Hub, they can be predicted and not scored. Raises IntertaskError
-    if its labels or the number of its inputs differ.
-    """
-    rows, other = _rows_for(task, name, task_file)
-    mine, theirs = task.entry.labels, other.labels
-    if sorted(mine) != sorted(theirs):
-        expected = f"a classification with the labels of {task.entry.name}, {mine}"
-        remedy = f"Name another task, or say which each is: {{task: {name}, labels: {{{mine[0]}: ..., ...}}}}."
-        raise refusal(f"evaluate_on, {name}", expected, f"{other.format} with {theirs}", remedy)
-    return rows.assign(label=[mine.index(theirs[i]) for i in rows["label"]]) if "label" in rows else rows
 
 
 def _rows_for(task: Task, name: str, task_file: str) -> tuple[pd.DataFrame, TaskEntry]:

@@ -5,19 +5,15 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from intertask.errors import IntertaskError, refusal
-from intertask.files import project_root
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.status import failure, kept_studies, read_study, study_folder
-from intertask.studies.study import NO_STUDIES
+from intertask.studies.study import studies_in_params
 
 
 def known_studies() -> list[str]:
     """The names of the studies in `params/` and of those in the results."""
-    params = project_root() / "params"
-    files = [path.relative_to(params).with_suffix("") for path in params.rglob("*.yaml")]
-    given = {str(file) for file in files if file.parts[0] not in NO_STUDIES}
-    return sorted(given.union(kept_studies()))
+    return sorted({*studies_in_params(), *kept_studies()})
 
 
 def states() -> Iterator[tuple[str, str]]:
