@@ -180,8 +180,11 @@ def test_one_collapsed_task_is_found_out():
 
 def test_the_pairs_to_draw():
     both = pd.DataFrame({"r": [0.1, -0.9, np.nan, 0.5], "significant": [False, True, False, True]})
-    assert strongest(both)["r"].tolist() == [-0.9, 0.5] and strongest(both, most=1)["r"].tolist() == [-0.9]
-    assert strongest(both.assign(significant=False), otherwise=2)["r"].tolist() == [-0.9, 0.5]
+    assert strongest(both)["r"].tolist() == [-0.9, 0.5]
+    assert strongest(both.assign(significant=False))["r"].tolist() == [-0.9, 0.5, 0.1]
+    many = pd.DataFrame({"r": np.linspace(-0.5, 0.4, 91), "significant": True})
+    assert strongest(many)["r"].round(2).tolist()[:2] == [-0.5, -0.49] and len(strongest(many)) == 40
+    assert len(strongest(many.assign(significant=False))) == 20
 
 
 # Deltas

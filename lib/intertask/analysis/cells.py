@@ -164,9 +164,8 @@ def cell_contrast(first: pd.DataFrame, second: pd.DataFrame, pairs: tuple, confi
     tests = two_sample_t(*samples, confidence)
     least = {name: both[[name, f"{name}_second"]].min(axis=1) for name in ("n", "n_expected")}
     both = both.assign(before=both["delta_second"], after=both["delta"], **least)
-    both = both.assign(delta=both["after"] - both["before"], note=tests["note"], **tests[["low", "high", "p"]])
     unknown = dict.fromkeys(["degenerate", "pseudo_replicates"], pd.NA)  # each side's own
-    both = both.assign(**unknown)
+    both = both.assign(delta=both["after"] - both["before"], **unknown, **tests[["low", "high", "p", "note"]])
     return both.assign(p_holm=holm(both["p"]), family=int(both["p"].count()))[CELL_COLUMNS]
 
 

@@ -94,7 +94,6 @@ def probing_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     probes = named(table["probe"].unique(), 2 * AXIS)
     matrix(pd.concat([cells, last]), probes, models, ax, "Greys", (0, max(1.0, gain.max() / 0.8)), size=7)
     ax.xaxis.tick_top()
-    ax.tick_params(length=0)
     return ax
 
 

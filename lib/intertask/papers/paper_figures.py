@@ -236,7 +236,6 @@ def delta_heatmap(table: pd.DataFrame, tasks: list[str], ax: Axes, alpha: float 
     for edge in np.flatnonzero(np.diff(own.drop_duplicates("target").set_index("target").loc[tasks, "group"])):
         ax.axhline(edge + 1, color=INK, linewidth=1)
     ax.xaxis.tick_top()
-    ax.tick_params(length=0)
     ax.set(xlabel="supporting task; the last column is the baseline")
     return ax
 

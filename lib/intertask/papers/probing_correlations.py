@@ -158,11 +158,10 @@ def kept(table: pd.DataFrame, partial: pd.DataFrame, left_out: pd.DataFrame, alp
     return both.assign(keeps=both[["significant", *TRIALS]].all(axis="columns"))
 
 
-def strongest(both: pd.DataFrame, most: int = 40, otherwise: int = 20) -> pd.DataFrame:
-    """Of one panel of `kept` the pairs to draw, closest first: the significant ones, or the strongest where none is."""
-    own = both[both["significant"]] if both["significant"].any() else both[both["r"].notna()]
-    closest = own["r"].astype(float).abs().sort_values(ascending=False, kind="stable").index
-    return own.loc[closest[: most if both["significant"].any() else otherwise]]
+def strongest(both: pd.DataFrame) -> pd.DataFrame:
+    """Of one panel of `kept` the pairs to draw, closest first: significant ones, at most 40, or the 20 strongest."""
+    own, most = (both[both["significant"]], 40) if both["significant"].any() else (both[both["r"].notna()], 20)
+    return own.loc[own["r"].astype(float).abs().sort_values(ascending=False, kind="stable").index[:most]]
 
 
 def probe_summary(both: pd.DataFrame, probes: list[str]) -> pd.DataFrame:

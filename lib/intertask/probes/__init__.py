@@ -1,46 +1,24 @@
-"""Tasks made by rule from other data: probes from treebanks and text, and data sets that no entry can describe."""
+"""Tasks made by rule from other data: probes from treebanks and text, and data sets that no entry can describe.
+
+A new rule is a function `(splits: Splits) -> Splits` in one of the modules here.
+"""
 
 from collections.abc import Callable
+from typing import get_type_hints
 
 from intertask.errors import did_you_mean, refusal
 from intertask.probes import convert, discourse, function_words, treebank, word_order
 from intertask.probes.words import Splits
 
 RULES: dict[str, Callable[[Splits], Splits]] = {
-    rule.__name__: rule
-    for rule in (
-        treebank.sentence_length,
-        treebank.word_content,
-        treebank.tree_depth,
-        treebank.top_constituents,
-        treebank.past_present,
-        treebank.subj_number,
-        treebank.obj_number,
-        treebank.odd_man_out,
-        treebank.coordination_inversion,
-        treebank.pos,
-        treebank.dep,
-        word_order.bigram_shift,
-        word_order.real_fake,
-        word_order.eos,
-        function_words.whwords,
-        function_words.definiteness,
-        function_words.coordination,
-        discourse.sentences_of_text,
-        discourse.skipthought,
-        discourse.dissent,
-        convert.glue_diagnostic,
-        convert.wsc,
-        convert.dpr,
-        convert.semeval,
-        convert.qamr,
-        convert.qasrl,
-        convert.function_words,
-        convert.senteval,
-        convert.from_english,
-    )
+    name: rule
+    for module in (treebank, word_order, function_words, discourse, convert)
+    for name, rule in vars(module).items()
+    if getattr(rule, "__module__", "") == module.__name__
+    and get_type_hints(rule) == {"splits": Splits, "return": Splits}
+    if not name.startswith("_")
 }
-"""The rules that `derive` may name. Each takes raw frames by split and gives the task's rows by split."""
+"""The rules that `derive` may name: each function of these modules from raw frames by split to a task's rows."""
 
 
 def find_rule(name: str) -> Callable[[Splits], Splits]:

@@ -37,7 +37,7 @@ ENOUGH = 30
 _COLUMNS = ("words", "upos", "feats", "head", "deprel")
 
 
-def parsed(splits: Splits) -> Splits:
+def _parsed(splits: Splits) -> Splits:
     """The distinct sentences of each split; refuses frames that are no treebank."""
     check_parsed(splits)
     return sentences(splits)
@@ -57,7 +57,7 @@ def sentence_length(splits: Splits) -> Splits:
     The bins are the sextiles of train, counted in syntactic words, punctuation among them; a treebank with few lengths
     has fewer bins. SentEval has fixed bins, which few sentences of other corpora would fill.
     """
-    frames = parsed(splits)
+    frames = _parsed(splits)
     lengths = frames["train"]["words"].map(len)
     # lower: an edge is a length that occurs
     tops = np.unique(np.quantile(lengths, np.arange(1, BINS) / BINS, method="lower"))
@@ -70,7 +70,7 @@ def word_content(splits: Splits) -> Splits:
     The words (lower case, in letters) are in train in 10 sentences or more, and there mostly nouns, verbs, adjectives
     or names; of more than 1,000 the rarest. A class has 5 rows of train or more, and at most 30 in any split.
     """
-    frames = parsed(splits)
+    frames = _parsed(splits)
     targets = _content_words(frames["train"])
 
     def one_of(row: Any) -> str | None:
@@ -110,7 +110,7 @@ def tree_depth(splits: Splits) -> Splits:
             depth=[_depth(row) for row in frame.itertuples()],
             stratum=frame["words"].map(len) // 3,
         )
-        for split, frame in parsed(splits).items()
+        for split, frame in _parsed(splits).items()
     }
     depths = _depths_at_hand(frames["train"])
     made = {split: _matched(frame, depths, generator("tree_depth", split)) for split, frame in frames.items()}
@@ -143,7 +143,7 @@ def top_constituents(splits: Splits) -> Splits:
     The 19 sequences that are most frequent in train, with 10 sentences or more, and "other"; subtypes of relations and
     punctuation are left out. At most 30 rows per class, or as many as the rarest class has.
     """
-    frames = parsed(splits)
+    frames = _parsed(splits)
     counts = Counter(map(_top, frames["train"].itertuples()))
     frequent = {sequence for sequence, count in counts.most_common(SEQUENCES) if count >= 10}
     return labelled("top_constituents", frames, lambda row: top if (top := _top(row)) in frequent else "other", ENOUGH)
@@ -155,17 +155,17 @@ def past_present(splits: Splits) -> Splits:
     That is the root where it is finite, else its first finite auxiliary or copula ("has gone" is present, "was ill"
     past). Sentences without one, or with a modal, are left out.
     """
-    return labelled("past_present", parsed(splits), _tense)
+    return labelled("past_present", _parsed(splits), _tense)
 
 
 def subj_number(splits: Splits) -> Splits:
     """The number of the main clause's subject (SubjNum): singular, plural. The subject is one noun, uncoordinated."""
-    return labelled("subj_number", parsed(splits), lambda row: _number(row, "nsubj"))
+    return labelled("subj_number", _parsed(splits), lambda row: _number(row, "nsubj"))
 
 
 def obj_number(splits: Splits) -> Splits:
     """The number of the main clause's direct object (ObjNum): singular, plural. It is one noun, uncoordinated."""
-    return labelled("obj_number", parsed(splits), lambda row: _number(row, "obj"))
+    return labelled("obj_number", _parsed(splits), lambda row: _number(row, "obj"))
 
 
 def odd_man_out(splits: Splits) -> Splits:
@@ -175,7 +175,7 @@ def odd_man_out(splits: Splits) -> Splits:
     often. The two words have the same part of speech and features and a frequency in train between the same powers of
     two, and both begin with a vowel or neither, for the sake of `a` and `an`. Words with capitals are left alone.
     """
-    frames = parsed(splits)
+    frames = _parsed(splits)
     counts = Counter(word for words in frames["train"]["words"] for word in words)
 
     def slot_of(row: Any, random: np.random.Generator) -> Slot | None:
@@ -200,7 +200,7 @@ def coordination_inversion(splits: Splits) -> Splits:
     other punctuation than commas. Conjunction, the comma before it and the last mark stay where they are, and so does
     the capital at the beginning: only the order differs.
     """
-    return changed_halves("coordination_inversion", parsed(splits), _clauses_swapped, ("original", "inverted"))
+    return changed_halves("coordination_inversion", _parsed(splits), _clauses_swapped, ("original", "inverted"))
 
 
 def _clauses_swapped(row: Any, random: np.random.Generator) -> str | None:
@@ -255,7 +255,7 @@ def dep(splits: Splits) -> Splits:
 
 
 def _targets(rule: str, splits: Splits, targets_of: Callable[[Any], list[dict[str, Any]]]) -> Splits:
-    frames = parsed(splits)
+    frames = _parsed(splits)
     targets = {split: [targets_of(row) for row in frame.itertuples()] for split, frame in frames.items()}
     known = {target["label"] for row in targets["train"] for target in row}
     if len(known) < 2:

@@ -183,9 +183,7 @@ class _Expansion:
 
     def stilts(self, supporting: Supporting, supporting_limit: int | None) -> None:
         """Before: an intermediate run for each seed, and the targets from it, or from the one that is chosen."""
-        study = self.study
-        named = {"supporting": supporting.label, "control": supporting.shuffle_labels}
-        named |= {"supporting_limit": supporting_limit}
+        study, named = self.study, _named(supporting, supporting_limit)
         first = study.intermediate_choice == "first"
         intermediates = {
             seed: self.add(run, stage="intermediate", task=run.task, seed=seed, **named)
@@ -212,8 +210,8 @@ class _Expansion:
         study, encoder = self.study, self.encoder
         if supporting.base != encoder.encoder or encoder.settings.get("random_weights"):
             return
-        role = {"regime": "stilts", "supporting": supporting.label, "supporting_limit": supporting_limit}
-        role |= {"ready_made": True, "supporting_run": supporting.model}
+        role = {"regime": "stilts", "ready_made": True, "supporting_run": supporting.model}
+        role |= _named(supporting, supporting_limit)
         for limit, target, seed in product(study.limits, study.targets, study.seeds):
             run = self.target(target, limit, seed, None, encoder=supporting.model)
             self.add(run, target=target, seed=seed, limit=limit, **role)
@@ -223,8 +221,7 @@ class _Expansion:
         study = self.study
         for mixing, seed in product(study.mixing, study.seeds):
             role = {"target": target, "seed": seed, "limit": limit, "mixing": mixing.name}
-            role |= {"supporting": supporting.label, "control": supporting.shuffle_labels}
-            role |= {"supporting_limit": supporting_limit}
+            role |= _named(supporting, supporting_limit)
             after = "mtl_finetune" in study.regimes and "mtl_finetune" in mixing.regimes
             members = [Member(task=target, limit=limit), *supporting.members(supporting_limit)]
             budget = self.budget(mixing, supporting, supporting_limit, target, limit, seed)
@@ -337,6 +334,11 @@ class _Expansion:
             return {}
         sizes = [min(m.limit or math.inf, training_size(m.task, self.study.task_file)) for m in members]
         return rule.settings if sum(sizes) <= rule.at_most else {}
+
+
+def _named(supporting: Supporting, limit: int | None) -> dict[str, Any]:
+    """What an index says of the supporting task of a role."""
+    return {"supporting": supporting.label, "control": supporting.shuffle_labels, "supporting_limit": limit}
 
 
 def _ordered(run: Run, tasks: list[str]) -> Run:

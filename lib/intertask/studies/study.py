@@ -138,7 +138,7 @@ class Encoder(Open):
     ALONE = "encoder"
     FOLDERS = ("encoder",)
 
-    encoder: str
+    encoder: str = Field(min_length=1)
     name: Name = Field("", description="what results call it; empty: the encoder with its settings")
 
     @property

@@ -75,7 +75,7 @@ def card_of(chosen: Chosen, check: Check, entry, adapter: bool = False) -> str:
         "Training": _training(chosen, stages),
         "Data": _data(chosen, stages),
         "Scores": [*_scores(chosen), "", *_how_sure(chosen)],
-        "The head": _head(check, kind) if check.carried else [],
+        "The head": _head(kind) if check.carried else [],
         "How this folder was checked": [match_in_words(chosen, check)],
         "Make it again": _again(chosen),
     }
@@ -268,7 +268,7 @@ def _row(chosen: Chosen) -> dict[str, Any] | None:
     return next(mine, None)
 
 
-def _head(check: Check, kind: str) -> list[str]:
+def _head(kind: str) -> list[str]:
     return [
         f"The run's head is one linear layer on the encoder's output; this architecture's {kind} has two with an "
         "activation between. Its weights are set so that it gives the run's logits: the first layer holds every output "
