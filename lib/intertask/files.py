@@ -159,6 +159,20 @@ def _unlike(content: bytes, sealed: bool) -> str:
 
 
 @contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Has these values in the environment of the process until the end of the block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ |= values
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextmanager
 def uncollected() -> Iterator[None]:
     """Python looks for no cycles meanwhile: where very many objects are made, and stay, that takes as long again."""
     collecting = gc.isenabled()

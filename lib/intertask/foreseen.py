@@ -2,7 +2,6 @@
 
 import ast
 import io
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -14,7 +13,7 @@ from typing import Any
 
 from intertask.cache import remembered
 from intertask.errors import IntertaskError, refusal
-from intertask.files import file_digest, private_folder, project_root, results_root
+from intertask.files import environment, file_digest, private_folder, project_root, results_root
 from intertask.studies.check import Verdict, notebook_code
 from intertask.studies.graph import Graph
 from intertask.studies.study import Notebook
@@ -86,16 +85,10 @@ def _statements(cells: list[str]) -> list[ast.stmt]:
 @contextmanager
 def _planned(graph: Graph) -> Iterator[None]:
     """A results folder with the study's snapshot and nothing else; refusals name the real one."""
-    real, before = results_root(), {name: os.environ.get(name) for name in ("INTERTASK_RESULTS", "INTERTASK_POOLS")}
-    with private_folder() as folder:
-        os.environ |= {"INTERTASK_RESULTS": str(folder), "INTERTASK_POOLS": ""}
+    real = results_root()
+    with private_folder() as folder, environment(INTERTASK_RESULTS=str(folder), INTERTASK_POOLS=""):
         try:
             graph.save()
             yield
         except IntertaskError as error:
             raise IntertaskError(str(error).replace(str(results_root()), str(real))) from None
-        finally:
-            for name, value in before.items():
-                del os.environ[name]
-                if value is not None:
-                    os.environ[name] = value

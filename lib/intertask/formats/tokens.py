@@ -1,10 +1,8 @@
 """Texts as token ids, laid one sequence after another."""
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, groupby
@@ -15,7 +13,7 @@ import numpy as np
 from intertask.cache import remembered
 from intertask.encoders.word_tokenizer import WordTokenizer
 from intertask.errors import refusal
-from intertask.files import file_digest, processors
+from intertask.files import environment, file_digest, processors
 
 LARGE = 5000
 """Sequences from which a split's token ids are kept for other runs: fewer are made anew in no time."""
@@ -258,14 +256,5 @@ def _digest(column) -> list[str]:
     return [lengths.hexdigest(), letters.hexdigest()]
 
 
-@contextmanager
-def serial() -> Iterator[None]:
-    """Keeps the tokenizer to the thread that calls it."""
-    before = os.environ.get("TOKENIZERS_PARALLELISM")
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    try:
-        yield
-    finally:
-        del os.environ["TOKENIZERS_PARALLELISM"]
-        if before is not None:
-            os.environ["TOKENIZERS_PARALLELISM"] = before
+serial = partial(environment, TOKENIZERS_PARALLELISM="false")
+"""Keeps the tokenizer to the thread that calls it."""

@@ -5,7 +5,7 @@ import pandas as pd
 from intertask.analysis.regimes import followed
 from intertask.analysis.statistics import mean_table
 from intertask.analysis.tables import of_expected
-from intertask.analysis.transfer import CELL, PANEL, target_runs
+from intertask.analysis.transfer import BASELINE, CELL, PANEL, target_runs
 from intertask.errors import IntertaskError
 
 METHOD = ["method", "mixing"]
@@ -22,23 +22,11 @@ def all_tasks(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     where n is 0. Mixing is missing where nothing is mixed; table: from `regime_differences`.
     """
     per_pair = _pairwise(table)
-    panels = per_pair[PANEL].drop_duplicates()
-    means = pd.concat([
-        _over_runs(runs, "single", "single", panels),
-        per_pair,
-        _over_runs(runs, "mtl_all", "all tasks", panels),
-    ])  # fmt: skip
+    panels = per_pair[PANEL].drop_duplicates()  # of each, the runs of the same encoder and target limit
+    of_runs = {"single": "single", "mtl_all": "all tasks"}
+    alone, together = (_means(target_runs(runs, kind), BASELINE, "score", name) for kind, name in of_runs.items())
+    means = pd.concat([alone.merge(panels, on=BASELINE), per_pair, together.merge(panels, on=BASELINE)])
     return means[[*PANEL, *METHOD, "target", "score", "n", "n_expected"]].reset_index(drop=True)
-
-
-def _over_runs(runs: pd.DataFrame, regime: str, method: str, panels: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds, for every panel of the same encoder and target limit."""
-    by_target = target_runs(runs, regime).groupby(["encoder", "limit", "mixing", "target"], sort=False, dropna=False)[
-        "score"
-    ]
-    means = by_target.agg(["mean", "count", "size"]).reset_index()
-    means = means.rename(columns={"mean": "score", "count": "n", "size": "n_expected"})
-    return means.assign(method=method).merge(panels, on=["encoder", "limit"])
 
 
 def _pairwise(table: pd.DataFrame) -> pd.DataFrame:
@@ -46,16 +34,16 @@ def _pairwise(table: pd.DataFrame) -> pd.DataFrame:
     chosen = table.assign(chosen=followed(table, table["heuristic"].fillna("neither")))
     long = table.melt([*PANEL, "mixing", "target"], ["mtl", "stilts"], value_name="score")
     return pd.concat([
-        _over_cells(first.assign(mixing=None), "stilts", "STILTs, average"),
-        _over_cells(table, "mtl", "MTL, average"),
-        _over_cells(chosen, "chosen", "size heuristic, average"),
-        _over_cells(long, "score", "oracle", best="max"),
+        _means(first.assign(mixing=None), PANEL, "stilts", "STILTs, average"),
+        _means(table, PANEL, "mtl", "MTL, average"),
+        _means(chosen, PANEL, "chosen", "size heuristic, average"),
+        _means(long, PANEL, "score", "oracle", best="max"),
     ])  # fmt: skip
 
 
-def _over_cells(cells: pd.DataFrame, column: str, method: str, best: str = "mean") -> pd.DataFrame:
-    cells = cells.astype({"mixing": "str"})
-    groups = cells.groupby([*PANEL, "mixing", "target"], sort=False, dropna=False)[column]
+def _means(frame: pd.DataFrame, panel: list[str], column: str, method: str, best: str = "mean") -> pd.DataFrame:
+    keys = [*panel, "mixing", "target"]
+    groups = frame.astype({"mixing": "str"}).groupby(keys, sort=False, dropna=False)[column]
     means = groups.agg([best, "count", "size"]).reset_index()
     return means.rename(columns={best: "score", "count": "n", "size": "n_expected"}).assign(method=method)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from intertask.analysis.averages import plain
 from intertask.analysis.correlations import AVERAGE, FEWEST, p_of, pairwise_r, panels, tasks_of
 from intertask.analysis.statistics import holm
-from intertask.analysis.transfer import LIMITS, transfer_table
+from intertask.analysis.transfer import BASELINE, LIMITS, transfer_table
 from intertask.errors import IntertaskError, did_you_mean
 
 TRIALS = ["by_clusters", "given_forgetting", "leaving_one_out"]
@@ -61,12 +61,10 @@ def delta_table(runs: pd.DataFrame, targets: list[str], confidence: float = 0.95
     mean = mean.assign(target=AVERAGE, n_expected=len(targets), group=1)
     table = pd.concat([table.assign(group=table["target"].isin(targets).map({True: 0, False: 2})), mean])
     single = runs[(runs["stage"] == "target") & (runs["regime"] == "single")]
-    scores = (
-        single.groupby(["encoder", "limit", "target"], dropna=False)["score"].mean().rename("baseline").reset_index()
-    )
-    own = scores[scores["target"].isin(targets)].groupby(["encoder", "limit"], dropna=False)["baseline"]
+    scores = single.groupby([*BASELINE, "target"], dropna=False)["score"].mean().rename("baseline").reset_index()
+    own = scores[scores["target"].isin(targets)].groupby(BASELINE, dropna=False)["baseline"]
     mean = own.mean().where(own.count() == len(targets)).reset_index().assign(target=AVERAGE)
-    return table.merge(pd.concat([scores, mean]), on=["encoder", "limit", "target"], how="left")
+    return table.merge(pd.concat([scores, mean]), on=[*BASELINE, "target"], how="left")
 
 
 def losses(wide: pd.DataFrame, rows: pd.DataFrame, probes: list[str]) -> pd.DataFrame:
@@ -76,8 +74,8 @@ def losses(wide: pd.DataFrame, rows: pd.DataFrame, probes: list[str]) -> pd.Data
     loss. Missing where there is no single run, or the probe does not vary.
     """
     single = rows[rows["regime"].eq("single") & rows["target"].isin(probes)]
-    means = single.pivot_table(index=["encoder", "limit"], columns="target", values="score", dropna=False)
-    base = wide[["encoder", "limit"]].merge(means.reset_index(), on=["encoder", "limit"], how="left")
+    means = single.pivot_table(index=BASELINE, columns="target", values="score", dropna=False)
+    base = wide[BASELINE].merge(means.reset_index(), on=BASELINE, how="left")
     base = base.reindex(columns=probes).set_index(wide.index)
     spread = wide[probes].std()
     return (base - wide[probes]).clip(lower=0) / spread.where(spread > 0)

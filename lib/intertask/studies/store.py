@@ -355,7 +355,7 @@ def progress_file(folder: Path) -> Path:
 
 
 def predictions_file(folder: Path, task: str) -> Path:
-    """What a run predicted on every split of one task but train: columns split, row, label, prediction, logits."""
+    """What a run predicted on every split of one task but train: of the columns `train.PREDICTED` those that it has."""
     return folder / "predictions" / f"{task}.parquet"
 
 
