@@ -68,7 +68,7 @@ SENTENCE = ["sentence", "label"]
 home, country, scenes = (partial(inference, domain=d, labels=THREE_WAY, extra=0.1) for d in (HOME, COUNTRY, SCENES))
 longer = partial(inference, domain=HOME, labels=TWO_WAY, extra=1.0)
 scientific = partial(inference, domain=ERRANDS, labels={ENTAILMENT: 0, NEUTRAL: 1}, extra=0.0, named=0.0)
-schemas, dev_schemas = (partial(pronouns.schemas, dev=dev) for dev in (False, True))
+wnli, dev_wnli = (partial(pronouns.schemas, dev=dev) for dev in (False, True))
 spr1 = partial(marked.proto_roles, domains=[SCENES, ERRANDS], absent={"was_for_benefit"})
 spr2 = partial(marked.proto_roles, domains=[HOME, COUNTRY, ERRANDS], absent={"manipulated_by_another", "destroyed"})
 TASKS = {
@@ -82,7 +82,7 @@ TASKS = {
     "snli": (NLI, with_sizes(scenes, 7000)),
     "qnli": (["question", "sentence", "label"], with_sizes(answers, 3500)),
     "rte": (SENTENCES, with_sizes(longer, 250, 277, 200)),
-    "wnli": (SENTENCES, {"train": (schemas, 64), "validation": (dev_schemas, 40)}),
+    "wnli": (SENTENCES, {"train": (wnli, 64), "validation": (dev_wnli, 40)}),
     "hellaswag": (["ctx", "endings", "label"], with_sizes(choices.continuations, 3000)),
     "ax": ([*NLI, *COARSE], {"test": (diagnostics, 300)}),
     "axb": ([*SENTENCES, *COARSE], {"test": (two_way_diagnostics, 300)}),

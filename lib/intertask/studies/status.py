@@ -18,7 +18,7 @@ from intertask.studies.listed import checking
 SNAPSHOT_KEYS = ("name", "title", "study", "given", "file", "written", "runs")
 """Of a study's snapshot."""
 
-LOST = "not run: a run that it needs failed"
+NEEDS_FAILED = "not run: a run that it needs failed"
 """Why a run is not finished that itself did not fail."""
 
 
@@ -159,7 +159,7 @@ def _of_runs(index: list[dict[str, Any]], results: Path, read: Callable[[str], A
             reasons[run_id] = str(error)
         if run_id in failures or lost.intersection(needed):
             lost.add(run_id)
-        reasons.setdefault(run_id, LOST if run_id in lost else "not run yet")
+        reasons.setdefault(run_id, NEEDS_FAILED if run_id in lost else "not run yet")
     return records, reasons, failures
 
 

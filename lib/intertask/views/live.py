@@ -14,7 +14,7 @@ from intertask.execution.schedule import time_left
 from intertask.files import results_root
 from intertask.studies import claims, store
 from intertask.studies.claims import Attempt
-from intertask.studies.status import LOST, became, read_study
+from intertask.studies.status import NEEDS_FAILED, became, read_study
 
 STATES = ("done", "running", "failed", "blocked", "waiting")
 """What becomes of a run; one is blocked when a run that it needs failed."""
@@ -101,7 +101,7 @@ def look(study: str, results: Path | None = None) -> State:
     states = {row["run"]: "running" if row["run"] in under_way else "done" for row in index}
     for run_id, reason in missing.items():
         if states[run_id] != "running":
-            states[run_id] = "failed" if run_id in failures else "blocked" if reason == LOST else "waiting"
+            states[run_id] = "failed" if run_id in failures else "blocked" if reason == NEEDS_FAILED else "waiting"
     first: dict[str, str] = {}  # the stage of a run that several have
     stages: dict[str, Counter] = {}
     for row in index:
