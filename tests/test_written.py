@@ -2,7 +2,7 @@
 
 import pytest
 
-from intertask.written import Strict, escaped, read_yaml
+from intertask.written import Strict, as_written, escaped, read_yaml
 
 
 def read(folder, text: str):
@@ -40,6 +40,13 @@ def test_a_merge_is_said_once(tmp_path, refused):
 def test_plain_values_are_themselves(tmp_path):
     text = "a: [1, -2, 1_000, 0, 1.5, .5, 1.0e-5, yes, ~, '010', \"1:30\", 1e5]\n"
     assert read(tmp_path, text).content["a"] == [1, -2, 1000, 0, 1.5, 0.5, 1e-5, True, None, "010", "1:30", "1e5"]
+
+
+def test_a_value_is_written_as_people_do(tmp_path):
+    values = [3.0, 2e-5, 0.5, True, None, "balanced", "no", ["mini/qqp", {"task": "a", "limit": 2}], {"b": 5.0}]
+    written = ["3", "2.0e-05", "0.5", "true", "null", "balanced", "'no'", "[mini/qqp, {task: a, limit: 2}]", "{b: 5}"]
+    assert [as_written(one) for one in values] == written
+    assert read(tmp_path, f"a: {as_written(values)}\n").content["a"] == values
 
 
 def test_a_mark_of_utf_8_is_no_part_of_the_first_key(tmp_path):

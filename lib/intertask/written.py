@@ -41,6 +41,25 @@ def escaped(text: str) -> str:
     return UNPRINTED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes a whole number without a fraction, and what occurs twice twice, as people do."""
+
+    def represent_float(self, data: float) -> yaml.Node:
+        return self.represent_int(int(data)) if data.is_integer() else super().represent_float(data)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(float, _Dumper.represent_float)
+
+
+def as_written(value: Any) -> str:
+    """A value in one line, as it stands in a params file: 3 for 3.0, true, [mini/qqp]."""
+    options = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": math.inf}
+    return yaml.dump(value, Dumper=_Dumper, **options).removesuffix("...\n").strip()
+
+
 @dataclass(frozen=True)
 class Written:
     """A YAML file's content, and the line of each key and item of a list, by the keys that lead to it."""

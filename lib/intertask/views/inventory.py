@@ -10,6 +10,7 @@ from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.status import failure, kept_studies, read_study, study_folder
 from intertask.studies.study import NO_STUDIES
+from intertask.written import as_written
 
 
 def known_studies() -> list[str]:
@@ -80,7 +81,7 @@ def run_page(beginning: str) -> str:
             said = ", ".join(f"{metric} {value:.1f}" for metric, value in scores.items())
             floor = outcome["majority"][split]["main"]
             lines.append(f"  {task}, {split} ({outcome['sizes'][split]} examples): {said}; majority {floor:.1f}")
-    lines += ["", "parameters that were set", *(f"  {name}: {value}" for name, value in given.items())]
+    lines += ["", "parameters that were set", *(f"  {name}: {as_written(value)}" for name, value in given.items())]
     lines += ["", f"started from {record['parent'] or record['encoder']}"]
     return "\n".join([*lines, "", "files", *(f"  {path}" for path in files_of(record))])
 
