@@ -69,7 +69,7 @@ def test_a_driver_that_is_stopped_gives_its_runs_back(tmp_path, cluster):
     wait_for(lambda: carried(cluster.workers[1]))
     os.kill(driver.pid, signal.SIGTERM)
     output = driver.communicate(timeout=HANGING)[0]
-    assert driver.returncode == 143 and "1 of 1 runs are left to do" in output, output
+    assert driver.returncode == 143 and "1 of 1 run left to do" in output, output
     wait_for(lambda: not carried(cluster.workers[1]))
     assert not records(tmp_path)
 

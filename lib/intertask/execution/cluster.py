@@ -21,7 +21,7 @@ from distributed.deploy import Cluster as DaskCluster
 from pydantic import Field, ValidationError
 
 from intertask import origin
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.execution.carrier import TOPIC, ask_to_stop, carry, end_at_once, introduce
 from intertask.execution.execute import End
 from intertask.execution.here import LOST, job_of
@@ -338,7 +338,8 @@ class Cluster:
             needs = " ".join(f"{name}={amount:g}" for name, amount in self._needs().items())
             expected = f"a worker that declares what a run needs ({needs}, and a thread)"
             found = "; ".join(
-                f"{address} with {one.threads} threads and {one.resources}" for address, one in told.items()
+                f"{address} with {number_of(one.threads, 'thread')} and {one.resources}"
+                for address, one in told.items()
             )
             raise refusal(self.where, expected, found, f'Start workers with --nthreads 1 --resources "{needs}".')
 

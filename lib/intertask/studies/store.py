@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.files import file_digest, now, other_results, read_sealed, results_root, sync, write, write_sealed
 from intertask.run import Run
 from intertask.studies import claims
@@ -86,14 +86,14 @@ def _check_file(path: str, file: dict[str, Any], whole: bool) -> None:
         size = os.stat(path).st_size
         if size == file["bytes"] and not (whole and file_digest(Path(path)).hex() != file["sha256"]):
             return
-        found = "others: they were changed or damaged" if size == file["bytes"] else f"{size} bytes"
+        found = "others: they were changed or damaged" if size == file["bytes"] else number_of(size, "byte")
     except FileNotFoundError:
         if left_behind(path):
             return
         found = "none"
     except OSError as error:
         found = error.strerror
-    expected = f"the {file['bytes']} bytes that the run left, with the SHA-256 {file['sha256'][:12]}…"
+    expected = f"the {number_of(file['bytes'], 'byte')} that the run left, with the SHA-256 {file['sha256'][:12]}…"
     raise refusal(path, expected, found, MADE_ANEW)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from intertask.errors import refusal
+from intertask.errors import number_of, refusal
 from intertask.files import csv_text, writing
 from intertask.formats import Format, find_format
 from intertask.formats.classification import group_keys
@@ -70,7 +70,7 @@ def predict_file(
     with writing(csv) if csv else nullcontext(sys.stdout) as stream:
         made, cut = _predicted(kept, model, part, rows, stream)
     more = f", {cut} of them cut at max_length {kept.max_length}" * bool(cut)
-    say(f"{csv or 'standard output'}: {rows.count} rows predicted{more}")
+    say(f"{csv or 'standard output'}: {number_of(rows.count, 'row')} predicted{more}")
     if rows.labelled:
         say(_scores(part.format, made[made["label"].notna()]))
 
@@ -132,7 +132,7 @@ class _Rows:
         there = {*entry.label_columns} <= {*first}
         self.labelled = there and any(has_labels(entry, raw) for raw in self.parts())
         self.count = sum(len(rows) for rows in self)
-        self.said = f"{file}: {self.count} rows" + ", without labels" * (not self.labelled)
+        self.said = f"{file}: {number_of(self.count, 'row')}" + ", without labels" * (not self.labelled)
         read = {*entry.inputs, *entry.structured_columns, *entry.label_columns}
         if unread := [str(column) for column in first if column not in read]:
             self.said += f"; not read: {', '.join(unread)}"
@@ -188,4 +188,4 @@ def _named(form: Format, rows: pd.Index, made: pd.DataFrame) -> pd.DataFrame:
 def _scores(form: Format, made: pd.DataFrame) -> str:
     scores, floor = form.score(made), form.floor(made)
     said = ", ".join(f"{metric} {value:.1f} ({floor[metric]:.1f})" for metric, value in scores.items())
-    return f"{made['row'].nunique()} labelled rows: {said}; in brackets {form.baseline}"
+    return f"{number_of(made['row'].nunique(), 'labelled row')}: {said}; in brackets {form.baseline}"
