@@ -17,7 +17,9 @@ def test_every_key_and_item_has_its_line(tmp_path):
     assert written.lines == {("a",): 1, ("b",): 2, ("b", 0): 3, ("b", 1): 4, ("b", 1, "c"): 4, ("b", 1, "d"): 5}
     assert written.place("b", 1, "d").endswith("own.yaml, line 5")
     assert written.place("b", 1, "e").endswith("own.yaml, line 4"), "of a key that is not there, the one above"
-    assert written.place("e") == str(tmp_path / "own.yaml")
+    assert written.place("b", 0, "e").endswith("own.yaml, line 3") and written.place("e") == str(tmp_path / "own.yaml")
+    alone = read(tmp_path, "b:\n  c: 2\n")
+    assert alone.place("b", 0, "c").endswith("line 2"), "one value stands for a list of it"
 
 
 def test_what_a_form_says_anew_stands_where_it_says_it(tmp_path):

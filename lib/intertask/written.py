@@ -70,9 +70,13 @@ class Written:
 
     def place(self, *keys: str | int) -> str:
         """As "study.yaml, line 7": where a key stands, or the nearest above it that does."""
-        while keys and keys not in self.lines:
-            keys = keys[:-1]
-        return f"{self.path}, line {self.lines[keys]}" if keys else str(self.path)
+        found: tuple[str | int, ...] = ()
+        for key in keys:
+            if (*found, key) in self.lines:
+                found += (key,)
+            elif key != 0:  # one value may stand for a list of it
+                break
+        return f"{self.path}, line {self.lines[found]}" if found else str(self.path)
 
     def with_form(self, form: str) -> "Written":
         """The same, of keys that the mapping `form` replaces with the lines that they have there."""
