@@ -152,6 +152,7 @@ def _finite(minutes: float) -> float:
     return minutes
 
 
+DAY = 24 * 60  # minutes
 Timeout = Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes", callback=_finite)]
 Until = Annotated[
     str,
@@ -190,7 +191,7 @@ def run(
     dry_run: DryRun = False,
     workers: Workers = 0,
     runs_per_gpu: RunsPerGpu = 1,
-    timeout: Timeout = 24 * 60,
+    timeout: Timeout = DAY,
     until: Until = "",
     cluster: ClusterAt = "",
     scheduler_file: SchedulerFile = "",
@@ -221,6 +222,7 @@ def run(
     deadline, where = _deadline(until), _cluster(cluster, scheduler_file)
     loaded = _load(study, mini, quick)
     warm = WARM and not plain_kernels
+    told = _to_go_on(scheduler_file, where, workers, runs_per_gpu, timeout, plain_kernels)
     if dry_run:
         _say_plan(loaded, where, which, (workers, runs_per_gpu))
         return
@@ -238,7 +240,7 @@ def run(
             place = places.enter_context(Here(workers, timeout * 60, warm, cards()))
         before = len(graph.runs) - len(todo) - len(left)
         say(f"{graph.name}: {number_of(len(graph.runs), 'run')}, {before} finished before; {place.workers} at a time.")
-        with driving(graph.name) as tell, former_aside(redo and next(iter(todo))) as former:
+        with driving(graph.name, told) as tell, former_aside(redo and next(iter(todo))) as former:
             countdown = Countdown(lambda: tell(estimate(todo).seconds, max(1, place.workers)), place.workers)
             progress = execute(todo, place, countdown, deadline)  # removes what killed runs left, at least
     _say_end(graph.name, len(todo), progress, left)
@@ -286,6 +288,15 @@ def _cluster(address: str, scheduler_file: str) -> str:
     if file and not os.path.isfile(file):
         raise refusal(file, "a file", "none", "Start the scheduler with --scheduler-file, or look in params/clusters/.")
     return os.path.abspath(file) if file else address
+
+
+def _to_go_on(
+    scheduler_file: str, where: str, workers: int, runs_per_gpu: int, timeout: float, plain: bool
+) -> list[str]:
+    """The options with which another driver executes runs where this one does, and as many at a time."""
+    given = {"--scheduler-file" if scheduler_file else "--cluster": where, "--workers": workers}
+    given |= {"--runs-per-gpu": runs_per_gpu * (runs_per_gpu > 1), "--timeout": timeout * (timeout != DAY)}
+    return [word for name, value in given.items() if value for word in (name, f"{value}")] + ["--plain-kernels"] * plain
 
 
 def _clusters():

@@ -82,7 +82,10 @@ def test_what_dead_processes_of_this_machine_left_is_removed_and_no_more(pool, m
     told = json.loads(attempt.file.read_text()) | {"pid": 1}
     attempt.file.write_text(json.dumps(told))
     left.with_name(f"{left.name}.old").mkdir()
+    marks = [store.mark() for _ in range(2)]  # of drivers of a cluster
+    marks[1].file.write_text(json.dumps(told))
     store.open_pool()
+    assert list(pool.glob(".seen-*")) == [marks[1].file]
     assert sorted(path.name for path in (pool / ".staging").iterdir()) == ["c-1.1", "d-1.1"]
 
 

@@ -102,7 +102,7 @@ def test_a_changed_byte_is_left_out_and_said(made, tmp_path):
     damaged.write_bytes(content)
     (made / "runs" / run_id).rename(tmp_path / "aside")
     found = said(1, "pool", "import", tmp_path / "out")
-    assert f"{damaged}: expected" in found and "1 damaged runs LEFT OUT" in found and "8 runs there already" in found
+    assert f"{damaged}: expected" in found and "1 damaged run LEFT OUT" in found and "8 runs there already" in found
     assert run_id not in store.run_ids() and not list(made.glob("runs/.import-*"))
 
 

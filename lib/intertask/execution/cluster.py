@@ -148,8 +148,7 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         store.open_pool()
-        self._probe = store.pool() / f".seen-{secrets.token_hex(8)}"
-        self._probe.touch()
+        self._mark = store.mark()
         try:
             self.own = self.file and self.file.made()
             self._meet()
@@ -160,7 +159,7 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         origin.elsewhere.clear()
-        self._probe.unlink(missing_ok=True)
+        self._mark.file.unlink(missing_ok=True)
         self._tell(end_at_once, bound=CONNECT)
         for one in filter(None, (self.client, self.own)):
             with suppress(Exception):  # what does not answer any more is closed
@@ -279,7 +278,7 @@ class Cluster:
             one = self._known[address]
             one.running, one.missed = told["status"] == "running", 0
             if not one.about and not one.asked:
-                one.asked = self._ask(address, f"introduce-{secrets.token_hex(8)}", introduce, str(self._probe))
+                one.asked = self._ask(address, f"introduce-{secrets.token_hex(8)}", introduce, str(self._mark.file))
                 one.asked.add_done_callback(partial(_introduced, one))
         for address, one in list(self._known.items()):
             if address not in workers:

@@ -7,6 +7,7 @@ on it (`claims`).
 import errno
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -218,6 +219,16 @@ def open_pool() -> None:
     for left in (pool() / ".checkpoints").iterdir():
         if finished(left.name):
             shutil.rmtree(left, ignore_errors=True)
+    for left in pool().glob(".seen-*.1"):
+        attempt = Attempt(left.with_suffix(""), 1)
+        if claims.HERE.left_behind(attempt.path, attempt.number):
+            attempt.file.unlink(missing_ok=True)
+            attempt.ending.unlink(missing_ok=True)
+
+
+def mark() -> Attempt:
+    """A new file in the pool, by which others can show that they see this very folder; its process removes it."""
+    return claims.HERE.take(pool() / f".seen-{secrets.token_hex(8)}")
 
 
 def staged(results: Path) -> Iterator[tuple[str, int, Path]]:
