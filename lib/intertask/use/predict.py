@@ -95,8 +95,8 @@ def _which(folder: Path, task: str) -> tuple[str, TaskEntry]:
 def _refuse_no_threshold(entry: TaskEntry, threshold: float) -> None:
     within = find_format(entry.format)(entry).thresholds_within
     if within is None:
-        remedy = "Leave --threshold out."
-        raise refusal("--threshold", "several labels, or questions that may have no answer", entry.format, remedy)
+        expected, remedy = "a task of multi_label, or of extractive_qa with unanswerable: true", "Leave it out."
+        raise refusal("--threshold", expected, entry.format, remedy)
     if not within[0] < threshold < within[1]:
         remedy = "Name one of these."
         raise refusal("--threshold", f"a number between {within[0]} and {within[1]}", f"{threshold}", remedy)
