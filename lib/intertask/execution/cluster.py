@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -143,12 +143,12 @@ class Cluster:
         self._known: dict[str, Known] = {}  # by address
         self._running: dict[str, tuple[str, str, Future | None]] = {}  # per request's token its run and its worker
         self._told: queue.Queue[tuple[str, int, str]] = queue.Queue()
-        self._say_once = cache(say)
+        self._say_once, self._opened = cache(say), ExitStack()
         self._due = self._lost_since = time.monotonic()
 
     def __enter__(self) -> "Cluster":
         store.open_pool()
-        self._mark = store.mark()
+        self._mark = self._opened.enter_context(store.marked(store.pool(), "seen"))
         try:
             self.own = self.file and self.file.made()
             self._meet()
@@ -159,7 +159,7 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         origin.elsewhere.clear()
-        self._mark.file.unlink(missing_ok=True)
+        self._opened.close()
         self._tell(end_at_once, bound=CONNECT)
         for one in filter(None, (self.client, self.own)):
             with suppress(Exception):  # what does not answer any more is closed

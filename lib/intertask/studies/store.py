@@ -219,16 +219,29 @@ def open_pool() -> None:
     for left in (pool() / ".checkpoints").iterdir():
         if finished(left.name):
             shutil.rmtree(left, ignore_errors=True)
-    for left in pool().glob(".seen-*.1"):
+    for left in pool().glob(f".*-{'?' * 16}.1"):
         attempt = Attempt(left.with_suffix(""), 1)
         if claims.HERE.left_behind(attempt.path, attempt.number):
-            attempt.file.unlink(missing_ok=True)
-            attempt.ending.unlink(missing_ok=True)
+            _remove_mark(attempt)
 
 
-def mark() -> Attempt:
-    """A new file in the pool, by which others can show that they see this very folder; its process removes it."""
-    return claims.HERE.take(pool() / f".seen-{secrets.token_hex(8)}")
+@contextmanager
+def marked(folder: Path, what: str) -> Iterator[Attempt]:
+    """A file of its own in a pool's folder until the end of the block, with room for a folder of its `path`.
+
+    Both show that they are of a living process: what one that was killed has left `open_pool` removes.
+    """
+    attempt = claims.HERE.take(folder / f".{what}-{secrets.token_hex(8)}")
+    try:
+        yield attempt
+    finally:
+        _remove_mark(attempt)
+
+
+def _remove_mark(attempt: Attempt) -> None:
+    shutil.rmtree(attempt.path, ignore_errors=True)
+    attempt.file.unlink(missing_ok=True)
+    attempt.ending.unlink(missing_ok=True)
 
 
 def staged(results: Path) -> Iterator[tuple[str, int, Path]]:

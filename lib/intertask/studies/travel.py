@@ -77,13 +77,14 @@ def _opened(source: Path) -> Iterator[Path]:
     if not source.is_file():
         yield source
         return
-    with TemporaryDirectory(prefix=".import-", dir=store.pool()) as scratch:
+    with store.marked(store.pool(), "import") as mark:
+        mark.path.mkdir()
         try:
-            _unpack(source, Path(scratch))
+            _unpack(source, mark.path)
         except (tarfile.TarError, EOFError) as error:
             expected = "a whole archive made by `intertask pool export`"
             raise refusal(source, expected, str(error), "Copy it anew, or import a folder.") from None
-        yield Path(scratch)
+        yield mark.path
 
 
 def _unpack(source: Path, to: Path) -> None:
@@ -103,8 +104,8 @@ def _copy(studies: dict[str, Path], runs: dict[str, Path], to: Path, encoders: b
     newer = {name: folder for name, folder in studies.items() if _is_newer(name, folder, to, say)}
     (to / "runs").mkdir(parents=True, exist_ok=True)
     became, damaged = Counter(), []
-    with TemporaryDirectory(prefix=".import-", dir=to / "runs") as scratch:
-        for folder in _copies(runs, Path(scratch), encoders, damaged):
+    with store.marked(to / "runs", "import") as mark:
+        for folder in _copies(runs, mark.path, encoders, damaged):
             became[_arrive(folder, to)] += 1
     for name, folder in newer.items():
         (to / name).mkdir(parents=True, exist_ok=True)

@@ -97,7 +97,11 @@ def publish_study(study: str, to: str, say: Callable[[str], None] = print) -> No
 
 @contextmanager
 def _alone(to: str) -> Iterator[None]:
-    """What is done in the block is done by one process at a time, or a run that both miss would be written twice."""
+    """What is done in the block is done by one process at a time, or a run that both miss would be written twice.
+
+    Its attempts stay (two small files each), as of every claim: their numbers tell who is late, and were the last one
+    removed, two processes could each take it for free.
+    """
     with claims.claim(path := results_root() / f".{to}") as ours:
         if ours is None:
             other = claims.latest(path)
