@@ -219,23 +219,28 @@ def open_pool() -> None:
     for left in (pool() / ".checkpoints").iterdir():
         if finished(left.name):
             shutil.rmtree(left, ignore_errors=True)
-    for left in pool().glob(f".*-{'?' * 16}.1"):
-        attempt = Attempt(left.with_suffix(""), 1)
-        if claims.HERE.left_behind(attempt.path, attempt.number):
-            _remove_mark(attempt)
+    remove_left(pool())
 
 
 @contextmanager
 def marked(folder: Path, what: str) -> Iterator[Attempt]:
-    """A file of its own in a pool's folder until the end of the block, with room for a folder of its `path`.
+    """A file of its own in a folder until the end of the block, and a `path` beside it for a folder to build in.
 
-    Both show that they are of a living process: what one that was killed has left `open_pool` removes.
+    It tells whose it is, so that `remove_left` removes both where their process was killed.
     """
     attempt = claims.HERE.take(folder / f".{what}-{secrets.token_hex(8)}")
     try:
         yield attempt
     finally:
         _remove_mark(attempt)
+
+
+def remove_left(folder: Path) -> None:
+    """Removes what dead processes of this machine have `marked` in a folder."""
+    for left in folder.glob(f".*-{'?' * 16}.1"):
+        attempt = Attempt(left.with_suffix(""), 1)
+        if claims.HERE.left_behind(attempt.path, attempt.number):
+            _remove_mark(attempt)
 
 
 def _remove_mark(attempt: Attempt) -> None:
