@@ -35,7 +35,7 @@ def said(code: int, *arguments) -> str:
 
 
 def test_check_of_a_sound_study(study):
-    assert "tiny is sound: 6 runs, 6 of them to do" in said(0, "check", study)
+    assert "tiny is sound: 6 runs, 6 to do" in said(0, "check", study)
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -1,5 +1,6 @@
 """The report is built from a made store, once, with hostile text in every place that a study or a run can put it."""
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from intertask.errors import IntertaskError
 from intertask.report import build_report
 from intertask.report.page import clean, notebook_page
 from intertask.report.vector import inline_svg
+from intertask.studies import claims
 from made_lab import serious
 from made_store import make_store, rewrite_index, run_id, write_test_scores
 
@@ -292,6 +294,10 @@ def test_a_second_report_replaces_the_first(results):
     rewrite_index(results, "demo", report=[])
     (results / "demo" / "report").mkdir()
     (results / "demo" / "report" / "stale.html").write_text("old")
+    left = claims.Observer().take(results / "demo" / f".report-{'0' * 16}")  # of one that was killed
+    left.path.mkdir()
+    gone = json.loads(left.file.read_text()) | {"pid": 2**22 + 1}
+    left.file.write_text(json.dumps(gone))
     assert [path.name for path in build_report("demo").iterdir()] == ["index.html"]
     assert sorted(os.listdir(results / "demo")) == ["report", "study.json"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from intertask.written import Strict, escaped, read_yaml
+from intertask.written import Strict, as_written, escaped, read_yaml
 
 
 def read(folder, text: str):
@@ -17,7 +17,9 @@ def test_every_key_and_item_has_its_line(tmp_path):
     assert written.lines == {("a",): 1, ("b",): 2, ("b", 0): 3, ("b", 1): 4, ("b", 1, "c"): 4, ("b", 1, "d"): 5}
     assert written.place("b", 1, "d").endswith("own.yaml, line 5")
     assert written.place("b", 1, "e").endswith("own.yaml, line 4"), "of a key that is not there, the one above"
-    assert written.place("e") == str(tmp_path / "own.yaml")
+    assert written.place("b", 0, "e").endswith("own.yaml, line 3") and written.place("e") == str(tmp_path / "own.yaml")
+    alone = read(tmp_path, "b:\n  c: 2\n")
+    assert alone.place("b", 0, "c").endswith("line 2"), "one value stands for a list of it"
 
 
 def test_what_a_form_says_anew_stands_where_it_says_it(tmp_path):
@@ -40,6 +42,13 @@ def test_a_merge_is_said_once(tmp_path, refused):
 def test_plain_values_are_themselves(tmp_path):
     text = "a: [1, -2, 1_000, 0, 1.5, .5, 1.0e-5, yes, ~, '010', \"1:30\", 1e5]\n"
     assert read(tmp_path, text).content["a"] == [1, -2, 1000, 0, 1.5, 0.5, 1e-5, True, None, "010", "1:30", "1e5"]
+
+
+def test_a_value_is_written_as_people_do(tmp_path):
+    values = [3.0, 2e-5, 0.5, True, None, "balanced", "no", ["mini/qqp", {"task": "a", "limit": 2}], {"b": 5.0}]
+    written = ["3", "2.0e-05", "0.5", "true", "null", "balanced", "'no'", "[mini/qqp, {task: a, limit: 2}]", "{b: 5}"]
+    assert [as_written(one) for one in values] == written
+    assert read(tmp_path, f"a: {as_written(values)}\n").content["a"] == values
 
 
 def test_a_mark_of_utf_8_is_no_part_of_the_first_key(tmp_path):

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.files import csv_text, is_writable_folder, other_results, write
 from intertask.written import escaped
 
@@ -152,6 +152,7 @@ def _finite(minutes: float) -> float:
     return minutes
 
 
+DAY = 24 * 60  # minutes
 Timeout = Annotated[float, typer.Option(min=0.01, help="wall-clock limit of one run, in minutes", callback=_finite)]
 Until = Annotated[
     str,
@@ -190,7 +191,7 @@ def run(
     dry_run: DryRun = False,
     workers: Workers = 0,
     runs_per_gpu: RunsPerGpu = 1,
-    timeout: Timeout = 24 * 60,
+    timeout: Timeout = DAY,
     until: Until = "",
     cluster: ClusterAt = "",
     scheduler_file: SchedulerFile = "",
@@ -221,6 +222,7 @@ def run(
     deadline, where = _deadline(until), _cluster(cluster, scheduler_file)
     loaded = _load(study, mini, quick)
     warm = WARM and not plain_kernels
+    told = _to_go_on(scheduler_file, where, workers, runs_per_gpu, timeout, plain_kernels)
     if dry_run:
         _say_plan(loaded, where, which, (workers, runs_per_gpu))
         return
@@ -236,8 +238,8 @@ def run(
             workers = workers_for(len(todo), of.threads, workers, runs_per_gpu, of.device)
             place = places.enter_context(Here(workers, timeout * 60, warm, cards()))
         before = len(graph.runs) - len(todo) - len(left)
-        say(f"{graph.name}: {len(graph.runs)} runs, {before} finished before; {place.workers} at a time.")
-        with driving(graph.name) as tell, former_aside(redo and next(iter(todo))) as former:
+        say(f"{graph.name}: {number_of(len(graph.runs), 'run')}, {before} finished before; {place.workers} at a time.")
+        with driving(graph.name, told) as tell, former_aside(redo and next(iter(todo))) as former:
             countdown = Countdown(lambda: tell(estimate(todo).seconds, max(1, place.workers)), place.workers)
             progress = execute(todo, place, countdown, deadline)  # removes what killed runs left, at least
     _say_end(graph.name, len(todo), progress, left)
@@ -287,6 +289,15 @@ def _cluster(address: str, scheduler_file: str) -> str:
     return os.path.abspath(file) if file else address
 
 
+def _to_go_on(
+    scheduler_file: str, where: str, workers: int, runs_per_gpu: int, timeout: float, plain: bool
+) -> list[str]:
+    """The options with which another driver executes runs where this one does, and as many at a time."""
+    given = {"--scheduler-file" if scheduler_file else "--cluster": where, "--workers": workers}
+    given |= {"--runs-per-gpu": runs_per_gpu * (runs_per_gpu > 1), "--timeout": timeout * (timeout != DAY)}
+    return [word for name, value in given.items() if value for word in (name, f"{value}")] + ["--plain-kernels"] * plain
+
+
 def _clusters():
     try:
         from intertask.execution import cluster
@@ -324,12 +335,12 @@ def _say_end(name: str, todo: int, progress, left: dict[str, str]) -> None:
     """
     if failed := left | progress.failed:
         lines = "".join(f"\n{run_id}: {reason}" for run_id, reason in failed.items())
-        words = f"{len(failed)} of {todo + len(left)} runs failed, or need one that did. The same command tries again "
-        again = "what was killed or had no room, with --retry-failed the others too."
+        words = f"{len(failed)} of {number_of(todo + len(left), 'run')} failed, or need one that did. The same command "
+        again = "tries again what was killed or had no room, with --retry-failed the others too."
         typer.secho(escaped(f"{words}{again}{lines}"), fg="red", err=True)
     if progress.stopped or progress.too_long:
         why = signal.Signals(progress.stopped).name if progress.stopped else "what is left takes longer than --until"
-        left = f"{todo - len(progress.done)} of {todo} runs are left to do"
+        left = f"{todo - len(progress.done)} of {number_of(todo, 'run')} left to do"
         say(f"{name} was stopped ({why}): {left}; what is finished stays, and the same command goes on.", err=True)
         raise typer.Exit(stopped_code(progress.stopped or signal.SIGTERM))
     if failed:
@@ -344,7 +355,7 @@ def check(study: StudyName, mini: Mini = False, quick: Quick = False) -> None:
     graph = graph_of(*_load(study, mini, quick))
     todo = _unfinished(graph)
     _say_notes(graph, graph.runs)
-    say(f"{graph.name} is sound: {len(graph.runs)} runs, {len(todo)} of them to do.")
+    say(f"{graph.name} is sound: {number_of(len(graph.runs), 'run')}, {len(todo)} to do.")
 
 
 @app.command()
@@ -378,7 +389,7 @@ def status(
     for stage in dict.fromkeys(row["stage"] for row in index):
         runs = {row["run"] for row in index if row["stage"] == stage}
         under_way = f", {len(runs & running.keys())} running" if runs & running.keys() else ""
-        say(f"{stage:12} {len(runs - missing.keys())} of {len(runs)} runs finished{under_way}")
+        say(f"{stage:12} {len(runs - missing.keys())} of {number_of(len(runs), 'run')} finished{under_way}")
     for run_id, reason in missing.items():
         say(f"{run_id}: {running.get(run_id, reason)}")
 
@@ -421,12 +432,12 @@ def scores(study: StudyName, mini: Mini = False, quick: Quick = False, csv: Csv 
     table = read_scores(name)
     if csv:
         write(csv, csv_text(table, index=False))
-        say(f"{csv}: {len(table)} scores")
+        say(f"{csv}: {number_of(len(table), 'score')}")
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # as in a file: it is read by programs
         print(csv_text(table, index=False), end="")
     if not find_table(name, results_root()) and (absent := missing_runs(read_study(name)["runs"])):
-        say(f"{name}: {len(absent)} runs are not among them; `intertask status` says why.", err=True)
+        say(f"{name}: without {number_of(len(absent), 'run')}; `intertask status` says why.", err=True)
 
 
 @app.command()
@@ -632,7 +643,7 @@ def tasks(
     table = listing.catalogue_table(form)
     if csv:
         write(csv, csv_text(table, index=False))
-    say(f"{csv}: {len(table)} tasks" if csv else listing.catalogue_page(table))
+    say(f"{csv}: {number_of(len(table), 'task')}" if csv else listing.catalogue_page(table))
 
 
 def _show_task(name: str, file: str, encoder: str, max_length: int) -> None:
@@ -698,7 +709,10 @@ def _to_do(graph, retry_failed: bool, redo: str, keep: bool) -> tuple[dict, dict
     todo = _unfinished(graph)
     left = {} if retry_failed else failed_before(todo)
     if left:
-        say(f"{len(left)} runs failed before, or need one that did, and are left: --retry-failed does them too.")
+        say(
+            f"Left are {number_of(len(left), 'run')} that failed before or need one that did: --retry-failed does "
+            "them too."
+        )
     return {run_id: run for run_id, run in todo.items() if run_id not in left}, left
 
 

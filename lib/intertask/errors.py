@@ -1,5 +1,6 @@
 """The one error that is meant for the user: it says what was expected, what was found and what to do."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -47,6 +48,11 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     by_lower = {choice.lower(): choice for choice in choices}
     close = get_close_matches(name.lower(), by_lower, n=1)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+def number_of(number: int, one: str, more: str = "") -> str:
+    """A number of things, as "1 run" or "2 runs left"."""
+    return f"{number} {one if number == 1 else re.sub(r'(?<![aeo])y$', 'ie', one) + 's'} {more}".rstrip()
 
 
 def unreadable(path: Path, error: OSError) -> IntertaskError:

@@ -41,6 +41,25 @@ def escaped(text: str) -> str:
     return UNPRINTED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes a whole number without a fraction, and what occurs twice twice, as people do."""
+
+    def represent_float(self, data: float) -> yaml.Node:
+        return self.represent_int(int(data)) if data.is_integer() else super().represent_float(data)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(float, _Dumper.represent_float)
+
+
+def as_written(value: Any) -> str:
+    """A value in one line, as it stands in a params file: 3 for 3.0, true, [mini/qqp]."""
+    options = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": math.inf}
+    return yaml.dump(value, Dumper=_Dumper, **options).removesuffix("...\n").strip()
+
+
 @dataclass(frozen=True)
 class Written:
     """A YAML file's content, and the line of each key and item of a list, by the keys that lead to it."""
@@ -51,9 +70,13 @@ class Written:
 
     def place(self, *keys: str | int) -> str:
         """As "study.yaml, line 7": where a key stands, or the nearest above it that does."""
-        while keys and keys not in self.lines:
-            keys = keys[:-1]
-        return f"{self.path}, line {self.lines[keys]}" if keys else str(self.path)
+        found: tuple[str | int, ...] = ()
+        for key in keys:
+            if (*found, key) in self.lines:
+                found += (key,)
+            elif key != 0:  # one value may stand for a list of it
+                break
+        return f"{self.path}, line {self.lines[found]}" if found else str(self.path)
 
     def with_form(self, form: str) -> "Written":
         """The same, of keys that the mapping `form` replaces with the lines that they have there."""

@@ -192,7 +192,7 @@ def test_undefined_correlations_are_missing_with_a_note():
     assert exact["note"] == "no interval: 3 clusters, fewer than ten" and math.isnan(exact["low"])
     holm = with_holm(table.reset_index())
     assert holm["family"].tolist() == [1] * 6 and holm["p_holm"].isna().sum() == 5  # c and d have two in common
-    assert "1 of a family of 1 distinct pairs" in family_in_words(holm, "pearson")
+    assert "are 1 of a family of 1 distinct pair;" in family_in_words(holm, "pearson")
 
 
 def test_clusters_are_means_by_supporting_task():
@@ -356,7 +356,7 @@ def test_the_family_in_words(tmp_path):
     wide = wide_of({"a": [1.0, 2, 3, 4, 5, 6], "b": [1.0, 2, 3, 4, 6, 5], "c": [1.0, 5, 2, 2, 4, 3]})
     table = with_holm(correlation_table(wide, list(combinations("abc", 2)), "pearson"), "ab")
     words = family_in_words(table, "pearson")
-    assert "1 of a family of 3 distinct pairs" in words and "1 in the block of 6 cells" in words
+    assert "are 1 of a family of 3 distinct pairs" in words and "1 in the block of 6 cells" in words
     assert f"first step needs, with 6 observations, |r| of {needed_r(6, 3, 'pearson'):.3f} or more (" in words
     assert "0 with an interval that leaves out zero" in words
     assert "with the means of 6 clusters, more than there can be." in family_in_words(table, "spearman", 0.001)
@@ -411,7 +411,7 @@ def test_the_notebook_beside_a_printed_table(tmp_path, monkeypatch):
     name = printed(tmp_path, "task_a,task_b,pearson\nrte,cola,0.5\nrte,average,0.5\n")
     shown = outputs(tmp_path, monkeypatch, published=name)
     assert shown["matrix"].count("image/png") == 1 and shown["published-figure"].count("image/png") == 1
-    assert "1 of a family of 1 distinct pairs" in shown["family"]  # wnli is constant
+    assert "are 1 of a family of 1 distinct pair;" in shown["family"]  # wnli is constant
     assert "a score does not vary" in shown["numbers"] and "fewer than ten" in shown["numbers"]
     assert "the largest 1.50; the sign is the opposite in" in shown["published"]  # rte and cola: -1 against .5
     assert "at least with the majority" in shown["wnli"]

@@ -54,5 +54,5 @@ def test_a_number_is_neither_right_nor_wrong(tmp_path):
 
 def test_predictions_that_are_not_at_hand_are_said(tmp_path):
     runs, pairs = made(tmp_path, but=made(tmp_path / "first")[1]["after_run"].tolist()[:1])
-    with pytest.raises(IntertaskError, match="found those of 5 runs of 6"):
+    with pytest.raises(IntertaskError, match="found those of 5 of 6 runs"):
         flips(runs, pairs)

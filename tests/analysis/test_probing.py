@@ -117,7 +117,7 @@ def test_the_best_is_chosen_on_one_split_and_reported_on_the_other(store):
 def test_in_words(store):
     words = probing.probing_in_words(table_of(store)).splitlines()
     assert words[0] == "- **untrained**: above the majority on 0 of 2 probes."
-    assert words[2] == "- **frozen, layer 1**: above the majority on 1 of 1 probes."
+    assert words[2] == "- **frozen, layer 1**: above the majority on 1 of 1 probe."
 
 
 def test_a_correlation_has_an_interval_too(store):
@@ -154,9 +154,9 @@ def test_the_heatmap_shows_scores_marks_and_what_is_missing(store):
 
 def test_the_notebook_shows_the_table_of_the_study_it_is_given(store, forked_kernels):
     html = (build_report("probes") / "probing.html").read_text()
-    assert "frozen, layer 1</strong>: above the majority on 1 of 1 probes" in html
+    assert "frozen, layer 1</strong>: above the majority on 1 of 1 probe" in html
     assert "not run yet" in html  # the five runs of probe b that are missing stand first
-    assert html.index("not run yet") < html.index("above the majority on 1 of 1 probes")
+    assert html.index("not run yet") < html.index("above the majority on 1 of 1 probe")
 
 
 def test_the_notebook_with_nothing_done(store, forked_kernels):

@@ -104,7 +104,7 @@ def test_derived_rows_and_other_splits_are_no_runs(results):
     ("text", "keys", "message"),
     [
         (ROWS.replace("2,accuracy,0.76", "1,accuracy,0.76"), {}, "rows 4 and 5 for encoder roberta"),
-        (ROWS.replace("0.76", "76"), {}, "found 76.0 in row 5 (1 such rows: 5)"),
+        (ROWS.replace("0.76", "76"), {}, "found 76.0 in row 5 (1 such row: 5)"),
         (ROWS.replace("0.", ""), {"unit": "fraction"}, "unit: fraction: expected scores of at most 1"),
         (ROWS, {"unit": "points"}, "for fractions say unit: fraction"),
         (ROWS.replace("0.76", "high"), {}, "score: expected numbers; found high in row 5"),
@@ -242,3 +242,19 @@ def test_what_is_kept_already_is_not_written_again(tmp_path, results):
     assert (second := kept()) != first
     written(tmp_path, ROWS.replace("0.7", "0.6"))
     assert kept() != second
+
+
+@pytest.mark.parametrize(
+    "files, place",
+    [
+        ("source:\n  file: scores.csv\n  columns:\n    score: vale\n", "line 5"),
+        ("source:\n  - scores.csv\n  - file: more.csv\n    values: {seed: 1}\n    columns: {score: vale}\n", "line 6"),
+        ("source:\n  - scores.csv\n  - more.csv\ncolumns:\n  encoder: encoder\n  score: vale\n", "line 7"),
+        ("source:\n  - scores.csv\n  - more.csv\npredictions:\n  - more.csv\n", "line 6"),
+    ],
+)
+def test_a_wrong_meaning_is_refused_where_it_is_written(tmp_path, results, refused, files, place):
+    for name in ("scores.csv", "more.csv"):
+        written(tmp_path, "encoder,target,score\ne,rte,50\n", name)
+    (path := tmp_path / "theirs.yaml").write_text(f"title: T\n{files}")
+    refused(lambda: keep(path, "theirs", results), f"theirs.yaml, {place}: ")

@@ -158,7 +158,7 @@ def test_restarts_in_words(tmp_path):
     spread = {None: (40.0, 60.0, 80.0), "mini/mnli": (58.0, 60.0, 62.0), SHUFFLED: (0.0, 50.0, 100.0)}
     make_store(tmp_path, lambda target, task, seed: spread[task][seed], seeds=3, targets=("x",))
     words = restarts_in_words(restart_summary(read_runs("demo", tmp_path)))
-    assert "1 of 3 alone, 0 of 3 after a supporting task" in words and "in 1 of 1 pairs" in words
+    assert "1 of 3 alone, 0 of 3 after a supporting task" in words and "in 1 of 1 pair." in words
 
 
 def test_degenerate_is_counted_where_it_is_known_of_all(runs):

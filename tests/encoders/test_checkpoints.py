@@ -54,7 +54,7 @@ def test_weights_that_no_layer_reads_are_named_and_a_heads_are_not(tmp_path, fol
     more = {"cls.predictions.bias": torch.ones(1), "encoder.layer.7.output.dense.bias": torch.ones(1)}
     folder = changed(folder_of, tmp_path, lambda old: old | more)
     (found,) = misgivings(str(folder), load_tokenizer(str(folder)))
-    assert "no place for 1 weights of the checkpoint, such as encoder.layer.7.output.dense.bias" in found
+    assert "no place for 1 weight of the checkpoint, such as encoder.layer.7.output.dense.bias" in found
     assert not misgivings("mini/bert", load_tokenizer("mini/bert"))
 
 
@@ -65,7 +65,7 @@ def test_an_architecture_of_another_type_and_tokens_without_embeddings_are_named
     merged(pad_token="<pad>", extra_special_tokens=["<user>"])(tmp_path / "tokenizer_config.json")
     typed, random = misgivings(str(tmp_path), load_tokenizer(str(tmp_path)))
     assert "says BertModel, which is no model of its model_type roberta" in typed
-    assert "2 tokens for which it has no embeddings, such as '<" in random
+    assert "2 tokens without an embedding, such as '<" in random
 
 
 def changed(folder_of, folder, change):

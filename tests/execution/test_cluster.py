@@ -11,6 +11,7 @@ pytest.importorskip("distributed", reason="the extra `cluster` is not installed"
 
 from intertask import origin  # noqa: E402
 from intertask.execution.cluster import Cluster, Known, job_page, read_cluster  # noqa: E402
+from intertask.execution.driver import options_of  # noqa: E402
 from intertask.files import project_root  # noqa: E402
 from intertask.studies import claims, store  # noqa: E402
 from intertask.studies.study import Study  # noqa: E402
@@ -68,16 +69,18 @@ def test_a_run_that_kills_its_worker_three_times_has_failed_and_the_study_goes_o
     assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output, output
 
 
-def test_a_driver_that_is_stopped_gives_its_runs_back(tmp_path, cluster):
+def test_a_driver_that_is_stopped_gives_its_runs_back(tmp_path, cluster, monkeypatch):
     train = STUDY["train"] | {"num_train_epochs": 600}
     study = write_study(tmp_path, seeds=1, regimes=["single"], supporting=[], train=train, report=[])
     driver = run(study, tmp_path, cluster)
     wait_for(lambda: carried(cluster.workers[1]))
     os.kill(driver.pid, signal.SIGTERM)
     output = driver.communicate(timeout=HANGING)[0]
-    assert driver.returncode == 143 and "1 of 1 runs are left to do" in output, output
+    assert driver.returncode == 143 and "1 of 1 run left to do" in output, output
     wait_for(lambda: not carried(cluster.workers[1]))
     assert not records(tmp_path)
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    assert options_of("tiny") == ["--scheduler-file", str(cluster.file)], "there it can be continued"
 
 
 def test_a_scheduler_that_is_started_anew_is_waited_for(finished, tiny, tmp_path, cluster):

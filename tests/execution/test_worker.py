@@ -145,7 +145,7 @@ def test_a_driver_that_is_asked_to_stop_says_what_stands_and_how_to_go_on(finish
     output = driver.communicate(timeout=HANGING)[0]
     done = len(records(tmp_path))
     assert driver.returncode == 143 and 0 < done < 6
-    assert f"(SIGTERM): {6 - done} of 6 runs are left to do; what is finished stays, and the same command" in output
+    assert f"(SIGTERM): {6 - done} of 6 runs left to do; what is finished stays, and the same command" in output
     succeed("run", tiny, results=tmp_path)
     assert scores(tmp_path) == scores(finished)
 
@@ -161,7 +161,7 @@ def test_what_every_process_is_told_at_once_stops_a_study_in_order(number, code,
         output = driver.communicate(timeout=HANGING)[0]
     done = len(records(tmp_path))
     assert driver.returncode == code and 0 < done < 6, output
-    assert f"{6 - done} of 6 runs are left to do" in output and "failed" not in output
+    assert f"{6 - done} of 6 runs left to do" in output and "failed" not in output
     wait_for(lambda: not [process for process in family if alive(process)])
     succeed("run", tiny, results=tmp_path)
     assert scores(tmp_path) == scores(finished)
@@ -181,7 +181,7 @@ def test_a_study_for_which_no_time_is_left_is_stopped(tmp_path):
     slow = write_study(tmp_path, seeds=1, train=STUDY["train"] | {"num_train_epochs": 10**6}, report=[])
     driver = drive("run", slow, "--until", int(time.time()) + 60, results=tmp_path)
     output = driver.communicate(timeout=HANGING)[0]
-    assert driver.returncode == 143 and "longer than --until): 3 of 3 runs are left to do" in output
+    assert driver.returncode == 143 and "longer than --until): 3 of 3 runs left to do" in output
 
 
 def test_a_killed_plain_kernel_fails_its_run(tmp_path):

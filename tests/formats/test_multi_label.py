@@ -54,6 +54,22 @@ def test_a_csv_holds_them_with_a_separator(own_task):
 
 
 @pytest.mark.parametrize(
+    "rows, fields, remedy",
+    [
+        ("a,x|y\nb,y\n", {"labels": ["x", "y"]}, 'Say `separator: "|"`'),
+        ("a,x y\nb,y\n", {"labels": ["x", "y"]}, 'Say `separator: " "`'),
+        ("a,x/y\nb,y / z\nc,z\n", {}, 'Say `separator: "/"`'),  # dev's x/z: each name is in train, with others
+        ("a,q|y\nb,y\n", {"labels": ["x", "y"]}, "one of x, y, found 'q|y'"),
+        ("a,x|y\nb,y\n", {"separator": ""}, 'as in `separator: "|"`'),
+    ],
+)
+def test_a_separator_that_would_fit_is_named(own_task, refused, rows, fields, remedy):
+    contents = {"train.csv": f"text,kinds\n{rows}", "dev.csv": "text,kinds\na,x/z\nb,y\n"}
+    fields = {"format": "multi_label", "label": "kinds", "separator": ";"} | fields
+    refused(lambda: load_task("reviews", own_task(contents, **fields)), "label column 'kinds'", remedy)
+
+
+@pytest.mark.parametrize(
     "row, fields, parts",
     [
         ({"kinds": ["q"]}, {"labels": ["x", "y", "z"]}, ["one of x, y, z", "'q'"]),

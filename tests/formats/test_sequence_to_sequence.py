@@ -297,7 +297,7 @@ def test_two_texts_and_a_set_without_train_are_refused(tmp_path):
     path = write_pairs(tmp_path)
     text = path.read_text()
     path.write_text(text.replace("[source]", "[source, target]", 1).replace("label: target", "label: source", 1))
-    with pytest.raises(IntertaskError, match="expected 1 inputs for sequence_to_sequence"):
+    with pytest.raises(IntertaskError, match="expected 1 input for sequence_to_sequence"):
         load_task("pairs", str(path))
     path.write_text(text.replace("train: pairs.csv, validation: pairs.csv, ", ""))
     with pytest.raises(IntertaskError, match="expected a train split, of which the vocabulary is learned, found test"):

@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from contextlib import suppress
 
 import ipywidgets
 import pytest
 
 from intertask.lab.compose import compose
 from intertask.lab.form import Form, in_thread
+from intertask.lab.own_task import OwnTask
 from intertask.origin import edited_code
 
 
@@ -35,6 +37,28 @@ def test_a_study_that_is_refused_is_not_written(given, words, tmp_path, monkeypa
     form.write()
     assert "expected a file that its check accepts" in form.written.value
     assert not (tmp_path / "params").exists()
+
+
+def test_a_task_of_ones_own_may_have_a_column_for_each_label(tmp_path, monkeypatch):
+    for folder in ("notebooks/experiments", "params/tasks"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.csv").write_text("id,text,toxic,insult\n1,a b,1,0\n2,c d,1,1\n3,e f,0,0\n")
+
+    async def described() -> OwnTask:
+        form = OwnTask()
+        form.files["train"].value, form.files["validation"].value = "train.csv", "dev.csv"
+        with suppress(asyncio.CancelledError):
+            await form._waiting
+        form.form.value, form.texts[0].value, form.label.value = "multi_label", "text", "toxic, insult"
+        await form._waiting
+        return form
+
+    form = asyncio.run(described())
+    assert form.label.options == ("id", "text", "toxic", "insult")
+    assert "label: [toxic, insult]" in form.draft()[1] and "unused: [id]" in form.draft()[1]
+    assert "scored by f1_micro" in form.shown.value and form.accepted == form.draft(), form.checked.value
 
 
 class Slow(Form):

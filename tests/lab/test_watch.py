@@ -9,8 +9,7 @@ import pytest
 from intertask.execution import driver
 from intertask.files import now
 from intertask.lab.watch import watch
-from intertask.studies import store
-from intertask.studies.claims import Observer
+from intertask.studies import claims, store
 from intertask.studies.graph import expand
 from intertask.studies.study import load_study
 from intertask.views import live
@@ -35,7 +34,7 @@ def results(tmp_path, monkeypatch):
     store.progress_file(folder).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     told = {"host": "elsewhere", "pid": 1, "since": now(), "workers": 2, "expected": {"d-1": 9.0}}
     (tmp_path / "demo" / "driver.json").write_text(json.dumps(told))
-    Observer("another machine").take(tmp_path / "demo" / ".driver")
+    claims.Observer("another machine").take(tmp_path / "demo" / ".driver")
     return tmp_path
 
 
@@ -75,6 +74,19 @@ def test_a_study_that_is_gone_is_a_sentence(results):
 
 def test_a_study_that_never_ran_is_refused(results, refused):
     refused(lambda: watch("dema"), "No study 'dema'", "Did you mean 'demo'?", "intertask run")
+
+
+def test_a_study_is_continued_where_it_ran(results, monkeypatch):
+    started = []
+    monkeypatch.setattr(driver, "go_on", lambda study: started.append(driver.options_of(study)))
+    claims.latest(results / "demo" / ".driver").end("stopped")  # the one elsewhere
+    with driver.driving("demo", ["--cluster", "my cluster.yaml"]) as tell:
+        tell({}, 2)
+    view = watch("demo")
+    view.go_on.click()
+    assert "as before with --cluster &#x27;my cluster.yaml&#x27;?" in view.question.children[0].value
+    view.question.children[1].click()
+    assert started == [["--cluster", "my cluster.yaml"]]
 
 
 def test_nothing_is_done_without_a_yes(results, monkeypatch):

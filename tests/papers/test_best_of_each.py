@@ -211,7 +211,7 @@ def test_equal_cost_has_an_interval_from_ten_independent_restarts_on(tmp_path):
     assert row.low < row.gain < row.high and row.low > 0
     assert "lies above zero in 1" in cost_in_words(equal_cost(runs))
     (shared,) = equal_cost(runs.assign(supporting_run="one")).itertuples()
-    assert "only 1 supporting models" in shared.note and math.isnan(shared.low)
+    assert "only 1 supporting model:" in shared.note and math.isnan(shared.low)
     few = runs[runs["seed"] < 9]
     assert "needs 10 restarts" in equal_cost(few)["note"].iloc[0]
     (without,) = equal_cost(runs.assign(steps=pd.NA, supporting_steps=pd.NA).astype(runs.dtypes)).itertuples()

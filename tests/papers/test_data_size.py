@@ -104,7 +104,7 @@ def test_differences_by_hand(tmp_path):
     assert table["size_ratio"].tolist() == [0.5, 2, 1, 4]
     assert table["difference"].tolist() == [-2, 5, -2, 5]
     words = size_differences_in_words(table)
-    assert "**smaller than** the target: MTL is ahead in 0 of 1 comparisons" in words
+    assert "**smaller than** the target: MTL is ahead in 0 of 1 comparison," in words
     assert "**as large as** the target: MTL is ahead in 0 of 1" in words and "**larger than** the target" in words
 
 
@@ -282,10 +282,10 @@ def test_slopes_by_hand(tmp_path):
     )
     counted = trends_in_words(table)
     assert "leaving out zero: 1 of 1; that clearly fall: 0; that may do either: 0; without an interval: 0." in counted
-    assert "1 of the 1 with a p. 1 of 1 lines rest on 3 sizes or fewer" in counted
+    assert "1 of the 1 with a p. 1 of 1 line rest on 3 sizes or fewer" in counted
     falling = table.assign(low=-2.0, high=-1.0, p_holm=0.2, sizes=4)
     assert "leaving out zero: 0 of 1; that clearly fall: 1; that may do either: 0" in trends_in_words(falling)
-    assert "too: 0 of the 1 with a p. 0 of 1 lines" in trends_in_words(falling)
+    assert "too: 0 of the 1 with a p. 0 of 1 line " in trends_in_words(falling)
 
 
 def test_slopes_over_the_targets_own_data(tmp_path):

@@ -133,8 +133,8 @@ def test_differences_are_paired_by_seed():
     control = cell(table, "knowledge", CONTROL)  # 0 - 0 and -100 + 50
     assert control["delta"] == -25 and control["control"] and table["family"].iloc[0] == 4
     words = differences_in_words(table)
-    assert words.startswith("3 differences: 2 gains and 0 losses. By the interval over the seeds, 0 gains and 0 losses")
-    assert "over all 4 cells that have a p, 0 are left. 1 have no interval" in words
+    assert words.startswith("3 differences: gains 2, losses 0. By the interval over the seeds, of")
+    assert "over 4 cells with a p, 0 are left. 1 have no interval" in words
 
 
 def test_with_one_seed_the_difference_is_judged_over_the_sentence_sets():
@@ -147,7 +147,7 @@ def test_with_one_seed_the_difference_is_judged_over_the_sentence_sets():
     control = cell(table, "knowledge", CONTROL)  # the same answers: every resample gives 0
     assert control["delta"] == 0 and control["over"] == "" and control["note"] == "needs two seeds or more"
     words = differences_in_words(table)
-    assert "over the sentence sets, 2 gains and 0 losses of 2 are beyond the noise" in words
+    assert "over the sentence sets, of 2 are beyond the noise: gains 2, losses 0." in words
     assert "another restart may give another difference" in words and "Holm" not in words
 
 
@@ -241,7 +241,7 @@ def test_a_table_of_figures_has_scores_and_differences_but_no_interval(tmp_path)
     assert changes["delta"].tolist() == [5, -1, 0, 3] and changes["over"].eq("").all()
     words = differences_in_words(changes)
     assert words == (
-        "4 differences: 2 gains and 1 losses. 4 have no interval: without restarts or predictions a difference cannot "
+        "4 differences: gains 2, losses 1. 4 have no interval: without restarts or predictions a difference cannot "
         "be told from noise."
     )
     assert not runs.duplicated([*PAIR, "supporting"]).any()
@@ -298,7 +298,7 @@ def test_the_notebook(tmp_path, monkeypatch, kind):
     outputs = {cell.id: str(cell.get("outputs")) for cell in cells}
     assert "stderr" not in str(outputs) and "image/png" in outputs["differences"]
     said = {
-        "seeds": "By the interval over the seeds", "one seed": "By the interval over the sentence sets, 5 gains",
+        "seeds": "By the interval over the seeds", "one seed": "By the interval over the sentence sets, of 5",
         "nothing": "there is no difference to test", "table": "4 have no interval",
     }  # fmt: skip
     assert said[kind] in outputs["words"]

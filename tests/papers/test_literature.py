@@ -58,7 +58,7 @@ def test_deltas_side_by_side_by_hand(own):
     assert words.startswith(
         "- **between two sources**: the signs of 2 of 3 shared deltas agree, 67 %; independent signs"
     )
-    assert "would in 67 %. Of 1 pairs of settings the interval lies above chance in 0, below in 0." in words
+    assert "would in 67 %. Of 1 pair of settings the interval lies above chance in 0, below in 0." in words
     assert "within" not in words
 
 

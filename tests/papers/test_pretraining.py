@@ -88,7 +88,7 @@ def test_differences_by_hand(made):
     assert (qnli["n"], qnli["n_expected"], qnli["difference"]) == (2, 3, -1) and pd.isna(qnli["beats"])
     assert qnli["note"] == "all differences are equal"
     assert in_words(table.reset_index()).startswith(
-        "Of 1 rows with an interval, 1 lie above `single` (mini/mnli), 0 below"
+        "Of 1 row with an interval, 1 lie above `single` (mini/mnli), 0 below"
     )
     shown = by_row(own, scores)
     assert shown.loc[("other tasks", "mini/qnli"), "mini/cola"] == "40.0 (2 of 3)"

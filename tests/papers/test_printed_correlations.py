@@ -43,7 +43,7 @@ def test_published_beside_recomputed(tmp_path):
     other = against_published(table.assign(panel="g, all training data", encoder="g"), published)
     assert other.set_index("encoder")["difference"].to_dict() == pytest.approx({"e": 0, "f": 0.75})
     words = against_in_words(other)
-    assert "beside the printed f: 1 pairs; the mean absolute difference is 0.75" in words and "opposite in 1" in words
+    assert "beside the printed f: 1 pair; the mean absolute difference is 0.75" in words and "opposite in 1" in words
     assert "No pair of tasks" in against_in_words(other[:0])
 
 

@@ -194,12 +194,12 @@ def test_the_digest_of_an_encoder_is_asked_for_where_a_run_to_do_starts_from_it(
     flipped(pretrained() / WEIGHTS)
     assert f"{pretrained().name}/{WEIGHTS}: expected the 14 bytes that the run left" in said(0, "run", study)
     assert started[0] == pretrained().name and len(started) == 2
-    assert "pretraining 1 of 1 runs finished" in said(0, "status", study)
+    assert "pretraining 1 of 1 run finished" in said(0, "status", study)
 
 
 def test_an_encoder_that_was_left_behind_is_missed_only_by_who_needs_it(study, started):
     shutil.rmtree(pretrained() / "encoder")
-    assert "pretraining 1 of 1 runs finished" in said(0, "status", study)
+    assert "pretraining 1 of 1 run finished" in said(0, "status", study)
     said(0, "run", study)
     assert started[0] == pretrained().name
 
@@ -243,7 +243,7 @@ def test_a_damaged_snapshot_is_refused_and_written_anew_and_stops_no_other_study
     for command in ("status", "scores", "report", "submit"):
         output = said(2, command, study)
         assert "own/study.json: expected" in output and words in output and "intertask run" in output
-    assert "1 of 1 runs finished" in said(0, "status", "other")
+    assert "1 of 1 run finished" in said(0, "status", "other")
     said(0, "run", study, "--dry-run")
     if path.is_dir():
         path.rmdir()
@@ -255,7 +255,7 @@ def test_a_table_beside_a_snapshot_is_not_the_study(study):
     """As one would export it there."""
     (results_root() / "own" / "source.csv").write_text("encoder,target,score\nmini/bert,fruit,99\n")
     assert set(scores(study).values()) == {"60.0", "61.0"}
-    assert "own: 1 runs are not among them" in said(0, "scores", study)
+    assert "own: without 1 run;" in said(0, "scores", study)
 
 
 @pytest.mark.parametrize("place", ["results", "results/own", "results/runs"])

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pdb  # noqa: F401
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,14 @@ def test_what_dead_processes_of_this_machine_left_is_removed_and_no_more(pool, m
     told = json.loads(attempt.file.read_text()) | {"pid": 1}
     attempt.file.write_text(json.dumps(told))
     left.with_name(f"{left.name}.old").mkdir()
-    store.open_pool()
+    with ExitStack() as held:
+        marks = [held.enter_context(store.marked(pool, "import")) for _ in range(2)]
+        marks[1].file.write_text(json.dumps(told))
+        for mark in marks:
+            (mark.path / "half a run").mkdir(parents=True)
+        store.open_pool()
+        assert sorted(pool.glob(".import-*")) == [marks[1].path, marks[1].file]
+    assert not list(pool.glob(".import-*"))
     assert sorted(path.name for path in (pool / ".staging").iterdir()) == ["c-1.1", "d-1.1"]
 
 

@@ -110,7 +110,7 @@ def test_it_is_paired_by_seed_and_marked_in_a_real_study(folder, tmp_path, ax):
     by_seed = runs.assign(own=runs["run"].map(scores)).pivot(index="seed", columns="regime", values="own")
     assert row.n == 2 and row.delta == pytest.approx((by_seed["stilts"] - by_seed["single"]).mean())
     assert row.ready_made and row.pseudo_replicates and "†" in replicates_in_words(transfer_table(runs))
-    assert "In 1 of 1 cells (‡) others trained the supporting model" in replicates_in_words(transfer_table(runs))
+    assert "In 1 of 1 cell (‡) others trained the supporting model" in replicates_in_words(transfer_table(runs))
     assert "2 of 2 seeds † ‡" in " ".join(one.get_text() for one in transfer_heatmap(transfer_table(runs), ax).texts)
 
 

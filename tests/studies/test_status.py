@@ -38,12 +38,12 @@ def test_two_files_of_one_name_are_kept_apart(tmp_path):
     for command in ("run", "check", "status", "scores", "report"):
         found = said(2, command, second)
         assert f"found that of {first}" in found and "Rename one of the two files." in found
-    assert "0 of 1 runs" in said(0, "status", first)
+    assert "0 of 1 run " in said(0, "status", first)
 
 
 def test_a_copy_of_the_same_words_is_the_same_study(tmp_path):
     begun(written(tmp_path / "a"))
-    assert "0 of 1 runs" in said(0, "status", written(tmp_path / "b"))
+    assert "0 of 1 run " in said(0, "status", written(tmp_path / "b"))
 
 
 def test_a_file_that_was_moved_takes_its_results_along(tmp_path):
@@ -56,7 +56,7 @@ def test_a_study_edited_after_its_run_is_said_to_be(tmp_path):
     path = begun(written(tmp_path))
     assert "edited" not in said(0, "status", path)
     found = said(0, "status", written(tmp_path, seeds=3))
-    assert "study.yaml was edited after study was run" in found and "0 of 1 runs" in found
+    assert "study.yaml was edited after study was run" in found and "0 of 1 run " in found
     begun(path)
     assert "edited" not in said(0, "status", path)
 

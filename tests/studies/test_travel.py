@@ -58,12 +58,12 @@ def test_what_is_exported_is_read_where_it_is_imported(to, options, made, tmp_pa
     before = said(0, "scores", "made")
     assert "9 runs" in said(0, "pool", "export", "made", tmp_path / to, *options)
     laptop = elsewhere(monkeypatch, made)
-    assert "9 runs brought; 1 of 1 studies" in said(0, "pool", "import", tmp_path / to)
+    assert "9 runs brought; 1 of 1 study" in said(0, "pool", "import", tmp_path / to)
     assert said(0, "scores", "made") == before and "6 of 6" in said(0, "status", "made")
     said(0, "report", "made")
     assert (laptop / "made" / "report" / "index.html").is_file()
     assert [store.has_encoder(run_id) for run_id in store.run_ids()].count(True) == (not options)
-    assert "9 runs there already; 0 of 1 studies" in said(0, "pool", "import", tmp_path / to)
+    assert "9 runs there already; 0 of 1 study" in said(0, "pool", "import", tmp_path / to)
 
 
 def test_an_archive_tells_nothing_of_who_made_it(made, tmp_path):
@@ -89,7 +89,7 @@ def test_a_run_without_its_encoder_is_given_it_by_an_equal_one(made, tmp_path, m
     elsewhere(monkeypatch, made)
     said(0, "pool", "import", tmp_path / "bare")
     assert not store.finished(first, with_encoder=True)
-    assert "1 runs there already, which were given their encoders" in said(0, "pool", "import", tmp_path / "whole")
+    assert "1 run there already, now with the encoder" in said(0, "pool", "import", tmp_path / "whole")
     assert store.finished(first, with_encoder=True, whole=["encoder"])
 
 
@@ -102,7 +102,7 @@ def test_a_changed_byte_is_left_out_and_said(made, tmp_path):
     damaged.write_bytes(content)
     (made / "runs" / run_id).rename(tmp_path / "aside")
     found = said(1, "pool", "import", tmp_path / "out")
-    assert f"{damaged}: expected" in found and "1 damaged runs LEFT OUT" in found and "8 runs there already" in found
+    assert f"{damaged}: expected" in found and "1 damaged run LEFT OUT" in found and "8 runs there already" in found
     assert run_id not in store.run_ids() and not list(made.glob("runs/.import-*"))
 
 
@@ -112,7 +112,7 @@ def test_another_result_is_kept_aside_and_the_first_stays(made, tmp_path):
     write_run(tmp_path / "out", run_id, store.read(run_id)["task"], 0, 99.0)
     kept = made / "runs" / ".differing"
     for number in (1, 2):
-        assert f"1 runs DIFFER from those there, which stay; they are kept in {kept}" in said(
+        assert f"1 run DIFFERENT from what is there, which stays; kept in {kept}" in said(
             0, "pool", "import", tmp_path / "out"
         )
         assert "99.0" in (kept / f"{run_id}.{number}" / "run.json").read_text()
@@ -222,7 +222,7 @@ def test_what_failed_of_itself_is_left_with_what_needs_it(graph, tmp_path):
     left = failed_before(unfinished(graph.runs)[0])
     assert left == {parent: "cell 4: The loss became nan", child: f"not started: its parent {parent} failed"}
     found = said(0, "run", tmp_path / "tiny.yaml", "--dry-run")
-    assert "2 runs failed before" in found and "--retry-failed" in found and "1 to do" in found
+    assert "Left are 2 runs that failed before" in found and "--retry-failed" in found and "1 to do" in found
     assert "3 to do" in said(0, "run", tmp_path / "tiny.yaml", "--dry-run", "--retry-failed")
 
 

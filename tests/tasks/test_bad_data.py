@@ -34,7 +34,11 @@ def rows(*labels):
         ("", {}, ["train.csv", "one column 'text'", "an empty file", "Write rows"]),
         (rows(1, 1), {}, ["train.csv", "at least two different labels", "only '1'", "Supply rows"]),
         (rows(1, 1), {"format": "regression"}, ["at least two different labels", "only '1'", "Supply rows"]),
-        ("text,stars\na,1\nb\n", {}, ["train.csv, row 2 (line 3)", "2 well-formed fields", "1 fields", "cut off"]),
+        (
+            "text,stars\na,1\nb\n",
+            {},
+            ["train.csv, row 2 (line 3)", "2 well-formed fields", "found 1 field.", "cut off"],
+        ),
         ("text,stars\na,1\nb,c,2\n", {}, ["row 2 (line 3)", "2 well-formed fields", "3 fields", "Repair"]),
         ("text,stars\na,b,1\nc,d,2\n", {}, ["row 1 (line 2)", "2 well-formed fields", "3 fields", "Repair"]),
         ('text,stars\na,1\n"b', {}, ["row 2 (line 3)", "2 well-formed fields", "unexpected end", "cut off"]),

@@ -71,7 +71,7 @@ def test_parts_of_parquet_have_its_rows(tmp_path):
 
 def test_damage_in_a_later_part_has_its_row_in_the_file(refused, written):
     table = written("t.csv", "a,b\n" + "x,y\n" * 5 + "z\n")
-    refused(lambda: list(read_parts(table, 2)), "t.csv, row 6 (line 7)", "2 well-formed fields", "1 fields")
+    refused(lambda: list(read_parts(table, 2)), "t.csv, row 6 (line 7)", "2 well-formed fields", "found 1 field.")
     lines = written("t.jsonl", '{"a": 1}\n' * 3 + "{\n")
     refused(lambda: list(read_parts(lines, 2)), "t.jsonl, row 4 (line 4)", "valid JSON")
     latin = written("l.csv", b"a,b\n" + b"x,y\n" * 3000 + b"\xe9,y\n")

@@ -101,7 +101,7 @@ def test_numbers_as_label_names_become_text():
         ({**STS, "metrics": ["accuracy"]}, ["pearson, spearman", "'accuracy'", "Choices"]),
         ({**RTE, "label": ""}, ["the label column", "no key label", "Add it"]),
         ({**TEXT, "label": "x"}, ["no label for masked", "found 'x'", "Take it out"]),
-        ({**TEXT, "inputs": ["a", "b"]}, ["1 inputs for masked_language_modelling", "['a', 'b']", "Mend"]),
+        ({**TEXT, "inputs": ["a", "b"]}, ["1 input for masked_language_modelling", "['a', 'b']", "Mend"]),
         ({**RTE, "spans": ["s"]}, ["spans for span_classification", "['s'] for classification", "Mend"]),
         ({**SPANS, "spans": []}, ["spans for span_classification", "none", "Mend"]),
         ({**RTE, "group": ["g"]}, ["group with the metric question_exact_match", "['g']", "Add"]),
@@ -149,8 +149,14 @@ def test_unknown_task_is_refused(refused, own_task):
 
 def test_name_of_the_catalogue_is_refused(refused, tmp_path):
     path = tmp_path / "t.yaml"
-    path.write_text("rte: {hub: o/n, format: regression, inputs: [a], label: b}")
-    refused(lambda: find_entry("rte", str(path)), "names of its own", "'rte', which the catalogue has", "Rename")
+    entry = "{hub: o/n, format: regression, inputs: [a], label: b}"
+    path.write_text(f"own: {entry}\nrte: {entry}\n")
+    refused(
+        lambda: find_entry("rte", str(path)),
+        "t.yaml, line 2: expected names of its own",
+        "'rte', which the catalogue has",
+        "Rename",
+    )
 
 
 @pytest.mark.parametrize("text, parts", [("a: [", ["a readable YAML file"]), ("- a", ["a mapping", "['a']", "Begin"])])

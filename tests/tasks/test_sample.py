@@ -47,7 +47,7 @@ def test_split_dev_of_a_regression():
 def test_split_dev_refuses_what_cannot_be_divided(refused):
     lone = TRAIN.assign(label=[0] * 99 + [1])
     refused(lambda: split_dev(lone, 0.5, 1, True), "holdout", "can be divided", "100 rows", "Add dev rows")
-    refused(lambda: split_dev(TRAIN.head(1), 0.5, 1, False), "holdout", "can be divided", "1 rows", "Add dev rows")
+    refused(lambda: split_dev(TRAIN.head(1), 0.5, 1, False), "holdout", "can be divided", "1 row: ", "Add dev rows")
 
 
 def test_limited_without_strata_draws_what_it_always_drew():

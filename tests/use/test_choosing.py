@@ -233,7 +233,7 @@ def test_pushing_where_the_hub_is_out_of_reach(tmp_path, refused, monkeypatch):
 def test_other_poolings_that_a_class_has(made, tmp_path, encoder, pooling):
     one, said = made("pairs", encoder, pooling=pooling, max_steps=1), []
     export_run(str(one.folder), tmp_path / "out", say=said.append)
-    assert "24 of 24 predictions are the recorded ones" in said[-1]
+    assert "24 of 24 predictions equal the recorded ones" in said[-1]
     two = "two with an activation between" in (tmp_path / "out" / "README.md").read_text()
     assert two == (pooling == "mean")  # a pooler is carried as it is
 
@@ -250,7 +250,7 @@ def test_the_card_says_how_it_came_to_be_and_how_sure_one_can_be(made, tmp_path)
     make_regimes(results_root(), roles, "made")
 
     output = CliRunner().invoke(app, ["export", "made", str(tmp_path / "out"), "--task", "pairs"]).output
-    assert "24 of 24 predictions are the recorded ones" in output and "model.safetensors" in output
+    assert "24 of 24 predictions equal the recorded ones" in output and "model.safetensors" in output
     card = (tmp_path / "out" / "README.md").read_text()
     metadata = yaml.safe_load(card.split("---")[1])
     (result,) = metadata["model-index"][0]["results"]

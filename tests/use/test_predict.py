@@ -174,7 +174,9 @@ def test_a_threshold_of_labels_is_that_of_all_of_them(tmp_path, rte, refused):
     assert [json.loads(cell) for cell in table["prediction"]] == given and any(given)
     refused(lambda: predicted(folder, file, threshold=1.0), "--threshold: expected a number between 0 and 1, found 1.0")
     (tmp_path / "two.tsv").write_text(DEV)
-    words = "--threshold: expected several labels, or questions that may have no answer, found classification"
+    words = (
+        "--threshold: expected a task of multi_label, or of extractive_qa with unanswerable: true, found classification"
+    )
     refused(lambda: predicted(rte[1], tmp_path / "two.tsv", threshold=0.3), words)
 
 

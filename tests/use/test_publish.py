@@ -193,17 +193,17 @@ def holds(results: Path, found: dict, scores: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("to", TRACKERS)
 def test_what_is_read_back_is_what_was_recorded_and_nothing_is_doubled(to, results):
-    assert "2 runs written, 0 were there, 1 are not finished" in published(to)
+    assert "2 runs written, there before 0, not finished 1" in published(to)
     holds(results, READ[to](results), SCORES)
-    assert "0 runs written, 2 were there" in published(to)
+    assert "0 runs written, there before 2" in published(to)
     holds(results, READ[to](results), SCORES)
     if to in UNFINISHED:
         UNFINISHED[to](results, "one.s0")
-        assert "1 runs written, 1 were there" in published(to)
+        assert "1 run written, there before 1" in published(to)
         holds(results, READ[to](results), SCORES)
     finish(results, LATER)
     finish(results, {"one.s0": 43.5}, finished="2026-01-02T00:00:00+00:00")  # made anew
-    assert "2 runs written, 1 were there, 0 are not finished" in published(to)
+    assert "2 runs written, there before 1, not finished 0" in published(to)
     holds(results, READ[to](results), SCORES | LATER | {"one.s0": 43.5})
 
 
@@ -211,9 +211,9 @@ def test_a_run_of_two_studies_stands_in_the_books_of_both(results):
     """In wandb, which keeps all that is offline in one folder."""
     role = {"run": "one.s0", "stage": "target", "task": "mini/rte", "target": "mini/rte", "regime": "single", "seed": 0}
     write_index(results, "b", [role])
-    for written, there in [(2, 0), (0, 2)]:
-        assert f"{written} runs written, {there} were there" in published("wandb")
-        assert f"{written // 2} runs written, {there // 2} were there" in published("wandb", "b")
+    for of_both, of_one in [(("2 runs", 0), ("1 run", 0)), (("0 runs", 2), ("0 runs", 1))]:
+        assert "{} written, there before {}".format(*of_both) in published("wandb")
+        assert "{} written, there before {}".format(*of_one) in published("wandb", "b")
 
 
 def test_a_tracker_that_cannot_be_reached_is_said_and_loses_nothing(results, monkeypatch):

@@ -58,6 +58,14 @@ def test_choices_are_of_the_formats_that_have_them(repository):
     assert draft["choices"] == ["a", "b"] and "spans" not in draft and "unused" not in draft
 
 
+def test_a_label_may_be_several_columns(repository):
+    chosen = ({}, "multi_label", ["text"])
+    several = task_draft(*chosen, "toxic, insult", [], ["text", "toxic", "insult", "id"], to=repository)
+    assert several["label"] == ["toxic", "insult"] and several["unused"] == ["id"]
+    one = task_draft(*chosen, "toxic, insult", [], ["text", "toxic, insult"], to=repository)
+    assert one["label"] == "toxic, insult" and "unused" not in one
+
+
 def test_fields_of_a_form_become_the_keys_of_a_study_in_its_order():
     said = {"targets": " a,b ,", "supporting": "c", "limits": "100, all", "supporting_limits": "all", "report": ""}
     said |= {"title": " Why? ", "learning_rate": "2e-5", "max_length": ""}

@@ -33,10 +33,32 @@ def test_the_fields_are_named_in_words():
     near = finish(other)
     assert of(wanted) == [
         f"{wanted.id()}: not run yet",
-        f"Of 2 finished runs of its tasks and encoder {near} is the nearest. It differs in",
+        f"The nearest of 2 finished runs of its tasks and encoder is {near}. They differ in",
         "  seed: 0 here, 4 there",
-        "  learning_rate: 2e-05 here, 3e-05 there",
+        "  learning_rate: 2.0e-05 here, 3.0e-05 there",
     ]
+
+
+def test_values_are_written_as_in_a_params_file():
+    other = Run(
+        task="mini/rte", num_train_epochs=2, limit=80, both_orders=True, evaluate_on=["mini/wnli"], lora_alpha=2.5
+    )
+    near = finish(other)
+    assert of(Run(task="mini/rte"))[1:] == [
+        f"The one finished run of its tasks and encoder is {near}. They differ in",
+        "  limit: null here, 80 there",
+        "  evaluate_on: [] here, [mini/wnli] there",
+        "  lora_alpha: 16 here, 2.5 there",
+        "  both_orders: false here, true there",
+        "  num_train_epochs: 3 here, 2 there",
+    ]
+
+
+def test_a_run_that_started_from_another_has_no_encoder_of_its_own():
+    parent = Run(task="mini/mnli", encoder="mini/gpt")
+    finish(Run(task="mini/rte", encoder="mini/gpt"))
+    wanted = Run(task="mini/rte", encoder="mini/gpt", parent=parent.id())
+    assert of(wanted)[2:] == [f"  parent: {parent.id()} here, null there"]
 
 
 def test_data_code_and_libraries_are_named():

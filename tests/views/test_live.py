@@ -170,4 +170,12 @@ def test_a_study_goes_on_by_the_command_that_began_it(tmp_path, monkeypatch):
 
     index = {name: value for name, value in json.loads(path.read_text()).items() if name != "sha256"}
     write_sealed(path, "mine-mini-quick", json.dumps(index | {"file": str(file)}))
-    assert command_of("mine-mini-quick") == ["run", str(file), "--mini", "--quick"]
+    ours, cluster = ["run", str(file), "--mini", "--quick"], ["--cluster", "tcp://10.0.0.1:8786"]
+    assert command_of("mine-mini-quick") == ours
+    with driving("mine-mini-quick", cluster) as tell:
+        tell({}, 1)
+        assert command_of("mine-mini-quick") == ours + cluster == ours + driver_of("mine-mini-quick").options
+    assert command_of("mine-mini-quick") == ours + cluster and driver_of("mine-mini-quick") is None
+    with driving("mine-mini-quick") as tell:  # the last one counts
+        tell({}, 1)
+    assert command_of("mine-mini-quick") == ours and not path.with_name("driver.json").exists()

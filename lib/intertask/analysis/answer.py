@@ -20,8 +20,7 @@ from intertask.analysis.transfer import (
     replicates_in_words,
     transfer_table,
 )
-from intertask.errors import IntertaskError
-from intertask.views.countdown import number_of
+from intertask.errors import IntertaskError, number_of
 from intertask.views.drawing import signed
 
 CLEAR = 0.05
@@ -132,7 +131,9 @@ def _limits_in_words(runs: pd.DataFrame, table: pd.DataFrame, own: pd.DataFrame)
         said.append(replicates_in_words(table))
     said.append(degenerate_in_words(table))
     if short := int((table["n"] < table["n_expected"]).sum()):
-        said.append(f"In {short} of {len(table)} pairs runs are missing; they count nowhere, and never as zero.")
+        said.append(
+            f"In {short} of {number_of(len(table), 'pair')} runs are missing; they count nowhere, and never as zero."
+        )
     if others := [one for one in each_once(runs)["regime"].dropna().unique() if one not in ("single", "stilts")]:
         said.append(f"All this is of stilts against single. Not in these words: {', '.join(others)}; see the analyses.")
     return said

@@ -16,7 +16,7 @@ from intertask.analysis.averages import counted, plain
 from intertask.analysis.statistics import check_choice, check_confidence, holm
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import BASELINE, target_runs
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean, number_of
 
 OBSERVATION = ["encoder", "regime", "mixing", "supporting", "limit", "supporting_limit", "seed"]
 """What makes one model before its target stage: an observation."""
@@ -68,7 +68,7 @@ def _check_metric(target: str, metric: str, counts: pd.Series) -> None:
         )
     parts = counts.drop("main", errors="ignore")
     if metric == "main" and (parts < counts.max()).any():
-        having = ", ".join(f"{name} ({n} runs)" for name, n in parts.items())
+        having = ", ".join(f"{name} ({number_of(n, 'run')})" for name, n in parts.items())
         raise IntertaskError(
             f"The main score of {target} would mix metrics: of {counts.max()} runs, not all have {having}. "
             f"Name one metric, as in metrics: {{{plain(target)}: {parts.idxmax()}}}."
@@ -109,7 +109,7 @@ def average_in_words(rows: pd.DataFrame, wnli: str) -> str:
     own = rows[(rows["target"].map(plain) == "wnli") & rows["score"].notna()]
     unknown = 0 if wnli == "trained" else int(own["majority"].isna().sum())
     then = {"floor": "counts with the score that its model reached", "majority": "is missing, and so is the average"}
-    words = f" In {unknown} of {len(own)} runs the majority is not known; there WNLI {then.get(wnli)}."
+    words = f" In {unknown} of {number_of(len(own), 'run')} the majority is not known; there WNLI {then.get(wnli)}."
     return averages.wnli_in_words(wnli, rows["target"]) + words * (unknown > 0)
 
 
@@ -145,8 +145,9 @@ def left_out_in_words(wide: pd.DataFrame) -> str:
     """How many encoders have no panel of their own in `panels`, and why; empty where all have one."""
     own, alone = (len(rows[BASELINE].drop_duplicates()) for rows in (wide, wide[_silent(wide)]))
     return (
-        f"{alone} of {own} panels of one encoder are left out: they would hold fewer than {FEWEST} observations, or "
-        "restarts of one model, which have nothing in common but their seeds. All encoders together hold them too."
+        f"{alone} of {number_of(own, 'panel')} of one encoder are left out: they would hold fewer than {FEWEST} "
+        "observations, or restarts of one model, which have nothing in common but their seeds. All encoders together "
+        "hold them too."
     ) * (alone > 0)
 
 
@@ -326,8 +327,8 @@ def caption(table: pd.DataFrame, method: str, alpha: float = 0.05) -> str:
     of = f"{n.max()}" if n.min() == n.max() else f"{n.min()} to {n.max()}"
     found = int((table["p_holm"] < alpha).sum())
     return (
-        f"{table['panel'].iloc[0]}: {method.capitalize()}, n = {of}; {found} of a family of {family} pairs have Holm's "
-        f"p < {alpha:.2g}"
+        f"{table['panel'].iloc[0]}: {method.capitalize()}, n = {of}; {found} of a family of "
+        f"{number_of(family, 'pair')} have Holm's p < {alpha:.2g}"
     )
 
 
@@ -343,17 +344,18 @@ def family_in_words(table: pd.DataFrame, method: str, alpha: float = 0.05) -> st
             continue
         found = {name: int((own[name] < alpha).sum()) for name in ("p_holm", "p_holm_block", "p_clusters_holm")}
         apart = int(((own["p_holm"] < alpha) & (own["low"] * own["high"] > 0)).sum())
-        line = f"- **{panel}**: {found['p_holm']} of a family of {family} distinct pairs are significant at {alpha:.2g}"
+        pairs = number_of(family, "distinct pair")
+        line = f"- **{panel}**: significant at {alpha:.2g} are {found['p_holm']} of a family of {pairs}"
         if block > family:
             line += f", {found['p_holm_block']} in the block of {block} cells that the paper tests"
         line += (
             f"; {found['p_clusters_holm']} on the means of clusters; {apart} with an interval that leaves out zero. "
-            f"Holm's first step needs, with {n} observations, {_needed_in_words(n, family, method, alpha)}"
+            f"Holm's first step needs, with {number_of(n, 'observation')}, {_needed_in_words(n, family, method, alpha)}"
         )
         line += f" ({_needed_in_words(n, block, method, alpha)} in the block)" if block > family else ""
         clusters, of_means = own["clusters"].max(), int(own["p_clusters_holm"].count())
         needed = _needed_in_words(clusters, of_means, method, alpha)
-        lines.append(f"{line}; with the means of {clusters} clusters, {needed}.")
+        lines.append(f"{line}; with the means of {number_of(clusters, 'cluster')}, {needed}.")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from scipy import sparse
 from intertask.analysis.score_tables import SHUFFLED
 from intertask.analysis.statistics import example_interval, matthews, paired_t
 from intertask.analysis.tables import category_label
-from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 
 FEW_SETS = 20
 """Below this many independent sets a bootstrap interval is too short: in a simulation with pairs and fours that succeed
@@ -133,9 +133,11 @@ def confusions(predictions: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
         pairs = set(zip(own["label"], rows["label"], strict=False))
         same_labels = len(pairs) == own["label"].nunique() == rows["label"].nunique()
         if own["row"].tolist() != list(range(len(rows))) or not same_labels:
-            expected = f"predictions of the {len(rows)} rows that the diagnostic task has now"
+            expected = f"predictions of the {number_of(len(rows), 'row')} that the diagnostic task has now"
             remedy = "Put the data back that the run was scored on, or train it again."
-            raise refusal(f"run {run}", expected, f"{len(own)} predictions, of other rows or labels", remedy)
+            raise refusal(
+                f"run {run}", expected, f"{number_of(len(own), 'prediction')}, of other rows or labels", remedy
+            )
         matrix = np.zeros((len(own), classes, classes), dtype=int)
         matrix[range(len(own)), own["label"].astype(int), own["prediction"]] = 1
         matrices.append(matrix)
@@ -174,15 +176,16 @@ def breakdown_in_words(table: pd.DataFrame) -> str:
     for model, own in table[table["fine"] != ""].groupby("model", sort=False):
         above, steady = own["low"] > 0, own["seeds_low"] > 0
         words.append(
-            f"- **{model}**: in {above.sum()} of {len(own)} fine categories the interval over the examples is wholly "
-            f"above zero, in {(above & steady).sum()} of these the one over the seeds too. R3 was undefined, and "
-            f"counted as 0, in {own['undefined'].sum()} of {own['seeds'].sum()} scores."
+            f"- **{model}**: in {above.sum()} of {number_of(len(own), 'fine category')} the interval over the "
+            f"examples is wholly above zero, in {(above & steady).sum()} of these the one over the seeds too. R3 was "
+            f"undefined, and counted as 0, in {own['undefined'].sum()} of {number_of(own['seeds'].sum(), 'score')}."
         )
         solid = own[~own["few_sets"] & (own["undefined"] < own["seeds"])]
         if len(solid):
             best, worst = solid.loc[solid["r3"].idxmax()], solid.loc[solid["r3"].idxmin()]
             words[-1] += (
                 f" Of the categories with {FEW_SETS} sets or more, {best['fine']} is highest ({best['r3']:.1f}, "
-                f"{best['n']} rows) and {worst['fine']} lowest ({worst['r3']:.1f}, {worst['n']} rows)."
+                f"{number_of(best['n'], 'row')}) and {worst['fine']} lowest ({worst['r3']:.1f}, "
+                f"{number_of(worst['n'], 'row')})."
             )
     return "\n".join(words) or "No run is done yet, so there is nothing to say."

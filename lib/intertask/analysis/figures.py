@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from intertask.analysis.tables import category_label, of_expected, panel_name
+from intertask.analysis.tables import category_label, panel_name
+from intertask.errors import number_of
 from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
@@ -51,7 +52,7 @@ def _transfer_words(cell, dense: bool) -> str:
     star = "*" * cell.star
     if dense:
         return f"{cell.delta:+.0f}{star}{circle(cell.degenerate)[-1:]}" if cell.n else ""
-    seeds = f"{cell.n} of {cell.n_expected} seeds{dagger(cell.pseudo_replicates)}{' ‡' * cell.ready_made}"
+    seeds = f"{cell.n} of {number_of(cell.n_expected, 'seed')}{dagger(cell.pseudo_replicates)}{' ‡' * cell.ready_made}"
     seeds += circle(cell.degenerate)
     if cell.n == 0:
         return f"missing\n{seeds}"
@@ -101,7 +102,7 @@ def _probing_words(cell) -> str:
     if cell.n == 0:
         return ""
     interval = "" if pd.isna(cell.low) else f"[{cell.low:.1f}, {cell.high:.1f}]"
-    seeds = f"{of_expected(cell.n, cell.n_expected)} seeds"
+    seeds = f"{cell.n} of " * (cell.n < cell.n_expected) + number_of(cell.n_expected, "seed")
     return "\n".join(filter(None, [f"{cell.score:.1f}{'*' * cell.bold}", interval, seeds]))
 
 
@@ -112,7 +113,7 @@ def paired_differences(pairs: pd.DataFrame, table: pd.DataFrame, ax: Axes) -> Ax
     """
     cells = list(table.itertuples())
     members = [pairs[(pairs["supporting"] == cell.supporting) & (pairs["target"] == cell.target)] for cell in cells]
-    seeds = [f" ({cell.n} of {cell.n_expected} seeds)" * (cell.n < cell.n_expected) for cell in cells]
+    seeds = [f" ({cell.n} of {number_of(cell.n_expected, 'seed')})" * (cell.n < cell.n_expected) for cell in cells]
     seeds = [said + circle(cell.degenerate) for said, cell in zip(seeds, cells, strict=True)]
     labels = [text(f"{cell.supporting} → {cell.target}{n}") for cell, n in zip(cells, seeds, strict=True)]
     rows_with_means(table, "delta", [own["delta"] for own in members], labels, ax)
@@ -169,7 +170,7 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
 def _run_counts(group: pd.DataFrame) -> str:
     untold = group["done"].any() and group["degenerate"].isna().all()
     degenerate = "unknown if" if untold else int(group["degenerate"].sum())
-    return f"{int(group['done'].sum())} of {len(group)} runs\n{degenerate} degenerate"
+    return f"{int(group['done'].sum())} of {number_of(len(group), 'run')}\n{degenerate} degenerate"
 
 
 def _strip(group: pd.DataFrame, x: int, ax: Axes) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from intertask.analysis.read import in_pool, read_predictions
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 from intertask.formats.base import Format
 from intertask.tasks.load import Task, load_task
 from intertask.views.overview import shown_texts
@@ -30,7 +30,8 @@ def flips(runs: pd.DataFrame, pairs: pd.DataFrame, task_file: str = "") -> pd.Da
     if not ids or len({*ids} - {*rows["run"]}):
         raise IntertaskError(
             "Which examples flip is not known: it takes the predictions of two done runs of a seed at least, and "
-            f"found those of {rows['run'].nunique()} runs of {len({*ids})}. Copy the results with their predictions."
+            f"found those of {rows['run'].nunique()} of {number_of(len({*ids}), 'run')}. Copy the results with their "
+            "predictions."
         )
     task = load_task(pairs["target"].iloc[0], task_file)
     if task.entry.format == "regression":
@@ -66,6 +67,6 @@ def turned_in_words(found: pd.DataFrame) -> str:
     """How many of `flips` turned which way, and how its columns are read."""
     after, before = (int((found["change"] == change).sum()) for change in ("right after", "wrong after"))
     return (
-        f"{after} examples are right after and were wrong before, in most restarts; {before} the reverse. "
+        f"{number_of(after, 'example')} turned right after and {before} turned wrong, in most restarts. "
         "Right in so many of the restarts: columns before, after."
     )

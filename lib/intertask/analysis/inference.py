@@ -21,6 +21,7 @@ from intertask.analysis.statistics import (
 )
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import BASELINE, CELL, LIMIT_TYPES, deltas
+from intertask.errors import number_of
 
 OVER_EXAMPLES = ["examples", "examples_low", "examples_high", "both_low", "both_high", "examples_detectable"]
 OVER_EXAMPLES += ["examples_note"]
@@ -88,7 +89,7 @@ def _why_not(runs: list[str], drawn: pd.DataFrame, metrics: list[str]) -> str:
     if unknown := set(metrics) - BY_COUNTS.keys():
         return f"predictions do not tell {', '.join(sorted(unknown))}"
     absent = len({*runs} - {*drawn.index})
-    return f"predictions of {absent} of {len({*runs})} runs are not at hand" if absent else ""
+    return f"predictions of {absent} of {number_of(len({*runs}), 'run')} are not at hand" if absent else ""
 
 
 def with_tests(table: pd.DataFrame, runs: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
@@ -137,11 +138,11 @@ def detectable_in_words(table: pd.DataFrame, intervals: pd.DataFrame, confidence
     for (encoder, limit, target), own in both.groupby([*BASELINE, "target"], sort=False, dropna=False):
         by_seeds = own.groupby("n", sort=False)["detectable"].first().dropna().items()
         differences = "you could have seen differences of"
-        seen = [f"with {n} seeds {differences} {least:.1f} points" for n, least in by_seeds]
+        seen = [f"with {number_of(n, 'seed')} {differences} {least:.1f} points" for n, least in by_seeds]
         examples, least = own[["examples", "examples_detectable"]].dropna().median()
         if pd.notna(least):
             also = f"of {least:.1f}" if seen else f"{differences} {least:.1f} points"
-            seen.append(f"on {examples:.0f} examples, these models held fixed, {also}")
+            seen.append(f"on {number_of(round(examples), 'example')}, these models held fixed, {also}")
         name = f"{target} ({panel_name(encoder, limit)})" if several else target
         nothing = "nothing can be said without two pairs that differ, of runs that learned"
         lines.append(f"- **{name}**: {'; '.join(seen) or nothing}.")
@@ -186,5 +187,6 @@ def optimism_in_words(table: pd.DataFrame) -> str:
     sure = int((table["low"] > 0).sum())
     return (
         f"The rows that chose the checkpoint score {table['optimism'].mean():+.1f} points against those that did not "
-        f"(mean over {len(table)} targets); for {sure} of {len(table)} the interval lies wholly above zero."
+        f"(mean over {number_of(len(table), 'target')}); for {sure} of {len(table)} the interval lies wholly above "
+        "zero."
     )

@@ -6,6 +6,7 @@ from intertask.analysis.resampling import drawn_scores
 from intertask.analysis.statistics import over_examples, paired_t
 from intertask.analysis.tables import row_label
 from intertask.analysis.transfer import target_runs
+from intertask.errors import number_of
 
 PROBING_COLUMNS = ["probe", "model", "n", "n_expected", "examples", "score", "low", "high", "seeds_low", "seeds_high"]
 PROBING_COLUMNS += ["majority", "degenerate"]
@@ -88,5 +89,5 @@ def probing_in_words(table: pd.DataFrame) -> str:
         done = own[own["score"].notna()]
         above, unsure = (done["low"] > done["majority"]).sum(), done["low"].isna().sum()
         without = f"; {unsure} have no interval" if unsure else ""
-        lines.append(f"- **{model}**: above the majority on {above} of {len(done)} probes{without}.")
+        lines.append(f"- **{model}**: above the majority on {above} of {number_of(len(done), 'probe')}{without}.")
     return "\n".join(lines) or "No run is done yet, so there is nothing to say."

@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from intertask.analysis.figures import circle, dagger
 from intertask.analysis.regimes import misjudged
 from intertask.analysis.tables import of_expected
+from intertask.errors import number_of
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix
 
@@ -83,7 +84,7 @@ def difference_by_ratio(table: pd.DataFrame, ratio: str, ax: Axes, alpha: float 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _power_of_two(place)))
     ax.set(ylabel="MTL − STILTs, points")
-    ax.set_title(f"{len(known)} of {len(table)} cells", loc="right", fontsize=8)
+    ax.set_title(f"{len(known)} of {number_of(len(table), 'cell')}", loc="right", fontsize=8)
     return ax
 
 

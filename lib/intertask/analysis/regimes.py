@@ -5,7 +5,7 @@ import pandas as pd
 
 from intertask.analysis.statistics import check_confidence, holm, mean_table, share_interval, two_sample_t
 from intertask.analysis.transfer import CELL, learned_nothing, shared_models, target_runs
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 
 EXPOSURES = {
     "target_examples": "examples_seen",
@@ -199,7 +199,7 @@ def budget_in_words(table: pd.DataFrame) -> str:
     seen = spent[spent["ratio"] == "target_examples_ratio"]
     for variant, own in seen.groupby(["encoder", "mixing"], sort=False, dropna=False):
         sides = "; ".join(
-            f"{row.median:.2f} (median of {row.n} cells) where the supporting task is {row.supporting}"
+            f"{row.median:.2f} (median of {number_of(row.n, 'cell')}) where the supporting task is {row.supporting}"
             for row in own[own["n"] > 0].itertuples()
         )
         lines.append(

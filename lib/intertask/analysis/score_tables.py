@@ -8,16 +8,16 @@ table and keeps it as `results/<name>/source.csv`.
 import csv
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
 from intertask.metrics import METRICS, is_span_tag, span_counts
 from intertask.studies.status import edited_since, read_study, study_folder
@@ -89,6 +89,18 @@ class TableSource(Strict):
     )
     report: list[Notebook] = []
 
+    @model_validator(mode="after")
+    def _each_file_once(self) -> "TableSource":
+        places = [(key, place) for key in ("source", "predictions") for place in range(len(getattr(self, key)))]
+        names = [getattr(self, key)[place].file for key, place in places]
+        if not names:
+            at = [key for key in ("source", "predictions") if key in self.model_fields_set]
+            raise IntertaskError("expected a file under source or predictions, found none. Name one.", at=tuple(at[:1]))
+        if twice := [at for at in range(len(names)) if names[at] in names[:at]]:
+            message = f"expected each file once, found {names[twice[0]]} twice. Take one out."
+            raise IntertaskError(message, at=places[twice[0]])
+        return self
+
     def meanings(self, one: TableFile, aside: Collection[str] = ()) -> tuple[dict[str, str], Values]:
         """The columns and the values of a file, which has its own word before that of all; aside: of other files."""
         columns = {ours: theirs for ours, theirs in self.columns.items() if ours not in (*aside, *one.values)}
@@ -98,8 +110,8 @@ class TableSource(Strict):
     def tidied(self, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Its scores, those of its predictions among them, and these; the index says of which file a row is."""
         aside = EXAMPLE if self.predictions else ()
-        tables = [tidy(folder / one.file, *self.meanings(one, aside), self.unit) for one in self.source]
-        found = [logged_answers(folder / one.file, *self.meanings(one)) for one in self.predictions]
+        tables = self._each("source", lambda one: tidy(folder / one.file, *self.meanings(one, aside), self.unit))
+        found = self._each("predictions", lambda one: logged_answers(folder / one.file, *self.meanings(one)))
         names = [one.file for one in (*self.source, *self.predictions)]
         table = pd.concat([*tables, *(scores for scores, _ in found)], keys=names)
         table.index = [f"{row} of {file}" for file, row in table.index]
@@ -107,6 +119,17 @@ class TableSource(Strict):
             return table, None
         rows = pd.concat([rows for _, rows in found], ignore_index=True)
         return table, pd.concat([_alike(own) for _, own in rows.groupby("target", sort=False)])
+
+    def _each(self, key: str, read: Callable[[TableFile], Any]) -> list[Any]:
+        """What is read of every file under a key; of a meaning that is wrong an error says where it is written."""
+        found = []
+        for place, one in enumerate(getattr(self, key)):
+            try:
+                found.append(read(one))
+            except IntertaskError as error:
+                own = error.at and error.at[1] in getattr(one, error.at[0])
+                raise IntertaskError(str(error), at=(key, place, *error.at) if own else error.at) from None
+        return found
 
 
 def keep(path: Path, name: str, results: Path) -> None:
@@ -124,12 +147,10 @@ def keep(path: Path, name: str, results: Path) -> None:
     except IntertaskError as error:
         raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     edited_since(name, path, written.content, results)  # for its refusal alone
-    names = [one.file for one in (*source.source, *source.predictions)]
-    if twice := [file for file in names if names.count(file) > 1]:
-        raise refusal(written.place("source"), "each file once", f"{twice[0]} twice", "Take one out.")
-    if not names:
-        raise refusal(written.place(), "a file under source or predictions", "none", "Name one.")
-    table, predictions = source.tidied(path.parent)
+    try:
+        table, predictions = source.tidied(path.parent)
+    except IntertaskError as error:
+        raise IntertaskError(f"{written.place(*error.at)}: {error}" if error.at else str(error)) from None
     _refuse_twice(table, path)
     _refuse_mixed_metrics(table, path)
     if predictions is not None:
@@ -202,17 +223,25 @@ def _renamed(raw: pd.DataFrame, columns: dict, values: dict, known: list[str], p
     """A file's columns by our names, of which `known` are all, and what it has throughout."""
     for ours in [*columns, *values]:
         if ours not in known:
-            raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{did_you_mean(ours, known)}")
+            hint, at = did_you_mean(ours, known), ("columns" if ours in columns else "values", ours)
+            raise IntertaskError(f"{path}: there is no column {ours!r} to map to.{hint}", at=at)
     for ours, theirs in columns.items():
         if theirs not in raw:
-            raise IntertaskError(f"{path}: {ours} is to be {theirs!r}, no such column.{did_you_mean(theirs, raw)}")
-    used = list(columns.values())
-    if twice := [*(columns.keys() & values.keys()), *(name for name in used if used.count(name) > 1)]:
-        raise refusal(path, "one meaning for each column", f"two for {twice[0]!r}", "Take one out.")
+            hint, at = did_you_mean(theirs, raw), ("columns", ours)
+            raise IntertaskError(f"{path}: {ours} is to be {theirs!r}, no such column.{hint}", at=at)
+    for place, (ours, theirs) in enumerate(columns.items()):
+        if ours in values or theirs in [*columns.values()][:place]:
+            found = f"two for {(ours if ours in values else theirs)!r}"
+            raise IntertaskError(
+                f"{path}: expected one meaning for each column, found {found}. Take one out.", at=("columns", ours)
+            )
     for ours, value in values.items():
         if isinstance(value, bool) and ours not in FLAG_COLUMNS:
-            remedy = "YAML reads a bare yes, no, on or off as a truth value: put quotes around it."
-            raise refusal(path, f"{ours} as a number or text, under values", f"{value}", remedy)
+            raise IntertaskError(
+                f"{path}: expected {ours} as a number or text, under values, found {value}. YAML reads a bare yes, no, "
+                "on or off as a truth value: put quotes around it.",
+                at=("values", ours),
+            )
     raw = raw.drop(columns=[name for name in columns if name in raw and name not in columns.values()])
     return raw.rename(columns={theirs: ours for ours, theirs in columns.items()}).assign(**values)
 
@@ -300,7 +329,7 @@ def _spans(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
                 expected, remedy = "tags in IOB2 or BIOES, a list or a text with blanks", "Map the column of tags."
                 raise refusal(f"{path}, row {place}, {name}", expected, f"{raw[name][place]!r:.80}", remedy)
         if len(label) != len(prediction):
-            found, remedy = f"{len(prediction)} for {len(label)} words", "Log a tag for each word."
+            found, remedy = f"{len(prediction)} for {number_of(len(label), 'word')}", "Log a tag for each word."
             raise refusal(f"{path}, row {place}, prediction", "as many tags as the label has", found, remedy)
     names = sorted({tag for said in (*tags["label"], *tags["prediction"]) for tag in said})
     label, prediction = (tags[name].explode().dropna() for name in ("label", "prediction"))
@@ -337,7 +366,7 @@ def _refuse_other_examples(predictions: pd.DataFrame, path: Path) -> None:
         wide = wide.pivot(index="row", columns="run", values="label")
         odd = wide.isna().any(axis=1) | (wide.nunique(axis=1) > 1)
         if odd.any():
-            found = f"row {odd.idxmax()} with other labels, or not in each ({odd.sum()} such rows)"
+            found = f"row {odd.idxmax()} with other labels, or not in each ({number_of(odd.sum(), 'such row')})"
             raise refusal(f"{path}, {target}", "the same examples of every run", found, "Compare logs of one split.")
         sizes = catalogue()[target].sizes if target in catalogue() else {}
         if (last := wide.index.max()) >= sizes.get(split, np.inf):
@@ -367,7 +396,7 @@ def cells(path: Path) -> pd.DataFrame:
         raise refusal(f"{path}, row 1", "each column once", f"{twice[0]!r} twice", "Rename one of the two.")
     for row, cells in rows.items():
         if len(cells) != len(names):
-            expected = f"{len(names)} cells as in the heading"
+            expected = f"{number_of(len(names), 'cell')} as in the heading"
             raise refusal(f"{path}, row {row}", expected, f"{len(cells)}", "Mend the row; put quotes around commas.")
     quoted = rf"^'(?={FORMULA.pattern})"  # as `csv_text` writes what a spreadsheet would execute
     raw = pd.DataFrame(rows.values(), index=rows.keys(), columns=names, dtype="str")
@@ -430,7 +459,7 @@ def _factor(scores: pd.Series, unit: str | None, path: Path) -> float:
 def _refuse(bad: pd.Series, expected: str, column: pd.Series, path: Path) -> None:
     if bad.any():
         rows = [str(row) for row in bad[bad].index]
-        such = f"{len(rows)} such rows: {', '.join(rows[:5])}" + ", …" * (len(rows) > 5)
+        such = f"{number_of(len(rows), 'such row')}: {', '.join(rows[:5])}" + ", …" * (len(rows) > 5)
         raise IntertaskError(f"{path}: {expected}; found {column[bad].iloc[0]} in row {rows[0]} ({such}).")
 
 
@@ -458,7 +487,7 @@ def _refuse_mixed_metrics(table: pd.DataFrame, path: Path) -> None:
         others = own[own[["encoder", "target", "split"]].eq(first[["encoder", "target", "split"]]).all(axis="columns")]
         raise refusal(
             f"{path}, row {odd.idxmax()}", f"the same metrics for every run on {first['target']}",
-            f"{' and '.join(others['metric'].unique())}, not all of them for each ({odd.sum()} such rows)",
+            f"{' and '.join(others['metric'].unique())}, not all of them for each ({number_of(odd.sum(), 'such row')})",
             "Scores of different metrics do not compare: give them targets of different names, or split the table.",
         )  # fmt: skip
 

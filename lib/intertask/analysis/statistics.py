@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 
 RESAMPLES = 2000
 EXAMPLES = 20  # with 10, intervals of 95 % for accuracy, F1 and Matthews held the truth in 84 to 88 % of studies
@@ -184,7 +184,7 @@ def over_examples(drawn, examples: int, confidence: float = 0.95) -> tuple[float
     """
     check_confidence(confidence)
     if examples < EXAMPLES:
-        return np.nan, np.nan, f"{examples} examples: an interval over examples needs {EXAMPLES}"
+        return np.nan, np.nan, f"{number_of(examples, 'example')}: an interval over examples needs {EXAMPLES}"
     # the root, since a bootstrap divides the squares by n and not by n - 1
     tail = stats.norm.cdf(-np.sqrt(examples / (examples - 1)) * stats.t.ppf((1 + confidence) / 2, examples - 1))
     low, high = np.quantile(drawn, [tail, 1 - tail])

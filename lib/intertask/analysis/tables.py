@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.analysis.paging import paged
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 from intertask.files import csv_text, write
 
 MOST_ROWS = 30
@@ -50,7 +50,8 @@ def as_html(frame: pd.DataFrame, classes: str = "") -> str:
     short = short.assign(**{name: short[name].map(lambda text: marks.get(text, "")) for name in prose})
     table = _aligned(short, classes)
     if len(short) > MOST_ROWS:
-        table = f"<details><summary>{len(short)} rows: {html.escape(', '.join(short))}</summary>{table}</details>"
+        summary = f"{number_of(len(short), 'row')}: {html.escape(', '.join(short))}"
+        table = f"<details><summary>{summary}</summary>{table}</details>"
     above = f"<p>{html.escape(above)}</p>\n" if above else ""
     below = "".join(f"\n<p>{mark} {html.escape(text)}</p>" for text, mark in marks.items())
     return f'<div class="shown">{LAYOUT}{above}{table}{below}</div>'

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from intertask.analysis.statistics import holm, mean_table
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 
 PAIR = ["encoder", "target", "limit", "seed"]
 LIMITS = ["limit", "supporting_limit"]
@@ -141,16 +141,19 @@ def replicates_in_words(table: pd.DataFrame) -> str:
     words = []
     if shared:
         words.append(
-            f"In {shared} of {len(table)} cells (†) several seeds start from one supporting model. They are "
-            "pseudo-replicates: the spread between supporting models is missing, and the intervals are too narrow."
+            f"In {shared} of {number_of(len(table), 'cell')} (†) several seeds start from one supporting model. They "
+            "are pseudo-replicates: the spread between supporting models is missing, and the intervals are too narrow."
         )
     if ready_made := int(table["ready_made"].sum()) if "ready_made" in table else 0:
         words.append(
-            f"In {ready_made} of {len(table)} cells (‡) others trained the supporting model: with which settings, and "
-            "chosen among how many, is not known here, and no interval holds the spread between such trainings."
+            f"In {ready_made} of {number_of(len(table), 'cell')} (‡) others trained the supporting model: with which "
+            "settings, and chosen among how many, is not known here, and no interval holds the spread between such "
+            "trainings."
         )
     if unknown:
-        words.append(f"For {unknown} of {len(table)} cells it is not said whether seeds share a supporting model.")
+        words.append(
+            f"For {unknown} of {number_of(len(table), 'cell')} it is not said whether seeds share a supporting model."
+        )
     return " ".join(words) or (
         "Every seed has a supporting model of its own, so the intervals hold the spread of both trainings."
     )
@@ -169,14 +172,14 @@ def restarts_in_words(summary: pd.DataFrame) -> str:
     counts = known.groupby(single)[["degenerate", "n"]].sum().reindex([True, False], fill_value=0)
     alone, after = (f"{row.degenerate} of {row.n}" for row in counts.itertuples())
     unknown = int(summary.loc[summary["degenerate"].isna(), "n"].sum())
-    untold = f", and of {unknown} more runs it is not known" if unknown else ""
+    untold = f", and of {number_of(unknown, 'more run')} it is not known" if unknown else ""
     cell = ["target", "encoder", "limit"]
     both = summary[~single].merge(summary.loc[single, [*cell, "sd"]], on=cell, suffixes=("", "_single"))
     both = both.dropna(subset=["sd", "sd_single"])
     steadier = int((both["sd"] < both["sd_single"]).sum())
     return (
         f"Degenerate runs: {alone} alone, {after} after a supporting task{untold}. The standard deviation over "
-        f"restarts is smaller after the supporting task in {steadier} of {len(both)} pairs."
+        f"restarts is smaller after the supporting task in {steadier} of {number_of(len(both), 'pair')}."
     )
 
 
@@ -185,14 +188,14 @@ def degenerate_in_words(table: pd.DataFrame) -> str:
     known = table[table["degenerate"].notna() & (table["n"] > 0)]
     some, all_of_them = known[known["degenerate"] > 0], known[known["degenerate"] == known["n"]]
     unknown = int((table["degenerate"].isna() & (table["n"] > 0)).sum())
-    words = [f"For {unknown} of {len(table)} cells it is not known whether their runs beat the majority class."] * (
-        unknown > 0
-    )
+    words = [
+        f"For {unknown} of {number_of(len(table), 'cell')} it is not known whether their runs beat the majority class."
+    ] * (unknown > 0)
     if len(some):
         words.append(
-            f"In {len(some)} of {len(known)} cells (°) some seeds have a degenerate run, with the supporting task or "
-            "without: their difference is that between learning and not, and its interval does not hold what a run "
-            "that learns would gain."
+            f"In {len(some)} of {number_of(len(known), 'cell')} (°) some seeds have a degenerate run, with the "
+            "supporting task or without: their difference is that between learning and not, and its interval does not "
+            "hold what a run that learns would gain."
         )
     if len(all_of_them):
         names = ", ".join(f"{row.supporting} → {row.target}" for row in all_of_them.itertuples())
@@ -213,8 +216,9 @@ def control_in_words(table: pd.DataFrame) -> str:
     tested = control["p"].notna()
     gains, losses = int((control["low"] > 0).sum()), int((control["high"] < 0).sum())
     words = (
-        f"With shuffled labels, {gains} of {len(control)} cells have an interval wholly above zero, {losses} wholly "
-        f"below, and {int(tested.sum()) - gains - losses} hold zero; {int((~tested).sum())} have no interval."
+        f"With shuffled labels, {gains} of {number_of(len(control), 'cell')} have an interval wholly above zero, "
+        f"{losses} wholly below, and {int(tested.sum()) - gains - losses} hold zero; {int((~tested).sum())} have no "
+        "interval."
     )
     if tested.any():
         best = control.loc[control["delta"].idxmax()]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from intertask.encoders.elmo_files import published_files
 from intertask.encoders.pretrained import encoder_folder, weight_files
-from intertask.errors import refusal
+from intertask.errors import number_of, refusal
 
 _LINEAR = {f"linear.{kind}": f"classifier.{kind}" for kind in ("weight", "bias")}
 _LAYERS = {f"linear.{kind}": f"classifier.out_proj.{kind}" for kind in ("weight", "bias")}
@@ -39,7 +39,7 @@ def own_head(source: str | Path) -> OwnHead | None:
     names = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(2)}  # which transformers leaves unsaid
     own = OwnHead(kind, [str(names[i]) for i in sorted(names, key=int)], FORMS.get(config["model_type"], {}))
     if own.weights and len(own_weights(source, own).get("linear.bias", ())) != len(own.labels):
-        expected = f"weights of its {kind} for the {len(names)} labels in id2label of its config.json"
+        expected = f"weights of its {kind} for the {number_of(len(names), 'label')} in id2label of its config.json"
         raise refusal(f"Encoder {source}", expected, "others, or none", "Fetch or save it again.")
     return own
 

@@ -18,7 +18,7 @@ from intertask.encoders.adapters import ADAPTER, base_of, with_adapter
 from intertask.encoders.elmo_files import BY_NAME, elmo_folder, published_config, published_files, read_published
 from intertask.encoders.separators import SEPARATORS, add_separators
 from intertask.encoders.word_tokenizer import WordTokenizer, reads_words
-from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 from intertask.files import file_digest
 
 ENCODER_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.hdf5"]
@@ -70,8 +70,8 @@ def misgivings(source: str, tokenizer) -> list[str]:
     found = []
     if unread := sorted(name for name in unread if name.split(".")[0] in inside):
         found.append(
-            f"its model has no place for {len(unread)} weights of the checkpoint, such as {unread[0]}. Does "
-            "config.json say fewer layers than were trained?"
+            f"its model has no place for {number_of(len(unread), 'weight')} of the checkpoint, such as {unread[0]}. "
+            "Does config.json say fewer layers than were trained?"
         )
     for name in model.config.architectures or ():
         other = getattr(getattr(transformers, name, None), "config_class", type(model.config))
@@ -80,7 +80,7 @@ def misgivings(source: str, tokenizer) -> list[str]:
     tokens = {place: token for token, place in tokenizer.get_vocab().items() if token not in SEPARATORS}
     if new := sorted(place for place in tokens if place >= model.get_input_embeddings().num_embeddings):
         found.append(
-            f"its tokenizer has {len(new)} tokens for which it has no embeddings, such as {tokens[new[0]]!r}: these "
+            f"its tokenizer has {number_of(len(new), 'token')} without an embedding, such as {tokens[new[0]]!r}, to "
             "begin at random."
         )
     return found

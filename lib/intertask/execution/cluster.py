@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from distributed.deploy import Cluster as DaskCluster
 from pydantic import Field, ValidationError
 
 from intertask import origin
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.execution.carrier import TOPIC, ask_to_stop, carry, end_at_once, introduce
 from intertask.execution.execute import End
 from intertask.execution.here import LOST, job_of
@@ -134,13 +134,12 @@ class Cluster:
         self._known: dict[str, Known] = {}  # by address
         self._running: dict[str, tuple[str, str, Future | None]] = {}  # per request's token its run and its worker
         self._told: queue.Queue[tuple[str, int, str]] = queue.Queue()
-        self._say_once = cache(say)
+        self._say_once, self._opened = cache(say), ExitStack()
         self._due = self._lost_since = time.monotonic()
 
     def __enter__(self) -> "Cluster":
         store.open_pool()
-        self._probe = store.pool() / f".seen-{secrets.token_hex(8)}"
-        self._probe.touch()
+        self._mark = self._opened.enter_context(store.marked(store.pool(), "seen"))
         try:
             self.own = self.file and self.file.made()
             self._meet()
@@ -151,7 +150,7 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         origin.elsewhere.clear()
-        self._probe.unlink(missing_ok=True)
+        self._opened.close()
         self._tell(end_at_once, bound=CONNECT)
         for one in filter(None, (self.client, self.own)):
             with suppress(Exception):  # what does not answer any more is closed
@@ -270,7 +269,7 @@ class Cluster:
             one = self._known[address]
             one.running, one.missed = told["status"] == "running", 0
             if not one.about and not one.asked:
-                one.asked = self._ask(address, f"introduce-{secrets.token_hex(8)}", introduce, str(self._probe))
+                one.asked = self._ask(address, f"introduce-{secrets.token_hex(8)}", introduce, str(self._mark.file))
                 one.asked.add_done_callback(partial(_introduced, one))
         for address, one in list(self._known.items()):
             if address not in workers:
@@ -329,7 +328,8 @@ class Cluster:
             needs = " ".join(f"{name}={amount:g}" for name, amount in self._needs().items())
             expected = f"a worker that declares what a run needs ({needs}, and a thread)"
             found = "; ".join(
-                f"{address} with {one.threads} threads and {one.resources}" for address, one in told.items()
+                f"{address} with {number_of(one.threads, 'thread')} and {one.resources}"
+                for address, one in told.items()
             )
             raise refusal(self.where, expected, found, f'Start workers with --nthreads 1 --resources "{needs}".')
 

@@ -6,10 +6,11 @@ import platform
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from intertask.errors import refusal
 from intertask.files import now, project_root, results_root, write
@@ -28,6 +29,7 @@ class Driving:
     workers: int
     expected: dict[str, float]  # per run that was to do, seconds
     alive: bool
+    options: Sequence[str] = ()  # of `intertask run`: where runs are executed, and how many at a time
 
     @property
     def here(self) -> bool:
@@ -35,8 +37,10 @@ class Driving:
 
 
 @contextmanager
-def driving(study: str) -> Iterator[Callable[[dict[str, float], int], dict[str, float]]]:
+def driving(study: str, options: Sequence[str] = ()) -> Iterator[Callable[[dict[str, float], int], dict[str, float]]]:
     """Lets others know, while it lasts, that this process runs the study; of several one is known, the first.
+
+    options: of `intertask run`, with which `go_on` is to go on where this one ended; they stay known.
 
     Yields a function that tells them, and returns, how many seconds each run is expected to take.
     """
@@ -53,7 +57,8 @@ def driving(study: str) -> Iterator[Callable[[dict[str, float], int], dict[str, 
         def tell(expected: dict[str, float], workers: int) -> dict[str, float]:
             if ours():
                 told = {"host": platform.node(), "pid": os.getpid(), "since": since}
-                write(folder / "driver.json", json.dumps(told | {"workers": workers, "expected": expected}))
+                plan = {"workers": workers, "expected": expected, "options": [*options]}
+                write(folder / "driver.json", json.dumps(told | plan))
             return expected
 
         known = None
@@ -61,17 +66,30 @@ def driving(study: str) -> Iterator[Callable[[dict[str, float], int], dict[str, 
             yield tell
         finally:
             with suppress(OSError):  # of results that were moved meanwhile
-                if ours():
+                if ours() and options:
+                    write(folder / "driver.json", json.dumps({"options": [*options]}))
+                elif ours():
                     (folder / "driver.json").unlink(missing_ok=True)
 
 
 def driver_of(study: str, results: Path | None = None) -> Driving | None:
     """The process that runs the study, or was killed while it did; None where none is known."""
     folder = Path(results or results_root()) / study
-    with suppress(OSError, ValueError, TypeError):
-        told = json.loads((folder / "driver.json").read_text(encoding="utf-8"))
-        return Driving(**told, alive=claims.HERE.holder(folder / ".driver") is not None)
+    with suppress(TypeError):  # of one that ended there are its options alone
+        return Driving(**_told(folder), alive=claims.HERE.holder(folder / ".driver") is not None)
     return None
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What the last driver of a study told."""
+    with suppress(OSError, ValueError):
+        return json.loads((folder / "driver.json").read_text(encoding="utf-8"))
+    return {}
+
+
+def options_of(study: str) -> list[str]:
+    """The options with which a study goes on where its last driver ran it: on a cluster, say."""
+    return _told(results_root() / study).get("options", [])
 
 
 def stop(driver: Driving) -> None:
@@ -87,7 +105,7 @@ def command_of(study: str) -> list[str]:
     file = Path(read_study(study)["file"] or study)
     if not file.is_file():
         raise refusal(file, "the study's file", "none", "Put it back, or run the study by hand.")
-    return ["run", str(file), *form_of(study.removeprefix(study_name(file)))[1]]
+    return ["run", str(file), *form_of(study.removeprefix(study_name(file)))[1], *options_of(study)]
 
 
 def run_log(study: str) -> Path:

@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from typing import Protocol
 
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 from intertask.execution.lifeline import ENDING
 from intertask.execution.schedule import longest_paths
 from intertask.execution.worker import BUSY, DONE, FAILED, STOPPED
@@ -198,7 +198,7 @@ def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.i
     store.open_pool()
     scarce, patient = None, math.inf
     with countdown, Signals() as signals:
-        countdown.say(ledger, f"{len(runs)} runs to do")
+        countdown.say(ledger, f"{number_of(len(runs), 'run')} to do")
         while ledger.running or ledger.open and not (scarce or signals.first):
             if not (scarce or signals.first):
                 ledger.ask_again()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.files import other_results, read_sealed
 from intertask.run import Run
 from intertask.studies import store
@@ -52,4 +52,4 @@ def compared(graph: Graph, run_id: str, former: Path | None) -> str:
         return f"{run_id} is finished, with the scores of the former one, which is removed."
     words = f"{run_id} is finished, and DIFFERS from the former one, which is kept in {former}."
     children = sum(run_id in run.parents and store.finished(one) for one, run in graph.runs.items())
-    return words + f" {children} finished runs were made from the former one: redo these too." * bool(children)
+    return words + f" Made from the former one: {number_of(children, 'finished run')}, to redo too." * bool(children)

@@ -1,5 +1,8 @@
 """Multi-label classification of one text or a pair: each label is there or not, whatever the others are."""
 
+import json
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -18,6 +21,8 @@ from intertask.formats.label_sets import LabelSets
 from intertask.formats.pooled import PooledFormat
 
 THRESHOLD = 0.5
+SIGNS = (",", ";", "|", "/", "\t", " ")
+"""What usually parts the labels of a text; a blank the last, which names may hold."""
 TRUTHS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -70,9 +75,14 @@ class MultiLabel(LabelSets, PooledFormat):
         return sorted(texts.unique(), key=lambda name: (int(name) if name.isdigit() else 0, name))
 
     def numbered(self, frame, ids):
-        """Each row's ids, sorted."""
+        """Each row's ids, sorted; refuses a name that another sign than the `separator` parts into known ones."""
         labels = frame["label"].rename(self.entry.label_said)
-        one = iter(label_ids(self.ids(labels).astype("str"), ids).tolist())
+        texts = self.ids(labels).astype("str")
+        unknown = ~texts.isin([*ids])
+        if self.entry.separator and unknown.any() and (sign := _parting(said := texts[unknown].iloc[0], ids)):
+            remedy = f"Say `separator: {json.dumps(sign)}` in the entry, or correct the row."
+            raise refusal(label_row(unknown), f"labels with {self.entry.separator!r} between", f"'{said}'", remedy)
+        one = iter(label_ids(texts, ids).tolist())
         return labels.map(lambda row: sorted([next(one) for _ in row]))
 
     def ids(self, labels):
@@ -102,8 +112,9 @@ class MultiLabel(LabelSets, PooledFormat):
         if is_null(value):
             return []
         if not isinstance(value, list | tuple | np.ndarray):
-            remedy = 'Write a list in JSONL or Parquet or, in a CSV, say what parts them, as in `separator: ","`.'
-            remedy += " Columns of 0 and 1 are named each: `label: [toxic, insult]`."
+            sign = next((sign for sign in SIGNS if sign in f"{value}".strip()), ",")
+            remedy = "Write a list in JSONL or Parquet or, in a CSV, say what parts them, as in "
+            remedy += f"`separator: {json.dumps(sign)}`. Columns of 0 and 1 are named each: `label: [toxic, insult]`."
             raise refusal(self._place(where), "a list of labels", f"{value!r:.80}", remedy)
         names = [label_text(one, where, self.entry.label) for one in value]
         if len(set(names)) < len(names):
@@ -129,3 +140,12 @@ class MultiLabel(LabelSets, PooledFormat):
 
     def _place(self, where: tuple[str, int]) -> str:
         return f"{row_name(where)}, label column '{self.entry.label_said}'"
+
+
+def _parting(text: str, names: Collection[str]) -> str:
+    """The usual sign that parts the text into several of the names, or of the parts that it makes of them; else ""."""
+    for sign in SIGNS:
+        known = {part.strip() for name in names for part in name.split(sign)}
+        if sign in text and {part.strip() for part in text.split(sign)} <= known:
+            return sign
+    return ""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from intertask.errors import refusal, row_name
+from intertask.errors import number_of, refusal, row_name
 from intertask.formats.base import Format
 from intertask.formats.columns import check_count, first_row, is_null, is_text, label_row, listed
 from intertask.formats.heads import PooledHead
@@ -32,7 +32,7 @@ class MultipleChoice(Format):
             fault = counts > len(names)
             if fault.any():
                 where, found = f"{first_row(fault)}, choices", str(counts[fault].iloc[0])
-                expected = f"at most {len(names)} choices, as `labels` says"
+                expected = f"at most {number_of(len(names), 'choice')}, as `labels` says"
                 raise refusal(where, expected, found, "Name all places in `labels`.")
             _check_letters(raw, self.entry.choices, names)
         return super().columns(raw, labels) | {"choices": choices}
@@ -50,7 +50,7 @@ class MultipleChoice(Format):
         fault = labels >= counts
         if fault.any():
             found = f"number {labels[fault].iloc[0] + 1}"
-            expected = f"one of the row's {counts[fault].iloc[0]} choices"
+            expected = f"one of the row's {number_of(counts[fault].iloc[0], 'choice')}"
             raise refusal(label_row(fault.rename(labels.name)), expected, found, "Correct the label or the choices.")
         return labels
 

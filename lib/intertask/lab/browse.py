@@ -3,6 +3,7 @@
 import ipywidgets
 import pandas as pd
 
+from intertask.errors import number_of
 from intertask.lab.form import Form, box, task_told, tick
 from intertask.tasks.load import load_task
 from intertask.views.listing import catalogue_line, catalogue_page, catalogue_table, search_catalogue
@@ -27,7 +28,7 @@ class TaskList(ipywidgets.VBox):
         self.found = search_catalogue(self.frame, self.words.value, self.form.value, self.at_hand.value)
         self.tasks.options = [(catalogue_line(row), row.name) for row in self.found.itertuples(index=False)]
         self.tasks.index = () if isinstance(self.tasks, ipywidgets.SelectMultiple) else None
-        self.count.value = told(f"{len(self.found)} of {len(self.frame)} tasks")
+        self.count.value = told(f"{len(self.found)} of {number_of(len(self.frame), 'task')}")
 
 
 class Browser(Form):

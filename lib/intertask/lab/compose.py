@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets
 
-from intertask.errors import IntertaskError, error_words
+from intertask.errors import IntertaskError, error_words, number_of
 from intertask.foreseen import judged
 from intertask.lab.browse import TaskList
 from intertask.lab.form import Form, box, columns, heading, in_thread, press, tick
@@ -72,7 +72,7 @@ class Composer(Form):
         if self.absent:
             raise IntertaskError(self.absent)
         verdict = judged(self.graph, await in_thread(examined, self.graph.study, self.graph.runs))
-        return told("\n".join([*verdict.notes(), f"The study is sound: {len(self.graph.runs)} runs."]))
+        return told("\n".join([*verdict.notes(), f"The study is sound: {number_of(len(self.graph.runs), 'run')}."]))
 
     def next_steps(self, place: Path) -> str:
         return "\n".join(f"intertask {command} {place.stem}" for command in ("check", "run", "report"))

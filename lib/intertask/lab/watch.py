@@ -3,6 +3,7 @@
 import asyncio
 import html
 import os
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import quote
@@ -55,7 +56,7 @@ class Watched(View):
             lambda: driver.stop(self.state.driver),
         )
         self.stop.on_click(lambda _: self.ask(*stops))
-        self.go_on.on_click(lambda _: self.ask(f"Run what is not finished of {study}?", self._go_on))
+        self.go_on.on_click(lambda _: self.ask(self._whether_to_go_on(), self._go_on))
         self.page.add_class("jp-RenderedHTMLCommon").add_class("intertask-watch")  # the Lab's look of tables and links
         super().__init__([self.page, HBox([self.stop, self.go_on, self.note]), self.question])
         self.show(self.state)
@@ -113,6 +114,10 @@ class Watched(View):
             button.on_click(answered)
         self.question.children = (HTML(html.escape(question)), yes, no)
         hear_here(self.question)
+
+    def _whether_to_go_on(self) -> str:
+        options = shlex.join(driver.options_of(self.study))
+        return f"Run what is not finished of {self.study}{f', as before with {options}' if options else ''}?"
 
     def _go_on(self) -> None:
         self.process = driver.go_on(self.study)

@@ -14,7 +14,7 @@ from intertask.analysis.read import CHOOSING
 from intertask.analysis.statistics import RESAMPLES, check_choice, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 
 BEST = "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
@@ -202,11 +202,11 @@ def _why_no_interval(after: pd.DataFrame, alone: pd.DataFrame, k: float) -> str:
     if np.isnan(k):
         return "the runs do not say how many steps they took"
     if k > len(alone):
-        return f"k is above the {len(alone)} restarts: best_of_k cannot exceed the best of them"
+        return f"k is above the {number_of(len(alone), 'restart')}: best_of_k cannot exceed the best of them"
     if min(len(alone), len(after)) < UNITS:
         return f"an interval needs {UNITS} restarts of each"
     models = after["supporting_run"].nunique()
-    return f"only {models} supporting models: an interval needs {UNITS}" if models < UNITS else ""
+    return f"only {number_of(models, 'supporting model')}: an interval needs {UNITS}" if models < UNITS else ""
 
 
 def _gain_interval(single: pd.DataFrame, stilts: np.ndarray, k: float, confidence: float) -> tuple[float, float]:
@@ -256,9 +256,13 @@ def cost_in_words(table: pd.DataFrame) -> str:
     once = int((known["stilts"] > known["single"]).sum())
     sure = int((known["low"] > 0).sum())
     few = int((known["k"] > known["n_single"]).sum())
-    flattered = f" In {few} cells k is above the number of restarts, which flatters the supporting task." if few else ""
+    flattered = (
+        f" In {number_of(few, 'cell')} k is above the number of restarts, which flatters the supporting task."
+        if few
+        else ""
+    )
     return (
-        f"Of {len(known)} cells, the mean after the supporting task is above the mean of single restarts in {once}, "
-        f"and above the expected best of as many as cost the same in {int((known['gain'] > 0).sum())}; "
+        f"Of {number_of(len(known), 'cell')}, the mean after the supporting task is above the mean of single restarts "
+        f"in {once}, and above the expected best of as many as cost the same in {int((known['gain'] > 0).sum())}; "
         f"{int(known['low'].notna().sum())} of them have an interval, which lies above zero in {sure}.{flattered}"
     )

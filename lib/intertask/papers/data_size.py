@@ -12,7 +12,7 @@ from intertask.analysis.regimes import pairwise, regime_differences
 from intertask.analysis.statistics import holm, mean_table
 from intertask.analysis.tables import of_expected
 from intertask.analysis.transfer import CELL, each_once, refuse_mixtures, target_runs
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 
 SIZE_COLUMNS = {"target": "n_train", "supporting": "supporting_n_train"}
 """The parameter `x` -> the column on the axis."""
@@ -142,12 +142,12 @@ def trends_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
     holm_left = int((table["p_holm"] < 1 - confidence).sum())
     few = int((table["sizes"] <= FEW_SIZES).sum())
     return (
-        f"The slope is above zero in {(table['slope'] > 0).sum()} of {len(table)} lines. Lines that clearly rise, the "
-        f"interval leaving out zero: {up.sum()} of {len(table)}; that clearly fall: "
+        f"The slope is above zero in {(table['slope'] > 0).sum()} of {number_of(len(table), 'line')}. Lines that "
+        f"clearly rise, the interval leaving out zero: {up.sum()} of {len(table)}; that clearly fall: "
         f"{down.sum()}; that may do either: {(~up & ~down & ~unknown).sum()}; without an interval: {unknown.sum()}. "
         f"Clear after Holm's correction too: {holm_left} of the {table['family'].iloc[0]} with a p. {few} of "
-        f"{len(table)} lines rest on {FEW_SIZES} sizes or fewer, from which nobody can tell whether a line is "
-        "straight, levels off or turns."
+        f"{number_of(len(table), 'line')} rest on {FEW_SIZES} sizes or fewer, from which nobody can tell whether a "
+        "line is straight, levels off or turns."
     )
 
 
@@ -158,7 +158,8 @@ def _slope_in_words(row: dict, line: list[str]) -> str:
     interval = row["note"] if pd.isna(row["low"]) else f"{signed(row['low'])} to {signed(row['high'])}"
     return (
         f"{name}: {signed(row['slope'])} points per doubling ({interval}; seeds: "
-        f"{of_expected(row['n'], row['n_expected'])}; {row['sizes']} sizes, {row['smallest']:,} to {row['largest']:,})"
+        f"{of_expected(row['n'], row['n_expected'])}; {number_of(row['sizes'], 'size')}, {row['smallest']:,} to "
+        f"{row['largest']:,})"
     )
 
 
@@ -168,12 +169,13 @@ def averages_in_words(runs: pd.DataFrame, points: pd.DataFrame) -> str:
     words = [f"Every average is over these targets ({len(targets)}): {', '.join(targets)}."]
     if absent := int(points["mean"].isna().sum()):
         words.append(
-            f"{absent} of {len(points)} points have none: no seed has all targets, because runs are missing or the "
-            "study leaves a target out."
+            f"{absent} of {number_of(len(points), 'point')} have none: no seed has all targets, because runs are "
+            "missing or the study leaves a target out."
         )
     if unsized := len(points) - len(sized(points, "supporting")):
         words.append(
-            f"{unsized} of {len(points)} averages come after a supporting task of unknown size: they are not drawn."
+            f"{unsized} of {number_of(len(points), 'average')} come after a supporting task of unknown size: they are "
+            "not drawn."
         )
     return " ".join(words)
 
@@ -198,7 +200,7 @@ def size_differences_in_words(table: pd.DataFrame) -> str:
     sides |= {"larger than": known["size_ratio"] > 1}
     lines = [
         f"- supporting task **{side}** the target: MTL is ahead in {int((known.loc[own, 'difference'] > 0).sum())} of "
-        f"{int(own.sum())} comparisons, surely in {int((known.loc[own, 'low'] > 0).sum())}; "
+        f"{number_of(int(own.sum()), 'comparison')}, surely in {int((known.loc[own, 'low'] > 0).sum())}; "
         f"STILTs surely in {int((known.loc[own, 'high'] < 0).sum())}"
         for side, own in sides.items()
     ]

@@ -12,6 +12,7 @@ from intertask.analysis.diagnostics import categories, confusions, mean_r3, sent
 from intertask.analysis.statistics import example_interval, matthews
 from intertask.analysis.tables import category_label, row_label
 from intertask.analysis.transfer import BASELINE, CELL, PAIR, transfer_table
+from intertask.errors import number_of
 from intertask.papers.data_size import POINT, size_table
 from intertask.papers.mixtures import cell_text
 
@@ -66,17 +67,14 @@ def observed(runs: pd.DataFrame, answers: Tally) -> pd.DataFrame:
 
 def source_in_words(runs: pd.DataFrame, answers: Tally | None) -> str:
     """How many models, seeds and rows stand behind the table, or that it is a printed one, in a sentence."""
-    models, scored = (
-        len(runs.drop_duplicates([name for name in POINT if name != "target"])),
-        runs.loc[runs["score"].notna(), "run"].nunique(),
-    )
+    models = number_of(len(runs.drop_duplicates([name for name in POINT if name != "target"])), "model")
+    scored = runs.loc[runs["score"].notna(), "run"].nunique()
     if answers is None:
-        return (
-            f"{models} models of a table of figures: no predictions, so nothing is known of the examples behind them."
-        )
+        return f"{models} of a table of figures: no predictions, so nothing is known of the examples behind them."
     sets = ", ".join(f"{len(counts)} of {name}" for name, counts in answers.counts.items())
     absent = runs["run"].nunique() - scored
-    return f"{models} models; {scored} runs with predictions, {absent} without. Independent sets of sentences: {sets}."
+    has = number_of(scored, "run", "with predictions")
+    return f"{models}; {has}, {absent} without. Independent sets of sentences: {sets}."
 
 
 def model_table(runs: pd.DataFrame, answers: Tally | None = None, confidence: float = 0.95) -> pd.DataFrame:
@@ -201,15 +199,18 @@ def differences_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
     found = table[table["delta"].notna() & ~table["control"].eq(True)]
     if found.empty:
         return "No model with a supporting task has its counterpart without one, so there is no difference to test."
-    words = [f"{len(found)} differences: {(found['delta'] > 0).sum()} gains and {(found['delta'] < 0).sum()} losses."]
+    words = [
+        f"{number_of(len(found), 'difference')}: gains {(found['delta'] > 0).sum()}, losses "
+        f"{(found['delta'] < 0).sum()}."
+    ]
     for over, own in found[found["over"] != ""].groupby("over", sort=False):
         gains, losses = int((own["low"] > 0).sum()), int((own["high"] < 0).sum())
         words.append(
-            f"By the interval over the {over}, {gains} gains and {losses} losses of {len(own)} are beyond the noise."
+            f"By the interval over the {over}, of {len(own)} are beyond the noise: gains {gains}, losses {losses}."
         )
     if family := int(found["p_holm"].count() and found["family"].iloc[0]):
         left = int((found["p_holm"] < 1 - confidence).sum())
-        words.append(f"After Holm's correction over all {family} cells that have a p, {left} are left.")
+        words.append(f"After Holm's correction over {number_of(family, 'cell')} with a p, {left} are left.")
     if found["over"].eq("sentence sets").any():
         words.append("Over the sentence sets means for these very models: another restart may give another difference.")
     if unsure := int((found["over"] == "").sum()):

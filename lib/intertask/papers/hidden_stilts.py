@@ -7,6 +7,7 @@ from intertask.analysis.averages import plain
 from intertask.analysis.statistics import mean_table
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import LIMITS, PANEL, deltas, target_runs
+from intertask.errors import number_of
 from intertask.papers.literature import published
 from intertask.views.drawing import signed
 
@@ -110,7 +111,7 @@ def gaps_in_words(beside: pd.DataFrame) -> str:
     for (target, *panel), own in beside.groupby(["target", "measured_on", *LIMITS], sort=False, dropna=False):
         name, cell, counts = panel_name(*panel), own.iloc[0], own["could_be"].value_counts()
         sizes = dict.fromkeys([f"{own['gap'].min():.1f}", f"{own['gap'].max():.1f}"])
-        between = f"{len(own)} gap{'s' * (len(own) > 1)} of {' to '.join(sizes)} points"
+        between = f"{number_of(len(own), 'gap')} of {' to '.join(sizes)} points"
         if counts.empty:
             lines.append(f"- **{target}**, {name}: {between}; the gain here has no interval.")
             continue

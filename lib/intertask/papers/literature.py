@@ -14,7 +14,7 @@ from intertask.analysis.score_tables import find_table
 from intertask.analysis.statistics import share_interval
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import LIMITS, transfer_table
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 from intertask.files import results_root
 
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
@@ -103,8 +103,8 @@ def agreement_in_words(table: pd.DataFrame) -> str:
         above, below = (own["low"] > own["chance"]).sum(), (own["high"] < own["chance"]).sum()
         lines.append(
             f"- **{'within one source' if same else 'between two sources'}**: the signs of {agree} of {n} shared "
-            f"deltas agree, {100 * agree / n:.0f} %; independent signs would in {chance / n:.0f} %. Of {len(own)} "
-            f"pairs of settings the interval lies above chance in {above}, below in {below}."
+            f"deltas agree, {100 * agree / n:.0f} %; independent signs would in {chance / n:.0f} %. Of "
+            f"{number_of(len(own), 'pair')} of settings the interval lies above chance in {above}, below in {below}."
         )
     return "\n".join(lines) + "\n\nDeltas of zero have no sign and are left out."
 

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 
 from intertask.analysis.figures import GRADIENT, rows_with_means
 from intertask.analysis.tables import of_expected
+from intertask.errors import number_of
 from intertask.papers.data_size import line_name
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
@@ -35,7 +36,7 @@ def exposure_heatmap(table: pd.DataFrame, ax: Axes) -> Axes:
     seen = np.log(table["passes"].astype("float64").clip(lower=1e-3))
     words = [
         f"{cell.passes:.3g}×\n{cell.examples_seen:,.0f}"
-        + ("" if cell.n == cell.n_expected else f"\n{cell.n} of {cell.n_expected} runs")
+        + ("" if cell.n == cell.n_expected else f"\n{cell.n} of {number_of(cell.n_expected, 'run')}")
         if cell.n
         else ""
         for cell in table.itertuples()

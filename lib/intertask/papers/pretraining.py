@@ -7,7 +7,7 @@ from intertask.analysis.read import read_runs
 from intertask.analysis.statistics import check_choice, holm, mean_table
 from intertask.analysis.tables import of_expected
 from intertask.analysis.transfer import PANEL, target_runs
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 
 WITHOUT, ITSELF, OF_TARGETS, OTHERS, SETS = "without", "itself", "targets", "other tasks", "sets of tasks"
 GROUPS = (WITHOUT, ITSELF, OF_TARGETS, OTHERS, SETS)
@@ -153,6 +153,7 @@ def in_words(table: pd.DataFrame) -> str:
     best, worse = tested[tested["beats"].astype(bool)], tested[tested["high"] < 0]
     named = ", ".join(dict.fromkeys(best["row"])) or "none"
     return (
-        f"Of {len(tested)} rows with an interval, {len(best)} lie above `{SINGLE}` ({named}), {len(worse)} below it; "
-        f"after Holm's correction {int((tested['p_holm'] < 0.05).sum())} of these differences are left at 0.05."
+        f"Of {number_of(len(tested), 'row')} with an interval, {len(best)} lie above `{SINGLE}` ({named}), "
+        f"{len(worse)} below it; after Holm's correction {int((tested['p_holm'] < 0.05).sum())} of these differences "
+        "are left at 0.05."
     )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from intertask.analysis.averages import plain
 from intertask.analysis.score_tables import cells, find_table, numbers
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean, number_of
 from intertask.files import project_root, results_root
 
 
@@ -64,7 +64,7 @@ def against_in_words(both: pd.DataFrame) -> str:
         apart = known["difference"].abs()
         printed = "" if pd.isna(encoder) or own["same_encoder"].all() else f" beside the printed {encoder}"
         lines.append(
-            f"- **{panel}**{printed}: {len(known)} pairs; the mean absolute difference is {apart.mean():.2f}, the "
-            f"largest {apart.max():.2f}; the sign is the opposite in {opposite}."
+            f"- **{panel}**{printed}: {number_of(len(known), 'pair')}; the mean absolute difference is "
+            f"{apart.mean():.2f}, the largest {apart.max():.2f}; the sign is the opposite in {opposite}."
         )
     return "\n".join(lines) or "No pair of tasks has both a printed and a recomputed correlation."

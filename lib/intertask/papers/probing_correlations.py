@@ -13,7 +13,7 @@ from intertask.analysis.averages import plain
 from intertask.analysis.correlations import AVERAGE, FEWEST, p_of, pairwise_r, panels, tasks_of
 from intertask.analysis.statistics import holm
 from intertask.analysis.transfer import BASELINE, LIMITS, transfer_table
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean, number_of
 
 TRIALS = ["by_clusters", "given_forgetting", "leaving_one_out"]
 
@@ -182,7 +182,7 @@ def kept_in_words(summary: pd.DataFrame) -> str:
     lines = []
     for panel, own in summary.groupby("panel", sort=False):
         there, stay = own[own["significant"] > 0], own[own["keeps"] != ""]
-        words = f"- **{panel}**: {len(there)} of {len(own)} probes correlate significantly with a target"
+        words = f"- **{panel}**: {len(there)} of {number_of(len(own), 'probe')} correlate significantly with a target"
         if len(there):
             words += f"; {len(stay)} of them keep it in all three trials" + ": " * (len(stay) > 0)
             words += ", ".join(stay["probe"])

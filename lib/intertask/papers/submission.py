@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from intertask.analysis.read import missing, read_both, read_predictions, read_settings
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean, number_of
 from intertask.files import now, results_root, write
 from intertask.formats import find_format
 from intertask.papers.best_of_each import selected
@@ -161,8 +161,8 @@ def _file_table(file: File, pick: Pick, entry: TaskEntry, split: str) -> pd.Data
         if file.task != file.predictor and rows.empty:
             hint = f"Name it in the study: evaluate_on: {{{file.predictor}: [{file.task}]}}."
         raise IntertaskError(
-            f"{where}: expected a prediction for each of rows 0 to {size - 1}, found {len(rows)} predictions, for "
-            f"{rows['row'].nunique()} different rows. {hint}"
+            f"{where}: expected a prediction for each of rows 0 to {size - 1}, found "
+            f"{number_of(len(rows), 'prediction')}, for {number_of(rows['row'].nunique(), 'different row')}. {hint}"
         )
     labels = find_format(entry.format)(entry).written(rows["prediction"], where, file.names)
     return pd.DataFrame({"index": range(size), "prediction": labels})

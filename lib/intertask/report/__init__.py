@@ -1,7 +1,6 @@
 """A study's report: its analysis notebooks, executed and rendered, behind one index page. Opens offline from a file."""
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -45,9 +44,10 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
     wanted = [Notebook.model_validate(one) for one in snapshot["study"].get("report", [])]
     notebooks = [(analysis_notebook(one.notebook), {"study": study, **one.settings}) for one in wanted]
     runs = read_runs(study, results, predictions=True)
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=target.parent, ignore_cleanup_errors=True) as scratch:
-        building = Path(scratch) / "report"
-        building.mkdir()
+    store.remove_left(target.parent)
+    with store.marked(target.parent, "report") as mark:
+        building = mark.path / "report"
+        building.mkdir(parents=True)
         pages = []
         for place, (path, parameters) in enumerate(notebooks, 1):
             began = time.monotonic()
@@ -58,7 +58,7 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
         index = index_page(snapshot, runs, read_records(runs, results), pages, links)
         (building / "index.html").write_text(index, encoding="utf-8")
         if target.exists():
-            target.rename(Path(scratch) / "old")
+            target.rename(mark.path / "old")
         building.rename(target)
     return target
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from intertask.cache import remembered
 from intertask.encoders.pretrained import encoder_fingerprint
-from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 from intertask.files import file_digest, processors, project_root
 from intertask.origin import computed_by
 from intertask.parameters import check_values, declared
@@ -136,7 +136,7 @@ def _never_drawn(runs: Iterable[Run]) -> list[str]:
 def _check_threads(runs: Iterable[Run]) -> None:
     most = max((run.threads for run in runs), default=0)
     if most > processors():
-        expected = f"at most the {processors()} processors of this machine"
+        expected = f"at most the {number_of(processors(), 'processor')} of this machine"
         raise refusal("threads", expected, f"{most}", "Lower it, or start the study on another machine.")
 
 

@@ -7,6 +7,7 @@ on it (`claims`).
 import errno
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.files import file_digest, now, other_results, read_sealed, results_root, sync, write, write_sealed
 from intertask.run import Run
 from intertask.studies import claims
@@ -86,14 +87,14 @@ def _check_file(path: str, file: dict[str, Any], whole: bool) -> None:
         size = os.stat(path).st_size
         if size == file["bytes"] and not (whole and file_digest(Path(path)).hex() != file["sha256"]):
             return
-        found = "others: they were changed or damaged" if size == file["bytes"] else f"{size} bytes"
+        found = "others: they were changed or damaged" if size == file["bytes"] else number_of(size, "byte")
     except FileNotFoundError:
         if left_behind(path):
             return
         found = "none"
     except OSError as error:
         found = error.strerror
-    expected = f"the {file['bytes']} bytes that the run left, with the SHA-256 {file['sha256'][:12]}…"
+    expected = f"the {number_of(file['bytes'], 'byte')} that the run left, with the SHA-256 {file['sha256'][:12]}…"
     raise refusal(path, expected, found, MADE_ANEW)
 
 
@@ -218,6 +219,34 @@ def open_pool() -> None:
     for left in (pool() / ".checkpoints").iterdir():
         if finished(left.name):
             shutil.rmtree(left, ignore_errors=True)
+    remove_left(pool())
+
+
+@contextmanager
+def marked(folder: Path, what: str) -> Iterator[Attempt]:
+    """A file of its own in a folder until the end of the block, and a `path` beside it for a folder to build in.
+
+    It tells whose it is, so that `remove_left` removes both where their process was killed.
+    """
+    attempt = claims.HERE.take(folder / f".{what}-{secrets.token_hex(8)}")
+    try:
+        yield attempt
+    finally:
+        _remove_mark(attempt)
+
+
+def remove_left(folder: Path) -> None:
+    """Removes what dead processes of this machine have `marked` in a folder."""
+    for left in folder.glob(f".*-{'?' * 16}.1"):
+        attempt = Attempt(left.with_suffix(""), 1)
+        if claims.HERE.left_behind(attempt.path, attempt.number):
+            _remove_mark(attempt)
+
+
+def _remove_mark(attempt: Attempt) -> None:
+    shutil.rmtree(attempt.path, ignore_errors=True)
+    attempt.file.unlink(missing_ok=True)
+    attempt.ending.unlink(missing_ok=True)
 
 
 def staged(results: Path) -> Iterator[tuple[str, int, Path]]:

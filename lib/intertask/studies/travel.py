@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.files import results_root, sync, write
 from intertask.studies import store
 from intertask.studies.status import read_study, studies_in
@@ -50,7 +50,7 @@ def export_to(studies: dict[str, Path], runs: dict[str, Path], to: Path, encoder
                         archive.add(folder / file, f"{name}/{file}", filter=_nobodys)
         os.rename(Path(scratch, ".archive"), to)
     size = f"{to.stat().st_size / 1e6:.1f} MB"
-    return _told(to, {"in it": len(runs) - len(damaged)}, f"{len(studies)} studies, {size}", damaged, say)
+    return _told(to, {"in it": len(runs) - len(damaged)}, f"{number_of(len(studies), 'study')}, {size}", damaged, say)
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -77,13 +77,14 @@ def _opened(source: Path) -> Iterator[Path]:
     if not source.is_file():
         yield source
         return
-    with TemporaryDirectory(prefix=".import-", dir=store.pool()) as scratch:
+    with store.marked(store.pool(), "import") as mark:
+        mark.path.mkdir()
         try:
-            _unpack(source, Path(scratch))
+            _unpack(source, mark.path)
         except (tarfile.TarError, EOFError) as error:
             expected = "a whole archive made by `intertask pool export`"
             raise refusal(source, expected, str(error), "Copy it anew, or import a folder.") from None
-        yield Path(scratch)
+        yield mark.path
 
 
 def _unpack(source: Path, to: Path) -> None:
@@ -103,23 +104,23 @@ def _copy(studies: dict[str, Path], runs: dict[str, Path], to: Path, encoders: b
     newer = {name: folder for name, folder in studies.items() if _is_newer(name, folder, to, say)}
     (to / "runs").mkdir(parents=True, exist_ok=True)
     became, damaged = Counter(), []
-    with TemporaryDirectory(prefix=".import-", dir=to / "runs") as scratch:
-        for folder in _copies(runs, Path(scratch), encoders, damaged):
+    with store.marked(to / "runs", "import") as mark:
+        for folder in _copies(runs, mark.path, encoders, damaged):
             became[_arrive(folder, to)] += 1
     for name, folder in newer.items():
         (to / name).mkdir(parents=True, exist_ok=True)
         for file in SNAPSHOT:
             if (folder / file).exists():
                 write(to / name / file, (folder / file).read_text(encoding="utf-8"))
-    return _told(to, became, f"{len(newer)} of {len(studies)} studies", damaged, say)
+    return _told(to, became, f"{len(newer)} of {number_of(len(studies), 'study')}", damaged, say)
 
 
 def _told(to: Path, became: dict[str, int], studies: str, damaged: list[str], say: Callable) -> bool:
     """Says what became of everything; whether nothing was damaged."""
     for words in damaged:
         say(words)
-    runs = [f"{count} runs {what}" for what, count in became.items()]
-    lost = [f"{len(damaged)} damaged runs LEFT OUT"] if damaged else []
+    runs = [number_of(count, "run", what) for what, count in became.items()]
+    lost = [number_of(len(damaged), "damaged run", "LEFT OUT")] if damaged else []
     say(f"{to}: {'; '.join([*runs, studies, *lost])}.")
     return not damaged
 
@@ -143,9 +144,9 @@ def _arrive(folder: Path, to: Path) -> str:
     target = to / "runs" / folder.name
     there, lacking = target.exists(), not (target / "encoder").exists()
     if kept := store.arrive(folder, target):
-        return f"DIFFER from those there, which stay; they are kept in {kept.parent}"
+        return f"DIFFERENT from what is there, which stays; kept in {kept.parent}"
     shutil.rmtree(store.failure_folder(folder.name, to), ignore_errors=True)
-    given = ", which were given their encoders" if lacking and (target / "encoder").exists() else ""
+    given = ", now with the encoder" if lacking and (target / "encoder").exists() else ""
     return f"there already{given}" if there else "brought"
 
 

@@ -7,7 +7,7 @@ from intertask.cache import remembered
 from intertask.errors import IntertaskError, nearest, refusal
 from intertask.files import file_digest
 from intertask.tasks.schema import TaskEntry, parse_entry
-from intertask.written import parsed_yaml, yaml_text
+from intertask.written import Written, parsed_yaml, yaml_text
 
 
 def find_entry(name: str, task_file: str = "") -> TaskEntry:
@@ -32,8 +32,9 @@ def own_entries(path: Path, text: str) -> dict[str, TaskEntry]:
     """Name -> entry of a text that stands in a user's task file, or will; refused where the catalogue has the name."""
     own = dict(_parsed(path, text))
     if taken := own.keys() & catalogue().keys():
-        found = f"'{min(taken)}', which the catalogue has"
-        raise refusal(path, "names of its own", found, "Rename your task.")
+        name = min(taken)
+        place = _written(path, text).place(name)
+        raise refusal(place, "names of its own", f"'{name}', which the catalogue has", "Rename your task.")
     return own
 
 
@@ -60,9 +61,11 @@ def read_entries(path: Path) -> dict[str, TaskEntry]:
 
 @cache
 def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
-    written = parsed_yaml(path, text, "a mapping of task names to entries", "Begin with `my_task:`.")
+    written = _written(path, text)
     if isinstance(written.content.get("title"), str):
-        raise refusal(path, "a file of tasks", "a study, as `title` says", f"`intertask check {path}` reads it.")
+        raise refusal(
+            written.place("title"), "a file of tasks", "a study, as `title` says", f"`intertask check {path}` reads it."
+        )
 
     def parse() -> list[dict]:
         return [parse_entry(name, fields, written).model_dump() for name, fields in written.content.items()]
@@ -76,6 +79,10 @@ def _parsed(path: Path, text: str) -> dict[str, TaskEntry]:
             files = {split: [str(path.parent / file) for file in files] for split, files in entry.files.items()}
             entries[name] = entry.model_copy(update={"files": files})
     return entries
+
+
+def _written(path: Path, text: str) -> Written:
+    return parsed_yaml(path, text, "a mapping of task names to entries", "Begin with `my_task:`.")
 
 
 def counterpart(task: str) -> str:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from intertask.errors import did_you_mean, refusal
+from intertask.errors import did_you_mean, number_of, refusal
 from intertask.formats import Format
 from intertask.tasks.schema import TaskEntry
 
@@ -106,7 +106,7 @@ def check_against_card(entry: TaskEntry, card_labels: list[str] | None) -> None:
 def check_f1(entry: TaskEntry) -> None:
     """Refuses the binary metric f1 for a task whose labels are not two."""
     if "f1" in entry.metrics and len(entry.labels or []) != 2:
-        found = f"{len(entry.labels or [])} labels"
+        found = number_of(len(entry.labels or []), "label")
         raise refusal(f"Task '{entry.name}', metrics", "two labels for f1", found, "Use accuracy instead.")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from intertask.errors import IntertaskError, refusal, unreadable
+from intertask.errors import IntertaskError, number_of, refusal, unreadable
 from intertask.hub import POINTER
 from intertask.tasks.conllu import parse_conllu
 
@@ -130,7 +130,7 @@ def _table_rows(path: Path, columns: Sequence[str], dialect: dict[str, Any]) -> 
                 if blank:
                     raise _blank_line(path, blank)
                 if len(fields) != len(header):
-                    raise csv.Error(f"{len(fields)} fields")
+                    raise csv.Error(number_of(len(fields), "field"))
                 if _plain(fields[0]) == first and _repeats(header, fields):
                     raise _second_header(f"{path}, row {row + 1} (line {lines.line_num})")
                 odd = next(filter(_QUOTED_BEHIND_BLANKS.fullmatch, fields), "") if quoted and text.blanks else ""
@@ -140,7 +140,7 @@ def _table_rows(path: Path, columns: Sequence[str], dialect: dict[str, Any]) -> 
                 yield fields
         except csv.Error as error:
             where = f"{path}, row {row + 1} (line {lines.line_num})"
-            expected = f"{len(header)} well-formed fields as in the header or in `columns`"
+            expected = f"{number_of(len(header), 'well-formed field')} as in the header or in `columns`"
             signs = f"with other signs than {dialect.get('delimiter', ',')!r} between fields and doubled quotes in them"
             other = " Sentences of a word in each line, parted by blank lines, are those of a .conll." * bool(columns)
             raise refusal(where, expected, str(error), f"{DAMAGED[:-1]}, or written {signs}?{other}") from None
@@ -221,7 +221,7 @@ def _read_conll(path: Path, columns: Sequence[str], most: int | None) -> Iterato
             if _repeats(columns, fields):
                 raise _second_header(f"{path}, line {number}")
             if len(fields) != len(columns):
-                expected = f"{len(columns)} fields, as `columns` says"
+                expected = f"{number_of(len(columns), 'field')}, as `columns` says"
                 raise refusal(f"{path}, line {number}", expected, f"{len(fields)}: {line!r:.80}", DAMAGED)
             sentence.append(fields)
         elif sentence:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from intertask.errors import refusal
+from intertask.errors import number_of, refusal
 
 
 def limited(train: pd.DataFrame, limit: int | None, seed: int, stratify: bool = False) -> pd.DataFrame:
@@ -36,5 +36,7 @@ def split_dev(dev: pd.DataFrame, holdout: float, seed: int, stratify: bool) -> t
         select, report = train_test_split(dev, test_size=holdout, random_state=seed, stratify=classes)
     except ValueError as error:
         remedy = "Add dev rows, change holdout, or go without it."
-        raise refusal("holdout", "a dev set that can be divided", f"{len(dev)} rows: {error}", remedy) from None
+        raise refusal(
+            "holdout", "a dev set that can be divided", f"{number_of(len(dev), 'row')}: {error}", remedy
+        ) from None
     return select.sort_index(), report.sort_index()

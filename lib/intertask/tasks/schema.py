@@ -1,11 +1,12 @@
 """The fields of one task entry: where the data is, what is read and what is predicted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from intertask.errors import IntertaskError, did_you_mean, refusal
+from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 from intertask.written import Strict, Written, alone
 
 PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"  # begins with no dot: names become those of files
@@ -162,14 +163,16 @@ class TaskEntry(Strict):
 
         if "metrics" in fields or not isinstance(fields.get("format"), str):
             return fields
-        form = find_format(fields["format"])
+        with _said_of("format"):
+            form = find_format(fields["format"])
         return {**fields, "metrics": list(form.default_metrics or form.metrics)}
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskEntry":
         from intertask.formats import find_format
 
-        form = find_format(self.format)
+        with _said_of("format"):
+            form = find_format(self.format)
         self._check_source()
         self._check_keys(form)
         self._check_columns()
@@ -178,28 +181,35 @@ class TaskEntry(Strict):
             if metric not in form.metrics:
                 raise IntertaskError(
                     f"expected metrics of the format {self.format} ({', '.join(form.metrics)}), found '{metric}'."
-                    + (did_you_mean(metric, form.metrics) or " Name one of these.")
+                    + (did_you_mean(metric, form.metrics) or " Name one of these."),
+                    at=("metrics", self.metrics.index(metric)),
                 )
         return self
 
     def _check_source(self) -> None:
-        given = [key for key in ("hub", "files", "mini") if getattr(self, key)]
+        given = [key for key in ("files", "hub", "mini") if getattr(self, key)]
         if len(given) != 1:
-            found = " and ".join(given) or "none"
-            raise IntertaskError(f"expected exactly one source among hub, files and mini, found {found}. Give one.")
+            found, at = " and ".join(given) or "none", given[1:] or self._empty("hub", "files", "mini")
+            raise IntertaskError(
+                f"expected exactly one source among hub, files and mini, found {found}. Give one.", at=tuple(at[:1])
+            )
         for key, source in {"config": "hub", "corpus": "files", "columns": "files"}.items():
             if getattr(self, key) and source not in given:
-                raise IntertaskError(f"expected {key} only beside {source}, found it beside {given[0]}. Take it out.")
+                found = f"it beside {given[0]}"
+                raise IntertaskError(f"expected {key} only beside {source}, found {found}. Take it out.", at=(key,))
         known = {"train", "validation", "test", *self.files, *self.splits}
         for key, named in {"columns": self.columns, "sizes": self.sizes}.items():
             if isinstance(named, dict) and (other := next((split for split in named if split not in known), None)):
-                raise IntertaskError(f"expected splits under {key}, found '{other}'.{did_you_mean(other, known)}")
+                hint = did_you_mean(other, known)
+                raise IntertaskError(f"expected splits under {key}, found '{other}'.{hint}", at=(key, other))
         if self.derive:
             from intertask.probes import find_rule  # here: with pandas, which most entries do not need
 
-            find_rule(self.derive)
+            with _said_of("derive"):
+                find_rule(self.derive)
         if self.corpus and not self.get:
-            raise IntertaskError(f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it.")
+            message = f"expected `get`, how to come by the corpus {self.corpus}, found none. Add it."
+            raise IntertaskError(message, at=("corpus",))
 
     def _check_keys(self, form: type) -> None:
         from intertask.formats import FORMATS
@@ -210,12 +220,14 @@ class TaskEntry(Strict):
                 knowing = [name for name, known in FORMATS.items() if key in known.keys]
                 raise IntertaskError(
                     f"expected {key} for {' and '.join(knowing)} and for nothing else, found {given or 'none'} for "
-                    f"{self.format}. Mend the key {key}, or the format."
+                    f"{self.format}. Mend the key {key}, or the format.",
+                    at=(key,) if given else tuple(self._empty(key)) or ("format",),
                 )
         fewest, most = form.inputs
         if not fewest <= len(self.inputs) <= most:
-            expected = f"{fewest} inputs" if fewest == most else f"{fewest} to {most} inputs"
-            raise IntertaskError(f"expected {expected} for {self.format}, found {self.inputs}. Mend them.")
+            expected = number_of(fewest, "input") if fewest == most else f"{fewest} to {most} inputs"
+            message = f"expected {expected} for {self.format}, found {self.inputs}. Mend them."
+            raise IntertaskError(message, at=("inputs",))
 
     def _check_columns(self) -> None:
         label = [column for column in self.label_columns if column not in self.structured_columns]
@@ -223,56 +235,87 @@ class TaskEntry(Strict):
         structured = _roots([*self.choices, *self.spans, *group])
         named = [*self.inputs, *structured, *label, *self.tags, *self.unused]
         if twice := sorted({column for column in named if named.count(column) > 1}):
-            raise IntertaskError(f"expected each column in one role, found '{twice[0]}' twice. Name it once.")
+            roles = ("inputs", "choices", "spans", "group", "label", "tags", "unused")
+            last = [role for role in roles if twice[0] in _roots(self._columns_of(role))][-1]
+            raise IntertaskError(
+                f"expected each column in one role, found '{twice[0]}' twice. Name it once.", at=(last,)
+            )
         for name in ("label", "choices", "spans", "group"):
             if name in [*self.inputs, *self.tags]:
                 raise IntertaskError(
                     f"expected '{name}' to be no input or tag (it is a column's name once read), found it there. "
-                    "Rename that column in the data."
+                    "Rename that column in the data.",
+                    at=("inputs" if name in self.inputs else "tags",),
                 )
         if bool(self.group) != ("question_exact_match" in self.metrics):
             raise IntertaskError(
                 f"expected group with the metric question_exact_match and without it not, found group {self.group} "
-                f"and metrics {self.metrics}. Add the one or take out the other."
+                f"and metrics {self.metrics}. Add the one or take out the other.",
+                at=("group" if self.group else "metrics",),
             )
         if self.symmetric and len(self.inputs) != 2:
-            raise IntertaskError(f"expected two inputs beside symmetric, found {self.inputs}. Take symmetric out.")
+            message = f"expected two inputs beside symmetric, found {self.inputs}. Take symmetric out."
+            raise IntertaskError(message, at=("symmetric",))
 
     def _check_labels(self, form: type) -> None:
         from intertask.formats.columns import spelled
 
         if self.label and not form.labelled:
-            raise IntertaskError(f"expected no label for {self.format}, found '{self.label_said}'. Take it out.")
+            message = f"expected no label for {self.format}, found '{self.label_said}'. Take it out."
+            raise IntertaskError(message, at=("label",))
         if form.labelled and not self.label:
-            raise IntertaskError(f"expected the label column for {self.format}, found no key label. Add it.")
+            message = f"expected the label column for {self.format}, found no key label. Add it."
+            raise IntertaskError(message, at=tuple(self._empty("label")) or ("format",))
         if self.drop_label is not None and (form.several_targets or form.label_dtype is object):
             raise IntertaskError(
-                f"expected drop_label where an example has one label, found it for {self.format}. Take it out."
+                f"expected drop_label where an example has one label, found it for {self.format}. Take it out.",
+                at=("drop_label",),
             )
         if "." in self.label_said and "spans" not in form.keys:
             raise IntertaskError(
                 f"expected the label of {self.format} in a column of its own, found '{self.label_said}', a key within "
-                "one. Write it as a column."
+                "one. Write it as a column.",
+                at=("label",),
             )
         if isinstance(self.label, list):
             self._check_label_columns(form)
-        names = self.named_labels or []
+        names, at = self.named_labels or [], ("label" if isinstance(self.label, list) else "labels",)
         if self.named_labels is not None and len(set(names)) < 2:
-            raise IntertaskError(f"expected labels, two or more, found {names}. Mend them.")
+            raise IntertaskError(f"expected labels, two or more, found {names}. Mend them.", at=at)
         if len(set(map(spelled, names))) < len(names):
-            raise IntertaskError(f"expected each label name once, found {names}. Take the double out.")
+            raise IntertaskError(f"expected each label name once, found {names}. Take the double out.", at=at)
         if self.outliers and not self.label_range:
-            raise IntertaskError("expected label_range beside outliers, where most labels are, found none. Add it.")
+            message = "expected label_range beside outliers, where most labels are, found none. Add it."
+            raise IntertaskError(message, at=("outliers",))
         if self.label_range and self.label_range[0] >= self.label_range[1]:
-            raise IntertaskError(f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it.")
+            message = f"expected label_range as [lowest, highest], found {list(self.label_range)}. Mend it."
+            raise IntertaskError(message, at=("label_range",))
 
     def _check_label_columns(self, form: type) -> None:
         if not form.several_columns:
-            raise IntertaskError(f"expected one label column for {self.format}, found {self.label}. Name one.")
+            message = f"expected one label column for {self.format}, found {self.label}. Name one."
+            raise IntertaskError(message, at=("label",))
         if found := [key for key in ("labels", "separator", "allow_empty") if getattr(self, key)]:
             raise IntertaskError(
-                f"expected no {found[0]} beside label columns, whose names and zeros say it, found it. Take it out."
+                f"expected no {found[0]} beside label columns, whose names and zeros say it, found it. Take it out.",
+                at=(found[0],),
             )
+
+    def _columns_of(self, role: str) -> list[str]:
+        return self._labels_in if role == "label" else getattr(self, role)
+
+    def _empty(self, *keys: str) -> list[str]:
+        """Of keys that say nothing those that are written nevertheless."""
+        return [key for key in keys if key in self.model_fields_set]
+
+
+@contextmanager
+def _said_of(key: str) -> Iterator[None]:
+    """What is refused in the block is refused of this key."""
+    try:
+        yield
+    except IntertaskError as error:
+        raise IntertaskError(str(error), at=(key,)) from None
 
 
 def _roots(columns: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 import transformers
 
-from intertask.errors import refusal
+from intertask.errors import number_of, refusal
 from intertask.formats.extractive_qa import OVERLAP, ExtractiveQA
 from intertask.studies import store
 from intertask.training.batches import by_length
@@ -76,7 +76,10 @@ def _against_record(chosen: Chosen, found: pd.DataFrame, apart: float) -> Check:
     if (found["row"] < 0).any():  # of tokens, whose rows are not kept
         return Check(apart, None, None, len(found))
     if len(recorded) != len(found):
-        expected, remedy = f"{len(found)} predictions on the dev set", "Has the data changed? Run the task again."
+        expected, remedy = (
+            f"{number_of(len(found), 'prediction')} on the dev set",
+            "Has the data changed? Run the task again.",
+        )
         raise refusal(chosen.record["id"], expected, f"{len(recorded)} recorded", remedy)
     kept = "logits" in recorded and recorded["logits"].notna().all()
     logits = _largest(np.stack(found["logits"]), np.stack(recorded["logits"])) if kept else None
@@ -108,5 +111,5 @@ def match_in_words(chosen: Chosen, check: Check) -> str:
     if chosen.precision != "float32":
         words += f" (which were computed in {chosen.precision})"
     if check.equal is not None:
-        words += f"; {check.equal} of {check.examples} predictions are the recorded ones"
+        words += f"; {check.equal} of {number_of(check.examples, 'prediction')} equal the recorded ones"
     return f"{words} ({chosen.task}, {chosen.outcome['reported']})."

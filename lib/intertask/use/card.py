@@ -13,7 +13,7 @@ from intertask.analysis.cells import cell_in_words, cells_table, of_cell
 from intertask.analysis.inference import with_tests
 from intertask.analysis.read import read_runs
 from intertask.analysis.transfer import each_once, transfer_table
-from intertask.errors import IntertaskError
+from intertask.errors import IntertaskError, number_of
 from intertask.formats.extractive_qa import LONGEST_ANSWER, OVERLAP
 from intertask.formats.multi_label import THRESHOLD, MultiLabel
 from intertask.run import Run
@@ -229,7 +229,10 @@ def _how_sure(chosen: Chosen) -> list[str]:
     target = each_once(runs)[lambda kept: (kept["target"] == chosen.task) & kept["done"]]
     if chosen.rule == "best":
         n = target["run"].nunique()
-        words.append(f"It was chosen for the highest dev score of {n} runs of the study on the task, which flatters.")
+        words.append(
+            f"It was chosen for the highest dev score of {number_of(n, 'run')} of the study on the task, which "
+            "flatters."
+        )
     if chosen.rule == "median":
         words.append("It is the run nearest to the median of the configuration with the best mean.")
     own = target[target["run"] == chosen.record["id"]].iloc[:1]
@@ -239,7 +242,8 @@ def _how_sure(chosen: Chosen) -> list[str]:
     same = target.merge(own[keys], on=keys) if keys else target
     mean, spread = same["score"].mean(), same["score"].std()
     words.append(
-        f"Mean over {len(same)} seeds: {mean:.2f}" + (f", standard deviation {spread:.2f}." if len(same) > 1 else ".")
+        f"Mean over {number_of(len(same), 'seed')}: {mean:.2f}"
+        + (f", standard deviation {spread:.2f}." if len(same) > 1 else ".")
     )
     with suppress(IntertaskError):  # a study whose parts no mean may mix
         words += _transfer(runs, own.iloc[0])

@@ -15,7 +15,7 @@ import torch
 import transformers
 from torch import nn
 
-from intertask.errors import refusal
+from intertask.errors import number_of, refusal
 from intertask.formats.heads import TokenHead
 from intertask.formats.masked_language_modelling import VocabularyHead
 from intertask.run import Run
@@ -91,7 +91,7 @@ def plain_model(model: Model, part: Part, run: Run, batch: dict[str, torch.Tenso
         layers = ", ".join(
             f"{one.in_features} to {one.out_features}" + " without bias" * (one.bias is None) for one in new
         )
-        expected = f"a head in {type(plain).__name__} that can hold {len(bias)} outputs with biases"
+        expected = f"a head in {type(plain).__name__} that can hold {number_of(len(bias), 'output')} with biases"
         raise refusal(part.name, expected, f"layers {layers}", f"Use another encoder, or: {INSTEAD}.")
     wanted, given = _both(model, part, plain, batch)
     if not (apart := float((wanted - given).abs().max())) <= 1e-3 * max(1.0, float(wanted.abs().max())):
@@ -218,7 +218,12 @@ def _set_vocabulary(plain, head: VocabularyHead, new: list[nn.Linear]) -> None:
     norms = [module for module in plain.modules() if isinstance(module, nn.LayerNorm) and module not in inside]
     if len(new) != 1 or len(norms) != 1 or out is None or out.bias is None:
         expected, remedy = "a head of a layer, a norm and a decoder with biases", f"Use another encoder, or: {INSTEAD}."
-        raise refusal(type(plain).__name__, expected, f"{len(new)} layers and {len(norms)} norms", remedy)
+        raise refusal(
+            type(plain).__name__,
+            expected,
+            f"{number_of(len(new), 'layer')} and {number_of(len(norms), 'norm')}",
+            remedy,
+        )
     plain.tie_weights()
     _copy(new[0], head.dense.weight, head.dense.bias)
     norms[0].weight.copy_(head.norm.weight)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from intertask.errors import refusal
+from intertask.errors import number_of, refusal
 from intertask.files import csv_text, writing
 from intertask.formats import Format, find_format
 from intertask.formats.classification import group_keys
@@ -70,7 +70,7 @@ def predict_file(
     with writing(csv) if csv else nullcontext(sys.stdout) as stream:
         made, cut = _predicted(kept, model, part, rows, stream)
     more = f", {cut} of them cut at max_length {kept.max_length}" * bool(cut)
-    say(f"{csv or 'standard output'}: {rows.count} rows predicted{more}")
+    say(f"{csv or 'standard output'}: {number_of(rows.count, 'row')} predicted{more}")
     if rows.labelled:
         say(_scores(part.format, made[made["label"].notna()]))
 
@@ -95,8 +95,8 @@ def _which(folder: Path, task: str) -> tuple[str, TaskEntry]:
 def _refuse_no_threshold(entry: TaskEntry, threshold: float) -> None:
     within = find_format(entry.format)(entry).thresholds_within
     if within is None:
-        remedy = "Leave --threshold out."
-        raise refusal("--threshold", "several labels, or questions that may have no answer", entry.format, remedy)
+        expected, remedy = "a task of multi_label, or of extractive_qa with unanswerable: true", "Leave it out."
+        raise refusal("--threshold", expected, entry.format, remedy)
     if not within[0] < threshold < within[1]:
         remedy = "Name one of these."
         raise refusal("--threshold", f"a number between {within[0]} and {within[1]}", f"{threshold}", remedy)
@@ -132,7 +132,7 @@ class _Rows:
         there = {*entry.label_columns} <= {*first}
         self.labelled = there and any(has_labels(entry, raw) for raw in self.parts())
         self.count = sum(len(rows) for rows in self)
-        self.said = f"{file}: {self.count} rows" + ", without labels" * (not self.labelled)
+        self.said = f"{file}: {number_of(self.count, 'row')}" + ", without labels" * (not self.labelled)
         read = {*entry.inputs, *entry.structured_columns, *entry.label_columns}
         if unread := [str(column) for column in first if column not in read]:
             self.said += f"; not read: {', '.join(unread)}"
@@ -188,4 +188,4 @@ def _named(form: Format, rows: pd.Index, made: pd.DataFrame) -> pd.DataFrame:
 def _scores(form: Format, made: pd.DataFrame) -> str:
     scores, floor = form.score(made), form.floor(made)
     said = ", ".join(f"{metric} {value:.1f} ({floor[metric]:.1f})" for metric, value in scores.items())
-    return f"{made['row'].nunique()} labelled rows: {said}; in brackets {form.baseline}"
+    return f"{number_of(made['row'].nunique(), 'labelled row')}: {said}; in brackets {form.baseline}"

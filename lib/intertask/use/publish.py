@@ -20,7 +20,7 @@ import pandas as pd
 import yaml
 
 from intertask.analysis.read import read_records, read_runs
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.files import new_folder, results_root
 from intertask.files import write as write_file
 from intertask.studies import claims, store
@@ -89,12 +89,19 @@ def publish_study(study: str, to: str, say: Callable[[str], None] = print) -> No
         remedy = "Nothing is lost: what was written stays there, and the same command goes on."
         raise refusal(f"--to {to}", "that the tracker can be reached and written to", found, remedy) from error
     waiting = runs.loc[~runs["done"], "run"].nunique()
-    say(f"{study}: {len(new)} runs written, {len(records) - len(new)} were there, {waiting} are not finished. {where}")
+    say(
+        f"{study}: {number_of(len(new), 'run')} written, there before {len(records) - len(new)}, not finished "
+        f"{waiting}. {where}"
+    )
 
 
 @contextmanager
 def _alone(to: str) -> Iterator[None]:
-    """What is done in the block is done by one process at a time, or a run that both miss would be written twice."""
+    """What is done in the block is done by one process at a time, or a run that both miss would be written twice.
+
+    Its attempts stay (two small files each), as of every claim: their numbers tell who is late, and were the last one
+    removed, two processes could each take it for free.
+    """
     with claims.claim(path := results_root() / f".{to}") as ours:
         if ours is None:
             other = claims.latest(path)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from intertask.errors import number_of
 from intertask.execution.schedule import time_left
 from intertask.views.live import running_runs
 from intertask.written import escaped
@@ -71,7 +72,7 @@ class Countdown:
         self.bar.set_postfix_str(escaped(", ".join([self.left, *trains])) if ended < self.bar.total else "")
 
     def _count(self, ended: int) -> str:
-        return f"{ended}/{len(self.expected)} runs"
+        return f"{ended}/{number_of(len(self.expected), 'run')}"
 
     def _look(self, ledger) -> None:
         """Finds the runs of the ledger that are under way, and the time left in words."""
@@ -84,11 +85,6 @@ class Countdown:
         parents = {run_id: run.parents for run_id, run in ledger.runs.items() if run_id in ledger.waiting}
         self.left = f"about {duration(time_left(parents, self.expected, needed, self.workers))} left"
         self.look_due = time.monotonic() + (time.monotonic() - began) / self.COST
-
-
-def number_of(number: int, one: str, more: str = "") -> str:
-    """A number of things, as "1 run" or "2 runs left"."""
-    return f"{number} {one}{'s' * (number != 1)} {more}".strip()
 
 
 def duration(seconds: float) -> str:

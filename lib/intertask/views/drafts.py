@@ -110,18 +110,20 @@ def task_draft(
 ) -> dict[str, Any]:
     """The entry of a task of one's own, to be written into the folder `to`.
 
-    files: split -> file; parts: the columns of spans or choices, where the format has such; columns: all that the files
-    have, of which those without a role are left out on purpose. A file of the repository is named relatively, so that
-    it is found wherever the repository lies.
+    files: split -> file; label: its column, or several with commas; parts: the columns of spans or choices, where the
+    format has such; columns: all that the files have, of which those without a role are left out on purpose. A file of
+    the repository is named relatively, so that it is found wherever the repository lies.
     """
     if not inputs:
         raise refusal("Text", "a column", "none", f"Choose one of: {', '.join(columns)}.")
     known, root = find_format(form), project_root()
     paths = {split: path.resolve() for split, path in files.items()}
     entry: dict[str, Any] = {"files": {split: _from(to, path, root) for split, path in paths.items()}, "format": form}
-    entry |= {"inputs": inputs, "label": label, **{key: parts for key in ("spans", "choices") if key in known.keys}}
+    labels = [label] if label in columns else names_in(label)  # a column's name may have a comma
+    entry |= {"inputs": inputs, "label": labels if len(labels) > 1 else label}
+    entry |= {key: parts for key in ("spans", "choices") if key in known.keys}
     entry |= {"metrics": list(known.default_metrics or known.metrics)}
-    entry |= {"unused": [name for name in columns if name not in {*inputs, label, *parts}]}
+    entry |= {"unused": [name for name in columns if name not in {*inputs, *labels, *parts}]}
     return {key: value for key, value in entry.items() if value}
 
 

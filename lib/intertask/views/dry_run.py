@@ -4,12 +4,13 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from intertask.errors import number_of
 from intertask.execution.schedule import workers_for
 from intertask.run import Run
 from intertask.studies.graph import Graph, Row, planned_graph
 from intertask.studies.status import unfinished
 from intertask.studies.study import study_from
-from intertask.views.countdown import duration, number_of
+from intertask.views.countdown import duration
 from intertask.views.estimate import estimate
 
 
@@ -18,7 +19,7 @@ def dry_run_page(graph: Graph, todo: dict[str, Run], workers: int, absent: str =
     trained; time and disk of the runs to do. absent: what is not at hand."""
     expected = estimate(todo)
     seconds = sum(expected.seconds.values()) / workers
-    lines = [*_roles(graph), f"{len(graph.runs)} trainings ({len(graph.rows)} roles), "
+    lines = [*_roles(graph), f"{number_of(len(graph.runs), 'training')} ({number_of(len(graph.rows), 'role')}), "
              f"{len(graph.runs) - len(todo)} done, {len(todo)} to do."]  # fmt: skip
     if absent:
         lines.append(f"Not everything is at hand, so what is finished already cannot be told: {absent}")

@@ -11,8 +11,10 @@ from intertask.studies.graph import Graph
 from intertask.studies.status import missing_runs
 from intertask.views.inventory import find_run
 from intertask.views.live import running_runs
+from intertask.written import as_written
 
-UNLESS_SAID = {name: default for name, default in Run.defaults().items() if name not in NOT_IDENTITY | {*SEEDS}}
+NEVER_MEANT = {*NOT_IDENTITY, *SEEDS, "encoder"}  # a run that started from another has none of its own
+UNLESS_SAID = {name: default for name, default in Run.defaults().items() if name not in NEVER_MEANT}
 RUNS = ("parent", "settings_from", "single_scores")
 """Parameters that name other runs."""
 
@@ -58,7 +60,8 @@ def _beside_the_nearest(run_id: str, runs: dict[str, Run]) -> Iterator[str]:
         yield "No other run of its tasks and encoder is finished."
         return
     near = min(records, key=lambda record: len(_differing(ours, _fields(record["identity"]))))
-    yield f"Of {len(records)} finished runs of its tasks and encoder {near['id']} is the nearest. It differs in"
+    nearest = "The one finished run" if len(records) == 1 else f"The nearest of {len(records)} finished runs"
+    yield f"{nearest} of its tasks and encoder is {near['id']}. They differ in"
     yield from _differences(ours, _fields(near["identity"]), runs, "  ")
 
 
@@ -84,17 +87,17 @@ def _differences(ours: dict[str, Any], theirs: dict[str, Any], runs: dict[str, R
     """A line for each field, and for runs that these started from the lines in which they differ in turn."""
     for name in _differing(ours, theirs):
         here, there = ours.get(name), theirs.get(name)
-        both = here is not None and there is not None
-        if both and name.startswith("entry of "):
-            yield f"{indent}{name}: {', '.join(_differing(here, there))}"
-        elif both and (name == "encoder" or name.startswith("data of ")):
-            yield f"{indent}{name}: other {'files' if name == 'encoder' else 'rows'}"
+        if name == "encoder" or name.startswith(("entry of ", "data of ")):
+            if here is None or there is None:
+                continue  # a parent is named in its place, and tasks are under the mixture
+            other = ", ".join(_differing(here, there)) if name.startswith("entry") else "other rows"
+            yield f"{indent}{name}: {'other files' if name == 'encoder' else other}"
         elif name in RUNS and (new := _runs_in(here, there)) and (old := _runs_in(there, here)):
             others = f" (and {len(new) - 1} more)" if len(new) > 1 else ""
             yield f"{indent}{name}: {new[0]} here, {old[0]} there{others}, which differ in"
             yield from _differences_of_runs(new[0], old[0], runs, indent + "  ")
         else:
-            told = ["none" if value is None else f"{value}" for value in (here, there)]
+            told = [as_written(value) if name in Run.model_fields else value or "none" for value in (here, there)]
             yield f"{indent}{name.replace('edited_code', 'edited code')}: {told[0]} here, {told[1]} there"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_float_dtype
 
+from intertask.errors import number_of
 from intertask.formats.columns import shows
 from intertask.metrics import begun_spans
 from intertask.tasks.load import Task
@@ -48,12 +49,12 @@ def _of_splits(task: Task, *finders: Callable[[Task, str, pd.DataFrame], Iterato
 def _sizes(task: Task) -> Iterator[str]:
     dev = len(task.splits.get("validation", []))
     if 0 < dev < SMALL:
-        yield f"validation has {dev} examples: one of them is {100 / dev:.1f} points of accuracy."
+        yield f"validation has {number_of(dev, 'example')}: one of them is {100 / dev:.1f} points of accuracy."
     if task.entry.files and (others := [split for split in task.splits if split not in SPLIT_ORDER]):
         yield f"{', '.join(others)}: neither train, validation nor test, and scored beside them as a split of its own."
     for split, size in task.entry.sizes.items():
         if split in task.splits and len(task.splits[split]) != size:
-            yield f"{split} has {len(task.splits[split])} examples; the entry's `sizes` says {size}."
+            yield f"{split} has {number_of(len(task.splits[split]), 'example')}; the entry's `sizes` says {size}."
 
 
 def _empty(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
@@ -106,7 +107,8 @@ def _places(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
         targets = [(row, target) for row, spans in enumerate(frame["spans"]) for target in spans]
         within = sum(_within_words(task, frame, *one) for one in targets)
         if within > SELDOM * len(targets):
-            yield f"{split}: {within} of {len(targets)} targets have a span that begins or ends within a word."
+            of = number_of(len(targets), "target")
+            yield f"{split}: {within} of {of} have a span that begins or ends within a word."
 
 
 def _within_words(task: Task, frame: pd.DataFrame, row: int, target: np.ndarray) -> bool:
@@ -127,7 +129,8 @@ def _begun_inside(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
         begun = begun_spans(tags, frame.index.repeat(frame["spans"].map(len)), task.entry.labels)[:, 0] >= 0
         inside = sum(task.entry.labels[i][0] in "IE" for i in tags[begun])
         if inside:
-            yield f"{split}: {inside} of {begun.sum()} spans begin with I- or E-, and are read as begun there."
+            of = number_of(begun.sum(), "span")
+            yield f"{split}: {inside} of {of} begin with I- or E-, and are read as begun there."
 
 
 def _unlabelled(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
@@ -165,7 +168,7 @@ def _absent(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
         present = set(form.ids(frame["label"]))
         absent = [name for i, name in enumerate(labels) if i not in present]
         if absent:
-            yield f"{split} lacks {len(absent)} of {len(labels)} labels: {_names(absent)}."
+            yield f"{split} lacks {len(absent)} of {number_of(len(labels), 'label')}: {_names(absent)}."
 
 
 def _alike(task: Task) -> Iterator[str]:
@@ -256,7 +259,7 @@ def _example(task: Task, frame: pd.DataFrame, place: int) -> str:
 
 
 def _of(count: int, frame: pd.DataFrame) -> str:
-    return f"{count} of {len(frame)} examples ({100 * count / len(frame):.1f} %)"
+    return f"{count} of {number_of(len(frame), 'example')} ({100 * count / len(frame):.1f} %)"
 
 
 def _first(rows: pd.Series) -> int:

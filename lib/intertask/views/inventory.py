@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from intertask.errors import IntertaskError, refusal
+from intertask.errors import IntertaskError, number_of, refusal
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.status import failure, kept_studies, read_study, study_folder
 from intertask.studies.study import studies_in_params
+from intertask.written import as_written
 
 
 def known_studies() -> list[str]:
@@ -31,7 +32,7 @@ def states() -> Iterator[tuple[str, str]]:
             continue
         runs = {row["run"] for row in study["runs"]}
         lost = f", {len(runs & failed)} failed" if runs & failed else ""
-        yield name, f"{len(runs & there)} of {len(runs)} runs finished{lost}; begun {study['written']}"
+        yield name, f"{len(runs & there)} of {number_of(len(runs), 'run')} finished{lost}; begun {study['written']}"
 
 
 def find_run(beginning: str, among: Iterable[str] | None = None, where: object = None) -> str:
@@ -69,14 +70,16 @@ def run_page(beginning: str) -> str:
         raise IntertaskError(f"{beginning}: expected a finished run, found a folder without a record.") from None
     defaults = Run.defaults()
     given = {name: value for name, value in record["identity"].items() if name in defaults and value != defaults[name]}
-    lines = [record["id"], f"finished {record['finished']} on {record['device']}, {record['steps']} steps, "
-             f"{sum(record['seconds'].values()):.0f} s", "", "scores"]  # fmt: skip
+    took = f"{number_of(record['steps'], 'step')}, {sum(record['seconds'].values()):.0f} s"
+    lines = [record["id"], f"finished {record['finished']} on {record['device']}, {took}", "", "scores"]
     for task, outcome in record["tasks"].items():
         for split, scores in outcome["scores"].items():
             said = ", ".join(f"{metric} {value:.1f}" for metric, value in scores.items())
             floor = outcome["majority"][split]["main"]
-            lines.append(f"  {task}, {split} ({outcome['sizes'][split]} examples): {said}; majority {floor:.1f}")
-    lines += ["", "parameters that were set", *(f"  {name}: {value}" for name, value in given.items())]
+            lines.append(
+                f"  {task}, {split} ({number_of(outcome['sizes'][split], 'example')}): {said}; majority {floor:.1f}"
+            )
+    lines += ["", "parameters that were set", *(f"  {name}: {as_written(value)}" for name, value in given.items())]
     lines += ["", f"started from {record['parent'] or record['encoder']}"]
     return "\n".join([*lines, "", "files", *(f"  {path}" for path in files_of(record))])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from intertask import hub
-from intertask.errors import IntertaskError, did_you_mean
+from intertask.errors import IntertaskError, did_you_mean, number_of
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.schema import TaskEntry
 from intertask.tasks.sources import locate
@@ -78,7 +78,7 @@ def catalogue_page(table: pd.DataFrame) -> str:
     for form, rows in table.groupby("format", sort=False):
         head = _line(form, SPLIT_ORDER, "at hand", "metrics")
         parts.append("\n".join([head, "-" * WIDTH, *(_lines(row) for row in rows.itertuples())]))
-    count = f"{len(table)} tasks, {table['at_hand'].sum()} at hand."
+    count = f"{number_of(len(table), 'task')}, {table['at_hand'].sum()} at hand."
     return "\n\n".join([*parts, textwrap.fill(f"{count} {REST}", WIDTH)])
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from intertask.encoders.pretrained import load_tokenizer
+from intertask.errors import number_of
 from intertask.formats.base import hot
 from intertask.run import Run
 from intertask.studies import store
@@ -49,7 +50,8 @@ def headline(result: Result) -> dict[str, str]:
         scores, floor = outcome.scores[outcome.reported], outcome.majority[outcome.reported]
         lines.append(
             f"{name} from {start}, seed {run.seed}: main {scores['main']:.1f} on {outcome.reported} "
-            f"({outcome.sizes[outcome.reported]} examples; {outcome.task.form.baseline} {floor['main']:.1f})"
+            f"({number_of(outcome.sizes[outcome.reported], 'example')}; {outcome.task.form.baseline} "
+            f"{floor['main']:.1f})"
         )
     return {"text/plain": "\n".join(lines), "text/html": "".join(f"<p>{html.escape(line)}</p>" for line in lines)}
 
