@@ -11,10 +11,8 @@ from intertask.views.drawing import AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
 
-def method_differences(
-    differences: pd.DataFrame, means: pd.DataFrame, ax: Axes, name: str = "method", over: str = "targets"
-) -> Axes:
-    """Each method's difference on every target as a cross, and their mean with its interval as a dot with a bar.
+def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes, name: str = "method") -> Axes:
+    """Each method's difference on every target as a cross, and their mean with its interval as a dot with a bar, and n.
 
     differences: `all_tasks.against`; means: `all_tasks.mean_differences` of it; both for one panel and baseline. Or
     `pretraining.paired` and `row_differences` of it, whose methods are named by `row`, over seeds.
@@ -22,7 +20,7 @@ def method_differences(
     methods = means[name].tolist()
     members = [differences.loc[differences[name] == method, "difference"].dropna() for method in methods]
     counts = [of_expected(*row) for row in means[["n", "n_expected"]].itertuples(index=False)]
-    labels = [f"{text(method, 2 * AXIS)}\n({n} {over})" for method, n in zip(methods, counts, strict=True)]
+    labels = [f"{text(method, 2 * AXIS)}\n(n = {n})" for method, n in zip(methods, counts, strict=True)]
     return rows_with_means(means, "difference", members, labels, ax)
 
 
