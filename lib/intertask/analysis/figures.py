@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from intertask.analysis.tables import category_label, of_expected, panel_name
+from intertask.views.countdown import number_of
 from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
@@ -51,7 +52,7 @@ def _transfer_words(cell, dense: bool) -> str:
     star = "*" * cell.star
     if dense:
         return f"{cell.delta:+.0f}{star}{circle(cell.degenerate)[-1:]}" if cell.n else ""
-    seeds = f"{cell.n} of {cell.n_expected} seeds{dagger(cell.pseudo_replicates)}{' ‡' * cell.ready_made}"
+    seeds = f"{cell.n} of {number_of(cell.n_expected, 'seed')}{dagger(cell.pseudo_replicates)}{' ‡' * cell.ready_made}"
     seeds += circle(cell.degenerate)
     if cell.n == 0:
         return f"missing\n{seeds}"
@@ -102,7 +103,7 @@ def _probing_words(cell) -> str:
     if cell.n == 0:
         return ""
     interval = "" if pd.isna(cell.low) else f"[{cell.low:.1f}, {cell.high:.1f}]"
-    seeds = f"{of_expected(cell.n, cell.n_expected)} seeds"
+    seeds = f"{of_expected(cell.n, cell.n_expected)} seed{'s' * (cell.n_expected != 1)}"
     return "\n".join(filter(None, [f"{cell.score:.1f}{'*' * cell.bold}", interval, seeds]))
 
 

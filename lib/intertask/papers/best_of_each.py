@@ -15,6 +15,7 @@ from intertask.analysis.statistics import RESAMPLES, check_choice, check_confide
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
 from intertask.errors import IntertaskError
+from intertask.views.countdown import number_of
 
 BEST = "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}
@@ -206,7 +207,7 @@ def _why_no_interval(after: pd.DataFrame, alone: pd.DataFrame, k: float) -> str:
     if min(len(alone), len(after)) < UNITS:
         return f"an interval needs {UNITS} restarts of each"
     models = after["supporting_run"].nunique()
-    return f"only {models} supporting models: an interval needs {UNITS}" if models < UNITS else ""
+    return f"only {number_of(models, 'supporting model')}: an interval needs {UNITS}" if models < UNITS else ""
 
 
 def _gain_interval(single: pd.DataFrame, stilts: np.ndarray, k: float, confidence: float) -> tuple[float, float]:
@@ -254,11 +255,12 @@ def cost_in_words(table: pd.DataFrame) -> str:
     if known.empty:
         return "Nothing can be said yet: no cell has runs of both regimes that say how many steps they took."
     once = int((known["stilts"] > known["single"]).sum())
-    sure = int((known["low"] > 0).sum())
+    tested, sure = int(known["low"].notna().sum()), int((known["low"] > 0).sum())
+    intervals = f"of {tested} with an interval, {sure} lie wholly above zero" if tested else "none has an interval"
     few = int((known["k"] > known["n_single"]).sum())
     flattered = f" In {few} cells k is above the number of restarts, which flatters the supporting task." if few else ""
     return (
         f"Of {len(known)} cells, the mean after the supporting task is above the mean of single restarts in {once}, "
-        f"and above the expected best of as many as cost the same in {int((known['gain'] > 0).sum())}; "
-        f"{int(known['low'].notna().sum())} of them have an interval, which lies above zero in {sure}.{flattered}"
+        f"and above the expected best of as many as cost the same in {int((known['gain'] > 0).sum())}; {intervals}."
+        f"{flattered}"
     )

@@ -14,6 +14,7 @@ from intertask.analysis.tables import category_label, row_label
 from intertask.analysis.transfer import BASELINE, CELL, PAIR, transfer_table
 from intertask.papers.data_size import POINT, size_table
 from intertask.papers.mixtures import cell_text
+from intertask.views.countdown import number_of
 
 INTERVALS = {"sentence sets": ("sets_low", "sets_high"), "seeds": ("low", "high")}
 """What an interval is over -> its columns."""
@@ -201,11 +202,12 @@ def differences_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
     found = table[table["delta"].notna() & ~table["control"].eq(True)]
     if found.empty:
         return "No model with a supporting task has its counterpart without one, so there is no difference to test."
-    words = [f"{len(found)} differences: {(found['delta'] > 0).sum()} gains and {(found['delta'] < 0).sum()} losses."]
+    gains, losses = int((found["delta"] > 0).sum()), int((found["delta"] < 0).sum())
+    words = [f"{number_of(len(found), 'difference')}: {_directions(gains, losses)}."]
     for over, own in found[found["over"] != ""].groupby("over", sort=False):
         gains, losses = int((own["low"] > 0).sum()), int((own["high"] < 0).sum())
         words.append(
-            f"By the interval over the {over}, {gains} gains and {losses} losses of {len(own)} are beyond the noise."
+            f"By the interval over the {over}, {_directions(gains, losses)} of {len(own)} are beyond the noise."
         )
     if family := int(found["p_holm"].count() and found["family"].iloc[0]):
         left = int((found["p_holm"] < 1 - confidence).sum())
@@ -217,3 +219,7 @@ def differences_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
             f"{unsure} have no interval: without restarts or predictions a difference cannot be told from noise."
         )
     return " ".join(words)
+
+
+def _directions(gains: int, losses: int) -> str:
+    return f"{number_of(gains, 'gain')} and {losses} loss{'es' * (losses != 1)}"

@@ -190,7 +190,8 @@ def _style(place: int) -> dict:
 
 
 def _size_axis(sizes: pd.Series, form: str, ax: Axes) -> None:
-    """A logarithmic axis with the sizes themselves as ticks, less those that would overlap."""
+    """A logarithmic axis with the sizes themselves as ticks, less those that would overlap; around one size alone so
+    wide that marks which stand aside of each other are seen to be of one."""
     ticks = []
     for size in sorted(sizes.dropna().unique()):
         if not ticks or size > 1.2 * ticks[-1]:
@@ -198,6 +199,8 @@ def _size_axis(sizes: pd.Series, form: str, ax: Axes) -> None:
     if ticks:  # a logarithmic axis cannot be drawn without a size
         ax.set_xscale("log")
         ax.minorticks_off()
+        if len(ticks) == 1:
+            ax.set_xlim(ticks[0] / 1.5, ticks[0] * 1.5)
         ax.set_xticks(ticks, [form.format(tick) for tick in ticks])
 
 
