@@ -7,7 +7,7 @@ import textwrap
 from html import escape
 
 BREAKS = re.compile(r"(\s+)|(?<=\w-)|(?=\[)|(?<==)")
-AXIS = 18  # characters of a line in an axis label
+AXIS = 21  # characters of a line in an axis label: as long as [shuffle_labels=true]
 INK, FAINT, ALERT = "#222222", "#767676", "#c44601"
 
 
