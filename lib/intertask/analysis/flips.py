@@ -67,5 +67,5 @@ def turned_in_words(found: pd.DataFrame) -> str:
     after, before = (int((found["change"] == change).sum()) for change in ("right after", "wrong after"))
     return (
         f"{after} examples are right after and were wrong before, in most restarts; {before} the reverse. "
-        "Right in so many of the restarts: columns before, after."
+        "The columns before and after say in how many restarts an example is right."
     )

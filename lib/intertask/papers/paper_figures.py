@@ -200,7 +200,7 @@ def _size_axis(sizes: pd.Series, form: str, ax: Axes) -> None:
         ax.set_xscale("log")
         ax.minorticks_off()
         if len(ticks) == 1:
-            ax.set_xlim(ticks[0] / 1.5, ticks[0] * 1.5)
+            ax.set_xlim(ticks[0] / 1.25, ticks[0] * 1.25)
         ax.set_xticks(ticks, [form.format(tick) for tick in ticks])
 
 

@@ -7,11 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.scale import FuncScale
 from matplotlib.ticker import MaxNLocator
 
-from intertask.views.drawing import ALERT, FAINT, INK, text
+from intertask.views.drawing import ALERT, FAINT, INK, text, with_room
 from intertask.views.matrix import matrix
 
 MOST_CURVES = 8  # that a reader can tell apart
-LEAST = 10  # points that an axis of scores spans, so that one example more does not fill it
 DECADE = 0.5  # its length on an axis that is logarithmic outside a range, as a share of the range's
 
 
@@ -28,11 +27,8 @@ def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
     loss.set_ylabel("training loss (dashed)")
     loss.grid(False)
     ax.set(xlabel="training examples seen", ylabel="dev score, 0–100")
-    low, high = ax.get_ylim()
-    room = max(0, LEAST - (high - low)) / 2
-    ax.set_ylim(low - room, high + room)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # above: the curves go anywhere
-    return ax
+    return with_room(ax)
 
 
 def running_curves(curves: pd.DataFrame, ax: Axes) -> Axes:
@@ -54,7 +50,7 @@ def running_curves(curves: pd.DataFrame, ax: Axes) -> Axes:
     ax.spines[:].set_color(INK)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2), frameon=False, labelcolor=INK)  # below: ids are long
-    return ax
+    return with_room(ax)
 
 
 def confusion(labels, predictions, names: list[str], ax: Axes) -> Axes:
