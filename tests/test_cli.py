@@ -69,7 +69,7 @@ def test_every_problem_of_the_data_is_named_at_once(command, study, tmp_path):
 
 def test_a_dry_run_shows_the_graph_and_starts_nothing(study, tmp_path):
     output = said(0, "run", study, "--dry-run")
-    assert "fruit after ripeness" in output and "6 trainings (6 roles), 0 done, 6 to do" in output
+    assert "fruit after ripeness" in output and "6 trainings, 0 done, 6 to do" in output
     assert "worker" in output and " (a guess" in output and "MB of disk" in output
     assert "all examples: 1 run fruit" in said(0, "run", changed(study, seeds=1), "--dry-run")
     assert not (tmp_path / "results").exists()
@@ -208,6 +208,14 @@ def test_a_terminal_without_all_characters_is_written_to(arguments, tmp_path, mo
     sys.stdout.flush()
     output = sys.stdout.buffer.getvalue()
     assert ("a–b".encode() in output) == (arguments[0] == "scores") != output.isascii()
+
+
+def test_help_keeps_what_stands_in_brackets_and_flows(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "owner/name[@revision]" in CliRunner().invoke(app, ["encoder", "convert", "--help"]).output
+    told = CliRunner().invoke(app, ["run", "--help"]).output.split("Ends with")[1].split("Arguments")[0]
+    lines = [line for line in told.splitlines()[:-2] if line.strip()]
+    assert len(lines) == 4 and all(len(line.rstrip()) > 60 for line in lines)
 
 
 def test_the_end_of_the_time_is_read_in_three_ways(monkeypatch, refused):

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from conftest import absent
 from intertask.errors import IntertaskError
 from intertask.report import build_report
-from intertask.report.page import clean, notebook_page
+from intertask.report.page import _provenance, clean, notebook_page
 from intertask.report.vector import inline_svg
 from intertask.studies import claims
 from made_lab import serious
@@ -341,3 +341,15 @@ def test_a_report_into_a_folder_that_is_not_there_is_refused_before_it_is_built(
     make_store(results, scores, seeds=1)
     with pytest.raises(IntertaskError, match="no: expected a folder that is there and can be written to, found none"):
         build_report("demo", tmp_path / "no" / "report")
+
+
+def test_all_values_of_one_fact_stand_together():
+    def record(commit, device):
+        tasks = {"t": {"selection": "best"}}
+        own = {"git_commit": commit, "device": device, "threads": 1, "versions": {}, "task": "t", "tasks": tasks}
+        return own | {"identity": {"computed_by": {"precision": "float32"}}}
+
+    found = _provenance({"a": record("x", "cpu"), "b": record("y", "cuda"), "c": record("x", "cuda")})
+    assert found.values[:4].tolist() == [
+        ["git commit", "x", 2], ["git commit", "y", 1], ["device", "cpu", 1], ["device", "cuda", 2],
+    ]  # fmt: skip

@@ -83,7 +83,8 @@ def _fix_places() -> None:
     other_results()  # refused before anything starts
 
 
-app = typer.Typer(cls=Friendly, help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Friendly, help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False,
+                  rich_markup_mode="markdown")  # otherwise [what stands in brackets] is lost  # fmt: skip
 task_app = typer.Typer(help="Tasks of your own.", no_args_is_help=True)
 app.add_typer(task_app, name="task")
 pool_app = typer.Typer(help="Finished runs, carried to another machine and back.", no_args_is_help=True)
@@ -399,8 +400,10 @@ def studies() -> None:
     """Lists the studies in params/ and in the results, with what became of their runs."""
     from intertask.views.inventory import states
 
-    for name, state in states():
-        say(f"{name:44} {state}")
+    found = dict(states())
+    width = max(map(len, found), default=0)
+    for name, state in found.items():
+        say(f"{name:{width}}  {state}")
 
 
 RunName = Annotated[

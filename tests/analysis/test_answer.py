@@ -37,7 +37,7 @@ def test_the_first_words_say_what_is_clear_by_how_much_and_how_surely(tmp_path):
     ]
     assert "With shuffled labels, 0 of 2 cells have an interval wholly above zero" in said.limits[0]
     # of rte, pooled over the task and the control; of cola, both the same
-    assert said.limits[1].startswith("Not to be seen: a true difference below ")
+    assert said.limits[1].startswith("What may be missed: more than 20% of studies ")
     assert said.limits[1].endswith("What is left open is not shown to be zero.")
 
 

@@ -30,7 +30,7 @@ def test_heatmap_shows_sign_star_interval_and_seeds(runs, ax):
     assert words(ax)[:2] == ["+10.0*", "[+7.5, +12.5]\n3 of 3 seeds"]
     assert words(ax).count("missing\n0 of 3 seeds") == 2
     assert [label.get_text() for label in ax.get_xticklabels()] == ["mini/rte", "mini/cola"]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["mini/mnli", "mini/mnli\n[shuffle_labels=\ntrue]"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["mini/mnli", "mini/mnli\n[shuffle_labels=true]"]
     assert ax.collections[0].get_clim() == (-10, 10)
 
 

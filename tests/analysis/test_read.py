@@ -6,7 +6,7 @@ import pytest
 
 from intertask.analysis import regimes
 from intertask.analysis.inference import optimism
-from intertask.analysis.read import missing, read_both, read_runs, read_scores, reported_in_words
+from intertask.analysis.read import by_stage, missing, read_both, read_runs, read_scores, reported_in_words
 from intertask.analysis.transfer import control_in_words, transfer_table
 from intertask.errors import IntertaskError
 from intertask.papers import best_of_each
@@ -51,6 +51,15 @@ def test_a_run_that_is_not_done_has_a_reason_and_no_score(tmp_path):
     assert runs.loc[~runs["done"], "score"].isna().all()
     assert runs["failed"].notna().sum() == 1 and (runs.loc[runs["done"], "reason"] == "").all()
     assert runs.loc[~runs["done"], "degenerate"].isna().all()
+
+
+def test_the_seconds_of_a_stage_are_those_of_runs_that_say_them(tmp_path):
+    make_store(tmp_path, scores, seeds=2)
+    runs = read_runs("demo", tmp_path)
+    counts = by_stage(runs).set_index("stage")
+    assert counts.loc["target", ["expected", "done"]].tolist() == [12, 10]
+    assert counts.loc["target", "seconds"] == pytest.approx(10 * 2.3)
+    assert by_stage(runs.assign(seconds=float("nan")), "regime")["seconds"].isna().all()  # as of a printed table
 
 
 def test_a_run_whose_parent_failed_says_so(tmp_path):

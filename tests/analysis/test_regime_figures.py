@@ -74,6 +74,13 @@ def test_differences_by_ratio_on_a_log_axis(runs, ax):
     assert [plots._power_of_two(place) for place in (-3, 0, 2, 0.5)] == ["1/8", "1", "4", ""]
 
 
+def test_a_ratio_that_no_cell_has_makes_no_figure(runs):
+    table = regime_differences(runs)
+    figure = plots.differences_by_ratio(table, "size_ratio", "sizes")
+    assert [ax.get_title(loc="right") for ax in figure.axes] == ["4 of 6 cells"]
+    assert plots.differences_by_ratio(table.assign(size_ratio=math.nan), "size_ratio", "sizes") is None
+
+
 def test_differences_by_ratio_of_nothing(runs, ax):
     plots.difference_by_ratio(regime_differences(runs).assign(size_ratio=math.nan), "size_ratio", ax)
     assert ax.get_title(loc="right") == "0 of 6 cells"
@@ -85,5 +92,5 @@ def test_method_differences_count_targets(runs, ax):
     means = mean_differences(differences)
     one = means["baseline"] == "single"
     paper_figures.method_differences(differences[differences["baseline"] == "single"], means[one], ax)
-    assert labels(ax.get_yticklabels())[0] == "STILTs, average\n(3 targets)"
+    assert labels(ax.get_yticklabels())[0] == "STILTs, average\n(n = 3)"
     assert len(ax.get_yticklabels()) == 5

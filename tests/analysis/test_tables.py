@@ -56,6 +56,17 @@ def test_what_is_empty_or_the_same_in_every_row_is_a_sentence_and_what_matters_c
     assert above == ["Empty: limit."] and heads[:3] == ["encoder", "supporting", "delta#"]
 
 
+def test_what_an_interval_is_of_stands_before_it_and_sizes_are_whole():
+    frame = pd.DataFrame({
+        "model": ["a", "b"], "n_train": [6000.0, None], "sets": [3, 4],
+        "r3": [1.25, 2.0], "low": [1.0, 1.5], "high": [2.0, 2.5], "seeds_low": [0.5, 1.0],
+    })  # fmt: skip
+    _, heads, rows, _ = read(frame)
+    assert heads == ["model", "r3#", "low#", "high#", "n_train#", "sets#", "seeds_low#"]
+    assert rows[0] == ["a", "1.2#", "1.0#", "2.0#", "6000#", "3#", "0.5#"] and rows[1][4] == "#"
+    assert read(frame.assign(delta=[3.0, 4.0]))[1][:4] == ["model", "delta#", "low#", "high#"]
+
+
 def test_only_an_index_that_names_something_is_shown():
     frame = pd.DataFrame({"score": [1.0, 2.0]}, index=[7, 3])
     assert read(frame)[1] == ["score#"]

@@ -194,7 +194,11 @@ def test_equal_cost_by_hand(runs):
     assert row["gain"] == pytest.approx(70 - row["best_of_k"]) and math.isnan(row["low"])
     assert "k is above the 2 restarts" in row["note"]
     words = cost_in_words(table)  # on rte and wnli the mean is above one restart's; on wnli not above the best of five
-    assert "Of 5 cells" in words and "mean of single restarts in 2, " in words and "cost the same in 1;" in words
+    assert (
+        "Of 5 cells" in words
+        and "mean of single restarts in 2, " in words
+        and "same in 1; none has an interval." in words
+    )
     assert "In 5 cells k is above" in words
 
 
@@ -209,7 +213,7 @@ def test_equal_cost_has_an_interval_from_ten_independent_restarts_on(tmp_path):
     # the mean 72 after; the best of five draws from 60..64 twice each: 64 - (1 + 2^5 + 3^5 + 4^5) / 5^5
     assert row.best_of_k == pytest.approx(64 - 1300 / 3125) and row.note == ""
     assert row.low < row.gain < row.high and row.low > 0
-    assert "lies above zero in 1" in cost_in_words(equal_cost(runs))
+    assert "of 1 with an interval, 1 lie wholly above zero" in cost_in_words(equal_cost(runs))
     (shared,) = equal_cost(runs.assign(supporting_run="one")).itertuples()
     assert "only 1 supporting model:" in shared.note and math.isnan(shared.low)
     few = runs[runs["seed"] < 9]

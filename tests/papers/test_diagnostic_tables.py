@@ -241,7 +241,7 @@ def test_a_table_of_figures_has_scores_and_differences_but_no_interval(tmp_path)
     assert changes["delta"].tolist() == [5, -1, 0, 3] and changes["over"].eq("").all()
     words = differences_in_words(changes)
     assert words == (
-        "4 differences: gains 2, losses 1. 4 have no interval: without restarts or predictions a difference cannot "
+        "4 differences: 2 gains and 1 loss. 4 have no interval: without restarts or predictions a difference cannot "
         "be told from noise."
     )
     assert not runs.duplicated([*PAIR, "supporting"]).any()

@@ -47,7 +47,7 @@ def test_a_run_is_found_by_its_beginning_and_shown(results):
 
 def test_what_names_no_run_or_several_is_refused(results):
     assert "Did you mean 'fruit" in said(2, "show", "friut.bert.s0")
-    assert "Give more of one" in said(2, "show", "fruit")
+    assert "give more of one" in said(2, "show", "fruit")
 
 
 def test_a_run_that_failed_is_said_to_have(tmp_path, monkeypatch):

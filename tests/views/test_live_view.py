@@ -80,9 +80,9 @@ def test_the_bar_moves_while_a_run_trains_and_names_it(monkeypatch):
         said.look(ledger(done=["a"], running={"rte.bert.s0-0a": None}, waiting=waiting))
         assert said.bar.n == 1.25
         # 1 step took 2 s: 6 take 12, and c 4
-        assert re.fullmatch(r"1/3 runs \|.{20}\| 00:00, about 16 s left, rte.bert.s0 25%", str(said.bar))
+        assert re.fullmatch(r"1/3 runs \|.{10}\| 00:00, about 16 s left, rte.bert.s0 25%", str(said.bar))
         said.look(ledger(done=["a", "rte.bert.s0-0a", "c"]))
-        assert re.fullmatch(r"3/3 runs \|#{20}\| 00:00", str(said.bar))
+        assert re.fullmatch(r"3/3 runs \|#{10}\| 00:00", str(said.bar))
 
 
 def test_as_runs_end_the_estimate_is_made_anew(monkeypatch, capsys):

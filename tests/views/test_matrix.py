@@ -41,5 +41,5 @@ def test_long_names_are_wrapped_and_one_line_each_is_small(ax):
     name = "a-name-that-is-much-longer-than-a-label"
     cells = CELLS.assign(words="w", value=[1.0, 2.0, 3.0])
     matrix(cells, {"a": "A", "b": "B"}, {"x": named([name])[name], "y": "Y"}, ax, "Greys", (0, 2), size=6)
-    assert max(map(len, ax.get_xticklabels()[0].get_text().splitlines())) <= 18
+    assert max(map(len, ax.get_xticklabels()[0].get_text().splitlines())) <= 21
     assert [found.get_fontsize() for found in ax.texts] == [6, 6, 6] and len(ax.figure.axes) == 1

@@ -15,6 +15,11 @@ def test_learning_curve_rings_the_best_score(ax):
     assert list(ax.lines[1].get_xdata()) == [20] and list(ax.lines[1].get_ydata()) == [70]
 
 
+def test_scores_that_differ_by_little_do_not_fill_the_axis(ax):
+    run_figures.learning_curve(pd.DataFrame({"examples": [1, 2], "train_loss": [0.7, 0.7], "main": [50.0, 50.4]}), ax)
+    assert ax.get_ylim() == pytest.approx((45.2, 55.2))
+
+
 def test_confusion_counts_and_shows_names_literally(ax):
     run_figures.confusion([0, 0, 1, 2], [0, 1, 1, 2], ["$no$", r"y\es", "may$be"], ax)
     assert words(ax) == ["1", "1", "0", "0", "1", "0", "0", "0", "1"]

@@ -126,7 +126,7 @@ def _interval(row) -> str:
 def _limits_in_words(runs: pd.DataFrame, table: pd.DataFrame, own: pd.DataFrame) -> list[str]:
     said = [control_in_words(table), _unseen_in_words(own)]
     if own["n"].any():
-        said.append("The interval of an average is over targets like these, of one supporting task, not corrected.")
+        said.append("The interval of an average takes the targets as drawn from tasks like these; it is not corrected.")
     if own["p"].notna().any():
         said.append(replicates_in_words(table))
     said.append(degenerate_in_words(table))
@@ -145,9 +145,9 @@ def _unseen_in_words(own: pd.DataFrame) -> str:
     if known.empty:
         return "What could not have been seen cannot be told without two pairs that differ, of runs that learned."
     least, most = known.iloc[0], known.iloc[-1]
-    sizes = f"{least['detectable']:.1f} ({least['target']})"
-    sizes += f" to {most['detectable']:.1f} points ({most['target']})" if len(known) > 1 else " points"
+    sizes = [f"{one['detectable']:.1f} points on {one['target']}" for one in (least, most)]
+    below = " to ".join(dict.fromkeys(sizes))  # from the target that tells most to the one that tells least
     return (
-        f"Not to be seen: a true difference below {sizes} escapes more than {1 - POWER:.0%} of studies with these "
-        "seeds, by target and before any correction. What is left open is not shown to be zero."
+        f"What may be missed: more than {1 - POWER:.0%} of studies with as many seeds would not find a true difference "
+        f"below {below}, before any correction. What is left open is not shown to be zero."
     )

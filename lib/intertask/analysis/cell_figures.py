@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from intertask.analysis import figures
 from intertask.analysis.explored import Matrix
-from intertask.views.drawing import FAINT, INK
+from intertask.views.drawing import FAINT, INK, with_room
 
 
 def matrices_figure(shown: list[Matrix], ends: float, confidence: float) -> Figure:
@@ -40,5 +40,5 @@ def curves_apart(curves: pd.DataFrame, ax: Axes) -> Axes:
             ax.plot(own["examples"], own["main"], line, color=colour, markersize=3, linewidth=1, label=label)
             label = None
     ax.set(xlabel="training examples seen", ylabel="dev score, 0–100")
-    ax.legend(frameon=False)
-    return ax
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # above: the curves go anywhere
+    return with_room(ax)

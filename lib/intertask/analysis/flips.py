@@ -67,6 +67,6 @@ def turned_in_words(found: pd.DataFrame) -> str:
     """How many of `flips` turned which way, and how its columns are read."""
     after, before = (int((found["change"] == change).sum()) for change in ("right after", "wrong after"))
     return (
-        f"{number_of(after, 'example')} turned right after and {before} turned wrong, in most restarts. "
-        "Right in so many of the restarts: columns before, after."
+        f"{number_of(after, 'example')} became right after, in most restarts, and {before} wrong. "
+        "The columns before and after say in how many restarts an example is right."
     )

@@ -91,6 +91,14 @@ def missing(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.loc[~runs["done"], columns].drop_duplicates("run").reset_index(drop=True)
 
 
+def by_stage(runs: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """How many runs of each stage, and of each of further columns, are expected and done, and the seconds of those that
+    say theirs; missing, never 0, where none does."""
+    stages = runs.groupby(["stage", *more], sort=False, dropna=False)
+    counts = stages["done"].agg(expected="size", done="sum")
+    return counts.assign(seconds=stages["seconds"].sum(min_count=1)).reset_index()
+
+
 def read_scores(study: str, results: Path | None = None) -> pd.DataFrame:
     """The study's tidy table: one row per role, split and metric, columns SCORE_COLUMNS, scores 0-100.
 

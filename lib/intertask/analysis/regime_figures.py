@@ -1,13 +1,15 @@
 """Figures on the ways to use a supporting task, as in `figures`: each takes a frame and an `ax`, and returns it."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from intertask.analysis.figures import circle, dagger
-from intertask.analysis.regimes import misjudged
+from intertask.analysis.regimes import misjudged, variant_name
 from intertask.analysis.tables import of_expected
 from intertask.errors import number_of
 from intertask.views.drawing import AXIS, FAINT, INK, signed, text
@@ -86,6 +88,23 @@ def difference_by_ratio(table: pd.DataFrame, ratio: str, ax: Axes, alpha: float 
     ax.set(ylabel="MTL − STILTs, points")
     ax.set_title(f"{len(known)} of {number_of(len(table), 'cell')}", loc="right", fontsize=8)
     return ax
+
+
+def differences_by_ratio(table: pd.DataFrame, ratio: str, label: str, alpha: float = 0.1) -> Figure | None:
+    """A panel of `difference_by_ratio` for each mixing variant, label below; nothing where no cell says the ratio."""
+    variants = list(table.groupby(["encoder", "mixing"], sort=False, dropna=False))
+    if table[ratio].isna().all():
+        return None
+    size = (2 + 4 * len(variants), 4.5)
+    shared = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = plt.subplots(1, len(variants), figsize=size, layout="constrained", **shared)
+    for (variant, part), ax in zip(variants, axes.flat, strict=True):
+        difference_by_ratio(part, ratio, ax, alpha)
+        ax.set_title(text(variant_name(*variant), 40), loc="left", fontsize=10)
+        ax.label_outer()
+    figure.supxlabel(label)
+    plt.close(figure)  # the cell shows it
+    return figure
 
 
 def _power_of_two(place: float) -> str:

@@ -14,10 +14,13 @@ from intertask.files import csv_text, write
 MOST_ROWS = 30
 """Of what is shown at once: more are folded and, in JupyterLab, come in pages."""
 
-FIRST = ["delta", "difference", "gain", "r", "slope", "optimism", "low", "high", "p", "p_holm"]
+EFFECTS = ["delta", "difference", "gain", "r", "slope", "optimism"]
+FIRST = [*EFFECTS, "low", "high", "p", "p_holm"]
 """What answers a question: it stands right after the names of what it is about."""
 
 PROSE = re.compile("(^|_)(note|reason)$")
+COUNTS = re.compile("(^|_)(n_train|examples_seen)$")
+"""Of these a table has means, which nobody wants to fractions of an example."""
 NUMBER = re.compile(r"–|[-+]?\d[\d,.]*(e[-+]?\d+)?([ %*↓=/].*)?")
 LAYOUT = """<style>
 .shown p { max-width: 60em } .shown table.dataframe { width: auto; margin: .4em 0 !important }
@@ -71,8 +74,11 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with what answers its question, FIRST, right after the last name before it."""
+    """The frame with what answers its question, FIRST, right after the last name before it. What stands before `low`,
+    where there is no effect, is what the interval is of, and goes with it."""
     first = [name for name in FIRST if name in frame]
+    if "low" in first and not set(EFFECTS).intersection(first):
+        first = [*list(frame)[: list(frame).index("low")][-1:], *first]
     before = list(frame)[: min(map(list(frame).index, first), default=0)]
     is_name = [not _is_number(frame[name]) and not isinstance(frame[name].iloc[0], bool) for name in before]
     names = max((place for place, one in enumerate(is_name, 1) if one), default=0)
@@ -149,10 +155,10 @@ def of_expected(n: int, n_expected: int) -> str:
 
 def shown(frame: pd.DataFrame, digits: int = 1) -> Shown:
     """The frame with every value as it is to be read: floats to `digits` places, p values to two significant figures,
-    and an empty cell, never a 0, where a value is missing."""
+    COUNTS whole, and an empty cell, never a 0, where a value is missing."""
     out = frame.astype(object).where(frame.notna(), "")
     for name in frame.select_dtypes("float").columns:
-        form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:z.{digits}f}}"
+        form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:z.{0 if COUNTS.search(name) else digits}f}}"
         out[name] = ["" if pd.isna(value) else form.format(value) for value in frame[name]]
     return Shown(out)
 

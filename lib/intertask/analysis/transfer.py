@@ -214,11 +214,11 @@ def control_in_words(table: pd.DataFrame) -> str:
             "not from what the supporting task teaches."
         )
     tested = control["p"].notna()
+    without = f"; {(~tested).sum()} have no interval" if not tested.all() else ""
     gains, losses = int((control["low"] > 0).sum()), int((control["high"] < 0).sum())
     words = (
         f"With shuffled labels, {gains} of {number_of(len(control), 'cell')} have an interval wholly above zero, "
-        f"{losses} wholly below, and {int(tested.sum()) - gains - losses} hold zero; {int((~tested).sum())} have no "
-        "interval."
+        f"{losses} wholly below, and {int(tested.sum()) - gains - losses} hold zero{without}."
     )
     if tested.any():
         best = control.loc[control["delta"].idxmax()]

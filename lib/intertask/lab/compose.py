@@ -34,7 +34,7 @@ class Composer(Form):
         self.control = tick("each supporting task with shuffled labels too: a control")
         self.regimes = {name: tick(name, name in given["regimes"]) for name in REGIMES}
         self.seeds = box(ipywidgets.BoundedIntText, "seeds", given["seeds"], min=1, max=MOST_SEEDS)
-        self.tasks = TaskList(ipywidgets.SelectMultiple)
+        self.tasks = TaskList(ipywidgets.SelectMultiple, at_hand=True)
         adds = ipywidgets.HBox([press(f"Add to {key}", partial(self.add, key)) for key in ("supporting", "targets")])
         regimes = ipywidgets.Box([heading("regimes"), *self.regimes.values()], layout={"flex_flow": "row wrap"})
         title, encoders, supporting, targets, *rest = self.texts.values()

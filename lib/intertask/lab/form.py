@@ -23,7 +23,7 @@ PAUSE = 0.4
 CHECK_THREAD = ThreadPoolExecutor(1)
 """Where checks read data while the kernel goes on; one at a time, so that an outdated one that waits never starts."""
 
-LAID_OUT = {"style": {"description_width": "13.5em"}, "layout": {"width": "auto", "min_width": "0"}}
+LAID_OUT = {"style": {"description_width": "16.5em"}, "layout": {"width": "auto", "min_width": "0"}}
 
 
 class Form(View):

@@ -254,7 +254,8 @@ def cost_in_words(table: pd.DataFrame) -> str:
     if known.empty:
         return "Nothing can be said yet: no cell has runs of both regimes that say how many steps they took."
     once = int((known["stilts"] > known["single"]).sum())
-    sure = int((known["low"] > 0).sum())
+    tested, sure = int(known["low"].notna().sum()), int((known["low"] > 0).sum())
+    intervals = f"of {tested} with an interval, {sure} lie wholly above zero" if tested else "none has an interval"
     few = int((known["k"] > known["n_single"]).sum())
     flattered = (
         f" In {number_of(few, 'cell')} k is above the number of restarts, which flatters the supporting task."
@@ -264,5 +265,5 @@ def cost_in_words(table: pd.DataFrame) -> str:
     return (
         f"Of {number_of(len(known), 'cell')}, the mean after the supporting task is above the mean of single restarts "
         f"in {once}, and above the expected best of as many as cost the same in {int((known['gain'] > 0).sum())}; "
-        f"{int(known['low'].notna().sum())} of them have an interval, which lies above zero in {sure}.{flattered}"
+        f"{intervals}.{flattered}"
     )

@@ -199,14 +199,12 @@ def differences_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
     found = table[table["delta"].notna() & ~table["control"].eq(True)]
     if found.empty:
         return "No model with a supporting task has its counterpart without one, so there is no difference to test."
-    words = [
-        f"{number_of(len(found), 'difference')}: gains {(found['delta'] > 0).sum()}, losses "
-        f"{(found['delta'] < 0).sum()}."
-    ]
+    gains, losses = int((found["delta"] > 0).sum()), int((found["delta"] < 0).sum())
+    words = [f"{number_of(len(found), 'difference')}: {_directions(gains, losses)}."]
     for over, own in found[found["over"] != ""].groupby("over", sort=False):
         gains, losses = int((own["low"] > 0).sum()), int((own["high"] < 0).sum())
         words.append(
-            f"By the interval over the {over}, of {len(own)} are beyond the noise: gains {gains}, losses {losses}."
+            f"By the interval over the {over}, {_directions(gains, losses)} of {len(own)} are beyond the noise."
         )
     if family := int(found["p_holm"].count() and found["family"].iloc[0]):
         left = int((found["p_holm"] < 1 - confidence).sum())
@@ -218,3 +216,7 @@ def differences_in_words(table: pd.DataFrame, confidence: float = 0.95) -> str:
             f"{unsure} have no interval: without restarts or predictions a difference cannot be told from noise."
         )
     return " ".join(words)
+
+
+def _directions(gains: int, losses: int) -> str:
+    return f"{number_of(gains, 'gain')} and {losses} loss{'es' * (losses != 1)}"

@@ -44,7 +44,7 @@ def _in_words(setting) -> str:
 def set_scores(runs: pd.DataFrame, study: dict, wnli: str = "trained", confidence: float = 0.95) -> pd.DataFrame:
     """One row per encoder, data limit, set of tasks (part) and variant, in the study's order; scores 0-100.
 
-    tasks: how many are averaged; mean, sd (ddof=1), low, high: over the n of n_expected seeds in which every task of
+    tasks: how many are averaged; mean, low, high, sd (ddof=1): over the n of n_expected seeds in which every task of
     the set has its score, of the average over the set, Student's t; sampling, loss_scaling: of the variant; row: the
     sampling, with the variant's name where several share it. runs: of `mixed`; wnli: of `counted`.
     """
@@ -57,7 +57,7 @@ def set_scores(runs: pd.DataFrame, study: dict, wnli: str = "trained", confidenc
         ]
         test = paired_t(seeds, confidence)
         row = dict(zip(VARIANT, key, strict=True)) | {"tasks": len(tasks), "n": test.n, "n_expected": len(seeds)}
-        row |= {"mean": test.mean, "sd": pd.Series(seeds).std(), "low": test.low, "high": test.high}
+        row |= {"mean": test.mean, "low": test.low, "high": test.high, "sd": pd.Series(seeds).std()}
         rows.append(row | settings_of(study, row["part"], row["mixing"]))
     table = pd.DataFrame(rows).astype({"limit": "Int64"})
     shared = table.duplicated(["encoder", "limit", "part", "sampling", "loss_scaling"], keep=False)

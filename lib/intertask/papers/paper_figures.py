@@ -12,10 +12,8 @@ from intertask.views.drawing import AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
 
 
-def method_differences(
-    differences: pd.DataFrame, means: pd.DataFrame, ax: Axes, name: str = "method", over: str = "targets"
-) -> Axes:
-    """Each method's difference on every target as a cross, and their mean with its interval as a dot with a bar.
+def method_differences(differences: pd.DataFrame, means: pd.DataFrame, ax: Axes, name: str = "method") -> Axes:
+    """Each method's difference on every target as a cross, and their mean with its interval as a dot with a bar, and n.
 
     differences: `all_tasks.against`; means: `all_tasks.mean_differences` of it; both for one panel and baseline. Or
     `pretraining.paired` and `row_differences` of it, whose methods are named by `row`, over seeds.
@@ -23,7 +21,7 @@ def method_differences(
     methods = means[name].tolist()
     members = [differences.loc[differences[name] == method, "difference"].dropna() for method in methods]
     counts = [of_expected(*row) for row in means[["n", "n_expected"]].itertuples(index=False)]
-    labels = [f"{text(method, 2 * AXIS)}\n({n} {over})" for method, n in zip(methods, counts, strict=True)]
+    labels = [f"{text(method, 2 * AXIS)}\n(n = {n})" for method, n in zip(methods, counts, strict=True)]
     return rows_with_means(means, "difference", members, labels, ax)
 
 
@@ -193,7 +191,8 @@ def _style(place: int) -> dict:
 
 
 def _size_axis(sizes: pd.Series, form: str, ax: Axes) -> None:
-    """A logarithmic axis with the sizes themselves as ticks, less those that would overlap."""
+    """A logarithmic axis with the sizes themselves as ticks, less those that would overlap; around one size alone so
+    wide that marks which stand aside of each other are seen to be of one."""
     ticks = []
     for size in sorted(sizes.dropna().unique()):
         if not ticks or size > 1.2 * ticks[-1]:
@@ -201,6 +200,8 @@ def _size_axis(sizes: pd.Series, form: str, ax: Axes) -> None:
     if ticks:  # a logarithmic axis cannot be drawn without a size
         ax.set_xscale("log")
         ax.minorticks_off()
+        if len(ticks) == 1:
+            ax.set_xlim(ticks[0] / 1.25, ticks[0] * 1.25)
         ax.set_xticks(ticks, [form.format(tick) for tick in ticks])
 
 

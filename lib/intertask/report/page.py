@@ -137,6 +137,7 @@ def _provenance(records: dict[str, dict]) -> pd.DataFrame:
         }.items()
     ]
     counted = pd.DataFrame(facts, columns=["what", "value"]).value_counts(sort=False).rename("runs").reset_index()
+    counted = counted.iloc[pd.factorize(counted["what"])[0].argsort(kind="stable")]  # all values of one fact together
     here = pd.DataFrame({"what": [f"report: {name}" for name in LIBRARIES], "value": [version(n) for n in LIBRARIES]})
     return pd.concat([counted, here], ignore_index=True).astype({"runs": "Int64"})
 

@@ -19,7 +19,7 @@ class Countdown:
     again, as often as each costs little.
     """
 
-    FORMAT = "{desc} |{bar:20}| {elapsed}{postfix}"  # of one width, whatever is said behind it
+    FORMAT = "{desc} |{bar:10}| {elapsed}{postfix}"  # of one width, whatever is said behind it
     COST = 0.01  # of the time, at most, goes into each
 
     def __init__(self, estimated: Callable[[], dict[str, float]], workers: int):

@@ -7,7 +7,8 @@ import textwrap
 from html import escape
 
 BREAKS = re.compile(r"(\s+)|(?<=\w-)|(?=\[)|(?<==)")
-AXIS = 18  # characters of a line in an axis label
+AXIS = 21  # characters of a line in an axis label: as long as [shuffle_labels=true]
+LEAST = 10  # points that an axis of scores spans: one example more or less does not fill it
 INK, FAINT, ALERT = "#222222", "#767676", "#c44601"
 
 
@@ -22,6 +23,14 @@ def text(name: str, width: int = 60) -> str:
 def signed(points: float) -> str:
     """A difference with its sign, to .1 point, to .01 where that would round to zero and hide the side it is on."""
     return f"{points:+.1f}" if abs(points) >= 0.05 else f"{points:+.2f}" if abs(points) >= 0.005 else "0.0"
+
+
+def with_room(ax):
+    """The ax, its vertical axis of scores widened to LEAST points where they differ by less."""
+    low, high = ax.get_ylim()
+    room = max(0, LEAST - (high - low)) / 2
+    ax.set_ylim(low - room, high + room)
+    return ax
 
 
 def drawn(figure, form: str) -> bytes:

@@ -19,7 +19,8 @@ def dry_run_page(graph: Graph, todo: dict[str, Run], workers: int, absent: str =
     trained; time and disk of the runs to do. absent: what is not at hand."""
     expected = estimate(todo)
     seconds = sum(expected.seconds.values()) / workers
-    lines = [*_roles(graph), f"{number_of(len(graph.runs), 'training')} ({number_of(len(graph.rows), 'role')}), "
+    roles = f" in {len(graph.rows)} roles" * (len(graph.rows) != len(graph.runs))
+    lines = [*_roles(graph), f"{number_of(len(graph.runs), 'training')}{roles}, "
              f"{len(graph.runs) - len(todo)} done, {len(todo)} to do."]  # fmt: skip
     if absent:
         lines.append(f"Not everything is at hand, so what is finished already cannot be told: {absent}")

@@ -32,7 +32,8 @@ def states() -> Iterator[tuple[str, str]]:
             continue
         runs = {row["run"] for row in study["runs"]}
         lost = f", {len(runs & failed)} failed" if runs & failed else ""
-        yield name, f"{len(runs & there)} of {number_of(len(runs), 'run')} finished{lost}; begun {study['written']}"
+        done = f"{len(runs & there)} of {number_of(len(runs), 'run')} finished"
+        yield name, f"{done}{lost}; begun {study['written'][:10]}"
 
 
 def find_run(beginning: str, among: Iterable[str] | None = None, where: object = None) -> str:
@@ -47,8 +48,8 @@ def find_run(beginning: str, among: Iterable[str] | None = None, where: object =
     if len(found) == 1:
         return found[0]
     if found:
-        listed = ", ".join(found[:10]) + f" and {len(found) - 10} more" * (len(found) > 10)
-        raise IntertaskError(f"{len(found)} runs begin with {beginning!r}: {listed}. Give more of one.")
+        listed = "\n".join([*found[:10], *[f"and {len(found) - 10} more"] * (len(found) > 10)])
+        raise IntertaskError(f"{len(found)} runs begin with {beginning!r}; give more of one:\n{listed}")
     if among is None and len(failed := failed_runs(beginning)) == 1:
         remedy = "Make it anew: intertask run STUDY --retry-failed."
         raise refusal(failed[0], "a finished run", f"that it failed ({failure(failed[0])})", remedy)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.scale import FuncScale
 from matplotlib.ticker import MaxNLocator
 
-from intertask.views.drawing import ALERT, FAINT, INK, text
+from intertask.views.drawing import ALERT, FAINT, INK, text, with_room
 from intertask.views.matrix import matrix
 
 MOST_CURVES = 8  # that a reader can tell apart
@@ -28,7 +28,7 @@ def learning_curve(curve: pd.DataFrame, ax: Axes) -> Axes:
     loss.grid(False)
     ax.set(xlabel="training examples seen", ylabel="dev score, 0–100")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # above: the curves go anywhere
-    return ax
+    return with_room(ax)
 
 
 def running_curves(curves: pd.DataFrame, ax: Axes) -> Axes:
@@ -50,7 +50,7 @@ def running_curves(curves: pd.DataFrame, ax: Axes) -> Axes:
     ax.spines[:].set_color(INK)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2), frameon=False, labelcolor=INK)  # below: ids are long
-    return ax
+    return with_room(ax)
 
 
 def confusion(labels, predictions, names: list[str], ax: Axes) -> Axes:

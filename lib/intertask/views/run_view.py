@@ -202,11 +202,12 @@ def verdict(result: Result) -> str:
     lines = []
     for name, outcome in result.tasks.items():
         main, floor = outcome.scores[outcome.reported]["main"], outcome.majority[outcome.reported]["main"]
-        word = "does NOT beat (a degenerate run)" if outcome.degenerate else "beats"
+        word = "does NOT beat" if outcome.degenerate else "beats"
+        learned = ": a degenerate run" if outcome.degenerate else ""
         constant = ", with one prediction for every example" if outcome.constant_predictions else ""
         than = outcome.task.form.baseline
         lines.append(
-            f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} {than} {floor:.1f}{constant}. "
+            f"{name}: the main score, {main:.1f} on {outcome.reported}, {word} {than} {floor:.1f}{learned}{constant}. "
             f"The checkpoint, of step {outcome.best_step} of {result.steps}, was chosen on "
             f"{selection_split(outcome.task)}."
         )
