@@ -133,7 +133,7 @@ def test_differences_are_paired_by_seed():
     control = cell(table, "knowledge", CONTROL)  # 0 - 0 and -100 + 50
     assert control["delta"] == -25 and control["control"] and table["family"].iloc[0] == 4
     words = differences_in_words(table)
-    assert words.startswith("3 differences: gains 2, losses 0. By the interval over the seeds, of")
+    assert words.startswith("3 differences: 2 gains and 0 losses. By the interval over the seeds,")
     assert "over 4 cells with a p, 0 are left. 1 have no interval" in words
 
 
@@ -147,7 +147,7 @@ def test_with_one_seed_the_difference_is_judged_over_the_sentence_sets():
     control = cell(table, "knowledge", CONTROL)  # the same answers: every resample gives 0
     assert control["delta"] == 0 and control["over"] == "" and control["note"] == "needs two seeds or more"
     words = differences_in_words(table)
-    assert "over the sentence sets, of 2 are beyond the noise: gains 2, losses 0." in words
+    assert "over the sentence sets, 2 gains and 0 losses of 2 are beyond the noise." in words
     assert "another restart may give another difference" in words and "Holm" not in words
 
 
@@ -298,7 +298,7 @@ def test_the_notebook(tmp_path, monkeypatch, kind):
     outputs = {cell.id: str(cell.get("outputs")) for cell in cells}
     assert "stderr" not in str(outputs) and "image/png" in outputs["differences"]
     said = {
-        "seeds": "By the interval over the seeds", "one seed": "By the interval over the sentence sets, of 5",
+        "seeds": "By the interval over the seeds", "one seed": "By the interval over the sentence sets, 5 gains",
         "nothing": "there is no difference to test", "table": "4 have no interval",
     }  # fmt: skip
     assert said[kind] in outputs["words"]

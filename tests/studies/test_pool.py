@@ -84,7 +84,7 @@ def test_what_dead_processes_of_this_machine_left_is_removed_and_no_more(pool, m
     attempt.file.write_text(json.dumps(told))
     left.with_name(f"{left.name}.old").mkdir()
     with ExitStack() as held:
-        marks = [held.enter_context(store.marked(pool, "import")) for _ in range(2)]
+        marks = [held.enter_context(store.own_mark(pool, "import")) for _ in range(2)]
         marks[1].file.write_text(json.dumps(told))
         for mark in marks:
             (mark.path / "half a run").mkdir(parents=True)

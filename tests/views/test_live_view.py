@@ -13,7 +13,7 @@ from intertask.studies.claims import Attempt, machine
 from intertask.views import countdown
 from intertask.views.countdown import Countdown
 from intertask.views.live import Running, State
-from intertask.views.live_view import by_stage, curves_under_way, under_way, who_runs
+from intertask.views.live_view import stages_now, curves_under_way, under_way, who_runs
 from intertask.views.run_figures import MOST_CURVES, running_curves
 
 LINES = [{"at": 1, "of": 8, "time": 1.0}, {"at": 2, "of": 8, "time": 3.0, "loss": 0.51234, "score": 61.25}]
@@ -30,7 +30,7 @@ STATE = State({"target": Counter(running=2, waiting=3)}, RUNNING, {}, DRIVER, 10
 
 def test_the_stages_are_a_table():
     row = {"stage": "target", "done": 0, "running": 2, "failed": 0, "blocked": 0, "waiting": 3}
-    assert by_stage(STATE).to_dict("records") == [row]
+    assert stages_now(STATE).to_dict("records") == [row]
 
 
 def test_a_run_under_way_says_where_it_is_and_what_is_not_known_yet():

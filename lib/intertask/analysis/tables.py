@@ -19,7 +19,7 @@ FIRST = [*EFFECTS, "low", "high", "p", "p_holm"]
 """What answers a question: it stands right after the names of what it is about."""
 
 PROSE = re.compile("(^|_)(note|reason)$")
-COUNTS = re.compile("(^|_)(n_train|examples_seen)$")
+WHOLE = re.compile("(^|_)(n_train|examples_seen)$")
 """Of these a table has means, which nobody wants to fractions of an example."""
 NUMBER = re.compile(r"–|[-+]?\d[\d,.]*(e[-+]?\d+)?([ %*↓=/].*)?")
 LAYOUT = """<style>
@@ -155,10 +155,10 @@ def of_expected(n: int, n_expected: int) -> str:
 
 def shown(frame: pd.DataFrame, digits: int = 1) -> Shown:
     """The frame with every value as it is to be read: floats to `digits` places, p values to two significant figures,
-    COUNTS whole, and an empty cell, never a 0, where a value is missing."""
+    WHOLE whole, and an empty cell, never a 0, where a value is missing."""
     out = frame.astype(object).where(frame.notna(), "")
     for name in frame.select_dtypes("float").columns:
-        form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:z.{0 if COUNTS.search(name) else digits}f}}"
+        form = "{:.2g}" if name == "p" or name.startswith("p_") else f"{{:z.{0 if WHOLE.search(name) else digits}f}}"
         out[name] = ["" if pd.isna(value) else form.format(value) for value in frame[name]]
     return Shown(out)
 

@@ -139,7 +139,7 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         store.open_pool()
-        self._mark = self._opened.enter_context(store.marked(store.pool(), "seen"))
+        self._mark = self._opened.enter_context(store.own_mark(store.pool(), "seen"))
         try:
             self.own = self.file and self.file.made()
             self._meet()

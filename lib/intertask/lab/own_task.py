@@ -11,7 +11,7 @@ from intertask.tasks.load import load_entry
 from intertask.views.drafts import data_columns, data_file, draft_place, draft_text, task_draft
 
 SPLIT_FILES = {"train": "Training file", "validation": "Dev file", "test": "Test file"}
-LABELS = "its column or, of multi_label, those of 0 and 1: toxic, insult"
+LABEL_HINT = "its column or, of multi_label, those of 0 and 1: toxic, insult"
 WHERE = "from the repository's root, or in full"
 
 
@@ -24,7 +24,7 @@ class OwnTask(Form):
         self.files = {split: box(ipywidgets.Text, words, "", placeholder=WHERE) for split, words in SPLIT_FILES.items()}
         self.form = box(ipywidgets.Dropdown, "Format", "classification", options=list(FORMATS))
         self.texts = [box(ipywidgets.Dropdown, role, "", options=[""]) for role in ("Text", "Second text")]
-        self.label = box(ipywidgets.Combobox, "Label", "", placeholder=LABELS)
+        self.label = box(ipywidgets.Combobox, "Label", "", placeholder=LABEL_HINT)
         self.parts = box(ipywidgets.SelectMultiple, "Spans or choices", (), rows=4)
         chosen = [self.name, *self.files.values(), self.form, *self.texts, self.label, self.parts]
         self.children = [columns(chosen, [self.shown, *self.writing("Write the task")]), self.checked]

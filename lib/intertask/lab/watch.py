@@ -65,7 +65,7 @@ class Watched(View):
         return live_view.figure_under_way(self.state)
 
     def table(self) -> pd.DataFrame:
-        return live_view.by_stage(self.state)
+        return live_view.stages_now(self.state)
 
     async def follow(self) -> None:
         """Looks again and again; the kernel waits for none of it."""

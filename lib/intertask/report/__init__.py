@@ -45,7 +45,7 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
     notebooks = [(analysis_notebook(one.notebook), {"study": study, **one.settings}) for one in wanted]
     runs = read_runs(study, results, predictions=True)
     store.remove_left(target.parent)
-    with store.marked(target.parent, "report") as mark:
+    with store.own_mark(target.parent, "report") as mark:
         building = mark.path / "report"
         building.mkdir(parents=True)
         pages = []

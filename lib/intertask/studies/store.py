@@ -223,7 +223,7 @@ def open_pool() -> None:
 
 
 @contextmanager
-def marked(folder: Path, what: str) -> Iterator[Attempt]:
+def own_mark(folder: Path, what: str) -> Iterator[Attempt]:
     """A file of its own in a folder until the end of the block, and a `path` beside it for a folder to build in.
 
     It tells whose it is, so that `remove_left` removes both where their process was killed.
@@ -236,7 +236,7 @@ def marked(folder: Path, what: str) -> Iterator[Attempt]:
 
 
 def remove_left(folder: Path) -> None:
-    """Removes what dead processes of this machine have `marked` in a folder."""
+    """Removes what dead processes of this machine have as their `own_mark` in a folder."""
     for left in folder.glob(f".*-{'?' * 16}.1"):
         attempt = Attempt(left.with_suffix(""), 1)
         if claims.HERE.left_behind(attempt.path, attempt.number):

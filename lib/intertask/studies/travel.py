@@ -77,7 +77,7 @@ def _opened(source: Path) -> Iterator[Path]:
     if not source.is_file():
         yield source
         return
-    with store.marked(store.pool(), "import") as mark:
+    with store.own_mark(store.pool(), "import") as mark:
         mark.path.mkdir()
         try:
             _unpack(source, mark.path)
@@ -104,7 +104,7 @@ def _copy(studies: dict[str, Path], runs: dict[str, Path], to: Path, encoders: b
     newer = {name: folder for name, folder in studies.items() if _is_newer(name, folder, to, say)}
     (to / "runs").mkdir(parents=True, exist_ok=True)
     became, damaged = Counter(), []
-    with store.marked(to / "runs", "import") as mark:
+    with store.own_mark(to / "runs", "import") as mark:
         for folder in _copies(runs, mark.path, encoders, damaged):
             became[_arrive(folder, to)] += 1
     for name, folder in newer.items():

@@ -25,7 +25,7 @@ def who_runs(state: State) -> str:
     return f"About {duration(state.left)} left, {driver.workers} at a time ({who}).{others}"
 
 
-def by_stage(state: State) -> pd.DataFrame:
+def stages_now(state: State) -> pd.DataFrame:
     """A row per stage: of its runs, how many are in which of STATES."""
     rows = [{"stage": stage} | {one: counts[one] for one in STATES} for stage, counts in state.stages.items()]
     return pd.DataFrame(rows, columns=["stage", *STATES])
