@@ -13,7 +13,7 @@ from intertask.studies.claims import Attempt, machine
 from intertask.views import countdown
 from intertask.views.countdown import Countdown
 from intertask.views.live import Running, State
-from intertask.views.live_view import stages_now, curves_under_way, under_way, who_runs
+from intertask.views.live_view import curves_under_way, stages_now, under_way, who_runs
 from intertask.views.run_figures import MOST_CURVES, running_curves
 
 LINES = [{"at": 1, "of": 8, "time": 1.0}, {"at": 2, "of": 8, "time": 3.0, "loss": 0.51234, "score": 61.25}]
