@@ -11,11 +11,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from conftest import absent
+from intertask.analysis.read import read_runs
 from intertask.errors import IntertaskError
 from intertask.report import build_report
-from intertask.report.page import _provenance, clean, notebook_page
+from intertask.report.page import _provenance, clean, index_page, notebook_page
 from intertask.report.vector import inline_svg
 from intertask.studies import claims
+from intertask.studies.status import read_study
 from made_lab import serious
 from made_store import make_store, rewrite_index, run_id, write_test_scores
 
@@ -300,6 +302,13 @@ def test_a_second_report_replaces_the_first(results):
     left.file.write_text(json.dumps(gone))
     assert [path.name for path in build_report("demo").iterdir()] == ["index.html"]
     assert sorted(os.listdir(results / "demo")) == ["report", "study.json"]
+
+
+def test_a_page_of_one_section_is_said_to_have_one(results):
+    make_store(results, scores, seeds=1)
+    page = {"stem": "mine", "title": "Mine", "picture": "", "sections": [("a", "A")]}
+    index = index_page(read_study("demo", results), read_runs("demo", results), {}, [page], {})
+    assert "<summary>1 section</summary>" in index
 
 
 def test_an_unknown_notebook_in_the_report_is_refused(results):

@@ -23,6 +23,7 @@ from pygments.formatters import HtmlFormatter
 from intertask.analysis.answer import answer
 from intertask.analysis.read import missing, reported_in_words
 from intertask.analysis.tables import as_html, shown
+from intertask.errors import number_of
 from intertask.files import now
 from intertask.report.vector import inline_svg
 
@@ -40,6 +41,7 @@ GENERATOR = '<meta name="generator" content="Intertask">'
 
 _HERE = Path(__file__).parent
 TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined)
+TEMPLATES.filters["number_of"] = number_of
 TEMPLATES.filters["minute"] = lambda moment: moment[:16].replace("T", " ")
 SORT, STYLE = ((_HERE / name).read_text(encoding="utf-8") for name in ("sort.js", "style.css"))
 SORT_HASH = base64.b64encode(hashlib.sha256(SORT.encode()).digest()).decode()
