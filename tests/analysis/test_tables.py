@@ -82,7 +82,7 @@ def test_a_task_may_have_the_name_of_a_heading():
 
 def test_only_a_text_too_long_for_a_line_is_wrapped():
     wraps = shown(pd.DataFrame({"claim": ["a" * 40, "<" + "b" * 40]}))._repr_html_()
-    assert wraps.count('<td class="long">') == 1 and '<td class="long">&lt;b' in wraps
+    assert wraps.count('<td class="long" ') == 1 and '<td class="long" style="text-align: left">&lt;b' in wraps
 
 
 def test_equal_rows_keep_a_column():
@@ -167,4 +167,4 @@ def test_a_small_loss_is_shown_as_nothing_without_a_sign():
 def test_what_has_no_name_stays_in_the_table():
     lengths = pd.DataFrame({"median": [3, 4]}, index=pd.MultiIndex.from_tuples([("train", "text"), ("dev", "text")]))
     page = shown(lengths)._repr_html_()
-    assert "In every row" not in page and page.count("<td>text</td>") == 2
+    assert "In every row" not in page and page.count(">text</td>") == 2

@@ -22,6 +22,8 @@ PROSE = re.compile("(^|_)(note|reason)$")
 WHOLE = re.compile("(^|_)(n_train|examples_seen)$")
 """Of these a table has means, which nobody wants to fractions of an example."""
 NUMBER = re.compile(r"–|[-+]?\d[\d,.]*(e[-+]?\d+)?([ %*↓=/].*)?")
+LEFT = 'style="text-align: left"'
+"""Of each cell that is no number: an untrusted notebook keeps it, and has nothing of LAYOUT."""
 LAYOUT = """<style>
 .shown p { max-width: 60em } .shown table.dataframe { width: auto; margin: .4em 0 !important }
 .shown table.dataframe :is(td, th) { text-align: left; vertical-align: top; white-space: nowrap; padding: .25em .6em }
@@ -113,9 +115,9 @@ def _aligned(frame: pd.DataFrame, classes: str) -> str:
     with pd.option_context("display.max_colwidth", None):
         table = frame.to_html(index=False, border=0, classes=classes)
     for cell in ("th", "td"):
-        kinds = cycle(f'<{cell} class="number">' if _is_number(frame[name]) else f"<{cell}>" for name in frame)
+        kinds = cycle(f'<{cell} class="number">' if _is_number(frame[name]) else f"<{cell} {LEFT}>" for name in frame)
         table = re.sub(f"<{cell}>", lambda _, kinds=kinds: next(kinds), table)
-    table = re.sub("<td>(?=[^<]{41})", '<td class="long">', table)
+    table = re.sub(f"<td {LEFT}>(?=[^<]{{41}})", f'<td class="long" {LEFT}>', table)
     return table.replace(' style="text-align: right;"', "", 1)
 
 
