@@ -160,6 +160,7 @@ SET = {"name": "two", "tasks": ["mini/stsb", "mini/cola"], "sampling": "uniform"
             {"encoders": [{"encoder": "mini/bert", "name": "a\nb"}]},
             "a name in one line, without blanks around",
         ),
+        (["single"], {"encoders": [{"encoder": ""}]}, "encoder: string should have at least 1 character"),
         (["mtl"], {"mixing": [{"name": " a"}]}, "mixing.0.name: expected a name in one line"),
         (["single"], {"small_data": {"at_most": 9}}, "expected settings beside at_most, found none"),
         (["mtl"], {"mixing": [{"name": ""}]}, "mixing.0.name: string should have at least 1 character"),

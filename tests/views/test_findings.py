@@ -24,12 +24,13 @@ def said(own_task):
     return say
 
 
-def test_a_column_that_never_varies(own_task):
+def test_a_column_that_never_varies_and_a_label_that_a_split_lacks(own_task):
     task_file = own_task({"train.csv": csv([("same", 1), ("same", 2)])}, labels=["1", "2", "5"])
     found = findings(load_task("reviews", task_file))
     assert "train: every text is the same, 'same'." in found and not any(
         "validation: every text" in one for one in found
     )
+    assert "train lacks 1 of 3 labels: 5." in found
 
 
 def test_labels_that_differ_in_capitals(said):

@@ -14,9 +14,9 @@ RULES: dict[str, Callable[[Splits], Splits]] = {
     name: rule
     for module in (treebank, word_order, function_words, discourse, convert)
     for name, rule in vars(module).items()
-    if getattr(rule, "__module__", "") == module.__name__
-    and get_type_hints(rule) == {"splits": Splits, "return": Splits}
     if not name.startswith("_")
+    and getattr(rule, "__module__", "") == module.__name__
+    and get_type_hints(rule) == {"splits": Splits, "return": Splits}
 }
 """The rules that `derive` may name: each function of these modules from raw frames by split to a task's rows."""
 
