@@ -80,7 +80,7 @@ def test_gaps_beside_what_was_measured(runs):
     assert words.startswith(
         "- **rte**, mini/bert, all training data: the stopover does +5.0 points here [+2.5, +7.5], abo"
     )
-    assert f"it could be all of it in {within}, not all of it in {above}; left open" in words
+    assert f"it could account for {within} in full, and not for {above}; left open are" in words
     of_none = hidden_stilts.beside_gaps(hidden_stilts.gaps(hidden_stilts.printed_scores()), table, "swag")
     assert set(of_none["higher_stopover"]) == {"mnli"}  # of what is not told, SWAG is meant, which nobody ran
     assert hidden_stilts.gaps_in_words(beside[:0]).startswith("No printed gap")

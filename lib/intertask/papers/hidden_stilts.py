@@ -119,8 +119,8 @@ def gaps_in_words(beside: pd.DataFrame) -> str:
         sure = "above zero" if cell["low"] > 0 else "below zero" if cell["high"] < 0 else "which holds zero"
         lines.append(
             f"- **{target}**, {name}: the stopover does {signed(cell['gain'])} points here {interval}, {sure}. Of "
-            f"{between} it could be {ALL} in {counts.get(ALL, 0)}, {NOT_ALL} in {counts.get(NOT_ALL, 0)}; "
-            f"{LEFT_OPEN} {counts.get(LEFT_OPEN, 0)}."
+            f"{between} it could account for {counts.get(ALL, 0)} in full, and not for {counts.get(NOT_ALL, 0)}; left "
+            f"open are {counts.get(LEFT_OPEN, 0)}."
         )
     return "\n".join(lines)
 
