@@ -25,9 +25,9 @@ class Stopped(IntertaskError):
     """A training ended because it was asked to; it failed at nothing."""
 
 
-def refusal(where: object, expected: str, found: str, remedy: str) -> IntertaskError:
+def refusal(where: object, expected: str, found: str, remedy: str, at: tuple[str | int, ...] = ()) -> IntertaskError:
     """An IntertaskError in the usual form; `where` names the file, with the row or key where there is one."""
-    return IntertaskError(f"{where}: expected {expected}, found {found}. {remedy.strip()}")
+    return IntertaskError(f"{where}: expected {expected}, found {found}. {remedy.strip()}", at)
 
 
 def error_words(error: Exception) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from intertask.analysis.tables import category_label, panel_name
+from intertask.analysis.tables import category_label, of_expected, panel_name
 from intertask.errors import number_of
 from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
@@ -102,7 +102,7 @@ def _probing_words(cell) -> str:
     if cell.n == 0:
         return ""
     interval = "" if pd.isna(cell.low) else f"[{cell.low:.1f}, {cell.high:.1f}]"
-    seeds = f"{cell.n} of " * (cell.n < cell.n_expected) + number_of(cell.n_expected, "seed")
+    seeds = of_expected(cell.n, cell.n_expected, "seed")
     return "\n".join(filter(None, [f"{cell.score:.1f}{'*' * cell.bold}", interval, seeds]))
 
 

@@ -232,16 +232,11 @@ def _renamed(raw: pd.DataFrame, columns: dict, values: dict, known: list[str], p
     for place, (ours, theirs) in enumerate(columns.items()):
         if ours in values or theirs in [*columns.values()][:place]:
             found = f"two for {(ours if ours in values else theirs)!r}"
-            raise IntertaskError(
-                f"{path}: expected one meaning for each column, found {found}. Take one out.", at=("columns", ours)
-            )
+            raise refusal(path, "one meaning for each column", found, "Take one out.", ("columns", ours))
     for ours, value in values.items():
         if isinstance(value, bool) and ours not in FLAG_COLUMNS:
-            raise IntertaskError(
-                f"{path}: expected {ours} as a number or text, under values, found {value}. YAML reads a bare yes, no, "
-                "on or off as a truth value: put quotes around it.",
-                at=("values", ours),
-            )
+            remedy = "YAML reads a bare yes, no, on or off as a truth value: put quotes around it."
+            raise refusal(path, f"{ours} as a number or text, under values", f"{value}", remedy, ("values", ours))
     raw = raw.drop(columns=[name for name in columns if name in raw and name not in columns.values()])
     return raw.rename(columns={theirs: ours for ours, theirs in columns.items()}).assign(**values)
 

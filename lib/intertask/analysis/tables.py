@@ -150,9 +150,10 @@ def category_label(coarse: str, fine: str) -> str:
     return fine or coarse.replace("_", " ") or "all rows"
 
 
-def of_expected(n: int, n_expected: int) -> str:
-    """How many there are, and of how many, where some are missing: `3`, or `2 of 3`."""
-    return f"{n}" if n == n_expected else f"{n} of {n_expected}"
+def of_expected(n: int, n_expected: int, one: str = "") -> str:
+    """How many there are, and of how many, where some are missing: `3`, or `2 of 3`; of what, as in `2 of 3 seeds`."""
+    expected = number_of(n_expected, one) if one else f"{n_expected}"
+    return expected if n == n_expected else f"{n} of {expected}"
 
 
 def shown(frame: pd.DataFrame, digits: int = 1) -> Shown:

@@ -257,11 +257,8 @@ def cost_in_words(table: pd.DataFrame) -> str:
     tested, sure = int(known["low"].notna().sum()), int((known["low"] > 0).sum())
     intervals = f"of {tested} with an interval, {sure} lie wholly above zero" if tested else "none has an interval"
     few = int((known["k"] > known["n_single"]).sum())
-    flattered = (
-        f" In {number_of(few, 'cell')} k is above the number of restarts, which flatters the supporting task."
-        if few
-        else ""
-    )
+    cells = number_of(few, "cell")
+    flattered = f" In {cells} k is above the number of restarts, which flatters the supporting task." if few else ""
     return (
         f"Of {number_of(len(known), 'cell')}, the mean after the supporting task is above the mean of single restarts "
         f"in {once}, and above the expected best of as many as cost the same in {int((known['gain'] > 0).sum())}; "
