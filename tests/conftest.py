@@ -152,15 +152,15 @@ def refused():
 @pytest.fixture
 def reached(monkeypatch) -> set[str]:
     """The functions of the library that refused something meanwhile, as "studies/ready.py check_reading"."""
-    found = set()
+    found, init = set(), IntertaskError.__init__
 
-    def note(error, *arguments):
+    def note(error, *arguments, **named):
         frame = sys._getframe(1)
         frame = frame.f_back if frame.f_code.co_name == "refusal" else frame
         place = Path(frame.f_code.co_filename)
         if LIB in place.parents:
             found.add(f"{place.relative_to(LIB).as_posix()} {frame.f_code.co_qualname}")
-        Exception.__init__(error, *arguments)
+        init(error, *arguments, **named)
 
     monkeypatch.setattr(IntertaskError, "__init__", note)
     return found
