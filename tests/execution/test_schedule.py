@@ -189,9 +189,18 @@ def test_a_worker_that_is_lost_before_it_has_begun_a_run_counts_little(runs, roo
     assert place.began.count("b") == 10
 
 
-def test_a_run_that_was_stopped_begins_again_as_often_as_that_happens(runs, room):
-    place = Made(1, {"b": [worker.STOPPED] * 9})
-    assert not executed(runs, place).failed and place.began.count("b") == 10
+def test_a_run_that_is_given_back_goes_on_as_long_as_it_comes_further(runs, room, capsys):
+    def train(run_id):
+        if run_id == "b":
+            (store.checkpoints("b") / f"{place.began.count('b'):09d}.000000.1").mkdir(parents=True)
+
+    place = Made(1, {"a": [worker.STOPPED] * 99, "b": [worker.STOPPED, -9] * 20}, then=train)
+    progress = executed(runs, place)
+    assert progress.failed["a"] == "given back 30 times: it comes no further; give the jobs of workers more time"
+    assert place.began.count("a") == 30 and place.began.count("b") == 41 and "b" in progress.done
+    said = capsys.readouterr().err
+    assert "a: given back 2 times; it begins again.\n" in said
+    assert "b: its worker was lost; it goes on from its checkpoint.\n" in said
 
 
 def test_a_signal_stops_what_is_under_way_and_starts_nothing(runs, room, capsys):

@@ -65,7 +65,7 @@ def trained(fruit, parameters):
 def attempt(tmp_path, monkeypatch):
     """Begins another attempt at the run `it`, of which a checkpoint is written at every step and evaluation."""
     store.open_pool()
-    for name, value in {"LONG": 0.0, "EVERY": 0.0, "LARGEST_SHARE": math.inf}.items():
+    for name, value in {"LONG": 0.0, "EVERY": 0.0, "LOSABLE": 0.0, "LARGEST_SHARE": math.inf}.items():
         monkeypatch.setattr(checkpoint, name, value)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # no power is cut here
 
@@ -135,7 +135,7 @@ def kept(folder: Path) -> list[str]:
 def stopped(fruit, attempt, monkeypatch):
     """The folder of a run that was stopped at its 10th step, of 16, and began a second attempt."""
     folder = attempt(1)
-    with monkeypatch.context() as patched, pytest.raises(Stopped, match=r"step 10, 62% .* goes on from there"):
+    with monkeypatch.context() as patched, pytest.raises(Stopped, match=r"step 10, 62% .* goes on from its checkpoint"):
         kill_at(patched, "update", 10, lambda: os.kill(os.getpid(), signal.SIGTERM))
         trained(fruit, {})
     assert kept(folder) == ["000000010.000001.1"]  # after an evaluation
@@ -250,11 +250,25 @@ def test_a_run_of_less_than_ten_minutes_and_one_by_hand_write_none(by_hand, frui
         result = trained(fruit, {})
     else:
         monkeypatch.setattr(checkpoint, "LONG", 600.0)
+        monkeypatch.setattr(checkpoint, "LOSABLE", 60.0)
         with monkeypatch.context() as patched, pytest.raises(Stopped, match="has no checkpoint and begins anew"):
             kill_at(patched, "update", 10, lambda: os.kill(os.getpid(), signal.SIGTERM))
             trained(fruit, {})
         result = trained(fruit, {})
     assert not folder.exists() and "checkpoint" not in result.seconds
+
+
+def test_a_shorter_run_that_is_stopped_keeps_what_took_a_minute(fruit, attempt, monkeypatch, capsys):
+    undisturbed = trained(fruit, {})
+    folder = attempt(1)
+    monkeypatch.setattr(checkpoint, "LONG", 600.0)
+    with monkeypatch.context() as patched, pytest.raises(Stopped, match="goes on from its checkpoint"):
+        kill_at(patched, "update", 10, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        trained(fruit, {})
+    assert kept(folder) == ["000000010.000001.1"] and store.reached("it") == "000000010.000001"
+    attempt(2)
+    same(undisturbed, trained(fruit, {}))
+    assert "goes on from step 10" in capsys.readouterr().out and len(kept(folder)) == 1
 
 
 def test_in_a_thread_no_signal_is_heeded(fruit, attempt):

@@ -23,9 +23,9 @@ from intertask.studies.status import failure
 LEAST_SPACE = 200e6
 """Bytes that must be free before another run starts: a run that cannot be stored is not worth training."""
 LOSSES = 3
-"""Workers that a run may lose once it has begun: then it is taken for the cause."""
-NEVER_BEGUN = 30
-"""Workers that may be lost before they have begun a run: then it cannot be begun."""
+"""Workers that a run may lose once it has begun, at one place of its training: then it is taken for the cause."""
+RETURNS = 30
+"""Times that a run may come back from one place without being the cause: lost before it had begun, or given back."""
 REPEATED = 1.0
 """Seconds within which the same signal again is no second one: some tell a process and its group."""
 BUSY_SECONDS = 3.0
@@ -84,7 +84,7 @@ class Ledger:
     def __post_init__(self):
         self.waiting = set(self.runs)
         self._attempts: dict[str, int] = {}  # at a run, before the one under way
-        self._lost, self._ready, self._children = Counter(), [], defaultdict(list)
+        self._returned, self._ready, self._children = Counter(), [], defaultdict(list)
         for run_id, run in self.runs.items():
             for parent in run.parents:
                 self._children[parent].append(run_id)
@@ -118,14 +118,15 @@ class Ledger:
         self.running.add(run_id)
         self._attempts[run_id] = _attempts(run_id)
 
-    def lose(self, run_id: str) -> str:
-        """Gives back a run whose worker was lost; after too many of them returns what is to be said of that."""
+    def come_back(self, run_id: str, lost: bool) -> tuple[str, bool]:
+        """What is to be said of a run whose worker was lost, or gave it back; and whether that was once too often."""
         begun = _attempts(run_id) > self._attempts[run_id]
-        self._lost[run_id, begun] += 1
-        if self._lost[run_id, begun] >= (LOSSES if begun else NEVER_BEGUN):
-            return f"its worker was lost {self._lost[run_id, begun]} times{'' if begun else ' before it had begun'}"
-        self.give_back(run_id)
-        return ""
+        place = store.reached(run_id), lost, begun
+        self._returned[run_id, *place] += 1
+        number = self._returned[run_id, *place]
+        times = "" if number == 1 else f" {number} times"
+        words = f"{'its worker was lost' if lost else 'given back'}{times}{'' if begun else ' before it had begun'}"
+        return words, number >= (LOSSES if lost and begun else RETURNS)
 
     def set_busy(self, run_id: str) -> None:
         self.waiting.add(run_id)
@@ -190,9 +191,10 @@ def execute(runs: dict[str, Run], place: Place, countdown, until: float = math.i
     time that there is: no run starts that is expected to take longer than what is left.
 
     Failures are kept in the store and returned; they stop only the runs that start from them. A run whose worker is
-    lost begins again, up to LOSSES times. Where space becomes scarce, no further run starts, and those that have
-    started end before that is refused. At a signal of STOPPING no further run starts either, and those under way are
-    asked to stop in order; a second one raises KeyboardInterrupt.
+    lost, or gives it back, begins again or goes on from its checkpoint, LOSSES or RETURNS times at one place of its
+    training. Where space becomes scarce, no further run starts, and those that have started end before that is refused.
+    At a signal of STOPPING no further run starts either, and those under way are asked to stop in order; a second one
+    raises KeyboardInterrupt.
     """
     ledger = Ledger(runs, longest_paths({i: run.parents for i, run in runs.items()}, countdown.expected))
     store.open_pool()
@@ -259,20 +261,33 @@ def _book(ledger: Ledger, end: End, countdown) -> None:
         countdown.ended(ledger, run_id)
     elif end.code == BUSY:
         ledger.set_busy(run_id)
-    elif end.code == STOPPED or ledger.stopped and end.code != FAILED:
+    elif end.code == FAILED:
+        _fail(ledger, end, "", countdown)
+    elif ledger.stopped:
         ledger.give_back(run_id)
-    elif end.code == FAILED or (lost := ledger.lose(run_id)):
-        ledger.fail(run_id, _reason(end, "" if end.code == FAILED else lost))
-        countdown.ended(ledger, run_id, ledger.failed[run_id])
+    else:
+        words, too_often = ledger.come_back(run_id, lost=end.code != STOPPED)
+        if too_often:
+            _fail(ledger, end, words, countdown)
+        else:
+            ledger.give_back(run_id)
+            goes_on = "goes on from its checkpoint" if store.reached(run_id) else "begins again"
+            countdown.note(f"{run_id}: {words}; it {goes_on}.")
 
 
-def _reason(end: End, lost: str) -> str:
+def _fail(ledger: Ledger, end: End, returned: str, countdown) -> None:
+    ledger.fail(end.run_id, _reason(end, returned))
+    countdown.ended(ledger, end.run_id, ledger.failed[end.run_id])
+
+
+def _reason(end: End, returned: str) -> str:
     """The failure that the worker left, or, if it could not, what is known of its end."""
     if end.code == FAILED and not end.words and (left := failure(end.run_id)):
         return left
-    reason = end.words or f"it failed and could not write why: is there space in {results_root()}?"
-    if lost:
-        reason = f"{lost}: {reason}"
+    known = end.words or returned and "it comes no further; give the jobs of workers more time"
+    reason = known or f"it failed and could not write why: is there space in {results_root()}?"
+    if returned:
+        reason = f"{returned}: {reason}"
     with suppress(OSError):  # of a full disk
-        store.keep_failure(end.run_id, reason, own=bool(end.words))
+        store.keep_failure(end.run_id, reason, own=bool(known))
     return reason

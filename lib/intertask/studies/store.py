@@ -373,6 +373,11 @@ def checkpoints(run_id: str) -> Path:
     return pool() / ".checkpoints" / run_id
 
 
+def reached(run_id: str) -> str:
+    """The moment (`train.Training.moment`) of a run's newest checkpoint; empty where it has none."""
+    return max((one.name.rpartition(".")[0] for one in checkpoints(run_id).glob("[!.]*")), default="")
+
+
 def notebook_file(folder: Path) -> Path:
     """The executed notebook of a run, or of one that failed."""
     return folder / "notebook.ipynb"

@@ -23,9 +23,11 @@ from intertask.files import file_digest, read_sealed, sync, write_sealed
 from intertask.studies import store
 
 LONG = 600.0
-"""Seconds: a run that takes less by its pace so far writes no checkpoints."""
+"""Seconds: a run that takes less by its pace so far writes no checkpoints while nothing stops it."""
 EVERY = 300.0
 """Seconds between two checkpoints, unless an epoch ends before."""
+LOSABLE = 60.0
+"""Seconds of training that a run gives up where it is stopped: it writes a checkpoint if it would lose more."""
 LARGEST_SHARE = 0.05
 """The share of a run's time that may go into writing them: where they take long, they come more seldom."""
 
@@ -74,10 +76,10 @@ class Checkpoints:
             return
         since = time.monotonic() - self.last
         wait = max(self.cost / LARGEST_SHARE, 0.0 if self.training.mixture.ends_epoch else EVERY)
-        if (self.stopping or since >= wait) and self._is_long():
+        if since >= LOSABLE if self.stopping else since >= wait and self._is_long():
             self._write()
         if self.stopping:
-            kept = "goes on from there" if self.latest else "has no checkpoint and begins anew"
+            kept = "goes on from its checkpoint" if self.latest else "has no checkpoint and begins anew"
             raise Stopped(f"Stopped as asked at {self._place()}. Started again, this run {kept}.")
 
     @contextmanager
