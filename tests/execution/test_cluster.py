@@ -69,15 +69,21 @@ def test_a_run_that_kills_its_worker_three_times_has_failed_and_the_study_goes_o
     assert driver.returncode == 1 and "its worker was lost 3 times: its process ended with code -9" in output, output
 
 
-def test_a_driver_that_is_stopped_gives_its_runs_back(tmp_path, cluster, monkeypatch):
+def test_a_worker_that_leaves_and_a_driver_that_is_stopped_give_their_runs_back(tmp_path, cluster, monkeypatch):
     train = STUDY["train"] | {"num_train_epochs": 600}
     study = write_study(tmp_path, seeds=1, regimes=["single"], supporting=[], train=train, report=[])
+    leaving = cluster.start_worker("--no-nanny", "--nthreads", "2", "--resources", "cores=2")  # it has the most room
+    wait_for(lambda: "Registered to" in (cluster.folder / f"worker-{len(cluster.workers) - 1}.log").read_text())
     driver = run(study, tmp_path, cluster)
-    wait_for(lambda: carried(cluster.workers[1]))
+    wait_for(lambda: attempts(tmp_path) and carried(leaving))
+    leaving.terminate()
+    others = cluster.workers[:2]  # of which the first may have been killed before
+    wait_for(lambda: any(map(carried, others)))
     os.kill(driver.pid, signal.SIGTERM)
     output = driver.communicate(timeout=HANGING)[0]
     assert driver.returncode == 143 and "1 of 1 run left to do" in output, output
-    wait_for(lambda: not carried(cluster.workers[1]))
+    assert output.count("given back; it begins again.") == 1 and "before it had begun" not in output, output
+    wait_for(lambda: not any(map(carried, others)))
     assert not records(tmp_path)
     monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     assert options_of("tiny") == ["--scheduler-file", str(cluster.file)], "there it can be continued"

@@ -108,6 +108,7 @@ class Known:
     threads: int
     resources: dict[str, float]
     running: bool = True  # it takes runs
+    leaving: bool = False  # it has stopped those that it had
     asked: Future | None = None
     about: dict[str, Any] = field(default_factory=dict)
     slots: int = 0  # how many runs it carries at a time
@@ -116,7 +117,8 @@ class Known:
 
     @property
     def room(self) -> int:
-        return max(0, self.slots - len(self.tokens)) if self.running and not self.missed else 0
+        there = self.running and not self.leaving and not self.missed
+        return max(0, self.slots - len(self.tokens)) if there else 0
 
 
 class Cluster:
@@ -196,7 +198,9 @@ class Cluster:
             self._told.put((token, STOPPED, ""))
 
     def _hear_leaving(self, event: tuple[float, list[str]]) -> None:
-        """From a thread of Dask's: a worker has stopped its runs in order, and leaves."""
+        """From a thread of Dask's: a worker stops its runs in order, and leaves."""
+        for one in list(self._known.values()):
+            one.leaving |= not one.tokens.isdisjoint(event[1])
         for token in event[1]:
             self._told.put((token, STOPPED, ""))
 
