@@ -35,6 +35,13 @@ def test_a_snapshot_keeps_the_study_as_written_beside_every_default(tmp_path):
     assert on_mini["given"] == GOOD | {"seeds": 1}
 
 
+@pytest.mark.parametrize("key", ["task", "tasks"])
+def test_a_set_of_tasks_is_one_of_mini_tasks_whichever_key_names_it(tmp_path, key):
+    sets = [{"name": "both", key: ["mnli", "qqp"]}, {key: "sst2"}]
+    _, study = load_study(written(tmp_path, supporting=sets), mini=True)
+    assert [one.tasks for one in study.supporting] == [["mini/mnli", "mini/qqp"], ["mini/sst2"]]
+
+
 def test_a_learning_rate_that_yaml_reads_as_text_is_a_number(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(GOOD | {"train": {}}).replace("train: {}", "train: {learning_rate: 1e-5}"))

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -544,26 +544,22 @@ def on_the_mini_suite(content: dict[str, Any], quick: bool) -> Study:
 def _counterparts(content: dict[str, Any]) -> dict[str, Any]:
     """The same keys with mini tasks; of tasks that have one counterpart, one is left."""
 
-    def names(tasks: str | Iterable[str]) -> list[str]:
-        return list(dict.fromkeys(map(counterpart, [tasks] if isinstance(tasks, str) else tasks)))
-
-    def supporting(value: Any) -> Any:
-        if isinstance(value, str):
-            return counterpart(value)
-        of = {"task": counterpart, "tasks": names}
-        return {key: of[key](own) if key in of else own for key, own in value.items()}
-
-    def each_once(values: list[Any]) -> list[Any]:
-        found = [supporting(value) for value in values]
-        return [value for place, value in enumerate(found) if value not in found[:place]]
+    def mini(said: Any) -> Any:
+        """Of a task's name, of a mapping under `task` or `tasks`, or of a list of these."""
+        if isinstance(said, str):
+            return counterpart(said)
+        if isinstance(said, list):
+            found = list(map(mini, said))
+            return [one for place, one in enumerate(found) if one not in found[:place]]
+        return {key: mini(own) if key in ("task", "tasks") else own for key, own in said.items()}
 
     def by_task(settings: dict[str, Any]) -> dict[str, Any]:
         return {counterpart(task): own for task, own in settings.items()}
 
     replace = {
-        "targets": names,
-        "supporting": each_once,
-        "evaluate_on": lambda by: by_task({task: each_once(others) for task, others in by.items()}),
+        "targets": mini,
+        "supporting": mini,
+        "evaluate_on": lambda by: by_task({task: mini(others) for task, others in by.items()}),
         "per_task": by_task,
         "per_target": by_task,
         "parts": lambda parts: list(map(_counterparts, parts)),
