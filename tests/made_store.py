@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from intertask.files import write_sealed
-from intertask.studies import store
 from intertask.studies.claims import Attempt, Observer
 
 SHUFFLED = "[shuffle_labels=true]"
@@ -92,7 +91,7 @@ def write_failure(results: Path, run: str, reason: str, own: bool = True) -> Non
 
 def take_elsewhere(results: Path, run: str) -> Attempt:
     """An attempt at a run by a process of another machine, with its folder."""
-    file = store.claim_file(run, results)
+    file = results / "runs" / ".claims" / run
     file.parent.mkdir(parents=True, exist_ok=True)
     attempt = Observer("another machine").take(file)
     told = json.loads(attempt.file.read_text()) | {"host": "elsewhere", "pid": 7}

@@ -30,13 +30,13 @@ def test_a_study_is_sound(path):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_a_table_of_scores_is_sound(path, tmp_path):
-    keep(path, "kept", tmp_path)
-    report = read_settings("kept", tmp_path)["report"]
-    assert read_runs("kept", tmp_path)["done"].all()
+def test_a_table_of_scores_is_sound(path):
+    keep(path, "kept")
+    report = read_settings("kept")["report"]
+    assert read_runs("kept")["done"].all()
     assert report and all(analysis_notebook(one["notebook"]) for one in report)
     named = [one["study"] for one in report if one.get("study")]
-    assert named and all(len(read_runs(name, tmp_path)) for name in named)
+    assert named and all(len(read_runs(name)) for name in named)
 
 
 @pytest.mark.parametrize("path", sorted((PARAMS / "runs").glob("*.yaml")), ids=lambda path: path.stem)

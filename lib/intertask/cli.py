@@ -425,7 +425,6 @@ def scores(study: StudyName, mini: Mini = False, quick: Quick = False, csv: Csv 
     """Writes the tidy table of scores (0-100), one row per score, as CSV."""
     from intertask.analysis.read import read_scores
     from intertask.analysis.score_tables import find_table
-    from intertask.files import results_root
     from intertask.studies.status import missing_runs, read_study
 
     if csv and (csv.with_suffix("") / "study.json").is_file():
@@ -439,7 +438,7 @@ def scores(study: StudyName, mini: Mini = False, quick: Quick = False, csv: Csv 
     else:
         sys.stdout.reconfigure(encoding="utf-8")  # as in a file: it is read by programs
         print(csv_text(table, index=False), end="")
-    if not find_table(name, results_root()) and (absent := missing_runs(read_study(name)["runs"])):
+    if not find_table(name) and (absent := missing_runs(read_study(name)["runs"])):
         say(f"{name}: without {number_of(len(absent), 'run')}; `intertask status` says why.", err=True)
 
 
@@ -721,7 +720,6 @@ def _to_do(graph, retry_failed: bool, redo: str, keep: bool) -> tuple[dict, dict
 
 def _name(study: str, mini: bool, quick: bool) -> str:
     """The name under which results lie: of a study file, or of a folder in the results."""
-    from intertask.files import results_root
     from intertask.studies.status import edited_since, study_folder
     from intertask.studies.study import is_source, load_study, study_file, study_name
 
@@ -739,7 +737,7 @@ def _name(study: str, mini: bool, quick: bool) -> str:
 
         if flags:
             raise IntertaskError(f"{' '.join(flags)}: expected a study, found {path}, a table of scores.")
-        score_tables.keep(path, study_name(path), results_root())
+        score_tables.keep(path, study_name(path))
         return study_name(path)
     name, found = load_study(study, mini, quick)
     if edited := edited_since(name, path, found.given):

@@ -76,7 +76,7 @@ def own(results):
 
 @pytest.mark.parametrize(("columns", "names"), [(RIGHT, NAMES), (SAID, NAMES), (SAID, [0, 1])])
 def test_paired_intervals_of_logs_are_those_of_our_own_runs(columns, names, own, results, tmp_path):
-    keep(source(tmp_path, columns, names), "theirs", results)
+    keep(source(tmp_path, columns, names), "theirs")
     found = intervals("theirs")
     over = ["examples", "examples_low", "examples_high", "both_low", "both_high", "examples_detectable"]
     pd.testing.assert_frame_equal(found[over], own[over])
@@ -85,8 +85,17 @@ def test_paired_intervals_of_logs_are_those_of_our_own_runs(columns, names, own,
     assert scores.to_dict() == {key: 100 - 5 * len(wrong) for key, wrong in WRONG.items()}
 
 
+def test_predictions_are_read_where_the_table_lies(results, tmp_path, monkeypatch):
+    keep(source(tmp_path, RIGHT), "theirs")
+    there = read_predictions(read_runs("theirs"))
+    (results / "runs").mkdir()
+    monkeypatch.setenv("INTERTASK_POOLS", str(results))
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path / "mine"))
+    pd.testing.assert_frame_equal(read_predictions(read_runs("theirs")), there)
+
+
 def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path):
-    keep(source(tmp_path, SAID, [0, 1], metric="f1"), "theirs", results)
+    keep(source(tmp_path, SAID, [0, 1], metric="f1"), "theirs")
     # single, seed 0: of the first eight none is right, of ten ones six are found, and four zeros are called one
     assert read_runs("theirs").set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx(60)
 
@@ -108,7 +117,7 @@ def test_spans_of_tags_are_counted_and_paired_as_those_of_our_own_runs(as_writte
         both = zip(rows, (*SENTENCES, *SENTENCES), tags_said(key), strict=True)
         return [row | {"target": as_written(gold.split()), "said": as_written(own)} for row, gold, own in both]
 
-    keep(source(tmp_path, SAID, change=tagged, metric="span_f1"), "theirs", results)
+    keep(source(tmp_path, SAID, change=tagged, metric="span_f1"), "theirs")
     found, names = intervals("theirs"), sorted({tag for one in SENTENCES for tag in one.split()})
     scores = read_runs("theirs").set_index(["regime", "seed"])["score"]
     gold = [tag for one in (*SENTENCES, *SENTENCES) for tag in one.split()]
@@ -133,7 +142,7 @@ def test_spans_of_tags_are_counted_and_paired_as_those_of_our_own_runs(as_writte
 
 
 def test_which_examples_flip_is_not_shown_of_them(results, tmp_path):
-    keep(source(tmp_path, RIGHT, target="mini/rte"), "theirs", results)
+    keep(source(tmp_path, RIGHT, target="mini/rte"), "theirs")
     runs = read_runs("theirs")
     with pytest.raises(IntertaskError, match="is not shown of scores that were not measured here"):
         flips(runs, restart_pairs(runs, "stilts - single"))
@@ -155,7 +164,7 @@ def in_words(rows, key):
 
 @pytest.mark.parametrize("change", [unread, pointed, in_words])
 def test_an_answer_that_was_not_understood_is_a_wrong_one_and_changes_no_other(change, own, results, tmp_path):
-    keep(source(tmp_path, SAID, [0, 1], change), "theirs", results)
+    keep(source(tmp_path, SAID, [0, 1], change), "theirs")
     scores = read_runs("theirs").set_index(["regime", "seed"])["score"]
     assert scores.to_dict() == {key: 100 - 5 * len(wrong) for key, wrong in WRONG.items()}
     over = ["examples", "examples_low", "examples_high", "both_low", "both_high"]
@@ -164,9 +173,9 @@ def test_an_answer_that_was_not_understood_is_a_wrong_one_and_changes_no_other(c
 
 def test_predictions_are_kept_once_and_read_only_as_they_were_kept(results, tmp_path):
     path, kept = source(tmp_path, RIGHT), results / "theirs" / "predictions.jsonl"
-    keep(path, "theirs", results)
+    keep(path, "theirs")
     before = kept.stat().st_mtime_ns
-    keep(path, "theirs", results)
+    keep(path, "theirs")
     assert kept.stat().st_mtime_ns == before and len(kept.read_text().splitlines()) == 80
     kept.write_text(kept.read_text()[:-40])
     with pytest.raises(IntertaskError, match="predictions.jsonl: expected the table as it was kept"):
@@ -219,7 +228,7 @@ def later(rows, key):
 )
 def test_what_is_no_table_of_predictions_is_refused(columns, change, values, words, results, tmp_path):
     with pytest.raises(IntertaskError, match=words):
-        keep(source(tmp_path, columns, change=change, **values), "theirs", results)
+        keep(source(tmp_path, columns, change=change, **values), "theirs")
     assert not (results / "theirs").exists()
 
 
@@ -227,11 +236,11 @@ def test_a_file_without_tables_is_refused(results, tmp_path):
     path = tmp_path / "theirs.yaml"
     path.write_text("title: Theirs\npredictions: []\n")
     with pytest.raises(IntertaskError, match="expected a file under source or predictions, found none"):
-        keep(path, "theirs", results)
+        keep(path, "theirs")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path, results):
     path = source(tmp_path, RIGHT)
     path.write_text(path.read_text().replace("single1.jsonl", "sngle1.jsonl"))
     with pytest.raises(IntertaskError, match=r"sngle1.jsonl: expected a readable data file.* Did you mean 'single1.js"):
-        keep(path, "theirs", results)
+        keep(path, "theirs")

@@ -231,7 +231,7 @@ def test_what_is_kept_already_is_not_written_again(tmp_path, results):
     path = source_file(tmp_path)
 
     def kept() -> int:
-        keep(path, "theirs", results)
+        keep(path, "theirs")
         return (results / "theirs" / "study.json").stat().st_mtime_ns
 
     first = kept()
@@ -257,4 +257,4 @@ def test_a_wrong_meaning_is_refused_where_it_is_written(tmp_path, results, refus
     for name in ("scores.csv", "more.csv"):
         written(tmp_path, "encoder,target,score\ne,rte,50\n", name)
     (path := tmp_path / "theirs.yaml").write_text(f"title: T\n{files}")
-    refused(lambda: keep(path, "theirs", results), f"theirs.yaml, {place}: ")
+    refused(lambda: keep(path, "theirs"), f"theirs.yaml, {place}: ")

@@ -280,4 +280,4 @@ def test_source_files(tmp_path, content):
     (tmp_path / "scores.csv").write_text(SCORES)
     (tmp_path / "theirs.yaml").write_bytes(content)
     with in_words():
-        keep(tmp_path / "theirs.yaml", "theirs", tmp_path / "results")
+        keep(tmp_path / "theirs.yaml", "theirs")

@@ -311,7 +311,8 @@ def test_a_mac_has_one_gpu_and_on_processors_gpus_do_not_count(monkeypatch):
     assert [workers_for(99, 2, device=device) for device in ("auto", "mps", "cpu")] == [1, 1, 4]
 
 
-def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):
+def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
     write_run(tmp_path, "a", "x", 0, 60.0)
     write_run(tmp_path, "f", "x", 0, 60.0)
     (tmp_path / "runs" / "f" / "run.json").write_text("not even JSON")
@@ -320,7 +321,7 @@ def test_what_is_missing_is_told_with_its_reason_and_what_needs_it(tmp_path):
         {"run": i, "parents": parents}
         for i, parents in {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a"], "e": ["c"], "f": [], "g": ["f"]}.items()
     ]
-    found = missing_runs(index, tmp_path)
+    found = missing_runs(index)
     assert "f/run.json: expected what Intertask wrote there for f" in found.pop("f")
     assert found == {
         "b": "failed: cell 4: no space left",

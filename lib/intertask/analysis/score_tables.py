@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
-from intertask.files import FORMULA, csv_text, file_digest, now, project_root, write, write_sealed
+from intertask.files import FORMULA, csv_text, file_digest, now, project_root, results_root, write, write_sealed
 from intertask.metrics import METRICS, is_span_tag, span_counts
 from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
@@ -132,7 +132,7 @@ class TableSource(Strict):
         return found
 
 
-def keep(path: Path, name: str, results: Path) -> None:
+def keep(path: Path, name: str) -> None:
     """Checks the table that a source file describes and writes it, with its snapshot, under a study's name.
 
     Nothing is written where it is kept already, as in results that one may only read.
@@ -146,7 +146,7 @@ def keep(path: Path, name: str, results: Path) -> None:
         raise IntertaskError(faults_in_words(error, written)) from None
     except IntertaskError as error:
         raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
-    edited_since(name, path, written.content, results)  # for its refusal alone
+    edited_since(name, path, written.content)  # for its refusal alone
     try:
         table, predictions = source.tidied(path.parent)
     except IntertaskError as error:
@@ -158,26 +158,27 @@ def keep(path: Path, name: str, results: Path) -> None:
     texts = {SCORES_FILE: csv_text(table, index=False)}
     if predictions is not None:
         texts[PREDICTIONS_FILE] = predictions.to_json(orient="records", lines=True, force_ascii=False)
-    if _is_kept(name, results, written.content, texts):
+    folder = results_root() / name
+    if _is_kept(folder, name, written.content, texts):
         return
     snapshot = {"name": name, "title": source.title, "study": source.model_dump(), "given": written.content}
     snapshot |= {"file": str(path), "written": now(), "runs": []}
-    (results / name).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for key, (file, text) in zip(OF_A_TABLE, texts.items(), strict=False):
-        write(results / name / file, text)
-        snapshot[key] = file_digest(results / name / file).hex()
-    write_sealed(results / name / "study.json", name, json.dumps(snapshot, indent=1))
+        write(folder / file, text)
+        snapshot[key] = file_digest(folder / file).hex()
+    write_sealed(folder / "study.json", name, json.dumps(snapshot, indent=1))
 
 
-def _is_kept(name: str, results: Path, given: dict[str, Any], texts: dict[str, str]) -> bool:
+def _is_kept(folder: Path, name: str, given: dict[str, Any], texts: dict[str, str]) -> bool:
     with suppress(IntertaskError, OSError, ValueError):  # not yet, or damaged
-        same = all((results / name / file).read_text(encoding="utf-8") == text for file, text in texts.items())
-        kept = same and find_table(name, results) and read_study(name, results)["given"]
+        same = all((folder / file).read_text(encoding="utf-8") == text for file, text in texts.items())
+        kept = same and find_table(name) and read_study(name)["given"]
         return kept == json.loads(json.dumps(given, default=str))
     return False
 
 
-def find_table(name: str, results: Path) -> Path | None:
+def find_table(name: str, results: Path | None = None) -> Path | None:
     """The CSV that stands for the study of that name, if it is none that was trained.
 
     `published/…` are the papers' tables, which come with the project, wherever the results folder is.
@@ -186,7 +187,7 @@ def find_table(name: str, results: Path) -> Path | None:
         return None
     if folder := study_folder(name, results):  # a study that was run has its name before a file of that name
         return _kept_table(folder / SCORES_FILE, read_study(name, results).get("source"))
-    candidates = [results / name / SCORES_FILE, results / f"{name}.csv"]
+    candidates = [(results or results_root()) / f"{name}.csv"]
     if name.startswith("published/"):
         candidates.append(project_root() / "results" / f"{name}.csv")
     return next((path for path in candidates if path.is_file()), None)
@@ -203,11 +204,9 @@ def _kept_table(path: Path, digest: str | None) -> Path | None:
 def kept_predictions(name: str, results: Path) -> pd.DataFrame | None:
     """The predictions that were kept with a table, if any: columns RUN_KEY, split, row, label, prediction
     and, of span_f1, right and spans."""
-    digest = study_folder(name, results) and read_study(name, results).get("predictions")
-    if not digest:
-        return None
-    path = _kept_table(results / name / PREDICTIONS_FILE, digest)
-    return pd.read_json(path, lines=True, dtype=False)
+    folder = study_folder(name, results)
+    path = folder and _kept_table(folder / PREDICTIONS_FILE, read_study(name, results).get("predictions"))
+    return pd.read_json(path, lines=True, dtype=False) if path else None
 
 
 def tidy(path: Path, columns: dict | None = None, values: dict | None = None, unit: str | None = None) -> pd.DataFrame:

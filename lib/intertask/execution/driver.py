@@ -72,9 +72,9 @@ def driving(study: str, options: Sequence[str] = ()) -> Iterator[Callable[[dict[
                     (folder / "driver.json").unlink(missing_ok=True)
 
 
-def driver_of(study: str, results: Path | None = None) -> Driving | None:
+def driver_of(study: str) -> Driving | None:
     """The process that runs the study, or was killed while it did; None where none is known."""
-    folder = Path(results or results_root()) / study
+    folder = results_root() / study
     with suppress(TypeError):  # of one that ended there are its options alone
         return Driving(**_told(folder), alive=claims.HERE.holder(folder / ".driver") is not None)
     return None

@@ -15,7 +15,6 @@ from intertask.analysis.statistics import share_interval
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import LIMITS, transfer_table
 from intertask.errors import IntertaskError, number_of
-from intertask.files import results_root
 
 GLUE = ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli")
 
@@ -111,7 +110,7 @@ def agreement_in_words(table: pd.DataFrame) -> str:
 
 def published(name: str) -> pd.DataFrame:
     """One of the papers' tables as it was printed, with the columns that only this table has."""
-    path = find_table(f"published/{name}", results_root())
+    path = find_table(f"published/{name}")
     if not path:
         raise IntertaskError(f"There is no table {name} in results/published of the project.")
     return pd.read_csv(path, keep_default_na=False, na_values="")

@@ -7,7 +7,7 @@ import pandas as pd
 from intertask.analysis.averages import plain
 from intertask.analysis.score_tables import cells, find_table, numbers
 from intertask.errors import IntertaskError, did_you_mean, number_of
-from intertask.files import project_root, results_root
+from intertask.files import project_root
 
 
 def published_correlations(name: str, method: str) -> pd.DataFrame:
@@ -17,7 +17,7 @@ def published_correlations(name: str, method: str) -> pd.DataFrame:
     encoder or setting.
     """
     folder = project_root() / "results" / "published"
-    path = Path(name) if name.endswith(".csv") else find_table(f"published/{name}", results_root())
+    path = Path(name) if name.endswith(".csv") else find_table(f"published/{name}")
     if not path or not path.is_file():
         known = [file.stem for file in sorted(folder.glob("*correlations*.csv"))]
         raise IntertaskError(f"published: there is no table {name!r} in {folder}.{did_you_mean(name, known)}")

@@ -76,14 +76,13 @@ def form_of(study: str) -> tuple[str, list[str]]:
     return name, [f"-{one}" for one in added if one]
 
 
-def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | None = None) -> str:
+def edited_since(study: str, file: Path, given: dict[str, Any]) -> str:
     """Says that a study's file holds something else than its snapshot, where it does; empty where there is none yet.
 
     given: what the file holds now. Raises IntertaskError where the snapshot is that of another file, which is there.
     """
-    folder = Path(results or results_root()) / study
     try:
-        snapshot = read_study(study, results)
+        snapshot = read_study(study)
     except IntertaskError:  # who reads it refuses it; `run` writes it anew
         return ""
     if snapshot["given"] == json.loads(json.dumps(given, default=str)):
@@ -91,7 +90,7 @@ def edited_since(study: str, file: Path, given: dict[str, Any], results: Path | 
     other = snapshot["file"]
     if other and Path(other).is_file() and os.path.realpath(file) != os.path.realpath(other):
         found = f"that of {other}"
-        raise refusal(file, f"no other study in {folder}", found, "Rename one of the two files.")
+        raise refusal(file, f"no other study in {results_root() / study}", found, "Rename one of the two files.")
     return (
         f"{file} was edited after {study} was run ({snapshot['written']}): what follows is the study as it was then. "
         "`intertask run` takes up the new one; finished runs stay."
@@ -115,14 +114,14 @@ def failure(run_id: str, results: Path | None = None, own: bool = False) -> str 
         return None if own else f"{path} says why, and cannot be read"
 
 
-def missing_runs(index: list[dict[str, Any]], results: Path | None = None) -> dict[str, str]:
+def missing_runs(index: list[dict[str, Any]]) -> dict[str, str]:
     """Per run of a study's index that is not finished, in the index's order, the reason."""
-    return became(index, results)[0]
+    return became(index)[0]
 
 
-def became(index: list[dict[str, Any]], results: Path | None = None) -> tuple[dict[str, str], dict[str, str]]:
+def became(index: list[dict[str, Any]]) -> tuple[dict[str, str], dict[str, str]]:
     """Of the runs of a study's index that are not finished, in its order, why, and why the failed ones."""
-    results = results or results_root()
+    results = results_root()
     with checking(results) as check:
         return _of_runs(index, results, check)[1:]
 

@@ -212,7 +212,7 @@ def open_pool() -> None:
             (pool() / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise refusal(pool(), "a folder to write to", error.strerror, "Ask its owner, or copy the results.") from None
-    for run_id, number, remains in staged(results_root()):
+    for run_id, number, remains in staged():
         # of another machine nobody here knows whether it is only slow: what it left is removed there
         if claims.HERE.left_behind(claim_file(run_id), number):
             shutil.rmtree(remains, ignore_errors=True)
@@ -249,16 +249,16 @@ def _remove_mark(attempt: Attempt) -> None:
     attempt.ending.unlink(missing_ok=True)
 
 
-def staged(results: Path) -> Iterator[tuple[str, int, Path]]:
+def staged() -> Iterator[tuple[str, int, Path]]:
     """What is being built, or was when its process died: run ids, numbers of attempts, and folders."""
-    for folder in (results / "runs" / ".staging").glob("*"):
+    for folder in (pool() / ".staging").glob("*"):
         if attempt := claims.attempt_of(folder.name.removesuffix(OLD)):
             yield *attempt, folder
 
 
-def claim_file(run_id: str, results: Path | None = None) -> Path:
+def claim_file(run_id: str) -> Path:
     """Where the attempts at a run are kept (`claims`), each behind its number: the log of who did what."""
-    return (results or results_root()) / "runs" / ".claims" / run_id
+    return pool() / ".claims" / run_id
 
 
 def require_pool() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from intertask.execution.driver import Driving, driver_of
 from intertask.execution.schedule import time_left
-from intertask.files import results_root
 from intertask.studies import claims, store
 from intertask.studies.claims import Attempt
 from intertask.studies.status import NEEDS_FAILED, became, read_study
@@ -73,11 +72,11 @@ class State:
         return sum(counts.total() - counts["done"] for counts in self.stages.values())
 
 
-def running_runs(results: Path | None = None) -> dict[str, Running]:
+def running_runs() -> dict[str, Running]:
     """Every run that a process, of whatever study, has claimed and begun, and that lives as far as can be told."""
-    results, found = results or results_root(), {}
-    for run_id, number, folder in store.staged(results):
-        by = claims.HERE.holder(store.claim_file(run_id, results))
+    found = {}
+    for run_id, number, folder in store.staged():
+        by = claims.HERE.holder(store.claim_file(run_id))
         if by and by.number == number:
             found[run_id] = Running(by, _lines(store.progress_file(folder)))
     return found
@@ -93,11 +92,10 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def look(study: str, results: Path | None = None) -> State:
+def look(study: str) -> State:
     """How far a study is. Raises IntertaskError where no study of that name was ever run into these results."""
-    results = results or results_root()
-    index = read_study(study, results)["runs"]
-    under_way, (missing, failures) = running_runs(results), became(index, results)
+    index = read_study(study)["runs"]
+    under_way, (missing, failures) = running_runs(), became(index)
     states = {row["run"]: "running" if row["run"] in under_way else "done" for row in index}
     for run_id, reason in missing.items():
         if states[run_id] != "running":
@@ -110,8 +108,8 @@ def look(study: str, results: Path | None = None) -> State:
         stages.setdefault(stage, Counter())[states[run_id]] += 1
     running = {run_id: under_way[run_id] for run_id, state in states.items() if state == "running"}
     failed = [run_id for run_id, state in states.items() if state == "failed"]
-    failed.sort(key=lambda one: _modified(store.failure_folder(one, results) / "failure.json"), reverse=True)
-    driver = driver_of(study, results)
+    failed.sort(key=lambda one: _modified(store.failure_folder(one) / "failure.json"), reverse=True)
+    driver = driver_of(study)
     left = None
     if driver and driver.alive:
         expected = dict.fromkeys(states, 0.0) | driver.expected
