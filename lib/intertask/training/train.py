@@ -3,6 +3,7 @@
 import ctypes
 import math
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -364,7 +365,7 @@ class Training:
         self.progress.step, self.progress.epochs, self.due = state["progress"]
         self.losses.steps, self.losses.seen = state["losses"]
         self.curve, self.model.at_once = state["curve"], state["at_once"]
-        self.clock.add(state["seconds"])
+        self.clock.seconds.update(state["seconds"])
         self.resumed = state["resumed"] + 1
 
 
@@ -527,19 +528,15 @@ class Clock:
     """Adds up where the seconds go."""
 
     def __init__(self):
-        self.seconds: dict[str, float] = {}
+        self.seconds: Counter[str] = Counter()
         self._last = time.perf_counter()
 
     def stop(self, name: str) -> None:
         now = time.perf_counter()
-        self.add({name: now - self._last})
+        self.seconds[name] += now - self._last
         self._last = now
-
-    def add(self, seconds: dict[str, float]) -> None:
-        for name, more in seconds.items():
-            self.seconds[name] = self.seconds.get(name, 0.0) + more
 
     @property
     def trained(self) -> float:
         """The seconds that training and evaluating took so far."""
-        return sum(self.seconds.get(name, 0.0) for name in ("train", "evaluate")) + time.perf_counter() - self._last
+        return self.seconds["train"] + self.seconds["evaluate"] + time.perf_counter() - self._last
