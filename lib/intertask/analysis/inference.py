@@ -7,7 +7,6 @@ known truth (`tests/benchmarks/coverage.py`).
 import numpy as np
 import pandas as pd
 
-from intertask.analysis.read import CHOOSING
 from intertask.analysis.resampling import BY_COUNTS, drawn_scores
 from intertask.analysis.statistics import (
     POWER,
@@ -22,6 +21,7 @@ from intertask.analysis.statistics import (
 from intertask.analysis.tables import panel_name
 from intertask.analysis.transfer import BASELINE, CELL, LIMIT_TYPES, deltas
 from intertask.errors import number_of
+from intertask.studies.store import CHOOSING
 
 OVER_EXAMPLES = ["examples", "examples_low", "examples_high", "both_low", "both_high", "examples_detectable"]
 OVER_EXAMPLES += ["examples_note"]

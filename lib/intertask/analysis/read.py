@@ -23,8 +23,6 @@ OUTCOME |= dict.fromkeys(["score", "majority", "seconds"], "float64")
 OUTCOME |= dict.fromkeys(["degenerate", "constant_predictions"], "boolean")
 OUTCOME |= dict.fromkeys(["n_train", "examples_seen", "distinct_examples", "best_step", "steps"], "Int64")
 SUPPORTING = {"supporting_n_train": "Int64", "supporting_steps": "Int64"}
-CHOOSING = ("validation_select", "validation")
-"""The split that chose the checkpoint of a run, the first that it has."""
 OF_SPANS = ("right", "spans")
 """Columns of the predictions of tags that make spans, as of `metrics.span_counts`."""
 

@@ -10,11 +10,11 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis.averages import counted, plain, task_average
-from intertask.analysis.read import CHOOSING
 from intertask.analysis.statistics import RESAMPLES, check_choice, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
 from intertask.errors import IntertaskError, number_of
+from intertask.studies.store import CHOOSING
 
 BEST = "best of each"
 AVERAGES = {"Avg": (), "A.Ex": ("mnli", "qqp")}

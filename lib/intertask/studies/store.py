@@ -29,6 +29,9 @@ RECORD_KEYS = ("id", "identity", "task", "tasks", "encoder", "seed", "steps", "s
 SCORES_FILE, PREDICTIONS_FILE = "source.csv", "predictions.jsonl"
 """Of a study that is a table of scores: these and, where other tools logged them, what they said of each example."""
 
+CHOOSING = ("validation_select", "validation")
+"""The split that chose the checkpoint of a run, the first that it has."""
+
 OLD = ".old"
 """Behind an attempt's name: what was damaged, on its way out of the pool."""
 UNLIKE = "Another machine, or other versions? `intertask run --redo` has the study go on with what is made now."
@@ -198,8 +201,7 @@ def _candidate(candidates: list[str], rule: str) -> str:
 def dev_score(record: dict[str, Any], task: str | None = None) -> float:
     """The main score (0-100) of one task, or the mean over the mixture's, on the split that chose the checkpoint."""
     tasks = [record["tasks"][task]] if task else record["tasks"].values()
-    splits = ("validation_select", "validation")
-    return fmean(next(one["scores"][split]["main"] for split in splits if split in one["scores"]) for one in tasks)
+    return fmean(next(one["scores"][split]["main"] for split in CHOOSING if split in one["scores"]) for one in tasks)
 
 
 def open_pool() -> None:

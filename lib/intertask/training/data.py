@@ -7,6 +7,7 @@ from functools import cache, partial
 import numpy as np
 
 from intertask.run import Member, Run
+from intertask.studies.store import CHOOSING
 from intertask.tasks.catalogue import find_entry
 from intertask.tasks.load import Task, check_trainable, load_task, with_further
 from intertask.tasks.overlap import task_overlap
@@ -49,7 +50,7 @@ def _prepared(run: Run, member: Member, task: Task) -> Task:
 
 
 def selection_split(task: Task) -> str:
-    return "validation_select" if "validation_select" in task.splits else "validation"
+    return next(split for split in CHOOSING if split in task.splits)
 
 
 def reporting_split(task: Task) -> str:
