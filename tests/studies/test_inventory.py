@@ -41,6 +41,7 @@ def test_a_run_is_found_by_its_beginning_and_shown(results):
     assert record["id"] in output and f"accuracy {score:.1f}" in output
     settings = output.partition(" parameters that were set ")[2]
     assert " num_train_epochs: 2 " in settings
+    assert "_seed: " not in settings  # they follow the run's
     files = ["notebook.ipynb", "curve.csv", "predictions/fruit.parquet"]  # the last stage keeps no encoder
     assert output.partition(" files ")[2].split() == [str(path.parent / name) for name in files]
 

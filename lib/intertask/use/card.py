@@ -16,7 +16,6 @@ from intertask.analysis.transfer import each_once, transfer_table
 from intertask.errors import IntertaskError, number_of
 from intertask.formats.extractive_qa import LONGEST_ANSWER, OVERLAP
 from intertask.formats.multi_label import THRESHOLD, MultiLabel
-from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.status import read_study
 from intertask.tasks.catalogue import find_entry
@@ -286,8 +285,7 @@ def _again(chosen: Chosen) -> list[str]:
     if chosen.study:
         command = study_command(chosen.study, named=True)
         lines = [f"All of the study: `{command}`. This run alone, once those before it are there:", ""]
-    defaults = Run.defaults()
-    values = {name: value for name, value in run.model_dump(mode="json").items() if value != defaults[name]}
+    values = run.model_dump(mode="json", exclude_defaults=True)
     values |= {"encoder": public_name(run.encoder), "keep_encoder": True}
     if run.task_file:
         values["task_file"] = Path(run.task_file).name

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from intertask.errors import IntertaskError, number_of, refusal
-from intertask.run import Run
+from intertask.run import SEEDS, Run
 from intertask.studies import store
 from intertask.studies.status import failure, kept_studies, read_study, study_folder
 from intertask.studies.study import studies_in_params
@@ -69,8 +69,10 @@ def run_page(beginning: str) -> str:
         record = store.read(find_run(beginning))
     except FileNotFoundError:
         raise IntertaskError(f"{beginning}: expected a finished run, found a folder without a record.") from None
-    defaults = Run.defaults()
-    given = {name: value for name, value in record["identity"].items() if name in defaults and value != defaults[name]}
+    identity = record["identity"]
+    # an encoder stands there by its files, and a seed also where it follows the run's
+    aside = {"encoder", *(name for name in SEEDS if identity.get(name) == record["seed"])}
+    given = {name: value for name, value in identity.items() if name in Run.model_fields and name not in aside}
     took = f"{number_of(record['steps'], 'step')}, {sum(record['seconds'].values()):.0f} s"
     lines = [record["id"], f"finished {record['finished']} on {record['device']}, {took}", "", "scores"]
     for task, outcome in record["tasks"].items():
