@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -77,6 +78,16 @@ class Written:
             elif key != 0:  # one value may stand for a list of it
                 break
         return f"{self.path}, line {self.lines[found]}" if found else str(self.path)
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """Within it what a model of the content refuses is refused with the line where that is written."""
+        try:
+            yield
+        except ValidationError as error:
+            raise IntertaskError(faults_in_words(error, self)) from None
+        except IntertaskError as error:
+            raise IntertaskError(f"{self.place(*error.at)}: {error}") from None
 
     def with_form(self, form: str) -> "Written":
         """The same, of keys that the mapping `form` replaces with the lines that they have there."""

@@ -149,6 +149,7 @@ WRONG = {
     "class: SLURMCluster\nworkers: 1": "line 1: class: string should match pattern",
     "class: nowhere.Cluster\nworkers: 1": "nowhere.Cluster: expected a class that can be imported",
     "class: pathlib.Path\nworkers: 1": "pathlib.Path: expected a cluster of Dask's",
+    "class: dask_jobqueue.SLURMCluster\nworkers: yes": "line 2: key 'workers': expected a number or text, found True",
     "class: dask_jobqueue.SLURMCluster\nworkers: 0": "line 2: workers: input should be greater than or equal to 1",
     "class: dask_jobqueue.SLURMCluster\nworkers: 1\njobs: 2": "line 3: jobs: extra inputs are not permitted",
     "class: dask_jobqueue.SLURMCluster\nworkers: 1\noptions: {core: 2}": "expected options that it takes",

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, results_root, write, write_sealed
@@ -25,7 +25,7 @@ from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.studies.study import OF_A_TABLE, Notebook, read_source
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_file
-from intertask.written import NOTHING, UNPRINTED, Strict, faults_in_words
+from intertask.written import NOTHING, UNPRINTED, Strict
 
 SHUFFLED = "[shuffle_labels=true]"
 EXAMPLE = ["row", "label", "prediction", "right"]
@@ -140,12 +140,8 @@ def keep(path: Path, name: str) -> None:
     nothing is written.
     """
     written = read_source(path)
-    try:
+    with written.placed():
         source = TableSource(**written.content)
-    except ValidationError as error:
-        raise IntertaskError(faults_in_words(error, written)) from None
-    except IntertaskError as error:
-        raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     edited_since(name, path, written.content)  # for its refusal alone
     try:
         table, predictions = source.tidied(path.parent)

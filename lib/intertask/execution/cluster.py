@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from distributed import Client, Future
 from distributed.deploy import Cluster as DaskCluster
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from intertask import origin
 from intertask.errors import IntertaskError, number_of, refusal
@@ -30,7 +30,7 @@ from intertask.files import results_root
 from intertask.run import Run
 from intertask.studies import store
 from intertask.studies.study import Study
-from intertask.written import Strict, faults_in_words, read_yaml
+from intertask.written import Strict, read_yaml
 
 CONNECT = 5.0
 """Seconds for a scheduler to answer; one that takes longer is taken for lost."""
@@ -76,10 +76,8 @@ class ClusterFile(Strict):
 def read_cluster(path: Path) -> ClusterFile:
     remedy = "Write them as params/clusters/slurm.yaml does."
     written = read_yaml(path, "a mapping with class, options and workers", remedy)
-    try:
+    with written.placed():
         return ClusterFile.model_validate(written.content)
-    except ValidationError as error:
-        raise IntertaskError(faults_in_words(error, written)) from None
 
 
 def job_page(path: Path) -> str:

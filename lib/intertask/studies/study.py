@@ -500,21 +500,18 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
             f"{path}: expected a study, found a table of scores (source), for which nothing is run: "
             "`intertask report` and `intertask scores` read it."
         )
-    try:
+    with written.placed():
         study = Study(**content)
-        if mini:
-            for form in ("mini", "quick")[: 1 + quick]:
-                written = written.with_form(form)
-            own = study.mini | (study.quick if quick else {})
-            study = on_the_mini_suite(content, quick)
+    if mini:
+        for form in ("mini", "quick")[: 1 + quick]:
+            written = written.with_form(form)
+        own = study.mini | (study.quick if quick else {})
+    with written.placed():
+        study = on_the_mini_suite(content, quick) if mini else study
         refuse_ignored(study, own)
         for key in ("encoders", "supporting"):
             setattr(study, key, [one.beside(path.parent, key) for one in getattr(study, key)])
         _refuse_twice("encoders", [" ".join([one.encoder, *map(str, one.settings.items())]) for one in study.encoders])
-    except ValidationError as error:
-        raise IntertaskError(faults_in_words(error, written)) from None
-    except IntertaskError as error:
-        raise IntertaskError(f"{written.place(*error.at)}: {error}") from None
     if study.task_file:
         study.task_file = str((path.parent / study.task_file).resolve())
     study.parts = [_with_models_beside(path.parent, part) for part in study.parts]
