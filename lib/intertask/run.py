@@ -241,7 +241,7 @@ class Run(Strict):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise IntertaskError(f"{where}: {faults_in_words(error)}", at=error.errors()[0]["loc"]) from None
+            raise IntertaskError(f"{where}: {faults_in_words(error, values)}", at=error.errors()[0]["loc"]) from None
 
     @classmethod
     def from_notebook(cls, namespace: dict[str, Any]) -> "Run":

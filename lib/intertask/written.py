@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -85,15 +85,16 @@ class Written:
         try:
             yield
         except ValidationError as error:
-            raise IntertaskError(faults_in_words(error, self)) from None
+            raise IntertaskError(faults_in_words(error, self.content, self)) from None
         except IntertaskError as error:
             raise IntertaskError(f"{self.place(*error.at)}: {error}") from None
 
     def with_form(self, form: str) -> "Written":
-        """The same, of keys that the mapping `form` replaces with the lines that they have there."""
+        """The same, of keys that the mapping `form` replaces with the values and the lines that they have there."""
         own = {keys[1:]: line for keys, line in self.lines.items() if keys[0] == form and keys[1:]}
         replaced = {keys[0] for keys in own}
-        return Written(self.path, self.content, {k: at for k, at in self.lines.items() if k[0] not in replaced} | own)
+        lines = {keys: line for keys, line in self.lines.items() if keys[0] not in replaced} | own
+        return Written(self.path, self.content | self.content.get(form, {}), lines)
 
 
 def read_yaml(path: Path, expected: str, remedy: str) -> Written:
@@ -294,16 +295,27 @@ PLACED = WrapValidator(_placed)
 """For what a model holds and refuses with an IntertaskError: the place within the model is added to it."""
 
 
-def faults_in_words(error: ValidationError, written: Written | None = None) -> str:
-    """pydantic's findings in one line: where, what was expected, what was found."""
-    return "; ".join(_in_words(item, written) for item in error.errors())
+def faults_in_words(error: ValidationError, content: Any, written: Written | None = None) -> str:
+    """pydantic's findings about some content in one line: where, what was expected, what was found."""
+    return "; ".join(_in_words(item, content, written) for item in error.errors())
 
 
-def _in_words(item: Mapping[str, Any], written: Written | None) -> str:
+def keys_of(path: Sequence[str | int], content: Any) -> list[str | int]:
+    """Of pydantic's path what the content has: not which of several types it tried."""
+    keys: list[str | int] = []
+    for part in path:
+        if part in content if isinstance(content, Mapping) else isinstance(part, int) and isinstance(content, list):
+            keys.append(part)
+            content = content[part]
+    return keys
+
+
+def _in_words(item: Mapping[str, Any], content: Any, written: Written | None) -> str:
     error = item.get("ctx", {}).get("error")
     inner = error.args[0] if isinstance(error, _Within) else None
-    where = f"{written.place(*item['loc'], *(inner.at if inner else ()))}: " if written else ""
-    key = ".".join(map(str, item["loc"])) or "value"
+    keys = item["loc"] if item["type"] == "missing" else keys_of(item["loc"], content)
+    where = f"{written.place(*keys, *(inner.at if inner else ()))}: " if written else ""
+    key = ".".join(map(str, keys)) or "value"
     if inner:
         return f"{where}{key}: {inner}"
     if item["type"] == "missing":

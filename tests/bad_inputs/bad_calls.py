@@ -38,7 +38,8 @@ PARAMETERS = [
         {"task": "mini/rte", "precision": "fp16"},
         "precision: input should be 'auto', 'float32', 'bfloat16' or",
     ),
-    ({"task": "mini/rte", "keep_encoder": "perhaps"}, "keep_encoder.bool: input should be a valid boolean"),
+    ({"task": "mini/rte", "class_weight": {"a": -1}}, "class_weight.a: input should be greater than 0, found -1"),
+    ({"task": "mini/rte", "keep_encoder": "perhaps"}, "keep_encoder: input should be a valid boolean"),
 ]
 
 FLAGS = [

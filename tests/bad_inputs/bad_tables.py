@@ -11,9 +11,9 @@ LINES = [
     ("title: 5", "title: input should be a valid string"),
     ("title: yes", "expected a number or text, found True"),
     ("titel: T", "titel: extra inputs are not permitted"),
-    ("source: 5", "source.0: input should be a valid dictionary"),
+    ("source: 5", "source: input should be a valid dictionary"),
     ("source: []", "expected a file under source or predictions, found none"),
-    ("source: on", "source.0: input should be a valid dictionary"),
+    ("source: on", "source: input should be a valid dictionary"),
     ("source: {columns: {}}", "source.0.file: field required"),
     ("source: [{file: scores.csv, colums: {}}]", "source.0.colums: extra inputs are not permitted"),
     ("source: [scores.csv, scores.csv]", "expected each file once, found scores.csv twice"),
@@ -36,7 +36,7 @@ LINES = [
     ("unit: percent", "unit: input should be 'points' or 'fraction'"),
     ("unit: fraction", "unit: fraction: expected scores of at most 1"),
     ("report: transfer_matrix", "report: input should be a valid list"),
-    ("report: [../x]", "report.0.notebook: string should match pattern"),
+    ("report: [../x]", "report.0: string should match pattern"),
     ("title: T\ntitle: U", "each key once, found 'title' in line 1 already"),
 ]
 

@@ -450,7 +450,7 @@ class Study(Strict):
             self.with_keys(part)  # for its refusals alone: `expanded_parts` makes it again
         except ValidationError as error:
             keys = error.errors()[0]["loc"]
-            raise IntertaskError(f"parts {part['name']}: {faults_in_words(error)}", at=(*at, *keys)) from None
+            raise IntertaskError(f"parts {part['name']}: {faults_in_words(error, part)}", at=(*at, *keys)) from None
         except IntertaskError as error:
             raise IntertaskError(f"parts {part['name']}: {error}", at=(*at, *error.at)) from None
 
@@ -507,7 +507,7 @@ def study_from(path: Path, text: str, mini: bool = False, quick: bool = False) -
             written = written.with_form(form)
         own = study.mini | (study.quick if quick else {})
     with written.placed():
-        study = on_the_mini_suite(content, quick) if mini else study
+        study = on_the_mini_suite(written.content) if mini else study
         refuse_ignored(study, own)
         for key in ("encoders", "supporting"):
             setattr(study, key, [one.beside(path.parent, key) for one in getattr(study, key)])
@@ -530,9 +530,8 @@ def _with_models_beside(folder: Path, part: dict[str, Any]) -> dict[str, Any]:
     return part | placed
 
 
-def on_the_mini_suite(content: dict[str, Any], quick: bool) -> Study:
-    """The study with what it says under `mini`, and `quick`, and every task replaced by its mini counterpart."""
-    content = {**content, **content.get("mini", {}), **(content.get("quick", {}) if quick else {})}
+def on_the_mini_suite(content: dict[str, Any]) -> Study:
+    """The study with every task replaced by its mini counterpart."""
     content = {key: value for key, value in content.items() if key not in ("mini", "quick", "counts")}
     Study(**content)  # for its refusals, before its tasks are replaced
     return Study(**_counterparts(content))

@@ -1,13 +1,13 @@
 """The fields of one task entry: where the data is, what is read and what is predicted."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
-from intertask.written import Strict, Written, alone
+from intertask.written import Strict, Written, alone, keys_of
 
 PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"  # begins with no dot: names become those of files
 NAME = f"^{PART}(/{PART})*$"
@@ -349,7 +349,7 @@ def _readable(place: Callable[..., str], error: ValidationError, fields: dict[st
     first = max((one for one in error.errors() if one["loc"][0] == key), key=lambda one: len(one["loc"]))
     if first["type"] == "missing":
         return refusal(place(), f"the key '{key}'", "none", "Add it.")
-    keys = _keys(first["loc"], fields) or [key]
+    keys = keys_of(first["loc"], fields) or [key]
     if key == "name":
         first["msg"] = (
             f"at most {LONGEST_NAME} letters, digits, _ . and -, in parts joined by /, none begun with a dot or -"
@@ -360,13 +360,3 @@ def _readable(place: Callable[..., str], error: ValidationError, fields: dict[st
     )
     key = ".".join(map(str, keys))
     return refusal(f"{place(*keys)}, key '{key}'", expected, found, alone(first) or f"Mend the key '{key}'.")
-
-
-def _keys(path: Sequence[str | int], fields: Any) -> list[str | int]:
-    """Of pydantic's path what the fields have: not which of several types it tried."""
-    keys: list[str | int] = []
-    for part in path:
-        if part in fields if isinstance(fields, dict) else isinstance(part, int) and isinstance(fields, list):
-            keys.append(part)
-            fields = fields[part]
-    return keys
