@@ -250,15 +250,15 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def file_digest(path: Path) -> bytes:
-    """SHA-256 of a file's bytes, computed again only when the file has changed."""
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes in hex digits, computed again only when the file has changed."""
     return _file_digest(os.path.abspath(path), state(path))
 
 
 @cache
-def _file_digest(path: str, _: tuple[int, ...]) -> bytes:
+def _file_digest(path: str, _: tuple[int, ...]) -> str:
     with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def state(path: Path | str) -> tuple[int, ...]:

@@ -33,15 +33,13 @@ def foreseen(graph: Graph) -> list[str]:
 
     What shows only in scores is not foreseen. Nothing is written.
     """
-    code = [file_digest(path).hex() for path in sorted(Path(__file__).parent.rglob("*.py"))]
-    printed = [file_digest(path).hex() for path in sorted((project_root() / "results" / "published").glob("*.csv"))]
+    code = [*map(file_digest, sorted(Path(__file__).parent.rglob("*.py")))]
+    printed = [*map(file_digest, sorted((project_root() / "results" / "published").glob("*.csv")))]
     planned = [[asdict(row) for row in graph.rows], graph.study.model_dump(mode="json"), code, printed]
     found = []
     for one in graph.study.report:
         cells = notebook_code(one)
-        own = [
-            file_digest(Path(said)).hex() for said in one.settings.values() if isinstance(said, str) and isfile(said)
-        ]
+        own = [file_digest(Path(said)) for said in one.settings.values() if isinstance(said, str) and isfile(said)]
         try:
             remembered("foreseen", [cells, one.settings, own, *planned], partial(_read_planned, graph, one, cells))
         except IntertaskError as error:

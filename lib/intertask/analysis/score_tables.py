@@ -162,7 +162,7 @@ def keep(path: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for key, (file, text) in zip(OF_A_TABLE, texts.items(), strict=False):
         write(folder / file, text)
-        snapshot[key] = file_digest(folder / file).hex()
+        snapshot[key] = file_digest(folder / file)
     write_sealed(folder / "study.json", name, json.dumps(snapshot, indent=1))
 
 
@@ -191,7 +191,7 @@ def find_table(name: str, results: Path | None = None) -> Path | None:
 
 def _kept_table(path: Path, digest: str | None) -> Path | None:
     """The table, held against what its snapshot says; None where that is of a study that was trained."""
-    if digest and not (path.is_file() and file_digest(path).hex() == digest):
+    if digest and not (path.is_file() and file_digest(path) == digest):
         remedy = "Keep it anew: intertask scores FILE.yaml, with the file that names the table."
         raise refusal(path, "the table as it was kept", "another, or none", remedy)
     return path if digest else None

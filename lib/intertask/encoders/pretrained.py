@@ -360,7 +360,7 @@ def _fingerprint(source: str) -> tuple[str, list[Path]]:
     folders = [folder, *filter(None, [_adapter_folder(source)])]
     files = [file for one in folders for file in sorted(path for kind in ENCODER_FILES for path in one.glob(kind))]
     for file in files:
-        digest.update(file.name.encode() + file_digest(file))
+        digest.update(file.name.encode() + bytes.fromhex(file_digest(file)))
     return digest.hexdigest()[:16], [*folders, *files]
 
 

@@ -69,7 +69,7 @@ def tokens(
     if len(columns[0]) < LARGE:
         read = make()
     else:
-        read = remembered("tokens", [*state, *map(_digest, columns), file_digest(Path(__file__)).hex()], make)
+        read = remembered("tokens", [*state, *map(_digest, columns), file_digest(Path(__file__))], make)
     inputs = {name: read.pop(name) for name in _INPUTS if name in read}
     return Tokens(inputs, bounds(read.pop("lengths")), **read)
 

@@ -225,7 +225,7 @@ def _known_readable(runs: list[Run], load: Callable[..., Task | None]) -> list[s
 def _what_is_read(runs: list[Run]) -> list:
     """All that `_readable` depends on: the encoder, the settings, the data; versions, and our own code."""
     own = [*Path(__file__).parents[1].glob("encoders/*.py"), Path(__file__).with_name("ready.py")]
-    code = [*reading_code(), *(file_digest(path).hex() for path in sorted(own))]
+    code = [*reading_code(), *map(file_digest, sorted(own))]
     libraries = [version(name) for name in ("torch", "transformers", "tokenizers", "peft")]
     named = {"task", "evaluate_on"}
     texts = [[*_way(run), run.identity()["data"], run.holdout] for run in runs]

@@ -51,7 +51,7 @@ def reading_code() -> list[str]:
     paths = [path for room in ("tasks", "formats") for path in sorted((package / room).rglob("*.py"))]
     # how YAML is read; what a damaged file is; of a format's metrics, which it has by default
     paths += [package / name for name in ("written.py", "hub.py", "metrics.py")]
-    return [file_digest(path).hex() for path in paths]
+    return list(map(file_digest, paths))
 
 
 def read_entries(path: Path) -> dict[str, TaskEntry]:

@@ -179,7 +179,7 @@ def _card(path: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, dict[s
     """What a data set's card says: config -> split -> patterns of its files, and config -> column -> label names."""
     try:
         readers = [version("datasets"), version("huggingface-hub")]
-        key = [file_digest(path).hex(), file_digest(Path(__file__)).hex(), *readers]
+        key = [file_digest(path), file_digest(Path(__file__)), *readers]
         return while_unchanged(path, lambda: (remembered("cards", key, lambda: _read_card(path)), [path]))
     except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
         found = str(error).strip(" .")
@@ -246,6 +246,6 @@ def digests(source: Source) -> dict[str, list[str]]:
 
 def hex_digest(path: Path) -> str:
     try:
-        return file_digest(path).hex()
+        return file_digest(path)
     except OSError as error:
         raise unreadable(path, error) from None

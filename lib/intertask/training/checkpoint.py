@@ -160,7 +160,7 @@ def _saved(path: Path, tensors: dict[str, torch.Tensor]) -> str:
     save_file(tensors, path)
     path.chmod(path.parent.stat().st_mode & 0o666)  # it is written for its owner alone, whatever the umask says
     sync(path)
-    return file_digest(path).hex()
+    return file_digest(path)
 
 
 def _seal(run_id: str) -> str:
@@ -173,7 +173,7 @@ def _read(folder: Path, seal: str) -> dict[str, Any]:
     """The state that a checkpoint holds. Raises IntertaskError or OSError where it is not as it was written."""
     state = read_sealed(folder / STATE, seal, LEFT_OUT)
     for name, digest in state["files"].items():
-        if file_digest(folder / name).hex() != digest:
+        if file_digest(folder / name) != digest:
             raise refusal(folder / name, f"the file with the SHA-256 {digest[:12]}…", "another", LEFT_OUT)
     for name in state["files"]:
         part, stored = name.removesuffix(".safetensors"), load_file(folder / name)

@@ -141,5 +141,5 @@ def _files(folder: Path) -> Iterator[tuple[str, FileDigest]]:
     unsealed = store.notebook_file(folder), store.progress_file(folder)
     for path in folder.rglob("*"):
         if path.is_file() and path not in unsealed:
-            size, digest = path.stat().st_size, file_digest(path).hex()
+            size, digest = path.stat().st_size, file_digest(path)
             yield str(path.relative_to(folder)), FileDigest(bytes=size, sha256=digest)
