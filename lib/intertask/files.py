@@ -101,16 +101,14 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise refusal(path, "a folder that is new or empty", "one that holds something", "Name another.")
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-    unfinished.mkdir()
-    try:
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent, ignore_cleanup_errors=True) as scratch:
+        unfinished = Path(scratch) / path.name
+        unfinished.mkdir()
         yield unfinished
         for inside in unfinished.rglob("*"):
             sync(inside)
         os.replace(unfinished, path)
         sync(path.parent)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_sealed(path: Path, name: str, text: str) -> None:
