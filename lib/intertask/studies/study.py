@@ -321,8 +321,8 @@ LONGEST_STUDY_NAME = 200
 
 
 def _seeds(given: Any) -> Any:
-    if not isinstance(given, list | int) or isinstance(given, int) and given > MOST_SEEDS:
-        raise ValueError(f"expected at most {MOST_SEEDS:,} restarts, or a list of seeds")
+    if not isinstance(given, list | int) or isinstance(given, int) and not 1 <= given <= MOST_SEEDS:
+        raise ValueError(f"expected 1 to {MOST_SEEDS:,} restarts, or a list of seeds")
     return list(range(given)) if isinstance(given, int) else given
 
 
