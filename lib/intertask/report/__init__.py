@@ -33,7 +33,7 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
     """
     results = results_root()
     os.environ["INTERTASK_RESULTS"] = str(results)  # for the kernels, whose working folder makes another relative path
-    snapshot = read_study(study, results)
+    snapshot = read_study(study)
     target = to.absolute() if to else results / study / "report"
     if not to:
         with suppress(OSError):  # of a study that is read from INTERTASK_POOLS there is no folder yet
@@ -43,7 +43,7 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
         raise refusal(to, "a former report, an empty folder or nothing", "something else", "Name another folder.")
     wanted = [Notebook.model_validate(one) for one in snapshot["study"].get("report", [])]
     notebooks = [(analysis_notebook(one.notebook), {"study": study, **one.settings}) for one in wanted]
-    runs = read_runs(study, results, predictions=True)
+    runs = read_runs(study, predictions=True)
     store.remove_left(target.parent)
     with store.own_mark(target.parent, "report") as mark:
         building = mark.path / "report"
@@ -54,8 +54,8 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
             tell(f"{place} of {len(notebooks)}: {path.stem} ", end="")
             pages.append(_render(path, parameters, building, reported_in_words(runs)))
             tell(f"{time.monotonic() - began:.0f} s")
-        links = _run_notebooks(runs, results, target) if target.is_relative_to(results) else {}
-        index = index_page(snapshot, runs, read_records(runs, results), pages, links)
+        links = _run_notebooks(runs, target) if target.is_relative_to(results) else {}
+        index = index_page(snapshot, runs, read_records(runs), pages, links)
         (building / "index.html").write_text(index, encoding="utf-8")
         if target.exists():
             target.rename(mark.path / "old")
@@ -63,11 +63,11 @@ def build_report(study: str, to: Path | None = None, tell: Callable = lambda *_,
     return target
 
 
-def _run_notebooks(runs: pd.DataFrame, results: Path, folder: Path) -> dict[str, str]:
+def _run_notebooks(runs: pd.DataFrame, folder: Path) -> dict[str, str]:
     """From each run, finished or failed, to its executed notebook, as an address in the folder of the report."""
     found = {}
     for run in runs["run"].unique():
-        for place in (store.folder_of(run, results), store.failure_folder(run)):
+        for place in (store.folder_of(run), store.failure_folder(run)):
             if (notebook := store.notebook_file(place)).is_file():
                 found.setdefault(run, os.path.relpath(notebook, folder))
     return found
