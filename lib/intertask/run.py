@@ -18,7 +18,7 @@ from intertask.tasks.catalogue import find_entry
 from intertask.tasks.schema import LabelName
 from intertask.tasks.sources import fingerprint
 from intertask.weighting import DYNAMIC, LOSS_SCALING, SAMPLING
-from intertask.written import Strict, faults_in_words
+from intertask.written import PLACED, Strict, faults_in_words
 
 SEEDS = ("order_seed", "head_seed", "dropout_seed", "limit_seed")
 # of a task file its entries count, not its path; an encoder that is kept changes no score
@@ -64,7 +64,7 @@ class Member(Strict):
     task: str
     shuffle_labels: bool = False
     limit: int | None = Field(None, ge=1)
-    evaluate_on: list[Further] = []
+    evaluate_on: list[Annotated[Further, PLACED]] = []
 
     @property
     def label(self) -> str:
@@ -85,10 +85,10 @@ class Run(Strict):
     shuffle_labels: bool = said(False, "permute the training labels: a negative control", STUDY)
     limit: int | None = said(None, "training examples, drawn without replacement; None: all", STUDY, ge=1)
     limit_stratified: bool = said(False, "limit draws of each label its share, where an example has one label")
-    evaluate_on: list[Further] = said(
+    evaluate_on: list[Annotated[Further, PLACED]] = said(
         [], 'further tasks to score: names, or {"task": ..., "labels": {"neutral": "not_entailment", ...}}', STUDY
     )
-    alongside: list[Member] = said(
+    alongside: list[Annotated[Member, PLACED]] = said(
         [], 'further tasks of one mixture: names, or {"task": ..., "limit": ..., "shuffle_labels": ...}', STUDY
     )
     sampling: Annotated[str, Field(pattern=SAMPLING)] | list[Probability] = said(

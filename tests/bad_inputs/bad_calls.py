@@ -38,6 +38,7 @@ PARAMETERS = [
         {"task": "mini/rte", "precision": "fp16"},
         "precision: input should be 'auto', 'float32', 'bfloat16' or",
     ),
+    ({"task": "mini/rte", "alongside": [{"task": "x", "limit": True}]}, "alongside.0: key 'limit': expected a number"),
     ({"task": "mini/rte", "class_weight": {"a": -1}}, "class_weight.a: input should be greater than 0, found -1"),
     ({"task": "mini/rte", "keep_encoder": "perhaps"}, "keep_encoder: input should be a valid boolean"),
 ]

@@ -187,6 +187,7 @@ LINES = [
     ("report: [restarts, restarts]", "report names restarts twice"),
     ("report: restarts", "report: input should be a valid list"),
     ("report: [5]", "report.0: input should be a valid dictionary"),
+    ("report: [restarts, {notebook: yes}]", "report.1: key 'notebook': expected a number or text, found True"),
     ("report: [{study: x}]", "report.0.notebook: field required"),
     ("report: [../experiments/train]", "report.0: string should match pattern"),
     ("report: [restarts.ipynb]", "report.0: string should match pattern"),

@@ -11,6 +11,7 @@ LINES = [
     ("title: 5", "title: input should be a valid string"),
     ("title: yes", "expected a number or text, found True"),
     ("titel: T", "titel: extra inputs are not permitted"),
+    ("source: [scores.csv, {file: yes}]", "line 2: source.1: key 'file': expected a number or text, found True"),
     ("source: 5", "source: input should be a valid dictionary"),
     ("source: []", "expected a file under source or predictions, found none"),
     ("source: on", "source: input should be a valid dictionary"),

@@ -25,7 +25,7 @@ from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.studies.study import OF_A_TABLE, Notebook, read_source
 from intertask.tasks.catalogue import catalogue
 from intertask.tasks.data_files import read_file
-from intertask.written import NOTHING, UNPRINTED, Strict
+from intertask.written import NOTHING, PLACED, UNPRINTED, Strict
 
 SHUFFLED = "[shuffle_labels=true]"
 EXAMPLE = ["row", "label", "prediction", "right"]
@@ -70,7 +70,9 @@ class TableFile(Strict):
     values: Values = Field({}, description="{encoder: roberta-base}: further ones, or others")
 
 
-Files = Annotated[list[TableFile], BeforeValidator(lambda given: given if isinstance(given, list) else [given])]
+Files = Annotated[
+    list[Annotated[TableFile, PLACED]], BeforeValidator(lambda given: given if isinstance(given, list) else [given])
+]
 
 
 class TableSource(Strict):
@@ -87,7 +89,7 @@ class TableSource(Strict):
     unit: Literal["points", "fraction"] | None = Field(
         None, description="of the scores: 0-100 or 0-1; None: as the scores look, refused where they look like both"
     )
-    report: list[Notebook] = []
+    report: list[Annotated[Notebook, PLACED]] = []
 
     @model_validator(mode="after")
     def _each_file_once(self) -> "TableSource":

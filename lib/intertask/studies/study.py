@@ -374,7 +374,7 @@ class Study(Strict):
     per_task: dict[str, Settings] = Field({}, description="further settings of runs on that task alone, in any stage")
     per_target: dict[str, Settings] = Field({}, description="of those alone in which the task is the target, and above")
     parts: list[dict[str, Any]] = Field([], description="each a name and keys that replace the study's")
-    report: list[Notebook] = [Notebook(notebook="restarts")]
+    report: list[Annotated[Notebook, PLACED]] = [Notebook(notebook="restarts")]
     counts: list[Annotated[Count, PLACED]] = []
     mini: dict[str, Any] = Field({}, description="keys that replace the study's under --mini")
     quick: dict[str, Any] = Field({}, description="further ones under --quick")
