@@ -207,7 +207,7 @@ def test_probabilities_by_hand():
 def test_words_that_are_cut_have_no_tag(made, tmp_path):
     rows = [["a"] * 30, ["b"] * 3]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps({"words": one}) + "\n" for one in rows))
-    table, said = predicted(made("tags").folder, tmp_path / "t.jsonl")  # of 24 tokens two are special, and a blank is one
+    table, said = predicted(made("tags").folder, tmp_path / "t.jsonl")  # a blank is a token too, of 24
     (long, short), shares = map(json.loads, table["prediction"]), [*map(json.loads, table["p"])]
     assert len(long) == 30 and None not in long[:11] and long[11:] == shares[0][11:] == [None] * 19
     assert None not in short + shares[1] and said[-1].endswith("2 rows predicted, 1 of them cut at max_length 24")
