@@ -168,6 +168,23 @@ def test_an_adapter_needs_lora_and_a_published_encoder(made, tmp_path, refused):
     start = choose(str(one.folder))
     start.record["parent"] = "other"
     refused(lambda: refuse_no_adapter(start), "one that starts from other", "Export without --adapter")
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": one.run.encoder}))
+    (beside / "adapter_model.safetensors").touch()
+    start.record["parent"], start.run = None, one.run.model_copy(update={"encoder": str(beside)})
+    refused(lambda: refuse_no_adapter(start), f"no adapter, found one that starts from {beside}")
+
+
+def test_a_revision_is_named_as_transformers_and_peft_want_it(made, encoders, tmp_path, monkeypatch):
+    shutil.copytree(encoders("bert"), tmp_path / "mirror" / "owner" / "name@v1")
+    monkeypatch.setenv("INTERTASK_HUB", str(tmp_path / "mirror"))
+    one = made("pairs", "owner/name@v1", max_steps=1, tuning="lora")
+    folder = export_run(str(one.folder), tmp_path / "out", adapter=True, say=silent)
+    said, card = json.loads((folder / "adapter_config.json").read_text()), (folder / "README.md").read_text()
+    assert (said["base_model_name_or_path"], said["revision"]) == ("owner/name", "v1")
+    assert yaml.safe_load(card.split("---")[1])["base_model"] == "owner/name"
+    assert 'from_pretrained("owner/name", revision="v1", config=config)' in card and "from `owner/name@v1`" in card
 
 
 @pytest.mark.parametrize("factor", [1.01, float("nan")])

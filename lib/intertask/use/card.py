@@ -22,7 +22,7 @@ from intertask.studies import store
 from intertask.studies.status import read_study
 from intertask.tasks.catalogue import find_entry
 from intertask.use.agreement import Check, match_in_words
-from intertask.use.choice import OF_A_CELL, Chosen, public_name, study_command
+from intertask.use.choice import OF_A_CELL, Chosen, public_name, repository, study_command
 from intertask.use.plain import class_name
 
 HUB_TASKS = {
@@ -88,7 +88,7 @@ def card_of(chosen: Chosen, check: Check, entry, adapter: bool = False) -> str:
 
 
 def _metadata(chosen: Chosen, entry, kind: str, stages: list[dict], adapter: bool) -> ModelCardData:
-    base, further = chosen.record["encoder"], _further(chosen)
+    base, (repo, _), further = chosen.record["encoder"], repository(chosen.record["encoder"]), _further(chosen)
     trained = [record["identity"]["data"][name][0] for record in stages for name in record["tasks"]]
     results = []
     for split, scores in chosen.outcome["scores"].items():
@@ -106,7 +106,7 @@ def _metadata(chosen: Chosen, entry, kind: str, stages: list[dict], adapter: boo
             if metric != "main"
         ]
     return ModelCardData(
-        base_model=base if "/" in base and not base.startswith("mini/") and not Path(base).is_dir() else None,
+        base_model=repo if "/" in base and not base.startswith("mini/") and not Path(base).is_dir() else None,
         datasets=sorted({content["hub"] for content in trained if "hub" in content}) or None,
         library_name="peft" if adapter else "transformers",
         pipeline_tag=HUB_TASKS[kind],
@@ -160,10 +160,12 @@ def _use(chosen: Chosen, entry, kind: str, adapter: bool) -> list[str]:
     }
     load = [f'model = {kind}.from_pretrained("FOLDER")']
     if adapter:
+        repo, revision = repository(chosen.record["encoder"])
+        of = f'"{repo}"' + (f', revision="{revision}"' if revision else "")
         load = [
             "from peft import PeftModel",
             'config = AutoConfig.from_pretrained("FOLDER")',
-            f'base = {kind}.from_pretrained("{public_name(chosen.record["encoder"])}", config=config)',
+            f"base = {kind}.from_pretrained({of}, config=config)",
             'model = PeftModel.from_pretrained(base, "FOLDER")',
         ]
     if entry.format == "regression":
