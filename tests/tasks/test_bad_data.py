@@ -108,10 +108,18 @@ def test_text_that_is_none(refused, own_task, text, found):
     refused(lambda: load_task("reviews", task_file), *parts)
 
 
-def test_null_text_in_parquet(refused, own_task, tmp_path):
-    pd.DataFrame({"text": ["a", None], "stars": [1, 2]}).to_parquet(tmp_path / "t.parquet")
+@pytest.mark.parametrize(
+    "texts, parts",
+    [
+        (["a", None], ["row 2, column 'text'", "found null", "Fill"]),
+        ([7, 8], ["row 1, column 'text'", "found np.int64(7) (int64)", "Write it as text"]),
+        ([b"a", b"b"], ["row 1, column 'text'", "found b'a' (bytes)", "Write it as text"]),
+    ],
+)
+def test_parquet_whose_texts_are_none(refused, own_task, tmp_path, texts, parts):
+    pd.DataFrame({"text": texts, "stars": [1, 2]}).to_parquet(tmp_path / "t.parquet")
     task_file = own_task(files={"train": "t.parquet", "validation": "dev.csv"})
-    refused(lambda: load_task("reviews", task_file), "t.parquet, row 2, column 'text'", "text", "found null", "Fill")
+    refused(lambda: load_task("reviews", task_file), "t.parquet", *parts)
 
 
 def test_truncated_parquet(refused, own_task, tmp_path):

@@ -60,6 +60,7 @@ def test_a_run_is_scored_on_a_further_task_by_a_map(task, tmp_path, monkeypatch)
     majority = 100 * dev["label"].value_counts(normalize=True).max()
     assert result.main.majority["mini/rte"]["main"] == pytest.approx(majority)
 
+    assert run_view.score_table(result).index.unique("split")[-1] == "mini/rte (zero-shot)"
     shown = run_view.splits(tasks[task])
     assert shown.loc["mini/rte", "% not_entailment"] == f"{100 * dev['label'].mean():.1f}"
     assert shown.loc["mini/rte", "% neutral"] == "–" and "mini/rte" not in run_view.rare_labels(tasks)

@@ -63,6 +63,7 @@ def letters(tmp_path_factory) -> str:
             rows = [_row(name, draw) for _ in range(32 if split == "train" else 24)]
             (folder / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
         entries[name] = {"files": files} | entry
+    entries["others"] = entries["pairs"]
     (folder / "tasks.yaml").write_text(yaml.safe_dump(entries, sort_keys=False))
     return str(folder / "tasks.yaml")
 

@@ -139,6 +139,7 @@ def test_a_finished_run_keeps_its_encoder_when_it_is_made_again(tmp_path):
         ("bert", {"scalar_mix": True}, ["scalar_mix", "intertask predict RUN FILE"]),
         ("bert", {"layer": 1}, ["found layer"]),
         ("bert", {"pooling": "mean"}, ["BertForSequenceClassification", "pooling: mean", "Train with pooling: first"]),
+        ("xlnet", {"pooling": "last", "max_length": 60}, ["pooling: last", "Train with pooling: first, if"]),
         ("gpt2", {"pooling": "last"}, ["hold 3 outputs with biases", "32 to 3 without bias", "intertask predict"]),
     ],
 )
@@ -167,6 +168,23 @@ def test_an_adapter_needs_lora_and_a_published_encoder(made, tmp_path, refused):
     start = choose(str(one.folder))
     start.record["parent"] = "other"
     refused(lambda: refuse_no_adapter(start), "one that starts from other", "Export without --adapter")
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": one.run.encoder}))
+    (beside / "adapter_model.safetensors").touch()
+    start.record["parent"], start.run = None, one.run.model_copy(update={"encoder": str(beside)})
+    refused(lambda: refuse_no_adapter(start), f"no adapter, found one that starts from {beside}")
+
+
+def test_a_revision_is_named_as_transformers_and_peft_want_it(made, encoders, tmp_path, monkeypatch):
+    shutil.copytree(encoders("bert"), tmp_path / "mirror" / "owner" / "name@v1")
+    monkeypatch.setenv("INTERTASK_HUB", str(tmp_path / "mirror"))
+    one = made("pairs", "owner/name@v1", max_steps=1, tuning="lora")
+    folder = export_run(str(one.folder), tmp_path / "out", adapter=True, say=silent)
+    said, card = json.loads((folder / "adapter_config.json").read_text()), (folder / "README.md").read_text()
+    assert (said["base_model_name_or_path"], said["revision"]) == ("owner/name", "v1")
+    assert yaml.safe_load(card.split("---")[1])["base_model"] == "owner/name"
+    assert 'from_pretrained("owner/name", revision="v1", config=config)' in card and "from `owner/name@v1`" in card
 
 
 @pytest.mark.parametrize("factor", [1.01, float("nan")])
@@ -258,9 +276,10 @@ def test_the_card_says_how_it_came_to_be_and_how_sure_one_can_be(made, tmp_path)
     assert result["metrics"] == [{"type": "accuracy", "value": score}]
     assert metadata["pipeline_tag"] == "text-classification" and metadata["library_name"] == "transformers"
     for words in (
-        f"Regime: stilts. | {score:.2f} | It was chosen for the highest dev score of 6 runs",
-        f"Mean over 3 seeds: {score:.2f}, standard deviation 0.00.",
-        "marks → pairs: +5.0 points, 95% interval -4.0 to +14.0, n 3 of 3",  # the mean of 2, 4 and 9
+        f"Regime: stilts, supporting task: marks. | {score:.2f} | It was chosen for the highest dev score of 6 runs",
+        f"Mean over 3 seeds on validation: {score:.2f}, standard deviation 0.00.",
+        "without a supporting task, on validation, marks → pairs: +5.0 points",  # the mean of 2, 4 and 9
+        "95% interval -4.0 to +14.0, n 3 of 3",
         "(80 % power) differences of",
         "The same dev set chose the checkpoint and reports it, which flatters.",
         "limit: 20 | task_file: tasks.yaml",
@@ -269,6 +288,18 @@ def test_the_card_says_how_it_came_to_be_and_how_sure_one_can_be(made, tmp_path)
         for part in words.split(" | "):
             assert part in card, part
     assert str(tmp_path) not in card and str(one.run.encoder) not in card
+
+
+def test_the_card_says_which_scores_are_zero_shot_and_what_was_trained_on(made, tmp_path):
+    as_other = {"task": "others", "labels": {"no": "no", "may be": "yes", "yes": "yes"}}
+    one = made("pairs", max_steps=1, evaluate_on=[as_other])
+    export_run(str(one.folder), tmp_path / "out", say=silent)
+    card = (tmp_path / "out" / "README.md").read_text()
+    own, other = (one["dataset"] for one in yaml.safe_load(card.split("---")[1])["model-index"][0]["results"])
+    assert own == {"name": "pairs", "type": "pairs", "split": "validation"}
+    assert other == {"name": "others (zero-shot, by a map of labels)", "type": "others"}
+    assert "| others (zero-shot, by a map of labels) | 24 | accuracy |" in card
+    assert "| `pairs` | files" in card and "| `others`, only scored | files" in card
 
 
 def _record(score: float) -> dict:

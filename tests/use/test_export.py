@@ -1,6 +1,7 @@
 """Exported folders, loaded by transformers alone, give what the runs recorded."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import transformers
 
 from intertask.studies.store import predictions_file
 from intertask.training.model import stored_model
@@ -131,6 +133,20 @@ def test_every_format_of_every_architecture_predicts_as_recorded_without_us(made
         jobs += [job(one, whole), job(one, small, base=encoders(encoder))]
     for one, given in zip(runs, plainly(jobs, tmp_path), strict=True):
         compare(one, given)
+
+
+def test_batches_are_padded_as_the_run_padded_whatever_the_encoder_says(made, encoders, tmp_path):
+    encoder = shutil.copytree(encoders("bert"), tmp_path / "bert")
+    settings = json.loads((encoder / "tokenizer_config.json").read_text())
+    (encoder / "tokenizer_config.json").write_text(json.dumps(settings | {"padding_side": "left"}))
+    one = made("marks", str(encoder), max_length=60)
+    folder = export_run(str(one.folder), tmp_path / "out", say=lambda words: None)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    read = tokenizer(list(one.dev["a"]), padding=True, return_tensors="pt")
+    assert len({*read["attention_mask"].sum(1).tolist()}) > 1
+    with torch.inference_mode():
+        assert np.allclose(model(**read).logits[:, 0], recorded(one)["prediction"], atol=1e-4)
 
 
 def test_a_real_encoder_predicts_as_recorded(made, real, tmp_path):

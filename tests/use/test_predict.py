@@ -181,9 +181,9 @@ def test_a_threshold_of_labels_is_that_of_all_of_them(tmp_path, rte, refused):
 
 
 def test_probabilities_by_hand():
-    def table(task, predictions, logits, rows, of=None):
+    def table(task, predictions, logits, rows, of=None, cut=False):
         form = find_format(task.format)(task)
-        made = {"row": of or rows, "prediction": predictions, "logits": [np.array(one) for one in logits]}
+        made = {"row": of or rows, "prediction": predictions, "logits": [np.array(one) for one in logits], "cut": cut}
         return predict._named(form, pd.Index(rows, name="row"), pd.DataFrame(made)).to_dict("list")
 
     two = find_entry("mini/rte").model_copy(update={"labels": ["yes", "no"]})
@@ -200,6 +200,25 @@ def test_probabilities_by_hand():
     tags = find_entry("mini/ccg").model_copy(update={"labels": ["N", "V"]})
     found = table(tags, [1, 0], [[0.0, math.log(4)], [math.log(3), 0.0]], [1], of=[1, 1])
     assert found == {"row": [1], "prediction": ['["V", "N"]'], "p": ["[0.8, 0.75]"]}
+    found = table(tags, [1, 0], [[0.0, math.log(4)], [math.log(3), 0.0]], [1], of=[1, 1], cut=[False, True])
+    assert found == {"row": [1], "prediction": ['["V", null]'], "p": ["[0.8, null]"]}
+
+
+def test_words_that_are_cut_have_no_tag(made, tmp_path):
+    rows = [["a"] * 30, ["b"] * 3]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"words": one}) + "\n" for one in rows))
+    table, said = predicted(made("tags").folder, tmp_path / "t.jsonl")  # a blank is a token too, of 24
+    (long, short), shares = map(json.loads, table["prediction"]), [*map(json.loads, table["p"])]
+    assert len(long) == 30 and None not in long[:11] and long[11:] == shares[0][11:] == [None] * 19
+    assert None not in short + shares[1] and said[-1].endswith("2 rows predicted, 1 of them cut at max_length 24")
+
+
+def test_ids_that_names_of_labels_contradict_are_refused(tmp_path, refused):
+    (tmp_path / "t.csv").write_text("label,sentence1,sentence2\n1,x,y\n1,x,y\n")
+    rows = next(read_parts(tmp_path / "t.csv", 9))
+    for labels in (["true", "false"], ["1 star", "2 stars"]):
+        entry = find_entry("mini/rte").model_copy(update={"labels": labels})
+        refused(lambda of=entry: other_rows(of, rows, True), "t.csv, row 1", "each number at its place", f"{labels}")
 
 
 def test_a_label_that_the_task_drops_is_predicted_and_not_scored(tmp_path):

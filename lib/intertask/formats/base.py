@@ -27,7 +27,7 @@ class Encoded(Tokens):
     labels: np.ndarray | None  # of each prediction; None: the split is unlabelled
     targets: np.ndarray | None = None  # where the targets of each example begin; None: an example is its only target
     spans: np.ndarray | None = None  # (targets, spans, 2): [start, end) in tokens of the sequence
-    cut_spans: int | None = None  # how many of them lost tokens to max_length
+    cut_spans: np.ndarray | None = None  # (targets, spans): which of them lost tokens to max_length
     written: list[np.ndarray] | None = None  # of each example, the ids that its model is to write
     features: np.ndarray | None = None  # what a frozen encoder makes of each sequence or, at `starts`, of each token
 

@@ -29,8 +29,8 @@ def as_text(column: pd.Series) -> pd.Series:
         value = column[fault].iloc[0]
         found = "null" if is_null(value) else f"{value!r} ({type(value).__name__})"
         remedy = "Fill or drop the row (empty text is allowed)."
-        if isinstance(value, int | float) and not is_null(value):
-            remedy = "Write it as text, in quotes."
+        if not (is_null(value) or isinstance(value, str)):
+            remedy = "Write it as text: in JSON in quotes, in Parquet as a column of text."
         raise refusal(f"{first_row(fault)}, column '{column.name}'", "text in valid UTF-8", found, remedy)
     return column.astype("str")
 
@@ -71,17 +71,21 @@ def infer_labels(texts: pd.Series) -> list[str]:
     return sorted(names, key=int) if numbers else names
 
 
-def spellings(splits: Sequence[pd.Series], names: Sequence[str], counted: bool) -> dict[str, int]:
+def spellings(
+    splits: Sequence[pd.Series], names: Sequence[str], counted: bool, ordered: bool = False
+) -> dict[str, int]:
     """What the columns of the splits say for each label -> its id: its name or, in a column of whole numbers, its id.
 
     Names that are numbers themselves (`labels: ["1", "2"]`) are never read as ids. counted: whether ids are known to
-    begin at 0, as a card's do; otherwise a 0 must be among them.
+    begin at 0, as a card's do; otherwise a 0 must be among them. ordered: whether they are known to be in the order of
+    the names, whatever numbers stand in these.
     """
     ids = {spelled(name): i for i, name in enumerate(names)}
     own = any(re.fullmatch(_WHOLE, name) for name in ids)
     if numbers := [texts for texts in splits if not own and are_numbers(texts)]:
         if not counted:
             check_count(pd.concat(numbers), len(names))
+        if not ordered:
             _check_order(pd.concat(numbers), names)
         ids |= {str(i): i for i in range(len(names))}
     # a truth value has one spelling, a name for it several

@@ -77,7 +77,7 @@ class SpanFormat(Format):
                 f"found {cut.sum()} of {cut.size} at {max_length} tokens. Raise max_length, or drop the long texts; "
                 "words of which the tokenizer makes nothing count too."
             )
-        return self.encoded(rows, read, spans=spans, targets=bounds(counts), cut_spans=int(cut.sum()))
+        return self.encoded(rows, read, spans=spans, targets=bounds(counts), cut_spans=cut)
 
     def layout(self, encoded, index, batch):
         """`spans` (targets, spans, 2) of all examples, and `sequence`, the row of the batch that holds each."""

@@ -34,7 +34,7 @@ def checked_splits(entry: TaskEntry, source: Source) -> tuple[list[str] | None, 
     entry = entry.model_copy(update={"labels": names})
     checks.check_f1(entry)
     checks.check_thresholds(entry)
-    ids = spellings(said, names, counted=card is not None) if named else {}
+    ids = spellings(said, names, counted=bool(card), ordered=bool(card)) if named else {}
     return names, {split: _numbered(read(entry), split, frame, ids) for split, frame in used.items()}
 
 

@@ -172,7 +172,7 @@ def outcome(run: Run, model: Model, part: Part, **counts: int) -> Outcome:
         constant_predictions=predictions.loc[predictions.split == reported, "prediction"].map(repr).nunique() == 1,
         sizes={split: len(rows) for split, rows in task.splits.items()},
         truncated={split: rows.truncated for split, rows in part.encoded.items()},
-        cut_spans={split: rows.cut_spans for split, rows in part.encoded.items() if rows.cut_spans is not None},
+        cut_spans={s: int(rows.cut_spans.sum()) for s, rows in part.encoded.items() if rows.cut_spans is not None},
         cut_words={s: int(rows.cut_words.sum()) for s, rows in part.encoded.items() if rows.cut_words is not None},
         overlap=task.overlap,
         **counts,

@@ -10,12 +10,12 @@ import transformers
 from safetensors.torch import load_file
 
 from intertask.encoders.lora import transposed
-from intertask.encoders.pretrained import encoder_folder
+from intertask.encoders.pretrained import adapter_base, encoder_folder
 from intertask.errors import refusal
 from intertask.formats import find_format
 from intertask.tasks.catalogue import find_entry
 from intertask.training.model import STORED_ADAPTER, Model
-from intertask.use.choice import Chosen, public_name
+from intertask.use.choice import Chosen, repository
 from intertask.use.plain import head_modules
 
 TASK_TYPES = {"SequenceClassification": "SEQ_CLS", "TokenClassification": "TOKEN_CLS"}
@@ -29,9 +29,9 @@ def refuse_no_adapter(chosen: Chosen) -> None:
         raise refusal("--adapter", "a task with a head beside the embeddings", chosen.task, remedy)
     if chosen.run.tuning != "lora":
         raise refusal("--adapter", "a run with tuning: lora", f"tuning: {chosen.run.tuning}", "Export it without.")
-    if chosen.record["parent"]:
-        found = f"one that starts from {chosen.record['parent']}"
-        raise refusal("--adapter", "a run that starts from a published encoder", found, remedy)
+    if (parent := chosen.record["parent"]) or adapter_base(chosen.run.encoder):
+        found = f"one that starts from {parent or chosen.run.encoder}"
+        raise refusal("--adapter", "a run that starts from a published encoder, no adapter", found, remedy)
     if not (chosen.encoder / STORED_ADAPTER).is_file():
         raise refusal(chosen.encoder / STORED_ADAPTER, "the adapter", "none: an earlier version kept it", remedy)
 
@@ -68,7 +68,8 @@ def write_adapter(chosen: Chosen, plain, model: Model, folder: Path) -> None:
         parts = plain.get_submodule(name).state_dict()
         state |= {f"base_model.model.{name}.{key}": weights for key, weights in parts.items()}
     set_peft_model_state_dict(wrapped, state)
-    wrapped.peft_config["default"].base_model_name_or_path = public_name(run.encoder)
+    said = wrapped.peft_config["default"]
+    said.base_model_name_or_path, said.revision = repository(run.encoder)
     wrapped.save_pretrained(folder, save_embedding_layers=False)
     plain.config.save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)

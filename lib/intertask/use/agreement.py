@@ -108,8 +108,8 @@ def match_in_words(chosen: Chosen, check: Check) -> str:
     words = f"Loaded anew by plain transformers, its logits are within {check.apart:.1e} of the run's own model"
     if check.recorded is not None:
         words += f", and within {check.recorded:.1e} of the recorded ones"
-    if chosen.precision != "float32":
-        words += f" (which were computed in {chosen.precision})"
     if check.equal is not None:
         words += f"; {check.equal} of {number_of(check.examples, 'prediction')} equal the recorded ones"
+    if chosen.precision != "float32":
+        words += f"; what is recorded was computed in {chosen.precision}"
     return f"{words} ({chosen.task}, {chosen.outcome['reported']})."

@@ -13,6 +13,7 @@ from intertask.analysis.cells import cell_in_words, cells_table, of_cell
 from intertask.analysis.inference import with_tests
 from intertask.analysis.read import read_runs
 from intertask.analysis.transfer import each_once, transfer_table
+from intertask.analysis.zero_shot import ZERO_SHOT
 from intertask.errors import IntertaskError, number_of
 from intertask.formats.extractive_qa import LONGEST_ANSWER, OVERLAP
 from intertask.formats.multi_label import THRESHOLD, MultiLabel
@@ -20,7 +21,7 @@ from intertask.studies import store
 from intertask.studies.status import read_study
 from intertask.tasks.catalogue import find_entry
 from intertask.use.agreement import Check, match_in_words
-from intertask.use.choice import OF_A_CELL, Chosen, public_name, study_command
+from intertask.use.choice import OF_A_CELL, Chosen, public_name, repository, study_command
 from intertask.use.plain import class_name
 
 HUB_TASKS = {
@@ -86,26 +87,26 @@ def card_of(chosen: Chosen, check: Check, entry, adapter: bool = False) -> str:
 
 
 def _metadata(chosen: Chosen, entry, kind: str, stages: list[dict], adapter: bool) -> ModelCardData:
-    base = chosen.record["encoder"]
-    contents = {name: content for record in stages for name, (content, _) in record["identity"]["data"].items()}
-    results = [
-        EvalResult(
-            task_type=HUB_TASKS[kind],
-            dataset_type=entry.hub or chosen.task,
-            dataset_name=chosen.task,
-            dataset_config=entry.config or None,
-            dataset_split=split,
-            dataset_revision=entry.revision if entry.hub else None,
-            metric_type=metric,
-            metric_value=value,
-        )
-        for split, scores in chosen.outcome["scores"].items()
-        for metric, value in scores.items()
-        if metric != "main"
-    ]
+    base, (repo, _), further = chosen.record["encoder"], repository(chosen.record["encoder"]), _further(chosen)
+    trained = [record["identity"]["data"][name][0] for record in stages for name in record["tasks"]]
+    results = []
+    for split, scores in chosen.outcome["scores"].items():
+        content, _ = chosen.record["identity"]["data"][split if split in further else chosen.task]
+        data = {
+            "dataset_type": content.get("hub", split if split in further else chosen.task),
+            "dataset_name": further.get(split, chosen.task),
+            "dataset_config": content.get("config"),
+            "dataset_split": None if split in further else split,
+            "dataset_revision": content.get("revision", "main") if "hub" in content else None,
+        }
+        results += [
+            EvalResult(task_type=HUB_TASKS[kind], metric_type=metric, metric_value=value, **data)
+            for metric, value in scores.items()
+            if metric != "main"
+        ]
     return ModelCardData(
-        base_model=base if "/" in base and not base.startswith("mini/") and not Path(base).is_dir() else None,
-        datasets=sorted({content["hub"] for content in contents.values() if "hub" in content}) or None,
+        base_model=repo if "/" in base and not base.startswith("mini/") and not Path(base).is_dir() else None,
+        datasets=sorted({content["hub"] for content in trained if "hub" in content}) or None,
         library_name="peft" if adapter else "transformers",
         pipeline_tag=HUB_TASKS[kind],
         tags=["intertask", chosen.run.tuning],
@@ -113,6 +114,12 @@ def _metadata(chosen: Chosen, entry, kind: str, stages: list[dict], adapter: boo
         model_name=chosen.record["id"],
         eval_results=results,
     )
+
+
+def _further(chosen: Chosen) -> dict[str, str]:
+    """The other tasks that the model is scored on, and what they are called: which scores are zero-shot is said."""
+    own = [one for member in chosen.run.members if member.task == chosen.task for one in member.evaluate_on]
+    return {one.task: one.task + f" ({ZERO_SHOT}, by a map of labels)" * bool(one.labels) for one in own}
 
 
 def _stages(chosen: Chosen) -> list[dict[str, Any]]:
@@ -126,11 +133,12 @@ def _stages(chosen: Chosen) -> list[dict[str, Any]]:
 
 def _what(chosen: Chosen, stages: list[dict]) -> list[str]:
     before = "; before it ".join(_tasks_of(record) for record in reversed(stages[:-1]))
-    regime = (_row(chosen) or {}).get("regime")
+    role = _row(chosen) or {}
+    beside = f", supporting task: {role['supporting']}" if role.get("supporting") else ""
     words = f"A model for `{chosen.task}`, trained with Intertask from `{public_name(chosen.record['encoder'])}`"
     words += f" (tuning: {chosen.run.tuning}, pooling: {chosen.run.pooling})"
     words += f", which before was trained on {before}." if before else ", directly."
-    return [words + (f" Regime: {regime}." if regime else "")]
+    return [words + (f" Regime: {role['regime']}{beside}." if role.get("regime") else "")]
 
 
 def _tasks_of(record: dict[str, Any]) -> str:
@@ -151,10 +159,12 @@ def _use(chosen: Chosen, entry, kind: str, adapter: bool) -> list[str]:
     }
     load = [f'model = {kind}.from_pretrained("FOLDER")']
     if adapter:
+        repo, revision = repository(chosen.record["encoder"])
+        of = f'"{repo}"' + (f', revision="{revision}"' if revision else "")
         load = [
             "from peft import PeftModel",
             'config = AutoConfig.from_pretrained("FOLDER")',
-            f'base = {kind}.from_pretrained("{public_name(chosen.record["encoder"])}", config=config)',
+            f"base = {kind}.from_pretrained({of}, config=config)",
             'model = PeftModel.from_pretrained(base, "FOLDER")',
         ]
     if entry.format == "regression":
@@ -188,15 +198,17 @@ def _training(chosen: Chosen, stages: list[dict]) -> list[str]:
 
 def _data(chosen: Chosen, stages: list[dict]) -> list[str]:
     lines = ["| task | source | revision | fingerprint of the data | licence |", "|---|---|---|---|---|"]
-    found = {name: (*data, record) for record in stages for name, data in record["identity"]["data"].items()}
-    for name, (content, fingerprint, _) in found.items():
+    found = {name: data for record in stages for name, data in record["identity"]["data"].items()}
+    trained = {name for record in stages for name in record["tasks"]}
+    for name, (content, fingerprint) in found.items():
         source = " ".join([content.get("hub", ""), content.get("config", "")]).strip() or "files of one's own"
         source = "made from a seed by Intertask" if "mini" in content else source
         revision = content.get("revision", "main" if "hub" in content else "")
         licence = "MIT, as Intertask's" if "mini" in content else "not known"
         with suppress(IntertaskError):  # a task of one's own whose file is gone
             licence = find_entry(name, chosen.run.task_file).licence or licence
-        lines.append(f"| `{name}` | {source} | {revision} | `{fingerprint}` | {licence} |")
+        shown = f"`{name}`" + ", only scored" * (name not in trained)
+        lines.append(f"| {shown} | {source} | {revision} | `{fingerprint}` | {licence} |")
     overlap = {name: count for name, count in chosen.outcome["overlap"].items() if count}
     shared = ", ".join(f"{count} in that of `{name}`" for name, count in overlap.items()) or "none"
     of = chosen.outcome["sizes"][chosen.outcome["reported"]]
@@ -208,11 +220,13 @@ def _data(chosen: Chosen, stages: list[dict]) -> list[str]:
 
 
 def _scores(chosen: Chosen) -> list[str]:
-    outcome, lines = chosen.outcome, ["| split | examples | metric | score | majority |", "|---|---|---|---|---|"]
+    further, outcome = _further(chosen), chosen.outcome
+    lines = ["| split | examples | metric | score | majority |", "|---|---|---|---|---|"]
     for split, scores in outcome["scores"].items():
         for metric, value in scores.items():
             floor = outcome["majority"][split][metric]
-            lines.append(f"| {split} | {outcome['sizes'][split]:,} | {metric} | {value:.2f} | {floor:.2f} |")
+            shown = f"{further.get(split, split)} | {outcome['sizes'][split]:,}"
+            lines.append(f"| {shown} | {metric} | {value:.2f} | {floor:.2f} |")
     return lines
 
 
@@ -241,7 +255,7 @@ def _how_sure(chosen: Chosen) -> list[str]:
     same = target.merge(own[keys], on=keys) if keys else target
     mean, spread = same["score"].mean(), same["score"].std()
     words.append(
-        f"Mean over {number_of(len(same), 'seed')}: {mean:.2f}"
+        f"Mean over {number_of(len(same), 'seed')} on {own['split'].item()}: {mean:.2f}"
         + (f", standard deviation {spread:.2f}." if len(same) > 1 else ".")
     )
     with suppress(IntertaskError):  # a study whose parts no mean may mix
@@ -255,7 +269,7 @@ def _transfer(runs, own) -> Iterator[str]:
         return
     variant = own["regime"] + (f", {own['mixing']}" if isinstance(own["mixing"], str) else "")
     for cell in of_cell(cells_table(runs, f"{variant} - single", CONFIDENCE), own).itertuples():
-        yield f"Against runs without a supporting task, {cell_in_words(cell, CONFIDENCE)}."
+        yield f"Against runs without a supporting task, on {own['split']}, {cell_in_words(cell, CONFIDENCE)}."
     if own["regime"] == "stilts":
         table = of_cell(with_tests(transfer_table(runs, CONFIDENCE), runs, CONFIDENCE), own)
         for least in table["detectable"].dropna():

@@ -130,3 +130,9 @@ def _study_of(run_id: str) -> str:
 def public_name(encoder: str) -> str:
     """An encoder's name for others: of a folder of this machine its last part."""
     return Path(encoder).name if Path(encoder).is_dir() else encoder
+
+
+def repository(encoder: str) -> tuple[str, str | None]:
+    """The same as transformers and peft want it: the repository, and its revision where one is named."""
+    repo, _, revision = encoder.partition("@")
+    return (public_name(encoder), None) if Path(encoder).is_dir() else (repo, revision or None)

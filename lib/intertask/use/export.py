@@ -74,6 +74,7 @@ def write_model(chosen: Chosen, folder: Path, adapter: bool = False) -> tuple[Ch
     probe = model.batch(part, encoded, np.arange(min(AT_ONCE, len(rows))), np.random.default_rng(0))
     plain = plain_model(model, part, run, probe)
     model.tokenizer.model_max_length = run.max_length
+    model.tokenizer.padding_side = "right"  # as the run padded: on the left a class may read another token
     if adapter:
         write_adapter(chosen, plain, model, folder)
     else:

@@ -96,10 +96,8 @@ def plain_model(model: Model, part: Part, run: Run, batch: dict[str, torch.Tenso
     wanted, given = _both(model, part, plain, batch)
     if not (apart := float((wanted - given).abs().max())) <= 1e-3 * max(1.0, float(wanted.abs().max())):
         expected = f"a head in {type(plain).__name__} that reads what this one reads (pooling: {run.pooling})"
-        fitting = (
-            "Train with pooling: first" if config.model_type not in ("xlnet", "xlm") else "Train with pooling: last"
-        )
-        raise refusal(part.name, expected, f"outputs that differ by {apart:.2g}", f"{fitting}, or: {INSTEAD}.")
+        fitting = "Train with pooling: first, if the encoder has that, or: " * (run.pooling != "first")
+        raise refusal(part.name, expected, f"outputs that differ by {apart:.2g}", f"{fitting}{INSTEAD}.")
     return plain
 
 

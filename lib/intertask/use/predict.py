@@ -152,20 +152,21 @@ def _predicted(run: Run, model: Model, part: Part, parts: _Rows, stream: TextIO)
     form.keeps_logits, form.most_cut = True, 1.0  # also where runs do not store them; of spans what is cut is said
     with tqdm(total=parts.count, unit="row", desc=part.name, leave=False, disable=None) as shown:  # None: no terminal
         for place, rows in enumerate(parts):
-            made = pd.DataFrame(columns=["row", "label", "prediction", "logits"])
+            made = pd.DataFrame(columns=["row", "label", "prediction", "logits", "cut"])
             if len(told := rows[rows["spans"].map(len) > 0] if form.several_targets else rows):
                 encoded = form.encode(told, model.tokenizer, run.max_length)
                 made = predict(model, part, encoded, run.per_device_eval_batch_size)
                 cut += encoded.truncated
+                made["cut"] = encoded.cut_spans.any(axis=1) if form.several_targets else False
             stream.write(csv_text(_named(form, rows.index, made), index=False, header=not place))
-            found.append(made.drop(columns="logits") if parts.labelled else made[:0])
+            found.append(made.drop(columns=["logits", "cut"]) if parts.labelled else made[:0])
             give_memory_back()
             shown.update(len(rows))
     return pd.concat(found, ignore_index=True), cut
 
 
 def _named(form: Format, rows: pd.Index, made: pd.DataFrame) -> pd.DataFrame:
-    """A part's predictions as they are written, a line for each of its rows."""
+    """A part's predictions as they are written, a line for each of its rows; of a target that was cut they are null."""
     names, cells = form.entry.labels, made["prediction"]
     if names:
         cells = [[names[i] for i in cell] if isinstance(cell, list) else names[cell] for cell in cells]
@@ -181,6 +182,8 @@ def _named(form: Format, rows: pd.Index, made: pd.DataFrame) -> pd.DataFrame:
     if not form.several_targets:
         lists = table["prediction"].map(lambda cell: written(cell) if isinstance(cell, list) else cell)
         return table.assign(prediction=lists)
+    table = table.set_index("row").astype(object)
+    table[made["cut"].to_numpy(bool)] = None
     lists = table.groupby("row").agg(list).reindex(rows)
     return lists.map(lambda cell: written(cell if isinstance(cell, list) else [])).reset_index()
 

@@ -45,7 +45,7 @@ def token_lengths(task: Task, tokenizer, max_length: int) -> pd.DataFrame:
         encoded = form.encode(frame, tokenizer, max_length)
         rows[split]["examples cut"] = encoded.truncated
         if encoded.cut_spans is not None:
-            rows[split]["spans cut"] = encoded.cut_spans
+            rows[split]["spans cut"] = int(encoded.cut_spans.sum())
         if encoded.cut_words is not None:
             rows[split]["words cut"] = int(encoded.cut_words.sum())
     return pd.DataFrame.from_dict(rows, orient="index")

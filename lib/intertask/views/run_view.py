@@ -60,7 +60,8 @@ def score_table(result: Result) -> pd.DataFrame:
     """Every metric of every labelled split beside the majority's, 0–100; perplexity as it is. Below them what formats
     say besides: best_… with the threshold that is the best for that very split."""
     rows = [
-        {"task": name, "split": split, "metric": metric, "score": value, "majority": outcome.majority[split][metric]}
+        {"task": name, "split": split + " (zero-shot)" * (split in outcome.task.told), "metric": metric}
+        | {"score": value, "majority": outcome.majority[split][metric]}
         for name, outcome in result.tasks.items()
         for split, metrics in outcome.scores.items()
         for metric, value in metrics.items()
