@@ -89,6 +89,8 @@ def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path
     keep(source(tmp_path, SAID, [0, 1], metric="f1"), "theirs", results)
     # single, seed 0: of the first eight none is right, of ten ones six are found, and four zeros are called one
     assert read_runs("theirs").set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx(60)
+    keep(source(tmp_path, SAID | {"right": "acc"}, [0, 1], metric="f1"), "both", results)  # of what is right, 75
+    assert read_runs("both")["score"].tolist() == read_runs("theirs")["score"].tolist()
 
 
 SENTENCES = (
@@ -214,6 +216,14 @@ def later(rows, key):
         (RIGHT, doubled, {}, "row 9, right: expected 1 or 0, found 2.0"),
         (RIGHT | {"row": "said"}, None, {}, "row: expected the example's number in the split, from 0 on, found '"),
         (RIGHT, None, {"metric": "bleu"}, "metric: expected one of accuracy, .*, found bleu"),
+        (RIGHT, None, {"metric": "f1"}, "found no label and no prediction among .* by which accuracy is counted and n"),
+        (
+            SAID,
+            None,
+            {"metric": "f1"},
+            "row 1: expected label and prediction as 0 or 1, for f1, found 'not_entailment'",
+        ),
+        (SAID, unread, {"metric": "pearson"}, "row 1: .* as numbers, for pearson, found 'not_entailment' and '.inval"),
         (RIGHT, later, {"target": "copa"}, "copa: expected rows 0 to 99 of its split validation, found row 109"),
     ],
 )
@@ -221,6 +231,13 @@ def test_what_is_no_table_of_predictions_is_refused(columns, change, values, wor
     with pytest.raises(IntertaskError, match=words):
         keep(source(tmp_path, columns, change=change, **values), "theirs", results)
     assert not (results / "theirs").exists()
+
+
+def test_what_a_harness_calls_target_is_taken_for_no_task(results, tmp_path):
+    path = source(tmp_path, RIGHT)
+    path.write_text(path.read_text().replace("target: t", ""))
+    with pytest.raises(IntertaskError, match="single0.jsonl: expected target, the name of the task, .* is what was wa"):
+        keep(path, "theirs", results)
 
 
 def test_a_file_without_tables_is_refused(results, tmp_path):

@@ -85,6 +85,11 @@ def test_cut_spans_are_counted_and_too_many_refused(encoder):
         tagger.encode(many, encoder[1], 5)
 
 
+def test_the_labels_of_a_target_are_the_same_in_whatever_order_a_row_names_them():
+    names = pd.DataFrame({"label": [[["z", "x"], ["y", "y"], []]]})
+    assert form().numbered(names, {"x": 0, "y": 1, "z": 2}).tolist() == [[[0, 2], [1], []]]
+
+
 def test_attentive_pooling_by_hand():
     pool = AttentivePool(1)
     with torch.no_grad():
