@@ -216,6 +216,14 @@ def test_a_run_of_two_studies_stands_in_the_books_of_both(results):
         assert "{} written, there before {}".format(*of_one) in published("wandb", "b")
 
 
+def test_a_run_that_somebody_logged_in_the_project_stays_and_stands_in_nobodys_way(results):
+    code = "import trackio; trackio.init('a-demo', name='theirs'); trackio.log({'x': 1.0}); trackio.finish()"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert "2 runs written" in published("trackio") and "0 runs written" in published("trackio")
+    found = read_trackio(results)
+    assert found.keys() == {"theirs", *SCORES} and found["theirs"][1] == {"x": [(0, 1.0)]}
+
+
 def test_a_tracker_that_cannot_be_reached_is_said_and_loses_nothing(results, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

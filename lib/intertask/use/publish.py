@@ -164,7 +164,8 @@ def _trackio(study: str) -> Books:
 
     project = _project(study)
     known = SQLiteStorage.get_project_db_path(project).exists()
-    kept = {run.name: run for run in Api().runs(project)} if known else {}
+    ours = [run for run in Api().runs(project) if FINISHED in (run.config or {})] if known else []
+    kept = {run.name: run for run in ours}
 
     def write(booked: Booked) -> None:
         if booked.run in kept:
