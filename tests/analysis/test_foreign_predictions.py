@@ -93,6 +93,23 @@ def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path
     assert read_runs("both")["score"].tolist() == read_runs("theirs")["score"].tolist()
 
 
+def test_two_metrics_of_a_run_are_counted_from_the_same_answers(results, tmp_path):
+    path = source(tmp_path, SAID, [0, 1], metric="accuracy")
+    said = yaml.safe_load(path.read_text())
+    for one in said["predictions"][:]:
+        text = (tmp_path / one["file"]).read_text()
+        (tmp_path / f"f1_{one['file']}").write_text(text)
+        said["predictions"].append({"file": f"f1_{one['file']}", "values": one["values"] | {"metric": "f1"}})
+    path.write_text(yaml.safe_dump(said))
+    keep(path, "theirs", results)
+    runs = read_runs("theirs", predictions=True)
+    assert runs.set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx((60 + 60) / 2)
+    assert len(read_predictions(runs)) == 4 * 20 and intervals("theirs")["both_low"].notna().all()
+    (tmp_path / "f1_single0.jsonl").write_text(text)  # of another run
+    with pytest.raises(IntertaskError, match="t: expected one answer of a run to each example, found two to row 1"):
+        keep(path, "others", results)
+
+
 SENTENCES = (
     "B-x I-x O", "O B-y", "S-x O B-x", "O", "B-x I-y O O", "B-x B-x", "I-x I-x O B-y", "O B-x E-x", "B-x", "B-y O S-y"
 )  # fmt: skip

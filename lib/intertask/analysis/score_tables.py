@@ -118,7 +118,8 @@ class TableSource(Strict):
         if not found:
             return table, None
         rows = pd.concat([rows for _, rows in found], ignore_index=True)
-        return table, pd.concat([_alike(own) for _, own in rows.groupby("target", sort=False)])
+        # a run that is scored by two metrics has its answers twice
+        return table, pd.concat([_alike(own) for _, own in rows.groupby("target", sort=False)]).drop_duplicates()
 
     def _each(self, key: str, read: Callable[[TableFile], Any]) -> list[Any]:
         """What is read of every file under a key; of a meaning that is wrong an error says where it is written."""
@@ -368,9 +369,15 @@ def _score(metric: str, own: pd.DataFrame, path: Path) -> float:
 
 
 def _refuse_other_examples(predictions: pd.DataFrame, path: Path) -> None:
-    """Refuses runs of one target on other examples, or with other labels, and rows that its split has not."""
+    """Refuses runs of one target on other examples, with other labels or two answers, and rows beyond its split."""
     for (target, split), own in predictions.groupby(["target", "split"], sort=False):
         wide = own.assign(run=own.groupby(RUN_KEY, sort=False, dropna=False).ngroup())
+        if (twice := wide.duplicated(["run", "row"])).any():
+            found, remedy = (
+                f"two to row {wide['row'][twice].iloc[0]}",
+                "For each metric log the same ones.",
+            )
+            raise refusal(f"{path}, {target}", "one answer of a run to each example", found, remedy)
         wide = wide.pivot(index="row", columns="run", values="label")
         odd = wide.isna().any(axis=1) | (wide.nunique(axis=1) > 1)
         if odd.any():
