@@ -152,11 +152,9 @@ def _predicted(run: Run, model: Model, part: Part, parts: _Rows, stream: TextIO)
     form.keeps_logits, form.most_cut = True, 1.0  # also where runs do not store them; of spans what is cut is said
     with tqdm(total=parts.count, unit="row", desc=part.name, leave=False, disable=None) as shown:  # None: no terminal
         for place, rows in enumerate(parts):
-            made = pd.DataFrame(columns=["row", "label", "prediction", "logits"])
-            if len(told := rows[rows["spans"].map(len) > 0] if form.several_targets else rows):
-                encoded = form.encode(told, model.tokenizer, run.max_length)
-                made = predict(model, part, encoded, run.per_device_eval_batch_size)
-                cut += encoded.truncated
+            encoded = form.encode(rows, model.tokenizer, run.max_length)
+            made = predict(model, part, encoded, run.per_device_eval_batch_size)
+            cut += encoded.truncated
             stream.write(csv_text(_named(form, rows.index, made), index=False, header=not place))
             found.append(made.drop(columns="logits") if parts.labelled else made[:0])
             give_memory_back()
