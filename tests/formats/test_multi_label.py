@@ -110,7 +110,7 @@ def test_columns_of_0_and_1_are_labels_of_their_names(own_task):
     [
         ("text,x,y\na,1,0\nb,0,2\n", "", {}, ["train.csv, row 2, label column 'y'", "0 or 1", "found '2'"]),
         ("text,x,y\na,1,0\nb,,1\n", "", {}, ["train.csv, row 2, label column 'x'", "0 or 1", "found ''"]),
-        ("text,x,y\na,1,0\nb,-1,-1\n", "", {}, ["row 2, label column 'x, y'", "a label in every row", "found -1"]),
+        ("text,x,y\na,1,0\nb,-1,-1\n", "", {}, ["row 2, label column 'x, y'", "found -1", "Fill or drop the row."]),
         ("text,x,y\na,1,0\nb,0,1\n", "text,x\na,1\n", {}, ["test.csv", "one column 'y'", "0 among ['text', 'x']"]),
         ("text,x\na,1\n", "", {}, ["train.csv", "one column 'y'", "found 0"]),
         ("text,x,y,z\na,1,0,1\n", "", {}, ["only columns that the entry of 'reviews' names", "'z'"]),
