@@ -106,7 +106,7 @@ def _no_answer_in_words(threshold: float, outcome: dict[str, Any]) -> str:
     """From where on no answer is given, and from where on it would have been best on dev, if the run recorded that."""
     dev = {split: said for split, said in outcome.get("details", {}).items() if split.startswith("validation")}
     best = [
-        f"{value:.4g} for {name.removeprefix('best_').removesuffix('_threshold')} on {split}"
+        f"{value} for {name.removeprefix('best_').removesuffix('_threshold')} on {split}"
         for split, said in dev.items()
         for name, value in said.items()
         if name.endswith("_threshold")
