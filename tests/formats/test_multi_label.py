@@ -42,8 +42,11 @@ def test_labels_are_lists_of_names_or_ids_in_any_order(loaded):
     ids = loaded([{"text": "a", "kinds": [2, 0]}, {"text": "b", "kinds": [1]}], labels=["x", "y", "z"])
     assert ids.splits["train"]["label"].tolist() == [[0, 2], [1]]
     numbers = [{"text": "a", "kinds": ["10", 9]}, {"text": "b", "kinds": [10]}]
-    own = loaded(numbers, files={"train": "train.jsonl", "validation": "train.jsonl"})
+    same = {"files": {"train": "train.jsonl", "validation": "train.jsonl"}}
+    own = loaded(numbers, **same)
     assert own.entry.labels == ["9", "10"] and own.splits["train"]["label"].tolist() == [[0, 1], [1]]
+    signs = [{"text": "a", "kinds": ["①", "²"]}, {"text": "b", "kinds": ["①"]}]  # digits, and no numbers
+    assert loaded(signs, **same).entry.labels == ["²", "①"]
 
 
 def test_a_csv_holds_them_with_a_separator(own_task):
