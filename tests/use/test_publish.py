@@ -25,12 +25,14 @@ TRACKERS = ["trackio", "wandb", "mlflow", "tensorboard"]
 
 
 def finish(results: Path, scores: dict[str, float], **fields) -> None:
+    """Runs whose learning rate a sweep decided, and whose parent is one of several."""
+    fields = {"settings": {"learning_rate": 0.0005}, "parent": "before.s0"} | fields
     for seed, (run, score) in enumerate(scores.items()):
         write_run(results, run, "mini/rte", seed, score, **fields)
         write(results / "runs" / run / "curve.csv", CURVE.format(score))
         write(
             results / "runs" / run / "parameters.yaml",
-            f"task: mini/rte\nlearning_rate: 0.0005\nlimit: null\nseed: {seed}\n",
+            f"task: mini/rte\nlearning_rate: 2.0e-05\nlimit: null\nprecision: auto\nseed: {seed}\n",
         )
         write(results / "runs" / run / "notebook.ipynb", "{}")
 
@@ -183,6 +185,7 @@ READ = {"trackio": read_trackio, "wandb": read_wandb, "mlflow": read_mlflow, "te
 def holds(results: Path, found: dict, scores: dict[str, float]) -> None:
     assert found.keys() == scores.keys()
     for run, (parameters, series) in found.items():
+        assert parameters["record/precision"] == "float32" and parameters["record/parent"] == "before.s0"
         assert parameters["task"] == parameters["study/target"] == "mini/rte"
         assert str(parameters["learning_rate"]) == "0.0005" and parameters["study/regime"] == "single"
         assert parameters["notebook"] == (results / "runs" / run / "notebook.ipynb").as_uri()
