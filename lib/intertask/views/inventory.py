@@ -71,8 +71,10 @@ def run_page(beginning: str) -> str:
         raise IntertaskError(f"{beginning}: expected a finished run, found a folder without a record.") from None
     defaults = Run.defaults()
     given = {name: value for name, value in record["identity"].items() if name in defaults and value != defaults[name]}
+    given |= record["settings"]  # what a sweep decided is in no identity, which names the sweep's runs
     took = f"{number_of(record['steps'], 'step')}, {sum(record['seconds'].values()):.0f} s"
-    lines = [record["id"], f"finished {record['finished']} on {record['device']}, {took}", "", "scores"]
+    computed = f"{record['device']} in {record['identity']['computed_by']['precision']}"
+    lines = [record["id"], f"finished {record['finished']} on {computed}, {took}", "", "scores"]
     for task, outcome in record["tasks"].items():
         for split, scores in outcome["scores"].items():
             said = ", ".join(f"{metric} {value:.1f}" for metric, value in scores.items())
