@@ -44,6 +44,8 @@ def write_run(results: Path, run: str, task: str, seed: int, score: float, **fie
         "tasks": {task: own},
         "identity": {"computed_by": {"device": "cpu", "precision": "float32"}},
         "encoder": "mini/bert",
+        "parent": None,
+        "settings": {},
         "seed": seed,
         "steps": 24,
         "examples_seen": own["examples_seen"],

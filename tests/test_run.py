@@ -49,6 +49,11 @@ def test_what_can_change_the_result_is_identity(change):
     assert Run(task="mini/rte", **change).id() != Run(task="mini/rte").id()
 
 
+def test_only_runs_of_batches_in_parts_have_the_identity_of_how_these_are_weighed():
+    whole, parts = (Run(task="mini/rte", gradient_accumulation_steps=count).identity() for count in (1, 2))
+    assert parts == whole | {"gradient_accumulation_steps": 2, "parts_weighed_by": "the terms of the loss"}
+
+
 def test_seeds_that_follow_the_master_seed_are_identified_by_value():
     assert Run(task="mini/rte", seed=3, order_seed=3).id() == Run(task="mini/rte", seed=3).id()
 

@@ -98,6 +98,25 @@ def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path
     keep(source(tmp_path, SAID, [0, 1], metric="f1"), "theirs")
     # single, seed 0: of the first eight none is right, of ten ones six are found, and four zeros are called one
     assert read_runs("theirs").set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx(60)
+    keep(source(tmp_path, SAID | {"right": "acc"}, [0, 1], metric="f1"), "both", results)  # of what is right, 75
+    assert read_runs("both")["score"].tolist() == read_runs("theirs")["score"].tolist()
+
+
+def test_two_metrics_of_a_run_are_counted_from_the_same_answers(results, tmp_path):
+    path = source(tmp_path, SAID, [0, 1], metric="accuracy")
+    said = yaml.safe_load(path.read_text())
+    for one in said["predictions"][:]:
+        text = (tmp_path / one["file"]).read_text()
+        (tmp_path / f"f1_{one['file']}").write_text(text)
+        said["predictions"].append({"file": f"f1_{one['file']}", "values": one["values"] | {"metric": "f1"}})
+    path.write_text(yaml.safe_dump(said))
+    keep(path, "theirs", results)
+    runs = read_runs("theirs", predictions=True)
+    assert runs.set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx((60 + 60) / 2)
+    assert len(read_predictions(runs)) == 4 * 20 and intervals("theirs")["both_low"].notna().all()
+    (tmp_path / "f1_single0.jsonl").write_text(text)  # of another run
+    with pytest.raises(IntertaskError, match="t: expected one answer of a run to each example, found two to row 1"):
+        keep(path, "others", results)
 
 
 SENTENCES = (
@@ -223,6 +242,14 @@ def later(rows, key):
         (RIGHT, doubled, {}, "row 9, right: expected 1 or 0, found 2.0"),
         (RIGHT | {"row": "said"}, None, {}, "row: expected the example's number in the split, from 0 on, found '"),
         (RIGHT, None, {"metric": "bleu"}, "metric: expected one of accuracy, .*, found bleu"),
+        (RIGHT, None, {"metric": "f1"}, "found no label and no prediction among .* by which accuracy is counted and n"),
+        (
+            SAID,
+            None,
+            {"metric": "f1"},
+            "row 1: expected label and prediction as 0 or 1, for f1, found 'not_entailment'",
+        ),
+        (SAID, unread, {"metric": "pearson"}, "row 1: .* as numbers, for pearson, found 'not_entailment' and '.inval"),
         (RIGHT, later, {"target": "copa"}, "copa: expected rows 0 to 99 of its split validation, found row 109"),
     ],
 )
@@ -230,6 +257,13 @@ def test_what_is_no_table_of_predictions_is_refused(columns, change, values, wor
     with pytest.raises(IntertaskError, match=words):
         keep(source(tmp_path, columns, change=change, **values), "theirs")
     assert not (results / "theirs").exists()
+
+
+def test_what_a_harness_calls_target_is_taken_for_no_task(results, tmp_path):
+    path = source(tmp_path, RIGHT)
+    path.write_text(path.read_text().replace("target: t", ""))
+    with pytest.raises(IntertaskError, match="single0.jsonl: expected target, the name of the task, .* is what was wa"):
+        keep(path, "theirs", results)
 
 
 def test_a_file_without_tables_is_refused(results, tmp_path):

@@ -42,8 +42,11 @@ def test_labels_are_lists_of_names_or_ids_in_any_order(loaded):
     ids = loaded([{"text": "a", "kinds": [2, 0]}, {"text": "b", "kinds": [1]}], labels=["x", "y", "z"])
     assert ids.splits["train"]["label"].tolist() == [[0, 2], [1]]
     numbers = [{"text": "a", "kinds": ["10", 9]}, {"text": "b", "kinds": [10]}]
-    own = loaded(numbers, files={"train": "train.jsonl", "validation": "train.jsonl"})
+    same = {"files": {"train": "train.jsonl", "validation": "train.jsonl"}}
+    own = loaded(numbers, **same)
     assert own.entry.labels == ["9", "10"] and own.splits["train"]["label"].tolist() == [[0, 1], [1]]
+    signs = [{"text": "a", "kinds": ["①", "²"]}, {"text": "b", "kinds": ["①"]}]  # digits, and no numbers
+    assert loaded(signs, **same).entry.labels == ["²", "①"]
 
 
 def test_a_csv_holds_them_with_a_separator(own_task):
@@ -110,7 +113,7 @@ def test_columns_of_0_and_1_are_labels_of_their_names(own_task):
     [
         ("text,x,y\na,1,0\nb,0,2\n", "", {}, ["train.csv, row 2, label column 'y'", "0 or 1", "found '2'"]),
         ("text,x,y\na,1,0\nb,,1\n", "", {}, ["train.csv, row 2, label column 'x'", "0 or 1", "found ''"]),
-        ("text,x,y\na,1,0\nb,-1,-1\n", "", {}, ["row 2, label column 'x, y'", "a label in every row", "found -1"]),
+        ("text,x,y\na,1,0\nb,-1,-1\n", "", {}, ["row 2, label column 'x, y'", "found -1", "Fill or drop the row."]),
         ("text,x,y\na,1,0\nb,0,1\n", "text,x\na,1\n", {}, ["test.csv", "one column 'y'", "0 among ['text', 'x']"]),
         ("text,x\na,1\n", "", {}, ["train.csv", "one column 'y'", "found 0"]),
         ("text,x,y,z\na,1,0,1\n", "", {}, ["only columns that the entry of 'reviews' names", "'z'"]),

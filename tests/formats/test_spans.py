@@ -85,6 +85,20 @@ def test_cut_spans_are_counted_and_too_many_refused(encoder):
         tagger.encode(many, encoder[1], 5)
 
 
+def test_the_labels_of_a_target_are_the_same_in_whatever_order_a_row_names_them():
+    names = pd.DataFrame({"label": [[["z", "x"], ["y", "y"], []]]})
+    assert form().numbered(names, {"x": 0, "y": 1, "z": 2}).tolist() == [[[0, 2], [1], []]]
+
+
+@pytest.mark.parametrize(("target", "found"), [(["y", "z"], "y, z"), ([], "none")])
+def test_accuracy_alone_wants_one_label_for_each_target(target, found):
+    names = pd.DataFrame({"label": [[["x"]], [["x"], target]]}, index=pd.MultiIndex.from_product([["f"], [1, 2]]))
+    ids = {"x": 0, "y": 1, "z": 2}
+    with pytest.raises(IntertaskError, match=f"f, row 2, .* for each target, for accuracy alone, found {found}"):
+        form(metrics=["accuracy"]).numbered(names, ids)
+    assert len(form(metrics=["accuracy", "f1_micro"]).numbered(names, ids)) == 2
+
+
 def test_attentive_pooling_by_hand():
     pool = AttentivePool(1)
     with torch.no_grad():

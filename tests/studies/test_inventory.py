@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.views import inventory
-from made_store import write_failure
+from made_store import write_failure, write_run
 
 
 def said(code: int, *arguments) -> str:
@@ -44,6 +44,13 @@ def test_a_run_is_found_by_its_beginning_and_shown(results):
     assert "_seed: " not in settings  # they follow the run's
     files = ["notebook.ipynb", "curve.csv", "predictions/fruit.parquet"]  # the last stage keeps no encoder
     assert output.partition(" files ")[2].split() == [str(path.parent / name) for name in files]
+
+
+def test_a_run_is_shown_with_what_its_sweep_decided_and_what_it_took(tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERTASK_RESULTS", str(tmp_path))
+    write_run(tmp_path, "one.s0", "mini/rte", 0, 60.0, settings={"learning_rate": 0.0005})
+    output = said(0, "show", "one.s0")
+    assert "on cpu in float32, 24 steps" in output and "parameters that were set learning_rate: 0.0005" in output
 
 
 def test_what_names_no_run_or_several_is_refused(results):

@@ -187,11 +187,18 @@ def test_heterogeneous_batches_hold_like_lengths():
 def test_weights_of_losses_by_hand():
     batch = [(0, np.arange(8)), (1, np.arange(24))]
     scales = np.array([0.5, 1.0])
-    assert weights(batch, batch, scales, "sum_of_means") == [0.5, 1.0]
-    assert weights(batch, batch, scales, "mean") == [0.5 * 8 / 32, 24 / 32]
+
+    def terms(task, index):
+        return len(index)
+
+    assert weights(batch, batch, scales, "sum_of_means", terms) == [0.5, 1.0]
+    assert weights(batch, batch, scales, "mean", terms) == [0.5 * 8 / 32, 24 / 32]
     parts = micro_batches(batch, 4)
     assert [[len(index) for _, index in part] for part in parts] == [[2, 6]] * 4
-    assert sum(weights(batch, part, scales, "mean")[1] for part in parts) == pytest.approx(24 / 32)
+    assert sum(weights(batch, part, scales, "mean", terms)[1] for part in parts) == pytest.approx(24 / 32)
+    # of texts of 0, 1, 2 … words the first four hold 6 of 28, whatever their share of the texts
+    half = [(0, np.arange(4))]
+    assert weights(batch[:1], half, scales, "sum_of_means", lambda task, index: index.sum()) == [0.5 * 6 / 28]
     assert len(micro_batches([(0, np.arange(2))], 4)) == 2
 
 
@@ -234,7 +241,8 @@ def test_one_pass_over_many_formats_is_as_good_as_one_pass_each(model):
 @pytest.mark.parametrize("batch_loss", ["sum_of_means", "mean"])
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(model, batch_loss):
     model.train(False)
-    batch, scales = [(0, np.arange(8)), (1, np.arange(4))], np.linspace(0.5, 1, len(MANY))
+    batch = [(0, np.arange(8)), (1, np.arange(4)), (MANY.index("mini/ccg"), np.arange(6))]  # of which one is of words
+    scales = np.linspace(0.5, 1, len(MANY))
     found = []
     for parts, at_once in [(1, {}), (4, {}), (2, {"train": 1})]:
         run, model.at_once = Run(task="any", gradient_accumulation_steps=parts, batch_loss=batch_loss), at_once

@@ -98,6 +98,19 @@ def test_holdout_selects_on_one_part_and_reports_on_the_other(fruit):
     assert result.curve.main.max() == result.main.scores["validation_select"]["main"]
 
 
+def test_texts_without_a_target_teach_nothing_and_stop_no_run(tmp_path):
+    """Also where a whole batch, or a part of one, has none."""
+    span = [{"span": [1, 2], "fruit": "apple"}, {"span": [3, 4], "fruit": "plum"}]
+    rows = pd.DataFrame({"text": ["the apple or plum"] * 12, "targets": [span, [], []] * 4})
+    rows.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    entry = {"files": dict.fromkeys(["train", "validation"], "rows.jsonl"), "format": "span_classification"}
+    entry |= {"inputs": ["text"], "spans": ["targets.span"], "label": "targets.fruit"}
+    (tmp_path / "tasks.yaml").write_text(yaml.safe_dump({"fruit": entry}))
+    sizes = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2, "per_device_eval_batch_size": 2}
+    result = trained(str(tmp_path / "tasks.yaml"), **sizes, num_train_epochs=8)
+    assert result.main.scores["validation"]["main"] == 100 and len(result.main.predictions) == 8
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_a_loss_that_is_not_finite_stops_the_run(fruit):
     with pytest.raises(IntertaskError, match=r"loss became (nan|inf) at step \d+: .*lower learning_rate"):

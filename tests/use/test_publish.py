@@ -25,12 +25,14 @@ TRACKERS = ["trackio", "wandb", "mlflow", "tensorboard"]
 
 
 def finish(results: Path, scores: dict[str, float], **fields) -> None:
+    """Runs whose learning rate a sweep decided, and whose parent is one of several."""
+    fields = {"settings": {"learning_rate": 0.0005}, "parent": "before.s0"} | fields
     for seed, (run, score) in enumerate(scores.items()):
         write_run(results, run, "mini/rte", seed, score, **fields)
         write(results / "runs" / run / "curve.csv", CURVE.format(score))
         write(
             results / "runs" / run / "parameters.yaml",
-            f"task: mini/rte\nlearning_rate: 0.0005\nlimit: null\nseed: {seed}\n",
+            f"task: mini/rte\nlearning_rate: 2.0e-05\nlimit: null\nprecision: auto\nseed: {seed}\n",
         )
         write(results / "runs" / run / "notebook.ipynb", "{}")
 
@@ -183,6 +185,7 @@ READ = {"trackio": read_trackio, "wandb": read_wandb, "mlflow": read_mlflow, "te
 def holds(results: Path, found: dict, scores: dict[str, float]) -> None:
     assert found.keys() == scores.keys()
     for run, (parameters, series) in found.items():
+        assert parameters["record/precision"] == "float32" and parameters["record/parent"] == "before.s0"
         assert parameters["task"] == parameters["study/target"] == "mini/rte"
         assert str(parameters["learning_rate"]) == "0.0005" and parameters["study/regime"] == "single"
         assert parameters["notebook"] == (results / "runs" / run / "notebook.ipynb").as_uri()
@@ -214,6 +217,14 @@ def test_a_run_of_two_studies_stands_in_the_books_of_both(results):
     for of_both, of_one in [(("2 runs", 0), ("1 run", 0)), (("0 runs", 2), ("0 runs", 1))]:
         assert "{} written, there before {}".format(*of_both) in published("wandb")
         assert "{} written, there before {}".format(*of_one) in published("wandb", "b")
+
+
+def test_a_run_that_somebody_logged_in_the_project_stays_and_stands_in_nobodys_way(results):
+    code = "import trackio; trackio.init('a-demo', name='theirs'); trackio.log({'x': 1.0}); trackio.finish()"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert "2 runs written" in published("trackio") and "0 runs written" in published("trackio")
+    found = read_trackio(results)
+    assert found.keys() == {"theirs", *SCORES} and found["theirs"][1] == {"x": [(0, 1.0)]}
 
 
 def test_a_tracker_that_cannot_be_reached_is_said_and_loses_nothing(results, monkeypatch):

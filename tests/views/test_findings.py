@@ -73,6 +73,19 @@ def test_labels_far_from_most(said, own_task):
     assert "far from most" not in said([1, 2, 3, 4, 5, 6, 7, 8, 500], **labels)
 
 
+def test_f1_of_the_label_that_most_have_is_named(said):
+    most = ["abusive"] * 2 + ["normal"] * 6
+    assert "f1 is that of 'normal', the second of the labels, which 75 % of train have." in said(most, metrics=["f1"])
+    assert "f1 is" not in said(most, metrics=["f1"], labels=["normal", "abusive"]) + said(most)
+
+
+def test_answers_longer_than_any_prediction_are_counted(own_task):
+    entry = {"format": "extractive_qa", "inputs": ["question", "passage"], "label": "answer"}
+    rows = [{"question": "q", "passage": "w " * 40, "answer": ("w " * count).strip()} for count in (1, 30, 31)]
+    words = "train: 1 of 3 examples (33.3 %) have no answer of 30 words or fewer; no prediction has more tokens."
+    assert words in all_said(own_task, rows, **entry, metrics=["exact_match"])
+
+
 def test_labels_of_a_regression_that_are_one_or_perhaps_a_mark(said, own_task):
     assert "train: 1 of 3 examples (33.3 %) have the label -1" in said([1, -1, 0.5], format="regression")
     assert "stand for none" not in said([-1, -0.5], format="regression")

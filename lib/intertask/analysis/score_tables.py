@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 from intertask.files import FORMULA, csv_text, file_digest, now, project_root, results_root, write, write_sealed
-from intertask.metrics import METRICS, is_span_tag, span_counts
+from intertask.metrics import METRICS, OF_NUMBERS, is_span_tag, span_counts
 from intertask.studies.status import edited_since, read_study, study_folder
 from intertask.studies.store import PREDICTIONS_FILE, SCORES_FILE
 from intertask.studies.study import OF_A_TABLE, Notebook, read_source
@@ -120,7 +120,8 @@ class TableSource(Strict):
         if not found:
             return table, None
         rows = pd.concat([rows for _, rows in found], ignore_index=True)
-        return table, pd.concat([_alike(own) for _, own in rows.groupby("target", sort=False)])
+        # a run that is scored by two metrics has its answers twice
+        return table, pd.concat([_alike(own) for _, own in rows.groupby("target", sort=False)]).drop_duplicates()
 
     def _each(self, key: str, read: Callable[[TableFile], Any]) -> list[Any]:
         """What is read of every file under a key; of a meaning that is wrong an error says where it is written."""
@@ -264,18 +265,27 @@ def logged_answers(path: Path, columns: dict, values: dict) -> tuple[pd.DataFram
 
     columns, values: as in `TableSource`, of TABLE_COLUMNS and EXAMPLE. A CSV, TSV, JSON lines or Parquet, as another
     tool logs what it says of each example: `row`, the example's number in the split, and its `label` and `prediction`,
-    or only whether that is `right`, 1 or 0. `metric` is accuracy unless it is said; of span_f1 label and prediction are
-    the tags of a sentence. Raises IntertaskError that names the file.
+    or, for accuracy, only whether that is `right`, 1 or 0. `metric` is accuracy unless it is said; of span_f1 label and
+    prediction are the tags of a sentence. Raises IntertaskError that names the file.
     """
     raw = _renamed(read_file(path), columns, values, [*TABLE_COLUMNS, *EXAMPLE], path)
-    of_spans = "metric" in raw and set(raw["metric"]) == {"span_f1"}
-    needed = ["encoder", "target", "row", *(["right"] if "right" in raw and not of_spans else ["label", "prediction"])]
+    metrics = set(raw["metric"]) if "metric" in raw else {"accuracy"}
+    of_spans, by_right = metrics == {"span_f1"}, "right" in raw and metrics == {"accuracy"}
+    if other := metrics - {*COUNTED, *(["span_f1"] if of_spans else [])}:
+        expected = f"one of {', '.join(COUNTED)}, or span_f1 in all rows of the file"
+        remedy = "Take one that follows from such predictions."
+        raise refusal(f"{path}, metric", expected, f"{min(map(str, other))}", remedy)
+    needed = ["encoder", "target", "row", *(["right"] if by_right else ["label", "prediction"])]
     if absent := [name for name in needed if name not in raw]:
         found = f"no {' and no '.join(absent)} among {', '.join(raw)}"
-        remedy = "Say under columns what they are called there; of a log that says no prediction, what is `right`."
+        remedy = "Say under columns what they are called there; of a log that says no prediction, what is `right`, "
+        remedy += "by which accuracy is counted and nothing else."
         raise refusal(path, f"columns {', '.join(needed)}", found, remedy)
+    if columns.get("row") == "doc_id" and "target" not in {*columns, *values}:  # lm-evaluation-harness' own word
+        expected, remedy = "target, the name of the task, under columns or values", "Say values: {target: rte}."
+        raise refusal(path, expected, "the column `target`, which beside doc_id is what was wanted", remedy)
     raw.index = range(1, len(raw) + 1)
-    if "right" in raw and not of_spans:
+    if by_right:
         right = pd.to_numeric(_answer(raw["right"], path), errors="coerce")
         if (odd := ~right.isin([0, 1])).any():
             remedy = "Map a column that says of each example whether it is right."
@@ -345,16 +355,24 @@ def _alike(own: pd.DataFrame) -> pd.DataFrame:
 def _score(metric: str, own: pd.DataFrame, path: Path) -> float:
     if "spans" in own:
         return 2 * own["right"].sum() / max(own["spans"].sum(), 1)
-    if metric not in COUNTED:
-        expected = f"one of {', '.join(COUNTED)}, or span_f1 in all rows of the file"
-        raise refusal(f"{path}, metric", expected, f"{metric}", "Take one that follows from such predictions.")
-    return METRICS[metric](own["label"].to_numpy(), own["prediction"].to_numpy())
+    said = own[["label", "prediction"]]
+    if metric in ("f1", *OF_NUMBERS):
+        said = said.apply(pd.to_numeric, errors="coerce")
+        if (odd := ~(said.isin([0, 1]) if metric == "f1" else np.isfinite(said)).all(axis=1)).any():
+            expected = f"label and prediction as {'0 or 1' if metric == 'f1' else 'numbers'}, for {metric}"
+            found, remedy = own.loc[odd.idxmax(), ["label", "prediction"]].tolist(), "Write them so, or mend the row."
+            raise refusal(f"{path}, row {odd.idxmax()}", expected, " and ".join(map(repr, found)), remedy)
+    return METRICS[metric](said["label"].to_numpy(), said["prediction"].to_numpy())
 
 
 def _refuse_other_examples(predictions: pd.DataFrame, path: Path) -> None:
-    """Refuses runs of one target on other examples, or with other labels, and rows that its split has not."""
+    """Refuses runs of one target on other examples, with other labels or two answers, and rows beyond its split."""
     for (target, split), own in predictions.groupby(["target", "split"], sort=False):
         wide = own.assign(run=own.groupby(RUN_KEY, sort=False, dropna=False).ngroup())
+        if (twice := wide.duplicated(["run", "row"])).any():
+            found = f"two to row {wide['row'][twice].iloc[0]}"
+            expected, remedy = "one answer of a run to each example", "For each metric log the same ones."
+            raise refusal(f"{path}, {target}", expected, found, remedy)
         wide = wide.pivot(index="row", columns="run", values="label")
         odd = wide.isna().any(axis=1) | (wide.nunique(axis=1) > 1)
         if odd.any():

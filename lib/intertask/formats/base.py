@@ -179,6 +179,10 @@ class Format:
         """What the loss compares the logits of the examples at `index` with."""
         return {"labels": torch.as_tensor(encoded.labels[encoded.targets_of(index)[0]], dtype=self.label_type)}
 
+    def terms(self, encoded: Encoded, index: np.ndarray) -> int:
+        """Of how many terms the loss of the examples at `index` is the mean: by it parts of a batch are weighed."""
+        return len(encoded.targets_of(index)[0])
+
     def head(self, encoder: nn.Module, pooling: str, dropout: float | None = None) -> nn.Module:
         """A fresh `heads.Head`; `dropout` 0–1 of what it reads, None: as the encoder's or, of spans, their paper's."""
         raise NotImplementedError

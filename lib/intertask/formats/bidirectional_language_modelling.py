@@ -40,6 +40,9 @@ class BidirectionalLanguageModelling(VocabularyFormat):
         words = batch["attention_mask"].bool()
         return batch | {"labels": torch.cat([batch.pop(name)[words] for name in ("following", "preceding")])}
 
+    def terms(self, encoded, index):
+        return 2 * int(encoded.lengths[index].sum())
+
     def head(self, encoder, pooling, dropout=None):
         return DirectionsHead(encoder.config.direction_size, len(self.vocabulary))
 

@@ -27,9 +27,6 @@ class CausalLanguageModelling(MaskedLanguageModelling):
         refuse_reading_ahead(encoder, "causal_language_modelling", "Use masked_language_modelling")
         return TiedHead(encoder)
 
-    def loss(self, logits, batch):
-        return super().loss(logits, batch) if len(logits) else logits.sum()  # a batch of texts of one token
-
 
 def language_modelling_loss(
     encoder: nn.Module, hidden: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor

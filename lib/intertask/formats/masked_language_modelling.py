@@ -34,6 +34,10 @@ class MaskedLanguageModelling(Format):
         batch["input_ids"] = torch.from_numpy(np.where(replaced, rng.integers(0, len(tokenizer), ids.shape), corrupted))
         return batch
 
+    def terms(self, encoded, index):
+        """As many as tokens are predicted from left to right; of those to mask, which are drawn, in proportion."""
+        return int((encoded.lengths[index] - 1).sum())
+
     def head(self, encoder, pooling, dropout=None):
         return VocabularyHead(encoder)
 

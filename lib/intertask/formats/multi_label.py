@@ -72,7 +72,7 @@ class MultiLabel(LabelSets, PooledFormat):
         """Those of train, in numerical order if all are whole numbers."""
         texts = self.ids(splits["train"]["label"]).astype("str").rename(self.entry.label)
         check_gold(texts, [], droppable=False)
-        return sorted(texts.unique(), key=lambda name: (int(name) if name.isdigit() else 0, name))
+        return sorted(texts.unique(), key=lambda name: (int(name) if name.isdecimal() else 0, name))
 
     def numbered(self, frame, ids):
         """Each row's ids, sorted; refuses a name that another sign than the `separator` parts into known ones."""

@@ -55,6 +55,9 @@ class SequenceToSequence(VocabularyFormat, AnswerFormat):
         written = [torch.from_numpy(encoded.written[place]).long() for place in index]
         return {"labels": torch.nn.utils.rnn.pad_sequence(written, batch_first=True, padding_value=NO_TOKEN)}
 
+    def terms(self, encoded, index):
+        return sum(len(encoded.written[place]) for place in index)
+
     def head(self, encoder, pooling, dropout=None):
         longest = min(self.longest, self.most or self.longest)
         return Decoder(encoder, self.vocabulary.end, longest, self.entry.attention, dropout)

@@ -53,6 +53,15 @@ class SpanClassification(LabelSets, SpanFormat):
             rows.append(np.array(row, np.int32).reshape(-1, len(columns), 2))
         return pd.Series(rows, index=raw.index, dtype=object)
 
+    def numbered(self, frame, ids):
+        """Refuses a target with several labels, or none, where each is given one, which could never be right."""
+        labels = super().numbered(frame, ids)
+        for where, row in labels.items() if self._one else ():
+            if wrong := [target for target in row if len(target) != 1]:
+                place, remedy = f"{row_name(where)}, label column '{self.entry.label}'", "Add f1_micro to `metrics`."
+                raise refusal(place, "one label for each target, for accuracy alone", self.shown(wrong[0]), remedy)
+        return labels
+
     def labels(self, rows):
         return rows["label"].explode().dropna().to_numpy()
 
@@ -117,7 +126,8 @@ class AttentivePool(nn.Module):
     def forward(self, hidden: torch.Tensor, sequence: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
         """(sequences, tokens, width), and of each target the sequence and [start, end): (targets, PROJECTED)."""
         start, end = spans[:, :1], spans[:, 1:]
-        places = start + torch.arange(int((end - start).max()), device=spans.device)
+        longest = int((end - start).max()) if len(spans) else 0
+        places = start + torch.arange(longest, device=spans.device)
         # behind its end a short span reads any token, which is masked below
         projected = self.project(hidden)[sequence[:, None], places.clamp(max=hidden.shape[1] - 1)]
         scores = self.score(projected).squeeze(2).masked_fill(places >= end, -torch.inf)

@@ -49,9 +49,10 @@ class SpanFormat(Format):
         return sorted({name for frame in splits.values() if "label" in frame for name in self.ids(frame["label"])})
 
     def numbered(self, frame, ids):
+        """Each target's ids, sorted and once each: in which order a row names them says nothing."""
         labels = frame["label"].rename(self.entry.label)
         one = iter(label_ids(self.ids(labels).astype("str"), ids).tolist())
-        return labels.map(lambda row: [[next(one) for _ in target] for target in row])
+        return labels.map(lambda row: [sorted({next(one) for _ in target}) for target in row])
 
     def shuffled(self, train, rng):
         """The labels of all targets are permuted."""

@@ -26,8 +26,9 @@ def checked_splits(entry: TaskEntry, source: Source) -> tuple[list[str] | None, 
     labels = _labels(read(entry), raw, given or [])
     used = {split: _used(read(entry), frame, labels[split]) for split, frame in raw.items()}
     said = [_said(read(entry), frame["label"]) for frame in used.values() if named and "label" in frame]
+    one_each = not (read.several_targets or read.label_dtype is object)  # where the entry may say drop_label
     for texts in said:
-        check_gold(texts, given or (), droppable=not read.several_targets)
+        check_gold(texts, given or (), droppable=one_each)
     names = given or read(entry).found_labels(used)
     if said and not given:
         are_numbers(pd.concat(said))  # what one split calls by name another may not by number: no order is known

@@ -1,6 +1,6 @@
 """Which examples of which task when. A single task is a mixture of one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -144,13 +144,16 @@ def size(batch: Batch) -> int:
     return sum(len(index) for _, index in batch)
 
 
-def weights(batch: Batch, part: Batch, scales: np.ndarray, batch_loss: str) -> list[float]:
+def weights(
+    batch: Batch, part: Batch, scales: np.ndarray, batch_loss: str, terms: Callable[[int, np.ndarray], int]
+) -> list[float]:
     """The weight of each task's mean loss in a part of a batch, so that the parts add up to the loss of the batch.
 
     sum_of_means: the sum over tasks of their mean losses, whatever their share (Weller et al. 2022); mean: the mean
-    over all examples of the batch.
+    over all examples of the batch. terms: of a task's examples the number that their loss is the mean of (words, spans,
+    or the examples themselves).
     """
-    of = {task: len(index) for task, index in batch}
+    of = {task: max(1, terms(task, index)) for task, index in batch}
     if batch_loss == "mean":
-        of = dict.fromkeys(of, sum(of.values()))
-    return [scales[task] * len(index) / of[task] for task, index in part]
+        of = {task: of[task] * size(batch) / len(index) for task, index in batch}
+    return [scales[task] * terms(task, index) / of[task] for task, index in part]

@@ -105,9 +105,15 @@ class Model:
         with self._precision():
             return [self._loss(*one) for one in zip(parts, self.outputs(rows), rows, strict=True)]
 
+    def terms(self, task: int, index: np.ndarray) -> int:
+        """Of how many terms the loss of a task's training examples at `index` is the mean."""
+        return self.parts[task].format.terms(self.parts[task].encoded["train"], index)
+
     def _loss(self, part: Part, outputs: SimpleNamespace | None, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The loss and, weighted, that of language modelling on the same tokens (Radford et al. 2018, section 3.2)."""
-        loss = part.format.loss(self.head(part)(self.reads(part, outputs, batch), batch), batch)
+        logits = self.head(part)(self.reads(part, outputs, batch), batch)
+        # a batch of texts without a target, or of a single token, teaches nothing
+        loss = part.format.loss(logits, batch) if logits.numel() else logits.sum()
         if self.language_modelling_weight:
             tokens = outputs.last_hidden_state, batch["input_ids"], batch["attention_mask"]
             loss = loss + self.language_modelling_weight * language_modelling_loss(self.encoder, *tokens)

@@ -106,7 +106,7 @@ def _no_answer_in_words(threshold: float, outcome: dict[str, Any]) -> str:
     """From where on no answer is given, and from where on it would have been best on dev, if the run recorded that."""
     dev = {split: said for split, said in outcome.get("details", {}).items() if split.startswith("validation")}
     best = [
-        f"{value:.4g} for {name.removeprefix('best_').removesuffix('_threshold')} on {split}"
+        f"{value} for {name.removeprefix('best_').removesuffix('_threshold')} on {split}"
         for split, said in dev.items()
         for name, value in said.items()
         if name.endswith("_threshold")
@@ -152,12 +152,10 @@ def _predicted(run: Run, model: Model, part: Part, parts: _Rows, stream: TextIO)
     form.keeps_logits, form.most_cut = True, 1.0  # also where runs do not store them; of spans what is cut is said
     with tqdm(total=parts.count, unit="row", desc=part.name, leave=False, disable=None) as shown:  # None: no terminal
         for place, rows in enumerate(parts):
-            made = pd.DataFrame(columns=["row", "label", "prediction", "logits", "cut"])
-            if len(told := rows[rows["spans"].map(len) > 0] if form.several_targets else rows):
-                encoded = form.encode(told, model.tokenizer, run.max_length)
-                made = predict(model, part, encoded, run.per_device_eval_batch_size)
-                cut += encoded.truncated
-                made["cut"] = encoded.cut_spans.any(axis=1) if form.several_targets else False
+            encoded = form.encode(rows, model.tokenizer, run.max_length)
+            made = predict(model, part, encoded, run.per_device_eval_batch_size)
+            cut += encoded.truncated
+            made["cut"] = encoded.cut_spans.any(axis=1) if form.several_targets else False
             stream.write(csv_text(_named(form, rows.index, made), index=False, header=not place))
             found.append(made.drop(columns=["logits", "cut"]) if parts.labelled else made[:0])
             give_memory_back()

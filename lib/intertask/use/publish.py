@@ -27,7 +27,7 @@ from intertask.studies import claims, store
 from intertask.studies.status import studies_in
 
 ROLE_KEYS = ["stage", "part", "regime", "mixing", "encoder", "supporting", "target"]
-RECORD_FACTS = ["finished", "device", "git_commit"]
+RECORD_FACTS = ["finished", "parent", "device", "git_commit"]
 FINISHED = "record/finished"
 """The parameter that tells of which making of a run a tracker's figures are."""
 MARK = "intertask.txt"
@@ -38,8 +38,9 @@ MARK = "intertask.txt"
 class Booked:
     """What a tracker is told of one run; names of metrics are `task/metric`, of final scores `task/split/metric`.
 
-    parameters: the run's own, with its role in the study (`study/…`) and facts of its record (`record/…`); curve: by
-    step; steps: optimizer steps taken, to which the final scores belong; notebook: an address, or empty.
+    parameters: the run's own, as its sweep decided them, with its role in the study (`study/…`) and facts of its record
+    (`record/…`); curve: by step; steps: optimizer steps taken, to which the final scores belong; notebook: an address,
+    or empty.
     """
 
     run: str
@@ -116,8 +117,9 @@ def _booked(record: dict[str, Any], runs: pd.DataFrame) -> Booked:
     role = runs.loc[runs["run"].eq(run), ROLE_KEYS].iloc[0].dropna()
     given = folder / "parameters.yaml"  # which may be left behind when results are copied
     own = yaml.safe_load(given.read_text(encoding="utf-8")) if given.is_file() else record["identity"]
-    parameters = own | {f"study/{key}": value for key, value in role.items()}
+    parameters = own | record["settings"] | {f"study/{key}": value for key, value in role.items()}
     parameters |= {f"record/{key}": record[key] for key in RECORD_FACTS}
+    parameters["record/precision"] = record["identity"]["computed_by"]["precision"]
     scores = {
         _metric(task, split, metric): score
         for task, outcome in record["tasks"].items()
@@ -164,7 +166,8 @@ def _trackio(study: str) -> Books:
 
     project = _project(study)
     known = SQLiteStorage.get_project_db_path(project).exists()
-    kept = {run.name: run for run in Api().runs(project)} if known else {}
+    ours = [run for run in Api().runs(project) if FINISHED in (run.config or {})] if known else []
+    kept = {run.name: run for run in ours}
 
     def write(booked: Booked) -> None:
         if booked.run in kept:

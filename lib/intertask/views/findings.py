@@ -13,6 +13,7 @@ from pandas.api.types import is_float_dtype
 
 from intertask.errors import number_of
 from intertask.formats.columns import shows
+from intertask.formats.extractive_qa import LONGEST_ANSWER
 from intertask.metrics import begun_spans
 from intertask.tasks.load import Task
 from intertask.views.listing import SPLIT_ORDER
@@ -32,8 +33,8 @@ QUOTED = r"""".+"|'.+'|`.+`|“.+”|«.+»"""
 def findings(task: Task) -> list[str]:
     """One sentence for each; empty where there is nothing to say."""
     of_texts = (_empty, _constant, _same_inputs, _signs_of_a_writer, _uneven, _places, _one_word, _begun_inside)
-    of_splits = _of_splits(task, *of_texts, _unlabelled, _absent, _numbers)
-    others = (_outliers, _alike, _odd_names, _rare, _repeated, _shared)
+    of_splits = _of_splits(task, *of_texts, _unlabelled, _absent, _numbers, _too_long)
+    others = (_outliers, _of_most, _alike, _odd_names, _rare, _repeated, _shared)
     return [*_sizes(task), *of_splits, *(sentence for find in others for sentence in find(task))]
 
 
@@ -148,6 +149,26 @@ def _numbers(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
             marked = labels == mark
             if marked.any() and (labels[~marked] >= 0).all():
                 yield f"{split}: {_of(marked.sum(), frame)} have the label {mark}; does it stand for none?"
+
+
+def _too_long(task: Task, split: str, frame: pd.DataFrame) -> Iterator[str]:
+    """Answers that no prediction is as long as."""
+    if task.entry.format == "extractive_qa" and "label" in frame:
+        long = (
+            frame["label"].map(lambda answers: min((len(one.split()) for one in answers), default=0)) > LONGEST_ANSWER
+        )
+        if long.any():
+            of = _of(long.sum(), frame)
+            yield f"{split}: {of} have no answer of {LONGEST_ANSWER} words or fewer; no prediction has more tokens."
+
+
+def _of_most(task: Task) -> Iterator[str]:
+    """The metric f1 where most examples have its label: it is the rarer one, as a rule, that is to be found."""
+    if task.entry.files and "f1" in task.entry.metrics and "label" in task.splits.get("train", ()):
+        share = task.form.shares(task.splits["train"]["label"]).get(1, 0.0)
+        if share > 0.5:
+            name = task.entry.labels[1]
+            yield f"f1 is that of '{name}', the second of the labels, which {100 * share:.0f} % of train have."
 
 
 def _outliers(task: Task) -> Iterator[str]:

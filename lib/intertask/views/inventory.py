@@ -73,8 +73,10 @@ def run_page(beginning: str) -> str:
     # an encoder stands there by its files, and a seed also where it follows the run's
     aside = {"encoder", *(name for name in SEEDS if identity.get(name) == record["seed"])}
     given = {name: value for name, value in identity.items() if name in Run.model_fields and name not in aside}
+    given |= record["settings"]  # what a sweep decided is in no identity, which names the sweep's runs
     took = f"{number_of(record['steps'], 'step')}, {sum(record['seconds'].values()):.0f} s"
-    lines = [record["id"], f"finished {record['finished']} on {record['device']}, {took}", "", "scores"]
+    computed = f"{record['device']} in {record['identity']['computed_by']['precision']}"
+    lines = [record["id"], f"finished {record['finished']} on {computed}, {took}", "", "scores"]
     for task, outcome in record["tasks"].items():
         for split, scores in outcome["scores"].items():
             said = ", ".join(f"{metric} {value:.1f}" for metric, value in scores.items())
