@@ -183,6 +183,10 @@ class Format:
         """A fresh `heads.Head`; `dropout` 0–1 of what it reads, None: as the encoder's or, of spans, their paper's."""
         raise NotImplementedError
 
+    def weight(self, encoded: Encoded, index: np.ndarray) -> int:
+        """Of how many losses that of the examples at `index` is the mean: by that it weighs as a part of a batch."""
+        return len(encoded.targets_of(index)[0])
+
     def loss(self, logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The mean loss over the batch: cross-entropy, where labels are ids."""
         return functional.cross_entropy(logits.float(), batch["labels"])

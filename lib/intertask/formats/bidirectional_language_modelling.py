@@ -40,6 +40,9 @@ class BidirectionalLanguageModelling(VocabularyFormat):
         words = batch["attention_mask"].bool()
         return batch | {"labels": torch.cat([batch.pop(name)[words] for name in ("following", "preceding")])}
 
+    def weight(self, encoded, index):
+        return int((encoded.starts[index + 1] - encoded.starts[index]).sum())
+
     def head(self, encoder, pooling, dropout=None):
         return DirectionsHead(encoder.config.direction_size, len(self.vocabulary))
 

@@ -27,8 +27,8 @@ class CausalLanguageModelling(MaskedLanguageModelling):
         refuse_reading_ahead(encoder, "causal_language_modelling", "Use masked_language_modelling")
         return TiedHead(encoder)
 
-    def loss(self, logits, batch):
-        return super().loss(logits, batch) if len(logits) else logits.sum()  # a batch of texts of one token
+    def weight(self, encoded, index):
+        return super().weight(encoded, index) - len(index)  # every token but the first
 
 
 def language_modelling_loss(

@@ -34,6 +34,10 @@ class MaskedLanguageModelling(Format):
         batch["input_ids"] = torch.from_numpy(np.where(replaced, rng.integers(0, len(tokenizer), ids.shape), corrupted))
         return batch
 
+    def weight(self, encoded, index):
+        """In the mean: which tokens are chosen is drawn where they are read."""
+        return int((encoded.starts[index + 1] - encoded.starts[index]).sum())
+
     def head(self, encoder, pooling, dropout=None):
         return VocabularyHead(encoder)
 

@@ -59,6 +59,9 @@ class SequenceToSequence(VocabularyFormat, AnswerFormat):
         longest = min(self.longest, self.most or self.longest)
         return Decoder(encoder, self.vocabulary.end, longest, self.entry.attention, dropout)
 
+    def weight(self, encoded, index):
+        return sum(len(encoded.written[place]) for place in index)
+
     def loss(self, logits, batch):
         return super().loss(logits.flatten(0, 1), {"labels": batch["labels"].flatten()})
 

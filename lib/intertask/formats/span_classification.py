@@ -117,7 +117,8 @@ class AttentivePool(nn.Module):
     def forward(self, hidden: torch.Tensor, sequence: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
         """(sequences, tokens, width), and of each target the sequence and [start, end): (targets, PROJECTED)."""
         start, end = spans[:, :1], spans[:, 1:]
-        places = start + torch.arange(int((end - start).max()), device=spans.device)
+        longest = int((end - start).max()) if len(spans) else 0  # of rows that have no targets
+        places = start + torch.arange(longest, device=spans.device)
         # behind its end a short span reads any token, which is masked below
         projected = self.project(hidden)[sequence[:, None], places.clamp(max=hidden.shape[1] - 1)]
         scores = self.score(projected).squeeze(2).masked_fill(places >= end, -torch.inf)

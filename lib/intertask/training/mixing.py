@@ -1,6 +1,6 @@
 """Which examples of which task when. A single task is a mixture of one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -144,13 +144,18 @@ def size(batch: Batch) -> int:
     return sum(len(index) for _, index in batch)
 
 
-def weights(batch: Batch, part: Batch, scales: np.ndarray, batch_loss: str) -> list[float]:
+def weights(
+    batch: Batch, part: Batch, scales: np.ndarray, batch_loss: str, weight: Callable[[int, np.ndarray], int]
+) -> list[float]:
     """The weight of each task's mean loss in a part of a batch, so that the parts add up to the loss of the batch.
 
     sum_of_means: the sum over tasks of their mean losses, whatever their share (Weller et al. 2022); mean: the mean
-    over all examples of the batch.
+    over all examples of the batch. weight: of a task and numbers of its examples, as `Format.weight`.
     """
+    whole = dict(batch)
     of = {task: len(index) for task, index in batch}
     if batch_loss == "mean":
         of = dict.fromkeys(of, sum(of.values()))
-    return [scales[task] * len(index) / of[task] for task, index in part]
+    # as many examples as their share of what the mean is over, which may be tokens
+    rows = [len(whole[task]) * weight(task, index) / max(1, weight(task, whole[task])) for task, index in part]
+    return [scales[task] * count / of[task] for count, (task, _) in zip(rows, part, strict=True)]

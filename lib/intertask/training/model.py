@@ -98,6 +98,10 @@ class Model:
         with self._precision():
             return self.head(part)(self.reads(part, *self.outputs([batch]), batch), batch)
 
+    def weight(self, task: int, index: np.ndarray) -> int:
+        """Of the training examples at `index`, what `Format.weight` says."""
+        return self.parts[task].format.weight(self.parts[task].encoded["train"], index)
+
     def losses(self, batch: Batch, rng: np.random.Generator) -> list[torch.Tensor]:
         """Per task of the batch, the mean loss of its rows; one pass of the encoder over all of them."""
         parts = [self.parts[task] for task, _ in batch]
@@ -107,7 +111,9 @@ class Model:
 
     def _loss(self, part: Part, outputs: SimpleNamespace | None, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The loss and, weighted, that of language modelling on the same tokens (Radford et al. 2018, section 3.2)."""
-        loss = part.format.loss(self.head(part)(self.reads(part, outputs, batch), batch), batch)
+        logits = self.head(part)(self.reads(part, outputs, batch), batch)
+        # of rows without anything to predict 0, but one that backward can go through
+        loss = part.format.loss(logits, batch) if logits.numel() else logits.sum()
         if self.language_modelling_weight:
             tokens = outputs.last_hidden_state, batch["input_ids"], batch["attention_mask"]
             loss = loss + self.language_modelling_weight * language_modelling_loss(self.encoder, *tokens)
