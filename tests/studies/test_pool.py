@@ -18,6 +18,7 @@ from intertask.cli import app
 from intertask.execution import execute, worker
 from intertask.execution.kernel import WarmKernel
 from intertask.files import project_root, results_root, write
+from intertask.run import Run
 from intertask.studies import claims, store
 from intertask.studies.graph import Graph, expand
 from intertask.studies.status import failure
@@ -172,9 +173,16 @@ def test_checkpoints_of_a_finished_run_that_is_trained_again_for_its_encoder_sta
 
 def test_parents_in_another_pool_are_not_waited_for(pool, tmp_path, monkeypatch):
     write_run(tmp_path / "other", "x-1", "fruit", 0, 60.0)
+    encoder = tmp_path / "other" / "runs" / "x-1" / "encoder"
     monkeypatch.setenv("INTERTASK_POOLS", str(tmp_path / "other"))
-    monkeypatch.setattr(store.time, "sleep", lambda _: pytest.fail("it waits"))
-    store.wait_for(["x-1"])
+    waited = []
+    monkeypatch.setattr(store.time, "sleep", lambda _: waited.append(encoder.mkdir()))
+    store.wait_for_parents(Run(task="fruit", single_scores={"fruit": ["x-1"]}))
+    assert not waited  # for an encoder that is not needed
+    store.wait_for_parents(Run(task="fruit", parent="x-1"))
+    assert len(waited) == 1
+    store.wait_for_parents(Run(task="fruit", parent=["x-1"]))
+    assert len(waited) == 1
 
 
 @pytest.mark.parametrize("words", ["Error while serializing: I/O error: No space left on device (os error 28)", "why"])

@@ -94,7 +94,7 @@ def claimed(job: dict[str, Any], warm) -> int:
             return BUSY
         if store.finished(job["id"], run.keep_encoder is True, whole=["predictions", "encoder"]):
             return DONE
-        store.wait_for(run.parents)
+        store.wait_for_parents(run)
         with store.staging(attempt) as folder:
             notebook = Path(job["root"], "notebooks", "experiments", "train.ipynb")
             return perform(attempt, run, notebook, folder, warm)

@@ -135,10 +135,12 @@ def required(run_id: str, whole: Collection[str] = ()) -> dict[str, Any]:
     )
 
 
-def wait_for(run_ids: Collection[str]) -> None:
-    """Waits, a lease at most, until this machine sees runs that another one has published."""
+def wait_for_parents(run: Run) -> None:
+    """Waits, a lease at most, until this machine sees what another one has published: runs, and encoders in them."""
     until = time.monotonic() + claims.LEASE
-    while not all((folder_of(run_id) / "run.json").is_file() for run_id in run_ids) and time.monotonic() < until:
+    while time.monotonic() < until:
+        if all((folder_of(one) / "run.json").is_file() for one in run.parents) and all(map(has_encoder, run.starts)):
+            return
         time.sleep(0.5)
 
 
