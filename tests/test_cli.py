@@ -4,11 +4,14 @@ import errno
 import io
 import json
 import os
+import signal
 import sys
 from datetime import datetime
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -229,3 +232,12 @@ def test_the_end_of_the_time_is_read_in_three_ways(monkeypatch, refused):
     assert cli._deadline(str(int(here.timestamp()) + 5)) == 105
     for text in ("2026-11-27T17:30", "2001-01-01", "25:00", "soon", "17", "9" * 30, "1e999"):
         refused(lambda text=text: cli._deadline(text), "--until: expected a time to come", f"found {text}")
+
+
+def test_a_signal_that_comes_when_the_last_run_ends_stops_nothing(capsys):
+    progress = SimpleNamespace(done=["a"], failed={}, stopped=signal.SIGTERM, too_long=[])
+    cli._say_end("it", 1, progress, {})
+    assert capsys.readouterr().err == ""
+    with pytest.raises(typer.Exit) as ended:
+        cli._say_end("it", 2, progress, {})
+    assert ended.value.exit_code == 143 and "1 of 2 runs left to do" in capsys.readouterr().err

@@ -339,9 +339,10 @@ def _say_end(name: str, todo: int, progress, left: dict[str, str]) -> None:
         words = f"{len(failed)} of {number_of(todo + len(left), 'run')} failed, or need one that did. The same command "
         again = "tries again what was killed or had no room, with --retry-failed the others too."
         typer.secho(escaped(f"{words}{again}{lines}"), fg="red", err=True)
-    if progress.stopped or progress.too_long:
+    undone = todo - len(progress.done)
+    if undone and (progress.stopped or progress.too_long):
         why = signal.Signals(progress.stopped).name if progress.stopped else "what is left takes longer than --until"
-        left = f"{todo - len(progress.done)} of {number_of(todo, 'run')} left to do"
+        left = f"{undone} of {number_of(todo, 'run')} left to do"
         say(f"{name} was stopped ({why}): {left}; what is finished stays, and the same command goes on.", err=True)
         raise typer.Exit(stopped_code(progress.stopped or signal.SIGTERM))
     if failed:

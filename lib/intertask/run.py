@@ -275,11 +275,15 @@ class Run(Strict):
         return self.sampling in DYNAMIC and len(self.members) > 1
 
     @property
+    def starts(self) -> list[str]:
+        """The runs of which this one starts from the encoder of one."""
+        return [self.parent] if isinstance(self.parent, str) else self.parent or []
+
+    @property
     def parents(self) -> list[str]:
         """All runs that must be finished before this one starts."""
-        start = [self.parent] if isinstance(self.parent, str) else self.parent or []
         alone = [run for runs in self.single_scores.values() if isinstance(runs, list) for run in runs]
-        return list(dict.fromkeys([*start, *alone, *self.settings_from]))
+        return list(dict.fromkeys([*self.starts, *alone, *self.settings_from]))
 
     @property
     def label(self) -> str:

@@ -11,14 +11,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 from typer.testing import CliRunner
 
 from intertask.cli import app
 from intertask.execution import execute, worker
 from intertask.execution.kernel import WarmKernel
 from intertask.files import project_root, results_root, write
+from intertask.run import Run
 from intertask.studies import claims, store
 from intertask.studies.graph import Graph, expand
+from intertask.studies.status import failure
 from intertask.studies.study import load_study
 from made_store import make_store, reseal, rewrite_index, write_run
 from made_study import write_study
@@ -152,6 +155,40 @@ def test_checkpoints_of_finished_runs_are_removed_and_those_of_others_stay(pool)
         (store.checkpoints(name) / "000000010.000001.1").mkdir(parents=True)
     store.open_pool()
     assert [path.name for path in (pool / ".checkpoints").iterdir()] == ["half-1"]
+
+
+def test_checkpoints_of_a_finished_run_that_is_trained_again_for_its_encoder_stay(pool):
+    attempt = attempt_at("x-1")
+    store.publish(result(attempt), attempt)
+    again = attempt_at("x-1")
+    (store.checkpoints("x-1") / "000000010.000001.2").mkdir(parents=True)
+    again.end("given back")  # killed, say
+    store.open_pool()
+    assert store.checkpoints("x-1").is_dir()
+    last = attempt_at("x-1")
+    last.end(claims.PUBLISHED)  # and killed before it removed them
+    store.open_pool()
+    assert not store.checkpoints("x-1").exists()
+
+
+def test_parents_in_another_pool_are_not_waited_for(pool, tmp_path, monkeypatch):
+    write_run(tmp_path / "other", "x-1", "fruit", 0, 60.0)
+    encoder = tmp_path / "other" / "runs" / "x-1" / "encoder"
+    monkeypatch.setenv("INTERTASK_POOLS", str(tmp_path / "other"))
+    waited = []
+    monkeypatch.setattr(store.time, "sleep", lambda _: waited.append(encoder.mkdir()))
+    store.wait_for_parents(Run(task="fruit", single_scores={"fruit": ["x-1"]}))
+    assert not waited  # for an encoder that is not needed
+    store.wait_for_parents(Run(task="fruit", parent="x-1"))
+    assert len(waited) == 1
+    store.wait_for_parents(Run(task="fruit", parent=["x-1"]))
+    assert len(waited) == 1
+
+
+@pytest.mark.parametrize("words", ["Error while serializing: I/O error: No space left on device (os error 28)", "why"])
+def test_what_found_no_room_is_tried_again_whatever_library_says_so(pool, words):
+    worker._keep_failure("x-1", pool, SafetensorError(words))
+    assert (failure("x-1", own=True) is None) == (words != "why")
 
 
 def test_a_pool_that_was_moved_is_not_begun_anew(pool, refused, tmp_path):

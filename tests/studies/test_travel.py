@@ -232,8 +232,9 @@ def test_a_run_made_anew_is_held_against_the_former_one(graph, score):
     write_run(results_root(), run_id, "fruit", 0, 60.0)
     aside = store.pool() / ".replaced" / f"{run_id}.1"
     assert list(run_to_redo(graph, run_id)) == [run_id]
+    store.checkpoints(run_id).mkdir(parents=True)
     with former_aside(run_id) as former:
-        assert former == aside and not store.finished(run_id)
+        assert former == aside and not store.finished(run_id) and not store.checkpoints(run_id).exists()
         if score:
             write_run(results_root(), run_id, "fruit", 0, score)
     if score is None:  # it failed: the former one is back

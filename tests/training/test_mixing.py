@@ -1,8 +1,10 @@
 """Mixtures: which task when, what its loss weighs, what was seen; one pass over several tasks is as good as many."""
 
+import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -188,18 +190,23 @@ def test_weights_of_losses_by_hand():
     batch = [(0, np.arange(8)), (1, np.arange(24))]
     scales = np.array([0.5, 1.0])
 
-    def terms(task, index):
+    def examples(task, index):
         return len(index)
 
-    assert weights(batch, batch, scales, "sum_of_means", terms) == [0.5, 1.0]
-    assert weights(batch, batch, scales, "mean", terms) == [0.5 * 8 / 32, 24 / 32]
+    assert weights(batch, batch, scales, "sum_of_means", examples) == [0.5, 1.0]
+    assert weights(batch, batch, scales, "mean", examples) == [0.5 * 8 / 32, 24 / 32]
     parts = micro_batches(batch, 4)
     assert [[len(index) for _, index in part] for part in parts] == [[2, 6]] * 4
-    assert sum(weights(batch, part, scales, "mean", terms)[1] for part in parts) == pytest.approx(24 / 32)
-    # of texts of 0, 1, 2 … words the first four hold 6 of 28, whatever their share of the texts
-    half = [(0, np.arange(4))]
-    assert weights(batch[:1], half, scales, "sum_of_means", lambda task, index: index.sum()) == [0.5 * 6 / 28]
+    assert sum(weights(batch, part, scales, "mean", examples)[1] for part in parts) == pytest.approx(24 / 32)
     assert len(micro_batches([(0, np.arange(2))], 4)) == 2
+
+    def tokens(task, index):
+        return int((1 + index).sum())  # of the eight 36, of the first two 3
+
+    assert weights(batch, parts[0], scales, "sum_of_means", tokens)[0] == 0.5 * (8 * 3 / 36) / 8
+    assert weights(batch, parts[0], scales, "mean", tokens)[0] == 0.5 * (8 * 3 / 36) / 32
+    assert weights(batch, batch, scales, "mean", tokens) == [0.5 * 8 / 32, 24 / 32]
+    assert weights(batch, batch, scales, "mean", lambda *_: 0) == [0, 0]  # nothing to predict
 
 
 @pytest.fixture(scope="module")
@@ -241,8 +248,35 @@ def test_one_pass_over_many_formats_is_as_good_as_one_pass_each(model):
 @pytest.mark.parametrize("batch_loss", ["sum_of_means", "mean"])
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(model, batch_loss):
     model.train(False)
-    batch = [(0, np.arange(8)), (1, np.arange(4)), (MANY.index("mini/ccg"), np.arange(6))]  # of which one is of words
-    scales = np.linspace(0.5, 1, len(MANY))
+    batch, scales = [(0, np.arange(8)), (1, np.arange(4))], np.linspace(0.5, 1, len(MANY))
+    batch += [(MANY.index(task), np.arange(8)) for task in ("mini/ccg", "mini/qamr")]  # words, and windows
+    same_in_parts(model, batch, scales, batch_loss)
+
+
+OF_TOKENS = {
+    "causal_language_modelling": ("mini/gpt", {"unused": ["written"]}),
+    "bidirectional_language_modelling": ("mini/bilm", {"unused": ["written"]}),
+    "sequence_to_sequence": ("mini/bert", {"label": "written"}),
+}
+
+
+@pytest.mark.parametrize("name", OF_TOKENS)
+def test_a_batch_of_texts_in_parts_has_the_gradient_of_all_their_tokens(name, tmp_path):
+    encoder, more = OF_TOKENS[name]
+    texts = ["an apple", "it is", "the red apple is on the table", "so"] * 3
+    pd.DataFrame({"text": texts, "written": texts[::-1]}).to_csv(tmp_path / "a.csv", index=False)
+    entry = {"files": {"train": "a.csv", "validation": "a.csv"}, "format": name, "inputs": ["text"], **more}
+    (tmp_path / "tasks.yaml").write_text(json.dumps({"texts": entry}))
+    run = Run(task="texts", task_file=str(tmp_path / "tasks.yaml"), encoder=encoder, dropout=0.0)
+    model = build_model(run, prepare(run), run.encoder)
+    for module in model.encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    model.train()
+    same_in_parts(model, [(0, np.arange(9))], np.ones(1), "sum_of_means")
+
+
+def same_in_parts(model, batch, scales, batch_loss) -> None:
     found = []
     for parts, at_once in [(1, {}), (4, {}), (2, {"train": 1})]:
         run, model.at_once = Run(task="any", gradient_accumulation_steps=parts, batch_loss=batch_loss), at_once

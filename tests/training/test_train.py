@@ -1,5 +1,6 @@
 """The training of one stage, on a task of a few dozen sentences with a real (small) encoder."""
 
+import json
 import os
 import platform
 import resource
@@ -47,6 +48,20 @@ def test_it_learns(result):
     assert result.main.scores["validation"]["main"] > 90 > result.main.majority["validation"]["main"] == 50
     assert not result.main.degenerate and not result.main.constant_predictions
     assert (result.steps, result.main.examples_seen) == (32, 256)
+
+
+def test_of_rows_without_targets_nothing_is_learned_or_scored(tmp_path):
+    """In batches of one, as in parts of one."""
+    target = [{"span": [1, 2], "label": "fruit"}, {"span": [2, 3], "label": "deed"}]
+    rows = [{"text": "the apple fell", "targets": target * (place % 2)} for place in range(8)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    entry = {"files": {"train": "a.jsonl", "validation": "a.jsonl"}, "format": "span_classification"}
+    entry |= {"inputs": ["text"], "spans": ["targets.span"], "label": "targets.label"}
+    (tmp_path / "tasks.yaml").write_text(json.dumps({"found": entry}))
+    one = {"per_device_train_batch_size": 1, "per_device_eval_batch_size": 1}
+    outcome = trained(str(tmp_path / "tasks.yaml"), task="found", **one).main
+    assert (outcome.examples_seen, len(outcome.predictions)) == (32, 8)
+    assert np.isfinite(outcome.scores["validation"]["main"])
 
 
 def test_the_same_run_gives_the_same_bits(fruit, result):

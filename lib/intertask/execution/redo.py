@@ -29,8 +29,13 @@ def run_to_redo(graph: Graph, run_id: str, keep: bool = False) -> dict[str, Run]
 
 @contextmanager
 def former_aside(run_id: str) -> Iterator[Path | None]:
-    """Has a run's former folder in `runs/.replaced/` until the end of the block; it comes back if no other came."""
+    """Has a run's former folder in `runs/.replaced/` until the end of the block; it comes back if no other came.
+
+    run_id: empty: of none. One that failed does not go on from its checkpoint.
+    """
     folder = store.pool() / run_id
+    if run_id:
+        shutil.rmtree(store.checkpoints(run_id), ignore_errors=True)
     former = store.keep_aside(folder, folder, "replaced") if run_id and folder.exists() else None
     try:
         yield former

@@ -5,6 +5,7 @@ holds one end of a pipe to its driver; when that closes, the driver is dead, and
 with it. Where forking is not safe, or by option, kernels are started anew instead, and give the same scores.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -37,6 +38,8 @@ asked_to_stop = threading.Event()
 
 FROM_OUTSIDE = ("DeadKernelError", "OSError", "RuntimeError: Kernel d")
 """How failures begin that are not the run's own: a kernel that was killed or did not start, a disk that is full."""
+NO_ROOM = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""What of a full disk other libraries' errors say, of whatever kind they are."""
 
 
 def main(job: dict[str, Any], driver: Connection) -> NoReturn:
@@ -91,7 +94,7 @@ def claimed(job: dict[str, Any], warm) -> int:
             return BUSY
         if store.finished(job["id"], run.keep_encoder is True, whole=["predictions", "encoder"]):
             return DONE
-        store.wait_for(run.parents)
+        store.wait_for_parents(run)
         with store.staging(attempt) as folder:
             notebook = Path(job["root"], "notebooks", "experiments", "train.ipynb")
             return perform(attempt, run, notebook, folder, warm)
@@ -165,7 +168,8 @@ def _keep_failure(run_id: str, notebook: Path, error: Exception) -> None:
     cell = getattr(error, "cell_index", _last_started(notebook))
     reason = f"{error.ename}: {error.evalue}" if hasattr(error, "ename") else f"{type(error).__name__}: {error}"
     with suppress(OSError):
-        store.keep_failure(run_id, reason.strip(), cell, not reason.startswith(FROM_OUTSIDE))
+        outside = reason.startswith(FROM_OUTSIDE) or any(words in reason for words in NO_ROOM)
+        store.keep_failure(run_id, reason.strip(), cell, own=not outside)
         if notebook.is_file():
             os.replace(notebook, store.notebook_file(store.failure_folder(run_id)))
 

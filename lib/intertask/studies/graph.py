@@ -173,7 +173,7 @@ class _Expansion:
         if stage == "target" and self.keep and kept is not True:
             self.runs[run_id] = self.runs[run_id].model_copy(update={"keep_encoder": self.keep})
         # the other runs that it needs lend scores or settings, and no encoder
-        for parent in [run.parent] if isinstance(run.parent, str) else run.parent or []:
+        for parent in run.starts:
             self.runs[parent] = self.runs[parent].model_copy(update={"keep_encoder": True})
         task = role.pop("task", None) or role["target"]
         limit = next(member.limit for member in run.members if member.task == task)

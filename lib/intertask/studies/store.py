@@ -138,10 +138,12 @@ def required(run_id: str, whole: Collection[str] = ()) -> dict[str, Any]:
     )
 
 
-def wait_for(run_ids: Collection[str]) -> None:
-    """Waits, a lease at most, until this machine sees runs that another one has published."""
+def wait_for_parents(run: Run) -> None:
+    """Waits, a lease at most, until this machine sees what another one has published: runs, and encoders in them."""
     until = time.monotonic() + claims.LEASE
-    while not all((pool() / run_id / "run.json").is_file() for run_id in run_ids) and time.monotonic() < until:
+    while time.monotonic() < until:
+        if all((folder_of(one) / "run.json").is_file() for one in run.parents) and all(map(has_encoder, run.starts)):
+            return
         time.sleep(0.5)
 
 
@@ -219,7 +221,9 @@ def open_pool() -> None:
         if claims.HERE.left_behind(claim_file(run_id), number):
             shutil.rmtree(remains, ignore_errors=True)
     for left in (pool() / ".checkpoints").iterdir():
-        if finished(left.name):
+        last = claims.latest(claim_file(left.name))
+        again = last is not None and not last.ended.startswith(claims.PUBLISHED)  # trained for its encoder, it may be
+        if finished(left.name, with_encoder=again):
             shutil.rmtree(left, ignore_errors=True)
     remove_left(pool())
 

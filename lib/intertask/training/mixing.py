@@ -150,10 +150,12 @@ def weights(
     """The weight of each task's mean loss in a part of a batch, so that the parts add up to the loss of the batch.
 
     sum_of_means: the sum over tasks of their mean losses, whatever their share (Weller et al. 2022); mean: the mean
-    over all examples of the batch. terms: of a task's examples the number that their loss is the mean of (words, spans,
-    or the examples themselves).
+    over all examples of the batch. terms: of a task and numbers of its examples, as `Format.terms`.
     """
-    of = {task: max(1, terms(task, index)) for task, index in batch}
+    whole = dict(batch)
+    of = {task: len(index) for task, index in batch}
     if batch_loss == "mean":
-        of = {task: of[task] * size(batch) / len(index) for task, index in batch}
-    return [scales[task] * terms(task, index) / of[task] for task, index in part]
+        of = dict.fromkeys(of, sum(of.values()))
+    # as many examples as their share of what the mean is over, which may be tokens; exactly all of them if it is whole
+    rows = [len(whole[task]) * terms(task, index) / max(1, terms(task, whole[task])) for task, index in part]
+    return [scales[task] * count / of[task] for count, (task, _) in zip(rows, part, strict=True)]
