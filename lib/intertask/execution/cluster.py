@@ -321,6 +321,7 @@ class Cluster:
             elif not self._known:
                 self._say_once(f"{self.where}: no worker is there yet; waiting for one.")
             time.sleep(0.1)
+        self._look()  # once more, for the room of those that have said meanwhile what they are
         told = {address: one for address, one in self._known.items() if one.about}
         origin.elsewhere.update(next((one.about["abilities"] for one in told.values() if "fault" not in one.about), {}))
         if faults := [fault for address, one in told.items() if (fault := self._fault(address, one))]:
