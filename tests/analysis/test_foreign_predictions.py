@@ -98,7 +98,7 @@ def test_another_metric_is_counted_from_labels_and_predictions(results, tmp_path
     keep(source(tmp_path, SAID, [0, 1], metric="f1"), "theirs")
     # single, seed 0: of the first eight none is right, of ten ones six are found, and four zeros are called one
     assert read_runs("theirs").set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx(60)
-    keep(source(tmp_path, SAID | {"right": "acc"}, [0, 1], metric="f1"), "both", results)  # of what is right, 75
+    keep(source(tmp_path, SAID | {"right": "acc"}, [0, 1], metric="f1"), "both")  # of what is right, 75
     assert read_runs("both")["score"].tolist() == read_runs("theirs")["score"].tolist()
 
 
@@ -110,13 +110,13 @@ def test_two_metrics_of_a_run_are_counted_from_the_same_answers(results, tmp_pat
         (tmp_path / f"f1_{one['file']}").write_text(text)
         said["predictions"].append({"file": f"f1_{one['file']}", "values": one["values"] | {"metric": "f1"}})
     path.write_text(yaml.safe_dump(said))
-    keep(path, "theirs", results)
+    keep(path, "theirs")
     runs = read_runs("theirs", predictions=True)
     assert runs.set_index(["regime", "seed"])["score"]["single", 0] == pytest.approx((60 + 60) / 2)
     assert len(read_predictions(runs)) == 4 * 20 and intervals("theirs")["both_low"].notna().all()
     (tmp_path / "f1_single0.jsonl").write_text(text)  # of another run
     with pytest.raises(IntertaskError, match="t: expected one answer of a run to each example, found two to row 1"):
-        keep(path, "others", results)
+        keep(path, "others")
 
 
 SENTENCES = (
@@ -263,7 +263,7 @@ def test_what_a_harness_calls_target_is_taken_for_no_task(results, tmp_path):
     path = source(tmp_path, RIGHT)
     path.write_text(path.read_text().replace("target: t", ""))
     with pytest.raises(IntertaskError, match="single0.jsonl: expected target, the name of the task, .* is what was wa"):
-        keep(path, "theirs", results)
+        keep(path, "theirs")
 
 
 def test_a_file_without_tables_is_refused(results, tmp_path):

@@ -59,7 +59,7 @@ def started(monkeypatch) -> list[str]:
 
     def execute_nothing(todo, *_):
         runs.extend(todo)
-        return SimpleNamespace(failed={}, stopped=0, too_long=False)
+        return SimpleNamespace(done=[], failed={}, stopped=None, too_long=[])
 
     monkeypatch.setattr(execute, "execute", execute_nothing)
     return runs
