@@ -199,8 +199,8 @@ def test_a_run_that_is_given_back_goes_on_as_long_as_it_comes_further(runs, room
     assert progress.failed["a"] == "given back 30 times: it comes no further; give the jobs of workers more time"
     assert place.began.count("a") == 30 and place.began.count("b") == 41 and "b" in progress.done
     said = capsys.readouterr().err
-    assert "a: given back 2 times; it begins again.\n" in said
-    assert "b: its worker was lost; it goes on from its checkpoint.\n" in said
+    assert "a: given back 2 times; it starts again, from its checkpoint if it has one.\n" in said
+    assert "b: its worker was lost; it starts again, " in said
 
 
 def test_a_signal_stops_what_is_under_way_and_starts_nothing(runs, room, capsys):

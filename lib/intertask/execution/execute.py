@@ -271,8 +271,8 @@ def _book(ledger: Ledger, end: End, countdown) -> None:
             _fail(ledger, end, words, countdown)
         else:
             ledger.give_back(run_id)
-            goes_on = "goes on from its checkpoint" if store.reached(run_id) else "begins again"
-            countdown.note(f"{run_id}: {words}; it {goes_on}.")
+            # what a worker gives back it may be writing yet
+            countdown.note(f"{run_id}: {words}; it starts again, from its checkpoint if it has one.")
 
 
 def _fail(ledger: Ledger, end: End, returned: str, countdown) -> None:
