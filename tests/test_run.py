@@ -51,7 +51,7 @@ def test_what_can_change_the_result_is_identity(change):
 
 def test_only_runs_of_batches_in_parts_have_the_identity_of_how_these_are_weighed():
     whole, parts = (Run(task="mini/rte", gradient_accumulation_steps=count).identity() for count in (1, 2))
-    assert parts == whole | {"gradient_accumulation_steps": 2, "parts_weighed_by": "the terms of the loss"}
+    assert parts == whole | {"gradient_accumulation_steps": 2, "parts_weighed_by": "the terms of each loss"}
 
 
 def test_seeds_that_follow_the_master_seed_are_identified_by_value():

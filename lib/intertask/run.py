@@ -314,7 +314,7 @@ class Run(Strict):
             # it was by their places
             **({"heads_reused_by": "the labels' names"} if self.reuse_head else {}),
             # it was by their examples
-            **({"parts_weighed_by": "the terms of the loss"} if self.gradient_accumulation_steps > 1 else {}),
+            **({"parts_weighed_by": "the terms of each loss"} if self.gradient_accumulation_steps > 1 else {}),
             "data": data,
             "computed_by": computed_by(self.device, self.precision),
             "result_version": RESULT_VERSION,

@@ -276,6 +276,33 @@ def test_a_batch_of_texts_in_parts_has_the_gradient_of_all_their_tokens(name, tm
     same_in_parts(model, [(0, np.arange(9))], np.ones(1), "sum_of_means")
 
 
+def test_a_batch_in_parts_has_the_auxiliary_gradient_of_all_its_tokens(tmp_path):
+    texts = ["an apple", "it is", "the red apple is on the table", "so"] * 3
+    pd.DataFrame({"text": texts, "label": [0, 1, 1] * 4}).to_csv(tmp_path / "a.csv", index=False)
+    entry = {"files": {"train": "a.csv", "validation": "a.csv"}, "format": "classification", "inputs": ["text"]}
+    (tmp_path / "tasks.yaml").write_text(json.dumps({"texts": entry | {"label": "label"}}))
+    auxiliary = {"language_modelling_weight": 0.5, "pooling": "last"}
+    run = Run(task="texts", task_file=str(tmp_path / "tasks.yaml"), encoder="mini/gpt", **auxiliary)
+    model = build_model(run, prepare(run), run.encoder)
+    model.train(False)
+    same_in_parts(model, [(0, np.arange(9))], np.ones(1), "sum_of_means")
+
+
+def test_parts_of_a_batch_weigh_by_the_questions_with_an_answer_in_a_window(tmp_path):
+    far = "so " * 30  # between the two halves of an answer, which thus lies in no window
+    rows = [{"text": "an apple is here", "ask": "what ?", "answer": "apple"}] * 3
+    rows += [{"text": f"apple {far}pear", "ask": "what ?", "answer": f"apple {far}pear"}] * 5
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    entry = {"files": {"train": "a.jsonl", "validation": "a.jsonl"}, "format": "extractive_qa"}
+    entry |= {"inputs": ["ask", "text"], "label": "answer"}
+    (tmp_path / "tasks.yaml").write_text(json.dumps({"asked": entry}))
+    run = Run(task="asked", task_file=str(tmp_path / "tasks.yaml"), encoder="mini/bert", max_length=24)
+    model = build_model(run, prepare(run), run.encoder)
+    assert [model.terms[0](0, np.arange(first, 8)) for first in (0, 2, 3)] == [3, 1, 0]
+    model.train(False)
+    same_in_parts(model, [(0, np.arange(8))], np.ones(1), "sum_of_means")
+
+
 def same_in_parts(model, batch, scales, batch_loss) -> None:
     found = []
     for parts, at_once in [(1, {}), (4, {}), (2, {"train": 1})]:

@@ -55,6 +55,11 @@ class Encoded(Tokens):
         """The numbers of all sequences of the examples at `index`."""
         return index if self.counts is None else parts(self.firsts, index)[0]
 
+    def followed(self, index: np.ndarray) -> int:
+        """Of all sequences of the examples at `index`, the tokens that are followed by another."""
+        sequences = self.sequences(index)
+        return int((self.starts[sequences + 1] - self.starts[sequences] - 1).sum())
+
     def targets_of(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of all targets of the examples at `index`, and of each target its example's place there."""
         return (index, np.arange(len(index))) if self.targets is None else parts(self.targets, index)

@@ -4,6 +4,7 @@ A passage that is too long is read in overlapping windows; the softmax runs over
 that their scores can be compared (Clark and Gardner 2018, ACL, section 3.2, shared normalization).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -77,17 +78,14 @@ class ExtractiveQA(AnswerFormat):
         bounds = np.zeros((*batch["passage"].shape, 2), bool)
         sequences = encoded.sequences(index)
         for row, sequence, example in zip(bounds, sequences, index[batch["example"].numpy()], strict=True):
-            window = slice(encoded.starts[sequence], encoded.starts[sequence + 1])
-            at = np.flatnonzero(encoded.text[window] == PASSAGE)
-            starts, ends = encoded.offsets[window][at].T
-            row[0] = not len(encoded.rows["spans"].iloc[example])
-            for start, end in encoded.rows["spans"].iloc[example][:, 0]:
-                # An answer that the window cuts is none of its: a neighbour, which overlaps, may hold the whole.
-                if len(at) and starts[0] <= start and end <= ends[-1]:
-                    # of the tokens that overlap the answer the first and, below, the last
-                    row[at[np.searchsorted(ends, start, "right")], 0] = True
-                    row[at[np.searchsorted(starts, end, "left") - 1], 1] = True
+            for first, last in _answers_within(encoded, sequence, example):
+                row[first, 0] = row[last, 1] = True
         return {"bounds": torch.from_numpy(bounds)}
+
+    def terms(self, encoded, index):
+        """Those that teach something."""
+        pairs = zip(*parts(encoded.firsts, index), strict=True)
+        return len({place for sequence, place in pairs if any(_answers_within(encoded, sequence, index[place]))})
 
     def head(self, encoder, pooling, dropout=None):
         if self.entry.unanswerable and not reads_ahead(encoder):
@@ -165,6 +163,20 @@ class BoundsHead(TokenHead):
 
     def forward(self, hidden, batch):
         return super().forward(hidden, batch).masked_fill(~batch["passage"].unsqueeze(2), -torch.inf)
+
+
+def _answers_within(encoded: Encoded, sequence: int, example: int) -> Iterator[tuple[int, int]]:
+    """Of each accepted answer that lies in a window the first and the last token; of nothing, the window's first."""
+    window = slice(encoded.starts[sequence], encoded.starts[sequence + 1])
+    at = np.flatnonzero(encoded.text[window] == PASSAGE)
+    starts, ends = encoded.offsets[window][at].T
+    if not len(spans := encoded.rows["spans"].iloc[example]):
+        yield 0, 0
+    for start, end in spans[:, 0]:
+        # An answer that the window cuts is none of its: a neighbour, which overlaps, may hold the whole.
+        if len(at) and starts[0] <= start and end <= ends[-1]:
+            # of the tokens that overlap the answer the first and the last
+            yield at[np.searchsorted(ends, start, "right")], at[np.searchsorted(starts, end, "left") - 1]
 
 
 def answer_spans(raw: pd.DataFrame, passage: str, label: str, unanswerable: bool) -> pd.Series:

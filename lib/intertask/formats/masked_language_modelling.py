@@ -36,7 +36,7 @@ class MaskedLanguageModelling(Format):
 
     def terms(self, encoded, index):
         """As many as tokens are predicted from left to right; of those to mask, which are drawn, in proportion."""
-        return int((encoded.lengths[index] - 1).sum())
+        return encoded.followed(index)
 
     def head(self, encoder, pooling, dropout=None):
         return VocabularyHead(encoder)

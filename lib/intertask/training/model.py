@@ -1,6 +1,7 @@
 """An encoder with the heads of a mixture on it, and what it takes to feed them."""
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,25 +100,38 @@ class Model:
             return self.head(part)(self.reads(part, *self.outputs([batch]), batch), batch)
 
     def losses(self, batch: Batch, rng: np.random.Generator) -> list[torch.Tensor]:
-        """Per task of the batch, the mean loss of its rows; one pass of the encoder over all of them."""
+        """Per task of the batch, the mean loss of its rows; one pass of the encoder over all of them.
+
+        Behind them, weighted, those of language modelling on the same tokens, if any (Radford et al. 2018, 3.2).
+        """
         parts = [self.parts[task] for task, _ in batch]
         rows = [self.batch(self.parts[task], self.parts[task].encoded["train"], index, rng) for task, index in batch]
         with self._precision():
-            return [self._loss(*one) for one in zip(parts, self.outputs(rows), rows, strict=True)]
+            outputs = self.outputs(rows)
+            losses = [self._loss(*one) for one in zip(parts, outputs, rows, strict=True)]
+            auxiliary = zip(outputs, rows, strict=True) if self.language_modelling_weight else ()
+            return losses + [self._auxiliary(*one) for one in auxiliary]
 
-    def terms(self, task: int, index: np.ndarray) -> int:
-        """Of how many terms the loss of a task's training examples at `index` is the mean."""
-        return self.parts[task].format.terms(self.parts[task].encoded["train"], index)
+    @property
+    def terms(self) -> list[Callable[[int, np.ndarray], int]]:
+        """Of each kind of `losses`, of how many terms it is the mean: by a task and its training examples."""
+
+        def own(task: int, index: np.ndarray) -> int:
+            return self.parts[task].format.terms(self.parts[task].encoded["train"], index)
+
+        def auxiliary(task: int, index: np.ndarray) -> int:
+            return self.parts[task].encoded["train"].followed(index)
+
+        return [own, auxiliary] if self.language_modelling_weight else [own]
 
     def _loss(self, part: Part, outputs: SimpleNamespace | None, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The loss and, weighted, that of language modelling on the same tokens (Radford et al. 2018, section 3.2)."""
         logits = self.head(part)(self.reads(part, outputs, batch), batch)
         # a batch of texts without a target, or of a single token, teaches nothing
-        loss = part.format.loss(logits, batch) if logits.numel() else logits.sum()
-        if self.language_modelling_weight:
-            tokens = outputs.last_hidden_state, batch["input_ids"], batch["attention_mask"]
-            loss = loss + self.language_modelling_weight * language_modelling_loss(self.encoder, *tokens)
-        return loss
+        return part.format.loss(logits, batch) if logits.numel() else logits.sum()
+
+    def _auxiliary(self, outputs: SimpleNamespace, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        tokens = outputs.last_hidden_state, batch["input_ids"], batch["attention_mask"]
+        return self.language_modelling_weight * language_modelling_loss(self.encoder, *tokens)
 
     def reads(self, part: Part, outputs: SimpleNamespace | None, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """What the task's head reads of the encoder's outputs, or what was kept of a frozen encoder's."""

@@ -297,8 +297,10 @@ class Training:
         def gradient(rows: int) -> torch.Tensor:
             total = 0.0
             for part in (part for whole in micro for part in at_most(whole, rows)):
-                shares = weights(batch, part, self.scales, run.batch_loss, model.terms)
-                first, *others = [loss * one for loss, one in zip(model.losses(part, self.rng), shares, strict=True)]
+                of = [weights(batch, part, self.scales, run.batch_loss, terms) for terms in model.terms]
+                first, *others = [
+                    loss * one for loss, one in zip(model.losses(part, self.rng), sum(of, []), strict=True)
+                ]
                 loss = sum(others, start=first)
                 self.scaler.scale(loss).backward()
                 total = total + loss.detach()
