@@ -221,6 +221,8 @@ class Run(Strict):
             )
         if self.scalar_mix and (other := self._beside_the_mix()):
             raise IntertaskError(f"scalar_mix: expected it without {other}, which reads one layer. Drop one.")
+        if self.language_modelling_weight and self.layer is not None:
+            raise IntertaskError("language_modelling_weight: expected the last layer, found layer. Drop one.")
         if self.batch_schedule == "forced_heterogeneous" and self.step_examples < len(names):
             raise IntertaskError(
                 f"batch_schedule: forced_heterogeneous, but a batch of {self.step_examples} has no example of each of "

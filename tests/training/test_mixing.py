@@ -206,7 +206,7 @@ def test_weights_of_losses_by_hand():
     assert weights(batch, parts[0], scales, "sum_of_means", tokens)[0] == 0.5 * (8 * 3 / 36) / 8
     assert weights(batch, parts[0], scales, "mean", tokens)[0] == 0.5 * (8 * 3 / 36) / 32
     assert weights(batch, batch, scales, "mean", tokens) == [0.5 * 8 / 32, 24 / 32]
-    assert weights(batch, batch, scales, "mean", lambda *_: 0) == [0, 0]  # nothing to predict
+    assert weights(batch, parts[0], scales, "mean", lambda *_: 0) == [0, 0]  # nothing to predict
 
 
 @pytest.fixture(scope="module")

@@ -404,6 +404,8 @@ def test_a_head_learns_which_layers_it_reads(fruit):
 def test_a_mix_of_all_layers_is_no_single_one():
     with pytest.raises(IntertaskError, match="scalar_mix: expected it without layer"):
         Run.checked({"task": "fruit", "scalar_mix": True, "layer": 1})
+    with pytest.raises(IntertaskError, match="language_modelling_weight: expected the last layer, found layer"):
+        Run.checked({"task": "fruit", "language_modelling_weight": 0.5, "layer": 1})
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc, whose settings these are")

@@ -156,6 +156,11 @@ def weights(
     of = {task: len(index) for task, index in batch}
     if batch_loss == "mean":
         of = dict.fromkeys(of, sum(of.values()))
-    # as many examples as their share of what the mean is over, which may be tokens; exactly all of them if it is whole
-    rows = [len(whole[task]) * terms(task, index) / max(1, terms(task, whole[task])) for task, index in part]
-    return [scales[task] * count / of[task] for count, (task, _) in zip(rows, part, strict=True)]
+
+    def rows(task: int, index: np.ndarray) -> float:
+        """As many examples as their share of what the mean is over, which may be tokens; seldom asked for."""
+        if len(index) == len(whole[task]):
+            return len(index)
+        return len(whole[task]) * terms(task, index) / max(1, terms(task, whole[task]))
+
+    return [scales[task] * rows(task, index) / of[task] for task, index in part]

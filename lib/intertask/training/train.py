@@ -298,9 +298,8 @@ class Training:
             total = 0.0
             for part in (part for whole in micro for part in at_most(whole, rows)):
                 of = [weights(batch, part, self.scales, run.batch_loss, terms) for terms in model.terms]
-                first, *others = [
-                    loss * one for loss, one in zip(model.losses(part, self.rng), sum(of, []), strict=True)
-                ]
+                shares = [share for kind in of for share in kind]
+                first, *others = [loss * one for loss, one in zip(model.losses(part, self.rng), shares, strict=True)]
                 loss = sum(others, start=first)
                 self.scaler.scale(loss).backward()
                 total = total + loss.detach()
