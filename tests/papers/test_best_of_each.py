@@ -202,6 +202,17 @@ def test_equal_cost_by_hand(runs):
     assert "In 5 cells k is above" in words
 
 
+def test_runs_that_all_score_the_same_gain_nothing(tmp_path):
+    """As where every run predicts the majority: the mean of three equal scores is above that of two by rounding."""
+    score = scored(100 * 119 / 277)
+    lost = glue_roles(lambda _, task, seed: score if task or seed else None, ("a",), ("s",), seeds=3)
+    make_regimes(tmp_path, lost)
+    table = equal_cost(selected_runs(tmp_path))
+    assert (table["n"].item(), table["n_single"].item(), table["gain"].item()) == (3, 2, 0)
+    words = cost_in_words(table)
+    assert "mean of single restarts in 0, " in words and "same in 0; none has an interval." in words
+
+
 def many(target, task, seed):
     return scored(60.0 + seed % 5 + (10 if task else 0))
 
