@@ -131,6 +131,7 @@ def test_a_limit_of_the_supporting_task_is_a_row(tmp_path):
     make_regimes(tmp_path, [*roles, *more])
     assert cell_table(selected_runs(tmp_path))["row"].tolist() == ["single", "mini/cola", "mini/cola, 50 examples"]
     assert row_label("s", pd.NA, "zero_shot") == "s, zero_shot" and row_label(None, pd.NA, "same_task") == "same_task"
+    assert [row_label("all", limit, "mtl_all") for limit in (pd.NA, 9)] == ["with all", "with all, 9 examples"]
     assert (
         row_label("s", pd.NA, "mtl") == "with s"
         and row_label("s", 9, "mtl_finetune") == "with s, 9 examples, then alone"
