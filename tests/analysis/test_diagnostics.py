@@ -222,7 +222,7 @@ def test_a_run_in_two_roles_and_a_control_are_models_of_their_own():
             before | {"run": "a", "supporting": "mnli"},
             before | {"run": "b", "supporting": "mnli[shuffle_labels=true]"},
             role | {"run": "c", "stage": "pretraining", "regime": None},
-            role | {"run": "a", "stage": "target", "regime": "single"},
+            role | {"run": "a", "stage": "target", "regime": "single", "target": "mnli"},
             before | {"run": "d", "supporting": "mnli and qqp"},  # a set, of which mnli is the first
             before | together | {"run": "e", "mixing": "uniform"},
             before | together | {"run": "f", "mixing": "dynamic"},
@@ -235,6 +235,10 @@ def test_a_run_in_two_roles_and_a_control_are_models_of_their_own():
         "e": "e: mnli, 5 examples, mtl with qqp, uniform, as intermediate",
         "f": "e: mnli, 5 examples, mtl with qqp, dynamic, as intermediate",
     }
+    for stage, kind in (("target", "single"), ("intermediate", "intermediate")):
+        again = runs[(runs["run"] == "a") & (runs["stage"] == stage)].assign(run="of another part")
+        with pytest.raises(IntertaskError, match=f"Two different {kind} runs of mnli with seed 0 would count as one"):
+            diagnosed(pd.concat([runs[runs["stage"] == stage], again]), ["mnli"])
 
 
 def test_the_diagnostic_is_the_first_or_the_named_one():

@@ -6,6 +6,7 @@ from scipy import sparse
 
 from intertask.analysis.statistics import example_interval, matthews, paired_t
 from intertask.analysis.tables import category_label
+from intertask.analysis.transfer import refuse_mixtures
 from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 
 FEW_SETS = 20
@@ -41,11 +42,13 @@ def _name(further: str | dict) -> str:
 def diagnosed(runs: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
     """The study's runs on `tasks`, one row each, done or not, with the column `model`: all but the seed, in words.
 
-    A run that is an intermediate and a target at once appears once, as a target.
+    A run that is an intermediate and a target at once appears once, as a target. Raises IntertaskError where one seed
+    has two different runs, as in parts with different settings.
     """
     own = runs[runs["task"].isin(tasks) & runs["stage"].isin(["intermediate", "target"])]
-    own = own.assign(model=[_trained_model(role) for role in own.itertuples()])
-    return own.sort_values("stage", ascending=False, kind="stable").drop_duplicates("run").reset_index(drop=True)
+    own = own.sort_values("stage", ascending=False, kind="stable").drop_duplicates("run").reset_index(drop=True)
+    refuse_mixtures(own)
+    return own.assign(model=[_trained_model(role) for role in own.itertuples()])
 
 
 def _trained_model(role) -> str:

@@ -37,8 +37,9 @@ def refuse_mixtures(runs: pd.DataFrame) -> None:
     twice = runs[runs.duplicated([*MODEL, "seed"])]
     if len(twice):
         one = twice.iloc[0]
+        kind = one["stage"] if pd.isna(one["regime"]) else one["regime"]
         raise IntertaskError(
-            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
+            f"Two different {kind} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
             f"{one['seed']} would count as one: parts of the study train them with different settings. "
             "Give these parts a study each."
         )
