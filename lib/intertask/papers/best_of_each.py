@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis.averages import counted, plain, task_average
-from intertask.analysis.statistics import EQUAL, DECIMALS, RESAMPLES, check_choice, check_confidence
+from intertask.analysis.statistics import DECIMALS, EQUAL, RESAMPLES, check_choice, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
 from intertask.errors import IntertaskError, number_of
