@@ -46,12 +46,12 @@ def test_what_is_not_there_is_said(runs):
 
 def test_alongside_is_compared_with_alone_and_with_before(tmp_path):
     roles = glue_roles(lambda *_: scored(60.0), ["rte"], ["mnli"], 2)
-    mixed = {"stage": "target", "regime": "mtl", "mixing": "even, 2 to 1", "supporting": "mnli", "target": "rte"}
+    mixed = {"stage": "target", "regime": "mtl", "mixing": "even, 2 - 1", "supporting": "mnli", "target": "rte"}
     roles += [mixed | {"run": f"mixed-{seed}", "seed": seed, "record": {"tasks": {"rte": scored(70.0 + seed)}}}
               for seed in (0, 1)]  # fmt: skip
     make_regimes(tmp_path, roles)
     runs = read_runs("made", tmp_path)
-    alongside = "mtl, even, 2 to 1"
+    alongside = "mtl, even, 2 - 1"
     assert cells.regime_pairs(runs) == ["stilts - single", f"{alongside} - single", f"{alongside} - stilts"]
     for pair in cells.regime_pairs(runs)[1:]:
         assert cells.cells_table(runs, pair)["delta"].tolist() == [10.5]

@@ -352,6 +352,15 @@ def test_few_ranks_have_few_orders():
     assert pairwise_r(five, [("a", "b")], "spearman")["p"].item() == pytest.approx(10 / 120)
 
 
+def test_ties_leave_fewer_orders():
+    """Of four models two at the majority: 6 orders differ, of which 2 are as close; without ties 2 of 24 would be."""
+    tied = pd.DataFrame({"a": [50.0, 50, 60, 60, 70], "b": [1.0, 2, 3, 4, np.nan], "c": [50.0, 50, 50, 50, 60]})
+    rows = pairwise_r(tied, [("a", "b"), ("a", "c"), ("b", "c")], "spearman")
+    assert rows["r"].iloc[0] == pytest.approx(2 / 5**0.5) and rows["p"].iloc[0] == pytest.approx(2 / 6)
+    assert rows["p"].iloc[1] == pytest.approx(1 / 5)  # the one 60 has one place of five where the 70 is
+    assert math.isnan(rows["p"].iloc[2])  # where both are, c does not vary
+
+
 def test_the_family_in_words(tmp_path):
     wide = wide_of({"a": [1.0, 2, 3, 4, 5, 6], "b": [1.0, 2, 3, 4, 6, 5], "c": [1.0, 5, 2, 2, 4, 3]})
     table = with_holm(correlation_table(wide, list(combinations("abc", 2)), "pearson"), "ab")

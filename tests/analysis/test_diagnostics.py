@@ -214,18 +214,31 @@ def test_missing_predictions_are_missing_with_a_reason(tmp_path):
 
 
 def test_a_run_in_two_roles_and_a_control_are_models_of_their_own():
-    role = {"encoder": "e", "task": "mnli", "limit": 5, "supporting": None, "seed": 0}
-    control = {"supporting": "noise", "control": True, "regime": None}
+    role = {"encoder": "e", "task": "mnli", "limit": 5, "supporting": None, "seed": 0, "target": None}
+    before = role | {"stage": "intermediate", "regime": None}
+    together = {"supporting": "qqp", "target": "mnli", "supporting_limit": None}
     runs = pd.DataFrame(
         [
-            role | {"run": "a", "stage": "intermediate", "regime": None, "supporting": "mnli"},
-            role | {"run": "b", "stage": "intermediate"} | control,
+            before | {"run": "a", "supporting": "mnli"},
+            before | {"run": "b", "supporting": "mnli[shuffle_labels=true]"},
             role | {"run": "c", "stage": "pretraining", "regime": None},
-            role | {"run": "a", "stage": "target", "regime": "single"},
+            role | {"run": "a", "stage": "target", "regime": "single", "target": "mnli"},
+            before | {"run": "d", "supporting": "mnli and qqp"},  # a set, of which mnli is the first
+            before | together | {"run": "e", "mixing": "uniform"},
+            before | together | {"run": "f", "mixing": "dynamic"},
         ]
     )
-    models = diagnosed(runs, ["mnli"]).set_index("run")["model"].to_dict()
-    assert models == {"a": "e: mnli, 5 examples", "b": "e: mnli[shuffle_labels=true], 5 examples, as intermediate"}
+    assert diagnosed(runs, ["mnli"]).set_index("run")["model"].to_dict() == {
+        "a": "e: mnli, 5 examples",
+        "b": "e: mnli[shuffle_labels=true], 5 examples, as intermediate",
+        "d": "e: mnli and qqp, 5 examples, as intermediate",
+        "e": "e: mnli, 5 examples, mtl with qqp, uniform, as intermediate",
+        "f": "e: mnli, 5 examples, mtl with qqp, dynamic, as intermediate",
+    }
+    for stage, kind in (("target", "single"), ("intermediate", "intermediate")):
+        again = runs[(runs["run"] == "a") & (runs["stage"] == stage)].assign(run="of another part")
+        with pytest.raises(IntertaskError, match=f"Two different {kind} runs of mnli with seed 0 would count as one"):
+            diagnosed(pd.concat([runs[runs["stage"] == stage], again]), ["mnli"])
 
 
 def test_the_diagnostic_is_the_first_or_the_named_one():

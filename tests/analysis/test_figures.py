@@ -86,6 +86,15 @@ def test_restarts_counts_and_marks_degenerate_runs(runs, ax):
     assert words(ax) == ["majority"]
 
 
+def test_restarts_of_two_limits_stand_apart(runs, ax):
+    cola = runs[(runs["target"] == "mini/cola") & (runs["supporting"] == "mini/mnli")]
+    both = pd.concat([cola.assign(supporting_limit=size, score=score) for size, score in ((100, 60.0), (400, 80.0))])
+    figures.restarts(both.assign(done=True, degenerate=False), ax)
+    labels = [label.get_text().splitlines()[:2] for label in ax.get_xticklabels()]
+    assert labels == [["mini/mnli, 100", "examples"], ["mini/mnli, 400", "examples"]]
+    assert [list(line.get_ydata()) for line in ax.lines if line.get_marker() == "x"] == [[60] * 3, [80] * 3]
+
+
 def test_long_names_are_wrapped(tmp_path, ax):
     name = "someone/a-task-with-a-name-that-goes-on-and-on-for-more-than-any-figure-is-wide"
     make_store(tmp_path, lambda *_: 60.0, seeds=2, targets=(name,), supporting=(name,))

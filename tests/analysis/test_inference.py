@@ -219,6 +219,8 @@ def test_optimism_by_hand(tmp_path):
     assert len(table) == 1 and (row.runs, row.n, row.report, row.select) == (6, 3, 60, 65.5)
     assert (row.optimism, row.low, row.high) == (expected.mean, expected.low, expected.high)
     assert "score +5.5 points" in inference.optimism_in_words(table) and "1 of 1" in inference.optimism_in_words(table)
+    of_two = inference.optimism_in_words(pd.concat([table, table.assign(encoder="other")]))
+    assert "(mean over 2 rows of the table)" in of_two  # of two encoders, and one target
 
 
 def test_where_rows_are_held_out_each_seed_is_scored_on_its_own(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """MTL against STILTs: tests, the size heuristic, its rivals and budgets by hand, and the notebook on made stores."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -62,6 +63,12 @@ def test_two_samples_by_hand():
     assert test[["difference", "low", "high"]].tolist() == pytest.approx([-3, -3 - half, -3 + half])
     assert test.note == ""
     assert test.p == pytest.approx(stats.ttest_ind([1, 2, 3], [3, 4, 8]).pvalue)
+
+
+def test_the_same_scores_in_another_order_do_not_differ():
+    first = [100 * right / 277 for right in (151, 153, 166, 158, 161)]
+    orders = [two_samples(first, order) for order in itertools.permutations(first)]
+    assert {test.difference for test in orders} == {0} and regimes.by_sign(pd.Series([0.0])).item() == "neither"
 
 
 def test_two_samples_of_which_one_does_not_vary():

@@ -159,6 +159,9 @@ def test_restarts_in_words(tmp_path):
     make_store(tmp_path, lambda target, task, seed: spread[task][seed], seeds=3, targets=("x",))
     words = restarts_in_words(restart_summary(read_runs("demo", tmp_path)))
     assert "1 of 3 alone, 0 of 3 after a supporting task" in words and "in 1 of 1 pair." in words
+    summary = pd.DataFrame({"target": "x", "encoder": "e", "limit": pd.NA, "supporting": [None, "s"], "n": 3})
+    alike = summary.assign(control=False, degenerate=3, sd=[7e-15, 0.0])  # all at the majority, but for rounding
+    assert "in 0 of 1 pair." in restarts_in_words(alike)
 
 
 def test_degenerate_is_counted_where_it_is_known_of_all(runs):

@@ -98,7 +98,7 @@ def test_differences_over_targets_by_hand(tmp_path):
 def test_a_panel_for_every_limit_of_the_supporting_task(tmp_path):
     make_regimes(tmp_path, scores, SIZES)
     runs = read_runs("regimes", tmp_path)
-    pairs = runs[runs["regime"].isin(["stilts", "mtl"])]
+    pairs = runs[runs["regime"].isin(["stilts", "mtl", "mtl_all"])]
     limited = pairs.assign(
         supporting_limit=pd.array([50] * len(pairs), dtype="Int64"), run=pairs["run"] + "-50", score=pairs["score"] + 1
     )
@@ -106,4 +106,6 @@ def test_a_panel_for_every_limit_of_the_supporting_task(tmp_path):
     table = all_tasks(both, regime_differences(both))
     of_limit = table[table["supporting_limit"] == 50].pivot(index="method", columns="target", values="score")
     assert of_limit.loc["MTL, average"].tolist() == [52, 62, 72] and of_limit.loc["single"].tolist() == [61, 61, 61]
-    assert len(table) == 2 * 6 * 3
+    assert of_limit.loc["all tasks"].tolist() == [60, 60, 60] and len(table) == 2 * 6 * 3
+    together = table[table["method"] == "all tasks"]
+    assert together["n"].tolist() == [3] * 6 and together.loc[together["supporting_limit"].isna(), "score"].eq(59).all()

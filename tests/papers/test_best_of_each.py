@@ -131,6 +131,7 @@ def test_a_limit_of_the_supporting_task_is_a_row(tmp_path):
     make_regimes(tmp_path, [*roles, *more])
     assert cell_table(selected_runs(tmp_path))["row"].tolist() == ["single", "mini/cola", "mini/cola, 50 examples"]
     assert row_label("s", pd.NA, "zero_shot") == "s, zero_shot" and row_label(None, pd.NA, "same_task") == "same_task"
+    assert [row_label("all", limit, "mtl_all") for limit in (pd.NA, 9)] == ["with all", "with all, 9 examples"]
     assert (
         row_label("s", pd.NA, "mtl") == "with s"
         and row_label("s", 9, "mtl_finetune") == "with s, 9 examples, then alone"
@@ -200,6 +201,17 @@ def test_equal_cost_by_hand(runs):
         and "same in 1; none has an interval." in words
     )
     assert "In 5 cells k is above" in words
+
+
+def test_runs_that_all_score_the_same_gain_nothing(tmp_path):
+    """As where every run predicts the majority: the mean of three equal scores is above that of two by rounding."""
+    score = scored(100 * 119 / 277)
+    lost = glue_roles(lambda _, task, seed: score if task or seed else None, ("a",), ("s",), seeds=3)
+    make_regimes(tmp_path, lost)
+    table = equal_cost(selected_runs(tmp_path))
+    assert (table["n"].item(), table["n_single"].item(), table["gain"].item()) == (3, 2, 0)
+    words = cost_in_words(table)
+    assert "mean of single restarts in 0, " in words and "same in 0; none has an interval." in words
 
 
 def many(target, task, seed):

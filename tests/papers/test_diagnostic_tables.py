@@ -255,7 +255,7 @@ def test_a_study_that_trains_has_no_printed_figures(tmp_path):
 
 def test_models_with_other_data_or_mixtures_before_are_other_models():
     role = {"encoder": "e", "task": "mnli", "limit": None, "stage": "target", "supporting": "snli", "seed": 0}
-    role |= {"supporting_limit": None, "mixing": None, "regime": "stilts"}
+    role |= {"supporting_limit": None, "mixing": None, "regime": "stilts", "target": "mnli"}
     others = [{}, {"supporting_limit": 100}, {"regime": "mtl", "mixing": "by size"}]
     others.append({"regime": "single", "supporting": None})
     runs = pd.DataFrame([role | {"run": str(place)} | other for place, other in enumerate(others)])

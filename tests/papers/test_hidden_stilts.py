@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -78,11 +79,13 @@ def test_gaps_beside_what_was_measured(runs):
     assert within and above and len(beside) > within + above
     words = hidden_stilts.gaps_in_words(beside)
     assert words.startswith(
-        "- **rte**, mini/bert, all training data: the stopover does +5.0 points here [+2.5, +7.5], abo"
+        "- **mini/mnli → rte**, mini/bert, all training data: the stopover does +5.0 points here [+2.5, +7.5], abo"
     )
     assert f"it could account for {within} in full, and not for {above}; left open are" in words
     of_none = hidden_stilts.beside_gaps(hidden_stilts.gaps(hidden_stilts.printed_scores()), table, "swag")
     assert set(of_none["higher_stopover"]) == {"mnli"}  # of what is not told, SWAG is meant, which nobody ran
+    two = hidden_stilts.gaps_in_words(pd.concat([beside, beside.assign(supporting="mini/snli", gain=9.0)]))
+    assert len(two.splitlines()) == 2 and "- **mini/snli → rte**" in two and "+9.0 points here" in two
     assert hidden_stilts.gaps_in_words(beside[:0]).startswith("No printed gap")
 
 

@@ -58,6 +58,18 @@ def test_a_set_is_the_mean_of_its_tasks_and_then_of_the_seeds(tmp_path):
     assert floored["mean"] == pytest.approx((64 + 74 + 55) / 3)
 
 
+def test_two_limits_of_the_supporting_tasks_are_two_rows(tmp_path):
+    runs, study = made(tmp_path)
+    limits = [runs.assign(supporting_limit=n, score=runs["score"] + more, run=f"{n}-" + runs["run"])
+              for n, more in ((100, 0), (400, 20))]  # fmt: skip
+    both = pd.concat(limits).astype({"supporting_limit": "Int64"})
+    table = set_scores(both, study)
+    own = table[(table["part"] == "S1") & (table["mixing"] == "proportional")]
+    assert own[["supporting_limit", "n", "mean"]].values.tolist() == [[100, 3, 66], [400, 3, 86]]
+    assert spread_in_words(table).count("400 of the supporting task") == 2
+    assert len(exposure(both)) == 2 * len(exposure(runs))
+
+
 def test_a_table_without_seeds_is_one_seed(tmp_path):
     runs, _ = made(tmp_path, lambda *_: True, 1)
     table = set_scores(runs.assign(seed=pd.array([None] * len(runs), dtype="Int64")), {})

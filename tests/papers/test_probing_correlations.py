@@ -206,6 +206,9 @@ def test_deltas_with_the_average_of_the_targets(tmp_path):
     assert table.loc[("x", "q"), "delta"] == -4 and table.loc[("x", AVERAGE), "delta"] == 4
     assert table.loc[("x", AVERAGE), ["n", "n_expected", "baseline"]].tolist() == [2, 2, 60.5]
     assert table.loc[("y", "t"), ["baseline", "group"]].tolist() == [60.5, 0] and table.loc[("y", "q"), "group"] == 2
+    twice = made(tmp_path)  # seed 0 alone serves another part of the study too
+    twice = pd.concat([twice, twice[twice["regime"].eq("single") & twice["seed"].eq(0)].assign(part="again")])
+    assert delta_table(twice, ["t", "u"])["baseline"].tolist() == table["baseline"].tolist()
     absent = made(tmp_path)
     absent = delta_table(absent[~(absent["target"].eq("u") & absent["supporting"].eq("x"))], ["t", "u"])
     mean = absent.set_index(["supporting", "target"]).loc[("x", AVERAGE)]

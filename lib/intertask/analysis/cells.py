@@ -77,7 +77,7 @@ def cells_table(runs: pd.DataFrame, pair: str, confidence: float = 0.95) -> pd.D
 
 def _parted(runs: pd.DataFrame, pair: str) -> tuple[str, str]:
     check_choice("pair", pair, regime_pairs(runs))
-    after, before = pair.split(" - ")
+    after, _, before = pair.rpartition(" - ")
     return after, before
 
 

@@ -200,7 +200,7 @@ def _p_of_means(values: pd.DataFrame, clusters: pd.Series, pairs: list[tuple[str
 
 def _both(values: pd.DataFrame, pairs: list[tuple[str, str]]) -> np.ndarray:
     """Whether each row has both tasks of each pair, shape (rows, pairs)."""
-    first, second = (values.columns.get_indexer(side) for side in zip(*pairs, strict=True))
+    first, second = _places(values, pairs)
     there = values.notna().to_numpy()
     return there[:, first] & there[:, second]
 
@@ -218,25 +218,39 @@ def pairwise_r(values: pd.DataFrame, pairs: list[tuple[str, str]], method: str) 
     """task_a, task_b, n, r and p of each pair, over the rows that have both; r and p are missing where undefined."""
     table = pd.DataFrame(pairs, columns=["task_a", "task_b"])
     there = values.notna().to_numpy(dtype=int)
-    place = values.columns.get_indexer(table["task_a"]), values.columns.get_indexer(table["task_b"])
-    table["n"] = (there.T @ there)[place]
-    table["r"] = values.corr(method=method, min_periods=FEWEST).to_numpy()[place]
-    p = p_of(table["r"], table["n"])
+    table["n"] = (there.T @ there)[_places(values, pairs)]
+    table["r"] = _r(values, pairs, method)
+    table["p"] = p_of(table["r"], table["n"])
     if method == "spearman":
-        p = p.where(table["n"] > EXACT, [_exact_p(*row) for row in table[["r", "n"]].itertuples(index=False)])
-    return table.assign(p=p)
+        few = table[(table["n"] <= EXACT) & table["r"].notna()]
+        table.loc[few.index, "p"] = [_exact_p(row.r, values[[row.task_a, row.task_b]]) for row in few.itertuples()]
+    return table
 
 
-def _exact_p(r: float, n: int) -> float:
-    """Two-sided: the share of all orders of up to EXACT ranks that are as close to the other's, either way round."""
-    return np.nan if pd.isna(r) or n > EXACT else float((_rank_orders(n) >= abs(r) - 1e-9).mean())
+def _places(values: pd.DataFrame, pairs: list[tuple[str, str]]) -> tuple[np.ndarray, ...]:
+    return tuple(values.columns.get_indexer(side) for side in zip(*pairs, strict=True))
+
+
+def _r(values: pd.DataFrame, pairs: list[tuple[str, str]], method: str) -> pd.Series:
+    return pd.Series(values.corr(method=method, min_periods=FEWEST).to_numpy()[_places(values, pairs)])
+
+
+def _exact_p(r: float, both: pd.DataFrame) -> float:
+    """Two-sided: the share of all orders of one column that are as close to the other, either way round; ties count."""
+    ranks = both.dropna().rank().to_numpy()
+    return float((_rank_orders(*map(tuple, np.sort(ranks, axis=0).T)) >= abs(r) - 1e-9).mean())
 
 
 @cache
-def _rank_orders(n: int) -> np.ndarray:
-    """|r| of every order of n ranks, smallest first."""
-    ranks = np.array(list(permutations(range(n))))
-    return np.sort(np.abs(1 - 6 * ((ranks - np.arange(n)) ** 2).sum(axis=1) / (n * (n**2 - 1))))
+def _orders(n: int) -> np.ndarray:
+    return np.array(list(permutations(range(n))))
+
+
+@cache
+def _rank_orders(first: tuple[float, ...], second: tuple[float, ...]) -> np.ndarray:
+    """|r| of every order of the second ranks with the first."""
+    x, y = (np.array(ranks) - np.mean(ranks) for ranks in (first, second))
+    return np.abs(y[_orders(len(y))] @ x) / np.sqrt((x @ x) * (y @ y))
 
 
 def p_of(r: pd.Series, n: pd.Series, given: int = 0) -> pd.Series:
@@ -274,7 +288,7 @@ def cluster_intervals(
 
 def _fisher_z(values: pd.DataFrame, pairs: list[tuple[str, str]], method: str) -> pd.Series:
     """Of each pair's correlation; missing where that is undefined or 1."""
-    r = pairwise_r(values, pairs, method)["r"]
+    r = _r(values, pairs, method)
     return np.arctanh(r.where(r.abs() < 1 - 1e-9))
 
 
@@ -316,7 +330,8 @@ def needed_r(n: int, family: int, method: str, alpha: float = 0.05) -> float:
     if n < FEWEST or family < 1:
         return np.nan
     if method == "spearman" and n <= EXACT:
-        return min((r for r in np.unique(_rank_orders(n)) if _exact_p(r, n) <= alpha / family), default=np.nan)
+        orders = _rank_orders(tuple(range(n)), tuple(range(n)))
+        return min((r for r in np.unique(orders) if (orders >= r - 1e-9).mean() <= alpha / family), default=np.nan)
     t = stats.t.isf(alpha / family / 2, n - 2)
     return float(t / np.sqrt(n - 2 + t**2))
 

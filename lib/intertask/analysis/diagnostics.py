@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from intertask.analysis.score_tables import SHUFFLED
 from intertask.analysis.statistics import example_interval, matthews, paired_t
 from intertask.analysis.tables import category_label
+from intertask.analysis.transfer import refuse_mixtures
 from intertask.errors import IntertaskError, did_you_mean, number_of, refusal
 
 FEW_SETS = 20
@@ -42,22 +42,26 @@ def _name(further: str | dict) -> str:
 def diagnosed(runs: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
     """The study's runs on `tasks`, one row each, done or not, with the column `model`: all but the seed, in words.
 
-    A run that is an intermediate and a target at once appears once, as a target.
+    A run that is an intermediate and a target at once appears once, as a target. Raises IntertaskError where one seed
+    has two different runs, as in parts with different settings.
     """
     own = runs[runs["task"].isin(tasks) & runs["stage"].isin(["intermediate", "target"])]
-    own = own.assign(model=[_trained_model(role) for role in own.itertuples()])
-    return own.sort_values("stage", ascending=False, kind="stable").drop_duplicates("run").reset_index(drop=True)
+    own = own.sort_values("stage", ascending=False, kind="stable").drop_duplicates("run").reset_index(drop=True)
+    refuse_mixtures(own)
+    return own.assign(model=[_trained_model(role) for role in own.itertuples()])
 
 
 def _trained_model(role) -> str:
-    shuffled = SHUFFLED if role.stage == "intermediate" and role.control else ""
-    name = f"{role.encoder}: {role.task}{shuffled}" + ("" if pd.isna(role.limit) else f", {role.limit} examples")
-    if role.stage == "intermediate":
-        return f"{name}, as intermediate"
-    if pd.isna(role.supporting):
-        return name
+    before = ", as intermediate" * (role.stage == "intermediate")
+    own = before and pd.isna(role.target)  # else it is a target, with another task alongside
+    name = f"{role.encoder}: {role.supporting if own else role.task}"
+    name += "" if pd.isna(role.limit) else f", {role.limit} examples"
+    if own or pd.isna(role.supporting):
+        return name + before
     what = role.supporting + ("" if pd.isna(role.supporting_limit) else f" ({role.supporting_limit})")
-    return f"{name}, after {what}" if role.regime == "stilts" else f"{name}, {role.regime} with {what}, {role.mixing}"
+    if role.regime == "stilts":
+        return f"{name}, after {what}"
+    return f"{name}, {'mtl' if before else role.regime} with {what}, {role.mixing}{before}"
 
 
 def without_predictions(runs: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from intertask.analysis.tables import category_label, of_expected, panel_name
+from intertask.analysis.tables import category_label, of_expected, panel_name, row_label
 from intertask.errors import number_of
 from intertask.views.drawing import ALERT, AXIS, FAINT, INK, signed, text
 from intertask.views.matrix import matrix, named
@@ -154,14 +154,15 @@ def restarts(runs: pd.DataFrame, ax: Axes) -> Axes:
     circles and are counted under the axis; the majority class is the dashed line. runs: the target runs, done or not,
     of one encoder, data limit and target.
     """
-    groups = list(runs.groupby("supporting", sort=False, dropna=False))
+    groups = list(runs.groupby(["supporting", "supporting_limit"], sort=False, dropna=False))
     for x, (_, group) in enumerate(groups):
         _strip(group[group["done"]], x, ax)
     if runs["majority"].notna().any():
         ax.axhline(runs["majority"].mean(), color=FAINT, linestyle="--", linewidth=1, zorder=0)
         place = (len(groups) - 0.52, runs["majority"].mean())
         ax.annotate("majority", place, ha="right", va="bottom", color=FAINT, fontsize=8)
-    labels = [f"{'none' if pd.isna(task) else text(task, AXIS)}\n{_run_counts(group)}" for task, group in groups]
+    names = ["none" if pd.isna(task) else text(row_label(task, limit), AXIS) for (task, limit), _ in groups]
+    labels = [f"{name}\n{_run_counts(group)}" for name, (_, group) in zip(names, groups, strict=True)]
     ax.set_xticks(range(len(groups)), labels, fontsize=8)
     ax.set(xlim=(-0.5, len(groups) - 0.5), ylabel="score, 0–100")
     return ax

@@ -187,6 +187,6 @@ def optimism_in_words(table: pd.DataFrame) -> str:
     sure = int((table["low"] > 0).sum())
     return (
         f"The rows that chose the checkpoint score {table['optimism'].mean():+.1f} points against those that did not "
-        f"(mean over {number_of(len(table), 'target')}); for {sure} of {len(table)} the interval lies wholly above "
-        "zero."
+        f"(mean over {number_of(len(table), 'row', 'of the table')}); for {sure} of {len(table)} the interval lies "
+        "wholly above zero."
     )

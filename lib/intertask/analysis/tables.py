@@ -141,8 +141,8 @@ def row_label(supporting: str | None, limit: int | None, regime: str = "stilts")
     if pd.isna(supporting):
         return "single" if regime in ("single", "stilts") else regime
     what = supporting + ("" if pd.isna(limit) else f", {limit} examples")
-    ways = {"mtl": f"with {what}", "mtl_all": "with all", "mtl_finetune": f"with {what}, then alone", "stilts": what}
-    return ways.get(regime, f"{what}, {regime}")
+    ways = dict.fromkeys(["mtl", "mtl_all"], f"with {what}") | {"mtl_finetune": f"with {what}, then alone"}
+    return (ways | {"stilts": what}).get(regime, f"{what}, {regime}")
 
 
 def category_label(coarse: str, fine: str) -> str:

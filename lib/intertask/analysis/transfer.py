@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from intertask.analysis.statistics import holm, mean_table
+from intertask.analysis.statistics import EQUAL, holm, mean_table
 from intertask.errors import IntertaskError, number_of
 
 PAIR = ["encoder", "target", "limit", "seed"]
@@ -37,8 +37,9 @@ def refuse_mixtures(runs: pd.DataFrame) -> None:
     twice = runs[runs.duplicated([*MODEL, "seed"])]
     if len(twice):
         one = twice.iloc[0]
+        kind = one["stage"] if pd.isna(one["regime"]) else one["regime"]
         raise IntertaskError(
-            f"Two different {one['regime']} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
+            f"Two different {kind} runs of {' and '.join(one[['supporting', 'target']].dropna())} with seed "
             f"{one['seed']} would count as one: parts of the study train them with different settings. "
             "Give these parts a study each."
         )
@@ -176,7 +177,7 @@ def restarts_in_words(summary: pd.DataFrame) -> str:
     cell = ["target", "encoder", "limit"]
     both = summary[~single].merge(summary.loc[single, [*cell, "sd"]], on=cell, suffixes=("", "_single"))
     both = both.dropna(subset=["sd", "sd_single"])
-    steadier = int((both["sd"] < both["sd_single"]).sum())
+    steadier = int((both["sd_single"] - both["sd"] > EQUAL).sum())
     return (
         f"Degenerate runs: {alone} alone, {after} after a supporting task{untold}. The standard deviation over "
         f"restarts is smaller after the supporting task in {steadier} of {number_of(len(both), 'pair')}."

@@ -4,7 +4,7 @@ import pandas as pd
 
 from intertask.analysis.read import read_predictions
 from intertask.analysis.statistics import mean_table
-from intertask.analysis.transfer import LIMITS, target_runs
+from intertask.analysis.transfer import LIMITS, refuse_mixtures, target_runs
 
 ZERO_SHOT = "zero-shot"
 """In the place of a regime: no training example of the target was seen."""
@@ -53,6 +53,7 @@ def _before(runs: pd.DataFrame, records: dict[str, dict], target: str, tasks: li
     """The intermediate runs on these tasks with what they scored on the target, as rows of a regime of their own."""
     own = runs[(runs["stage"] == "intermediate") & runs["regime"].isna() & runs["task"].isin(tasks)]
     own = own.drop_duplicates(["encoder", "supporting", *LIMITS, "run"])
+    refuse_mixtures(own)
     own = own[[target not in records.get(run, {"tasks": ()})["tasks"] for run in own["run"]]]
     own = own.assign(target=target, regime=ZERO_SHOT, limit=pd.NA, n_train=0)
     for name, of in (("score", "scores"), ("majority", "majority")):

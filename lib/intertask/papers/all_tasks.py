@@ -22,10 +22,10 @@ def all_tasks(runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     where n is 0. Mixing is missing where nothing is mixed; table: from `regime_differences`.
     """
     per_pair = _pairwise(table)
-    panels = per_pair[PANEL].drop_duplicates()  # of each, the runs of the same encoder and target limit
-    of_runs = {"single": "single", "mtl_all": "all tasks"}
-    alone, together = (_means(target_runs(runs, kind), BASELINE, "score", name) for kind, name in of_runs.items())
-    means = pd.concat([alone.merge(panels, on=BASELINE), per_pair, together.merge(panels, on=BASELINE)])
+    panels = per_pair[PANEL].drop_duplicates()
+    alone = _means(target_runs(runs, "single"), BASELINE, "score", "single").merge(panels, on=BASELINE)
+    together = _means(target_runs(runs, "mtl_all"), PANEL, "score", "all tasks").merge(panels, on=PANEL)
+    means = pd.concat([alone, per_pair, together])
     return means[[*PANEL, *METHOD, "target", "score", "n", "n_expected"]].reset_index(drop=True)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from intertask.analysis.averages import counted, plain, task_average
-from intertask.analysis.statistics import RESAMPLES, check_choice, check_confidence
+from intertask.analysis.statistics import DECIMALS, EQUAL, RESAMPLES, check_choice, check_confidence
 from intertask.analysis.tables import of_expected, panel_name, row_label
 from intertask.analysis.transfer import CELL, LIMIT_TYPES, MODEL, each_once, target_runs
 from intertask.errors import IntertaskError, number_of
@@ -189,7 +189,7 @@ def _at_equal_cost(after: pd.DataFrame, alone: pd.DataFrame, confidence: float) 
         "single": alone["score"].mean(),
         "best_of_k": best,
         "stilts": after["score"].mean(),
-        "gain": after["score"].mean() - best,
+        "gain": round(after["score"].mean() - best, DECIMALS),
         "low": low,
         "high": high,
         "note": note,
@@ -253,7 +253,7 @@ def cost_in_words(table: pd.DataFrame) -> str:
     known = table[table["gain"].notna()]
     if known.empty:
         return "Nothing can be said yet: no cell has runs of both regimes that say how many steps they took."
-    once = int((known["stilts"] > known["single"]).sum())
+    once = int((known["stilts"] - known["single"] > EQUAL).sum())
     tested, sure = int(known["low"].notna().sum()), int((known["low"] > 0).sum())
     intervals = f"of {tested} with an interval, {sure} lie wholly above zero" if tested else "none has an interval"
     few = int((known["k"] > known["n_single"]).sum())

@@ -104,21 +104,23 @@ def beside_gaps(between: pd.DataFrame, table: pd.DataFrame, stopover: str) -> pd
 
 
 def gaps_in_words(beside: pd.DataFrame) -> str:
-    """How much of the gaps a stopover could be, by what it did here, in Markdown; a line per target and encoder."""
+    """How much of the gaps a stopover could be, by what it did here, in Markdown; a line per cell."""
     if beside.empty:
         return "No printed gap is on a target and after a stopover of this study."
     lines = []
-    for (target, *panel), own in beside.groupby(["target", "measured_on", *LIMITS], sort=False, dropna=False):
-        name, cell, counts = panel_name(*panel), own.iloc[0], own["could_be"].value_counts()
+    cells = ["supporting", "target", "measured_on", *LIMITS]
+    for (supporting, target, *panel), own in beside.groupby(cells, sort=False, dropna=False):
+        name, cell = f"**{supporting} → {target}**, {panel_name(*panel)}", own.iloc[0]
+        counts = own["could_be"].value_counts()
         sizes = dict.fromkeys([f"{own['gap'].min():.1f}", f"{own['gap'].max():.1f}"])
         between = f"{number_of(len(own), 'gap')} of {' to '.join(sizes)} points"
         if counts.empty:
-            lines.append(f"- **{target}**, {name}: {between}; the gain here has no interval.")
+            lines.append(f"- {name}: {between}; the gain here has no interval.")
             continue
         interval = f"[{signed(cell['low'])}, {signed(cell['high'])}]"
         sure = "above zero" if cell["low"] > 0 else "below zero" if cell["high"] < 0 else "which holds zero"
         lines.append(
-            f"- **{target}**, {name}: the stopover does {signed(cell['gain'])} points here {interval}, {sure}. Of "
+            f"- {name}: the stopover does {signed(cell['gain'])} points here {interval}, {sure}. Of "
             f"{between} it could account for {counts.get(ALL, 0)} in full, and not for {counts.get(NOT_ALL, 0)}; left "
             f"open are {counts.get(LEFT_OPEN, 0)}."
         )

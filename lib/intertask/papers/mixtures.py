@@ -5,9 +5,10 @@ import pandas as pd
 from intertask.analysis.averages import counted, task_average
 from intertask.analysis.statistics import paired_t
 from intertask.analysis.tables import of_expected, panel_name
+from intertask.analysis.transfer import LIMIT_TYPES, PANEL
 from intertask.errors import IntertaskError
 
-VARIANT = ["encoder", "limit", "part", "mixing"]
+VARIANT = [*PANEL, "part", "mixing"]
 DEFAULTS = {"sampling": "proportional", "loss_scaling": "uniform"}
 
 
@@ -42,7 +43,7 @@ def _in_words(setting) -> str:
 
 
 def set_scores(runs: pd.DataFrame, study: dict, wnli: str = "trained", confidence: float = 0.95) -> pd.DataFrame:
-    """One row per encoder, data limit, set of tasks (part) and variant, in the study's order; scores 0-100.
+    """One row per encoder, data limits, set of tasks (part) and variant, in the study's order; scores 0-100.
 
     tasks: how many are averaged; mean, low, high, sd (ddof=1): over the n of n_expected seeds in which every task of
     the set has its score, of the average over the set, Student's t; sampling, loss_scaling: of the variant; row: the
@@ -59,18 +60,18 @@ def set_scores(runs: pd.DataFrame, study: dict, wnli: str = "trained", confidenc
         row = dict(zip(VARIANT, key, strict=True)) | {"tasks": len(tasks), "n": test.n, "n_expected": len(seeds)}
         row |= {"mean": test.mean, "low": test.low, "high": test.high, "sd": pd.Series(seeds).std()}
         rows.append(row | settings_of(study, row["part"], row["mixing"]))
-    table = pd.DataFrame(rows).astype({"limit": "Int64"})
-    shared = table.duplicated(["encoder", "limit", "part", "sampling", "loss_scaling"], keep=False)
+    table = pd.DataFrame(rows).astype(LIMIT_TYPES)
+    shared = table.duplicated([*PANEL, "part", "sampling", "loss_scaling"], keep=False)
     return table.assign(row=table["sampling"].mask(shared, table["sampling"] + " (" + table["mixing"] + ")"))
 
 
 def by_set(table: pd.DataFrame, loss_scaling: str) -> pd.DataFrame:
-    """Table 6: samplings by sets of tasks, at one loss scaling; one encoder and data limit of `set_scores`."""
+    """Table 6: samplings by sets of tasks, at one loss scaling; one PANEL of `set_scores`."""
     return _by_sampling(table[table["loss_scaling"] == loss_scaling], "part")
 
 
 def by_loss_scaling(table: pd.DataFrame) -> pd.DataFrame:
-    """Table 7: samplings by loss scalings; one encoder, data limit and set of tasks of `set_scores`."""
+    """Table 7: samplings by loss scalings; one PANEL and set of tasks of `set_scores`."""
     return _by_sampling(table, "loss_scaling")
 
 
@@ -78,8 +79,7 @@ def _by_sampling(table: pd.DataFrame, columns: str) -> pd.DataFrame:
     cells = table.assign(cell=[cell_text(cell) for cell in table.itertuples()])
     frame = cells.pivot(index="row", columns=columns, values="cell")
     frame = frame.reindex(index=table["row"].unique(), columns=table[columns].unique())
-    name = panel_name(table["encoder"].iloc[0], table["limit"].iloc[0])
-    return frame.fillna("–").rename_axis(index=None, columns=name)
+    return frame.fillna("–").rename_axis(index=None, columns=panel_name(*table[PANEL].iloc[0]))
 
 
 def cell_text(cell) -> str:
@@ -94,7 +94,7 @@ def cell_text(cell) -> str:
 def spread_in_words(table: pd.DataFrame) -> str:
     """For each set, how far the means of its variants lie apart beside how far seeds of one variant do, as Markdown."""
     lines = []
-    for (encoder, limit, part), own in table.groupby(["encoder", "limit", "part"], sort=False, dropna=False):
+    for (*panel, part), own in table.groupby([*PANEL, "part"], sort=False, dropna=False):
         found = own[own["mean"].notna()]
         if len(found) < 2:
             continue
@@ -102,14 +102,14 @@ def spread_in_words(table: pd.DataFrame) -> str:
         apart = found["mean"].max() - found["mean"].min()
         within = f"{own['sd'].median():.1f}" if own["sd"].notna().any() else "unknown: no variant has two seeds"
         lines.append(
-            f"- **{part}** ({panel_name(encoder, limit)}): {len(found)} variants lie {apart:.1f} points apart, "
+            f"- **{part}** ({panel_name(*panel)}): {len(found)} variants lie {apart:.1f} points apart, "
             f"highest {best['mixing']}; the standard deviation over seeds (median of the variants) is {within}."
         )
     return "\n".join(lines) or "No set has two variants with a score yet, so there is nothing to compare."
 
 
 def exposure(runs: pd.DataFrame) -> pd.DataFrame:
-    """What each variant saw of each task: one row per encoder, limit, part, variant and task, in the study's order.
+    """What each variant saw of each task: one row per encoder, limits, part, variant and task, in the study's order.
 
     examples_seen, n_train: means over the n of n_expected runs that are done; passes: examples_seen / n_train, how
     often the average training example was seen. runs: of `mixed`.

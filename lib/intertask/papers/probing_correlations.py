@@ -12,7 +12,7 @@ import pandas as pd
 from intertask.analysis.averages import plain
 from intertask.analysis.correlations import AVERAGE, FEWEST, p_of, pairwise_r, panels, tasks_of
 from intertask.analysis.statistics import holm
-from intertask.analysis.transfer import BASELINE, LIMITS, transfer_table
+from intertask.analysis.transfer import BASELINE, LIMITS, target_runs, transfer_table
 from intertask.errors import IntertaskError, did_you_mean, number_of
 
 TRIALS = ["by_clusters", "given_forgetting", "leaving_one_out"]
@@ -60,7 +60,7 @@ def delta_table(runs: pd.DataFrame, targets: list[str], confidence: float = 0.95
     mean["delta"] = mean.pop("mean").where(mean["n"] == len(targets))
     mean = mean.assign(target=AVERAGE, n_expected=len(targets), group=1)
     table = pd.concat([table.assign(group=table["target"].isin(targets).map({True: 0, False: 2})), mean])
-    single = runs[(runs["stage"] == "target") & (runs["regime"] == "single")]
+    single = target_runs(runs, "single")
     scores = single.groupby([*BASELINE, "target"], dropna=False)["score"].mean().rename("baseline").reset_index()
     own = scores[scores["target"].isin(targets)].groupby(BASELINE, dropna=False)["baseline"]
     mean = own.mean().where(own.count() == len(targets)).reset_index().assign(target=AVERAGE)
