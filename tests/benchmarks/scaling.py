@@ -37,6 +37,7 @@ from intertask.execution.driver import driving  # noqa: E402
 from intertask.execution.here import Here  # noqa: E402
 from intertask.execution.worker import DONE  # noqa: E402
 from intertask.files import results_root  # noqa: E402
+from intertask.origin import computed_by  # noqa: E402
 from intertask.run import Run  # noqa: E402
 from intertask.studies import claims, store  # noqa: E402
 from intertask.studies.graph import expand  # noqa: E402
@@ -160,7 +161,7 @@ class Asleep:
         run, attempt = self._runs.pop(run_id)
         store.progress_file(store.staging_folder(attempt)).unlink()
         store.staging_folder(attempt).rmdir()
-        write_finished(run_id, run, {})
+        write_finished(run_id, run, {"computed_by": computed_by(run.device, run.precision)})
         attempt.end(claims.PUBLISHED)
         attempt.published()
         return run_id
