@@ -246,7 +246,6 @@ def _orders(n: int) -> np.ndarray:
     return np.array(list(permutations(range(n))))
 
 
-@cache
 def _rank_orders(first: tuple[float, ...], second: tuple[float, ...]) -> np.ndarray:
     """|r| of every order of the second ranks with the first."""
     x, y = (np.array(ranks) - np.mean(ranks) for ranks in (first, second))
